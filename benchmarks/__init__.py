@@ -1,0 +1,1 @@
+"""Every experiment of the papers, the baselines and the speed tables: `python -m benchmarks NAME`."""

@@ -1,0 +1,1 @@
+"""image -> code -> index: discover, decode, encode, catalogue, vectors; never imports torch."""

@@ -1,0 +1,1 @@
+"""Similarity search for image collections, on codes that GAN inverters learn without labels."""
