@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import os
 import sys
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -23,6 +26,19 @@ VERBS = {
     "sample": "Draw pictures from a bundle's generator.",
     "data": "List, fetch and verify public data sets.",
 }
+
+
+BROKEN_PIPE = 141
+
+
+class Interrupted(LatentsearchError):
+    """The user pressed Ctrl-C."""
+
+    exit_code = 130
+
+
+class ReaderLeft(Exception):
+    """Whoever read our stdout, such as `head`, has left; click would make an error of it."""
 
 
 class Verbs(click.Group):
@@ -44,16 +60,68 @@ class Verbs(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command and turn our own errors into one line and an exit code."""
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; Ctrl-C and a reader that left are told apart from click's other reasons to stop."""
         try:
-            return super().main(*args, **kwargs)
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted") from None
+        except BrokenPipeError:
+            raise ReaderLeft from None
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command: whatever goes wrong is one line on stderr and an exit code; a closed pipe is no error."""
+        _keep_unprintable_names(sys.stdout)
+        try:
+            status = super().main(*args, **{**kwargs, "standalone_mode": False})
+            sys.stdout.flush()
+        except (BrokenPipeError, ReaderLeft):
+            _close_quietly(sys.stdout)
+            sys.exit(BROKEN_PIPE)
         except LatentsearchError as error:
-            click.echo(f"latentsearch: {error}", err=True)
-            sys.exit(error.exit_code)
+            _fail(str(error), error.exit_code)
+        except click.ClickException as error:
+            _fail(_usage(error), error.exit_code)
+        except click.Abort:
+            _fail("interrupted", Interrupted.exit_code)
+        except OSError as error:
+            _close_quietly(sys.stdout)
+            _fail(_reason(error), LatentsearchError.exit_code)
+        sys.exit(status if isinstance(status, int) else 0)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def _fail(message: str, status: int) -> NoReturn:
+    click.echo(f"latentsearch: {message}", err=True)
+    sys.exit(status)
+
+
+def _usage(error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    return f"{message} See `{context.command_path} --help`." if context else message
+
+
+def _reason(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{os.fsdecode(error.filename)}: {reason}" if isinstance(error.filename, str | bytes) else reason
+
+
+def _keep_unprintable_names(stream: TextIO) -> None:
+    """Print what the terminal's encoding cannot say, a file's name for instance, with backslashes."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def _close_quietly(stream: TextIO) -> None:
+    """Drop what a reader that has left will not read, or Python complains of it at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="latentsearch")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Find the pictures most like a given one, in any folder, on this machine alone."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,134 @@
+"""Do query and results share the attributes that people gave them? AEGAN's Table 2 with chance and intervals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import metrics
+from benchmarks.celeba import Faces, load_faces
+from benchmarks.exact_search import nearest
+from benchmarks.label_statistics import KS, PERSON_KS, Measured, summarise
+from benchmarks.label_tables import main_table, reference_sentence
+from benchmarks.methods import Bundle, Method, baselines, of_bundle, of_run
+from benchmarks.reference import check_against_reference
+from benchmarks.results_store import RESULTS, store
+from indexer.encoder import load_encoder
+from indexer.errors import EncoderError, InputError, MissingExtra
+
+NAME = "label-similarity"
+# Without these two nothing can be corrected for chance.
+ALWAYS = ("random", "oracle")
+
+
+def measure(method: Method, gallery: Faces, queries: Faces) -> Measured:
+    """Search every query in the gallery, and among the other queries for the same person.
+
+    Raises MissingExtra where the method's library is missing.
+    """
+    started = time.perf_counter()
+    method.fit(gallery)
+    gallery_codes, query_codes = method.codes(gallery), method.codes(queries)
+    encoded = time.perf_counter()
+    found = nearest(query_codes, gallery_codes, max(KS), method.distance)
+    among_queries = nearest(query_codes, query_codes, max(PERSON_KS), method.distance, exclude_self=True)
+    searched = time.perf_counter()
+    matches = metrics.agreeing(queries.attributes, gallery.attributes, found)
+    return Measured(
+        method=method,
+        counts=metrics.agreement_counts(matches, KS),
+        by_attribute=metrics.attribute_agreement(matches, KS),
+        person_ranks=metrics.first_rank(queries.identity, queries.identity, among_queries),
+        seconds={"fit and encode": round(encoded - started, 2), "search": round(searched - encoded, 2)},
+    )
+
+
+def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tuple[list[Measured], dict[str, str]]:
+    """Measure all methods; those whose library is missing are left out: key -> the reason."""
+    measured, left_out = [], {}
+    for method in methods:
+        try:
+            measured.append(measure(method, gallery, queries))
+        except MissingExtra as error:
+            left_out[method.key] = str(error)
+            click.echo(f"left out: {method.name} ({error})", err=True)
+    return measured, left_out
+
+
+def chosen_methods(keys: Sequence[str], run: Path | None, bundles: Sequence[str], seed: int) -> list[Method]:
+    """The baselines (of these keys, else all), the rows of a training run and those of the bundles.
+
+    Without bundles the one that ships, if any. Raises InputError for a key that no method has.
+    """
+    methods = baselines(seed)
+    unknown = set(keys) - {method.key for method in methods} - {"none"}
+    if unknown:
+        known = ", ".join(method.key for method in methods)
+        raise InputError(f"no method {', '.join(sorted(unknown))}: choose from {known}, none")
+    if keys:
+        methods = [method for method in methods if method.key in (*ALWAYS, *keys)]
+    if run is not None:
+        methods += of_run(run)
+    for bundle in bundles or _shipped():
+        methods += of_bundle(load_encoder(bundle), [method.key for method in methods])
+    return methods
+
+
+def _shipped() -> list[None]:
+    try:
+        load_encoder()
+    except (EncoderError, MissingExtra) as error:
+        click.echo(f"left out: the bundle that ships ({error})", err=True)
+        return []
+    return [None]
+
+
+def store_raw(measured: Sequence[Measured], folder: Path) -> Path:
+    """Write what every query gave, label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for one in measured:
+        arrays[f"{one.method.key}_counts"] = one.counts
+        arrays[f"{one.method.key}_person_ranks"] = one.person_ranks
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{NAME}.npz"
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+    return path
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@click.option("--run", type=click.Path(path_type=Path), help="A training run: its codes raw and whitened.")
+@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
+@click.option("--methods", default="", help="Keys of baselines, with commas between; none: only the bundles. [all]")
+@click.option("--seed", default=0, show_default=True, help="Of the random row, the resamples and the draws.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(data: Path, run: Path | None, bundles: tuple[str, ...], methods: str, seed: int, results: Path) -> None:
+    """Measure agreement@k of the gallery's faces with validation faces, and write the raw results.
+
+    Gallery: the train partition. Queries: the validation partition.
+    """
+    gallery, queries = load_faces(data, "train"), load_faces(data, "validation")
+    for faces, needed in ((gallery, max(KS)), (queries, max(PERSON_KS) + 1)):
+        if len(faces) < needed:
+            raise InputError(f"{data} has {len(faces)} faces of a partition where {needed} are needed")
+    chosen = chosen_methods([key for key in methods.split(",") if key], run, bundles, seed)
+    measured, left_out = run_methods(chosen, gallery, queries)
+    summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out}
+    summary["encoders"] = {method.key: method.facts for method in chosen if isinstance(method, Bundle)}
+    summary["reference"] = check_against_reference(summary)
+    store_raw(measured, results)
+    path = store(NAME, summary, results)
+    click.echo(main_table(summary))
+    click.echo(reference_sentence(summary))
+    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

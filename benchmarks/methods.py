@@ -1,0 +1,341 @@
+"""What is compared: a tiny contract, and the list of the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.celeba import Faces
+from benchmarks.exact_search import unit
+from benchmarks.pictures import progress
+from indexer.decode import CELEBA, Framing
+from indexer.encoder import Encoder
+from indexer.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ENCODE_BLOCK = 256
+THUMBNAIL = 16
+COMPONENTS = 100
+LEAST_VARIANCE = 1e-9
+
+Codes = NDArray[Any]
+
+
+class Method(Protocol):
+    """One row of a table.
+
+    key: a word for files and options; name: for people; code: what the code is; distance: one of
+    benchmarks.exact_search.DISTANCES.
+    """
+
+    key: str
+    name: str
+    code: str
+    distance: str
+
+    def fit(self, gallery: Faces) -> None:
+        """Learn what the method learns from the gallery's pictures. Raises MissingExtra where a library is missing."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The codes of the faces: (n, d)."""
+
+
+@dataclass
+class Random:
+    """Chance: as many random bits as a hash has."""
+
+    seed: int
+    key: str = "random"
+    name: str = "random"
+    code: str = "64 random bits"
+    distance: str = "hamming"
+
+    def fit(self, gallery: Faces) -> None:
+        """Start the random numbers."""
+        self._random = np.random.default_rng([self.seed, 0])
+
+    def codes(self, faces: Faces) -> Codes:
+        """Draw bits."""
+        return self._random.integers(0, 2, (len(faces), 64), dtype=np.uint8)
+
+
+@dataclass
+class Oracle:
+    """The labels themselves: no code can agree more."""
+
+    key: str = "oracle"
+    name: str = "oracle"
+    code: str = "the attribute vector"
+    distance: str = "hamming"
+
+    def fit(self, gallery: Faces) -> None:
+        """Nothing to learn."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The attributes."""
+        return faces.attributes
+
+
+@dataclass
+class Feature:
+    """A classical feature of the full picture: a field of benchmarks.pictures.FEATURES."""
+
+    key: str
+    name: str
+    code: str
+    distance: str = "hamming"
+
+    def fit(self, gallery: Faces) -> None:
+        """Nothing to learn."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The field of this name."""
+        return np.asarray(faces.features()[self.key])
+
+
+@dataclass
+class Pixels:
+    """The framed picture itself, 64x64, or averaged over blocks to a smaller side."""
+
+    key: str = "pixels"
+    name: str = "64x64 pixels"
+    code: str = "64x64x3"
+    distance: str = "euclidean"
+    side: int = 64
+
+    def fit(self, gallery: Faces) -> None:
+        """Nothing to learn."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The pixels, flat: uint8 at full size, else float32 in [0, 1]."""
+        pixels = faces.pixels()
+        block = pixels.shape[1] // self.side
+        if block == 1:
+            return pixels.reshape(len(pixels), -1)
+        # One strided sum an offset: numpy's mean over two axes of so many small blocks takes ten times as long.
+        total = np.zeros((len(pixels), self.side, self.side, 3), np.float32)
+        for row, column in np.ndindex(block, block):
+            total += pixels[:, row::block, column::block]
+        total /= 255 * block * block
+        return total.reshape(len(pixels), -1)
+
+
+@dataclass
+class Projected:
+    """Another method's codes on their principal axes: centred, the first `components` of them, whitened or not."""
+
+    inner: Method
+    key: str
+    name: str
+    code: str
+    distance: str
+    components: int | None = None
+    whiten: bool = True
+
+    def fit(self, gallery: Faces) -> None:
+        """Fit mean and axes on the gallery's codes."""
+        self.inner.fit(gallery)
+        codes = self.inner.codes(gallery)
+        self._mean = codes.mean(axis=0, dtype=np.float64)
+        variances, axes = np.linalg.eigh(np.cov(codes, rowvar=False, dtype=np.float64))
+        used = slice(None, -1 - (self.components or len(variances)), -1)
+        variances, axes = variances[used], axes[:, used]
+        if self.whiten:
+            # Axes on which nothing varies hold rounding errors alone, which whitening would blow up.
+            least = LEAST_VARIANCE * variances[0]
+            axes = np.where(variances > least, axes / np.sqrt(np.maximum(variances, least)), 0)
+        self._axes = axes
+
+    def codes(self, faces: Faces) -> Codes:
+        """The projected codes: float32 (n, components)."""
+        projected = ((self.inner.codes(faces) - self._mean) @ self._axes).astype(np.float32)
+        return unit(projected) if self.distance == "cosine" else projected
+
+
+class Network:
+    """An encoder in PyTorch: images float32 (n, 3, h, w) in [0, 1] -> codes (n, d), compared as they are."""
+
+    distance = "euclidean"
+
+    def __init__(self, network: nn.Module, latent_size: int, framing: Framing, key: str, name: str) -> None:
+        self.network, self.framing = network, framing
+        self.key, self.name, self.code = key, name, f"{latent_size} numbers"
+        self._encoded: dict[str, Codes] = {}
+
+    def fit(self, gallery: Faces) -> None:
+        """Nothing to learn: the network is as it is."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The network's codes: float32 (n, d)."""
+        return _remember(self._encoded, faces, lambda: self.encode(faces.pixels(self.framing)))
+
+    def encode(self, pixels: NDArray[np.uint8]) -> Codes:
+        """Encode framed pictures uint8 (n, h, w, 3)."""
+        torch = _import_torch()
+
+        def encode_block(block: NDArray[np.uint8]) -> Codes:
+            images = torch.from_numpy(np.array(block)).permute(0, 3, 1, 2).float() / 255
+            codes: Codes = self.network(images).numpy()
+            return codes
+
+        with torch.no_grad():
+            return _in_blocks(encode_block, pixels, self.name)
+
+
+class Untrained(Network):
+    """AEGAN's inverse generator (AEGAN, Table 5) as it is before training: random weights.
+
+    Its batch normalisation holds the statistics of 1,000 gallery pictures, as a trained one's holds those of pictures.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.key, self.name, self.code = "untrained", "untrained encoder", "100 numbers"
+        self.framing = CELEBA
+        self._encoded = {}
+        self._fitted = False
+
+    def fit(self, gallery: Faces) -> None:
+        """Draw the weights and measure what batch normalisation needs. Raises MissingExtra without PyTorch."""
+        if self._fitted:
+            return
+        torch = _import_torch()
+        from latentsearch.models.dcgan import InverseGenerator
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.network = InverseGenerator()
+        for module in self.network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None  # a plain mean over batches
+        self.network.train()
+        self.encode(gallery.pixels()[:1_000])
+        self.network.eval()
+        self._fitted = True
+
+
+@dataclass
+class Bundle:
+    """An encoder bundle's codes, by its own distance."""
+
+    encoder: Encoder
+    key: str
+    name: str
+    code: str = ""
+    distance: str = ""
+    _encoded: dict[str, Codes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.code = f"{self.encoder.latent_size} numbers, {self.encoder.model.get('precision', 'fp32')}"
+        self.distance = self.encoder.distance
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Which encoder it is: name, family, precision and the graph's sha256."""
+        model = self.encoder.model
+        return {key: model.get(key) for key in ("name", "family", "precision")} | {"sha256": self.encoder.sha256}
+
+    def fit(self, gallery: Faces) -> None:
+        """Nothing to learn: the bundle brings what it has learned."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The encoder's codes: float32 (n, latent_size)."""
+        framing: Framing = self.encoder.framing
+        return _remember(
+            self._encoded, faces, lambda: _in_blocks(self.encoder.encode, faces.pixels(framing), self.name)
+        )
+
+
+def baselines(seed: int) -> list[Method]:
+    """Every method that needs no training, in the order of the table."""
+    thumbnail = Pixels("thumbnail", "16x16 pixels", "16x16x3", side=THUMBNAIL)
+    untrained = Untrained(seed)
+    pca = "PCA of 16x16 pixels"
+    numbers = f"{COMPONENTS} numbers"
+    return [
+        Random(seed),
+        Oracle(),
+        Feature("dhash", "dHash", "64 bits"),
+        Feature("phash", "pHash", "64 bits"),
+        Feature("ahash", "aHash", "64 bits"),
+        Feature("whash", "wHash", "64 bits"),
+        Feature("colours", "colour histogram", "8x8x8 RGB", "hellinger"),
+        Pixels(),
+        Projected(thumbnail, "pca", pca, numbers, "euclidean", COMPONENTS, whiten=False),
+        Projected(thumbnail, "pca-whitened", f"{pca}, whitened", numbers, "euclidean", COMPONENTS),
+        Projected(thumbnail, "pca-cosine", f"{pca}, whitened", numbers, "cosine", COMPONENTS),
+        untrained,
+        whitened(untrained, "untrained encoder, centred and whitened"),
+    ]
+
+
+def of_bundle(encoder: Encoder, taken: Collection[str] = ()) -> list[Method]:
+    """The rows of a bundle: its codes by its distance, and raw ones (Euclidean) centred and whitened too.
+
+    taken: keys that other methods have; a bundle of the same name gets a number.
+    """
+    key = next(key for key in _numbered(encoder.name) if key not in taken)
+    if encoder.distance != "euclidean":
+        return [Bundle(encoder, key, f"bundle {encoder.name}")]
+    family = str(encoder.model.get("family", encoder.name))
+    bundle = Bundle(encoder, key, _paper_name(family))
+    return [bundle, whitened(bundle, _whitened_name(family))]
+
+
+def of_run(run: Path) -> list[Method]:
+    """The rows of a training run: the encoder's raw codes, Euclidean, and the same centred and whitened, by cosine.
+
+    Raises InputError when the folder holds no run with a checkpoint, MissingExtra without PyTorch.
+    """
+    _import_torch()
+    from latentsearch.training.finished import load_trained
+
+    trained, _ = load_trained(run, terms="")
+    family, size = trained.family, trained.latent_size
+    network = Network(trained.encoder, size, trained.framing, f"run-{family}", _paper_name(family))
+    return [network, whitened(network, _whitened_name(family))]
+
+
+def whitened(inner: Method, name: str) -> Projected:
+    """A method's codes centred and whitened on the gallery, by cosine."""
+    return Projected(inner, f"{inner.key}-whitened", name, inner.code, "cosine")
+
+
+def _paper_name(family: str) -> str:
+    return f"{family.upper()} as the paper has it"
+
+
+def _whitened_name(family: str) -> str:
+    return f"{family.upper()}, centred and whitened"
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))
+
+
+def _remember(encoded: dict[str, Codes], faces: Faces, encode: Callable[[], Codes]) -> Codes:
+    if faces.names_sha256 not in encoded:
+        encoded[faces.names_sha256] = encode()
+    return encoded[faces.names_sha256]
+
+
+def _in_blocks(encode: Callable[[NDArray[np.uint8]], Codes], pixels: NDArray[np.uint8], title: str) -> Codes:
+    blocks = [pixels[start : start + ENCODE_BLOCK] for start in range(0, len(pixels), ENCODE_BLOCK)]
+    return np.concatenate([encode(block) for block in progress(blocks, len(blocks), title)])
+
+
+def _import_torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("PyTorch is not installed: pip install 'latentsearch[train]'") from error
+    return torch

@@ -1,0 +1,327 @@
+"""The catalogue: an index's images, labels and failures, and which encoder it has, in SQLite.
+
+A catalogue works inside one transaction at a time. A reader sees the state of its first look until `refresh`; a
+writer's changes are seen by others after `commit`, and are gone if it dies before.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Column, ColumnElement, Connection, Select, create_engine, delete, event, func, select, update
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
+
+from indexer.discover import printable
+from indexer.errors import DamagedIndex
+from indexer.facts import Facts
+from indexer.schema import (
+    FAILURE,
+    IMAGE,
+    LABEL,
+    LABEL_SOURCE,
+    LABEL_VALUE,
+    META,
+    REMOVED,
+    migrate,
+    schema_version,
+)
+
+FILE_NAME = "catalog.sqlite"
+SECONDS_TO_WAIT = 30
+# SQLite takes at most 32,766 values in one statement.
+VALUES_AT_ONCE = 10_000
+
+LabelValue = int | float | str
+Item = TypeVar("Item")
+
+
+class ImageRecord(NamedTuple):
+    """An image of the index.
+
+    path: absolute, with surrogate escapes where it is not UTF-8. size: bytes. mtime_ns: of the file. digest: SHA-256 of
+    its content. width, height: pixels, as shown. position: of its code. added: seconds since 1970.
+    """
+
+    id: int
+    path: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    width: int
+    height: int
+    position: int
+    added: float
+
+
+class Failure(NamedTuple):
+    """A file that cannot be used, why, and what it was when it was tried (None where that is not known)."""
+
+    path: str
+    reason: str
+    size: int | None = None
+    mtime_ns: int | None = None
+
+
+class Catalog:
+    """One open catalogue. Raises DamagedIndex, on any use, when SQLite finds its file damaged."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def read(cls, path: Path) -> Catalog:
+        """Open for reading; never waits for a writer."""
+        # A folder that may not be written to has no place for the files that readers and a writer share.
+        alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+        return cls(_connect(path, "mode=ro&immutable=1" if alone else "mode=ro"), path)
+
+    @classmethod
+    def write(cls, path: Path, facts_of_new: Facts | None = None) -> Catalog:
+        """Open for writing, made where facts are given and there is none, and brought to the newest schema; commits.
+
+        Raises IndexStateError when a newer version made it. The caller holds the writer's lock.
+        """
+        catalog = cls(_connect(path, "mode=rwc"), path)
+        try:
+            migrate(catalog._connection, printable(path.parent))
+            if facts_of_new is not None and catalog.facts() is None:
+                catalog.set_facts(facts_of_new)
+            catalog.commit()
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+
+    def close(self) -> None:
+        """Forget what was not committed and let the file go."""
+        self._connection.close()
+
+    def refresh(self) -> None:
+        """Forget what was not committed; the next look sees what others have committed since."""
+        self._connection.rollback()
+
+    def commit(self) -> None:
+        """Make all changes since the last commit lasting and seen, at once."""
+        self._connection.commit()
+
+    def version(self) -> int:
+        """The version of the schema; 0 for a file that a first run was killed before filling."""
+        return schema_version(self._connection)
+
+    def facts(self) -> Facts | None:
+        """What the index knows of itself; None before the first run has written it."""
+        stored = {key: json.loads(value) for key, value in self._connection.execute(select(META.c.key, META.c.value))}
+        return Facts.from_json(stored)
+
+    def set_facts(self, facts: Facts) -> None:
+        """Write what the index knows of itself."""
+        rows = [(key, json.dumps(value)) for key, value in facts.to_json().items()]
+        self._connection.exec_driver_sql("REPLACE INTO meta VALUES (?, ?)", rows)
+
+    # Images
+
+    def count(self) -> int:
+        """How many images there are."""
+        return self._scalar(select(func.count()).select_from(IMAGE))
+
+    def last_added(self) -> float | None:
+        """When an image was added last, in seconds since 1970."""
+        newest = select(IMAGE.c.added).order_by(IMAGE.c.id.desc()).limit(1)
+        found: float | None = self._connection.execute(newest).scalar()
+        return found
+
+    def next_id(self) -> int:
+        """The id of the next image: above every id that was ever given."""
+        last = self._connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'image'").scalar()
+        return int(last or 0) + 1
+
+    def all_images(self) -> Iterator[ImageRecord]:
+        """Every image, by id."""
+        return map(ImageRecord._make, self._connection.execute(select(IMAGE).order_by(IMAGE.c.id)))
+
+    def images(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
+        """The images of these ids that there are."""
+        rows = self._rows(select(IMAGE), IMAGE.c.id, ids)
+        return {row[0]: ImageRecord._make(row) for row in rows}
+
+    def id_of(self, path: str) -> int | None:
+        """The id of the image at an absolute path."""
+        found: int | None = self._connection.execute(select(IMAGE.c.id).where(IMAGE.c.path == path)).scalar()
+        return found
+
+    def images_under(self, path: str) -> list[tuple[int, str]]:
+        """Id and path of the image at an absolute path, or of all in that folder."""
+        rows = self._connection.execute(select(IMAGE.c.id, IMAGE.c.path).where(_is_under(IMAGE.c.path, path)))
+        return [(image_id, found) for image_id, found in rows]
+
+    def positions(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids and the positions of their codes, int64 (n,) each, by position; of all images, or of those there are."""
+        columns = select(IMAGE.c.id, IMAGE.c.position)
+        if ids is None:
+            rows: Iterable[Sequence[int]] = self._connection.execute(columns.order_by(IMAGE.c.position))
+        else:
+            rows = sorted(self._rows(columns, IMAGE.c.id, ids), key=lambda row: row[1])
+        numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
+        return numbers[0::2], numbers[1::2]
+
+    def add_images(self, records: Iterable[ImageRecord]) -> None:
+        """Add images with ids from `next_id` on."""
+        rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
+        if rows:
+            self._connection.exec_driver_sql("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
+        """Note that an image's content now lies there, with that size and time of change."""
+        values = {"path": path, "size": size, "mtime_ns": mtime_ns}
+        self._connection.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(values))
+
+    def remove_images(self, ids: Iterable[int]) -> None:
+        """Remove images and their labels; their ids are never given again."""
+        rows = [(image_id,) for image_id in ids]
+        if rows:
+            self._connection.exec_driver_sql(
+                "DELETE FROM label_value WHERE label_id IN (SELECT id FROM label) AND image_id = ?", rows
+            )
+            self._connection.exec_driver_sql("DELETE FROM image WHERE id = ?", rows)
+            self._connection.exec_driver_sql("REPLACE INTO removed VALUES (?)", rows)
+
+    def removed(self) -> list[int]:
+        """Ids that are gone but may still stand in the file of vectors."""
+        return list(self._connection.execute(select(REMOVED.c.id)).scalars())
+
+    def forget_removed(self) -> None:
+        """Note that the file of vectors holds no removed id any more."""
+        self._connection.execute(delete(REMOVED))
+
+    # Failures
+
+    def failures(self) -> list[Failure]:
+        """The files that cannot be used, by path."""
+        return [Failure._make(row) for row in self._connection.execute(select(FAILURE).order_by(FAILURE.c.path))]
+
+    def count_failures(self) -> int:
+        """How many files cannot be used."""
+        return self._scalar(select(func.count()).select_from(FAILURE))
+
+    def failures_under(self, path: str) -> list[str]:
+        """The path itself, if its file cannot be used, or those of all such files in that folder."""
+        return list(self._connection.execute(select(FAILURE.c.path).where(_is_under(FAILURE.c.path, path))).scalars())
+
+    def add_failures(self, failures: Iterable[Failure]) -> None:
+        """Note failures, each in the place of an earlier one of that file."""
+        rows = [(os.fsencode(failure.path), *failure[1:]) for failure in failures]
+        if rows:
+            self._connection.exec_driver_sql("REPLACE INTO failure VALUES (?, ?, ?, ?)", rows)
+
+    def remove_failures(self, paths: Iterable[str]) -> None:
+        """Forget the failures of files."""
+        rows = [(os.fsencode(path),) for path in paths]
+        if rows:
+            self._connection.exec_driver_sql("DELETE FROM failure WHERE path = ?", rows)
+
+    # Labels
+
+    def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
+        """The labels of images, for those that have any, in the order in which the labels were first seen."""
+        columns = select(LABEL_VALUE.c.image_id, LABEL.c.name, LABEL_VALUE.c.value)
+        joined = columns.join(LABEL, LABEL.c.id == LABEL_VALUE.c.label_id).order_by(LABEL.c.id)
+        found: dict[int, dict[str, LabelValue]] = {}
+        for image_id, name, value in self._rows(joined, LABEL_VALUE.c.image_id, ids):
+            found.setdefault(image_id, {})[name] = value
+        return found
+
+    def label_names(self) -> list[str]:
+        """The names of all labels, in the order in which they were first seen."""
+        return list(self._connection.execute(select(LABEL.c.name).order_by(LABEL.c.id)).scalars())
+
+    def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]]) -> None:
+        """Give images labels by id, each in the place of an earlier one of that name."""
+        numbers = {name: number for number, name in self._connection.execute(select(LABEL))}
+        rows = []
+        for image_id, values in labels:
+            for name, value in values.items():
+                number = numbers.get(name)
+                if number is None:
+                    number = numbers[name] = self._add_label(name)
+                rows.append((number, image_id, value))
+        if rows:
+            # In the order of the table; values are never compared, since no two rows have the same numbers.
+            rows.sort()
+            self._connection.exec_driver_sql("REPLACE INTO label_value VALUES (?, ?, ?)", rows)
+
+    def label_sources(self) -> dict[str, bytes]:
+        """The label files whose every value has been stored: path -> SHA-256 of the content."""
+        return {path: digest for path, digest in self._connection.execute(select(LABEL_SOURCE))}
+
+    def set_label_sources(self, sources: Mapping[str, bytes]) -> None:
+        """Note that every value of these label files has been stored, and of no others."""
+        self._connection.execute(delete(LABEL_SOURCE))
+        rows = [(os.fsencode(path), digest) for path, digest in sources.items()]
+        if rows:
+            self._connection.exec_driver_sql("INSERT INTO label_source VALUES (?, ?)", rows)
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the file: sentences, none when it is sound."""
+        try:
+            found = self._connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
+        except DatabaseError as error:
+            return [str(error.orig)]
+        return [] if list(found) == ["ok"] else [str(line) for line in found]
+
+    def _add_label(self, name: str) -> int:
+        return int(self._connection.exec_driver_sql("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid)
+
+    def _scalar(self, query: Select[Any]) -> int:
+        return int(self._connection.execute(query).scalar_one())
+
+    def _rows(self, query: Select[Any], column: Any, values: Sequence[int]) -> Iterator[Any]:
+        for start in range(0, len(values), VALUES_AT_ONCE):
+            some = [int(value) for value in values[start : start + VALUES_AT_ONCE]]
+            yield from self._connection.execute(query.where(column.in_(some)))
+
+
+def _connect(path: Path, options: str) -> Connection:
+    def open_file() -> sqlite3.Connection:
+        uri = f"file:{quote(os.fsencode(path))}?{options}"
+        # isolation_level None: transactions begin when SQLAlchemy says so, for changes of the schema too.
+        connection = sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None)
+        if "mode=rwc" in options:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    event.listen(engine, "handle_error", _translate)
+    try:
+        return engine.connect()
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        raise DamagedIndex(f"{path} cannot be opened: {getattr(error, 'orig', error)}") from error
+
+
+def _translate(context: Any) -> None:
+    """Turn what SQLite says of damage, of a full disk and of missing permission into a sentence."""
+    code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        raise DamagedIndex(f"the catalogue is damaged ({context.original_exception}): make the index anew")
+    if code == sqlite3.SQLITE_FULL:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _is_under(column: Column[str], path: str) -> ColumnElement[bool]:
+    """Whether a path is this one or lies in that folder; by a range, which the column's index finds."""
+    folder = path.rstrip(os.sep)
+    first, behind = folder + os.sep, folder + chr(ord(os.sep) + 1)
+    return (column == path) | ((column >= first) & (column < behind))

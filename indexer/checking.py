@@ -1,0 +1,116 @@
+"""Whether the files of an index agree with one another; what is derived is rebuilt, the rest is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer import codes as code_files
+from indexer import vectors
+from indexer.discover import printable
+from indexer.vectors import SavedVectors
+
+if TYPE_CHECKING:
+    from indexer.index import Index
+
+# Codes of a half-precision encoder have length 1 only so far.
+LENGTH_TOLERANCE = 0.01
+CODES_AT_ONCE = 100_000
+
+
+@dataclass
+class CheckReport:
+    """What was looked at, what is wrong beyond repair, and what was rebuilt; a sentence each."""
+
+    looked_at: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    rebuilt: list[str] = field(default_factory=list)
+
+
+def check_index(index: Index) -> CheckReport:
+    """Check an index that is open for writing."""
+    report = CheckReport()
+    report.looked_at.append(f"the catalogue: {index.count()} images")
+    report.problems += [f"{index.catalog.path.name}: {line}" for line in index.catalog.damage()]
+    if not report.problems:
+        _check_codes(index, report)
+    if not report.problems:
+        _check_vectors(index, report)
+    return report
+
+
+def _check_codes(index: Index, report: CheckReport) -> None:
+    ids, positions = index.catalog.positions()
+    report.looked_at.append(f"{code_files.FILE_NAME}: {index.facts.code_rows} codes")
+    whole_rows = code_files.size_of(index.folder / code_files.FILE_NAME) // (index.latent_size * 4)
+    report.problems += _wrong_positions(ids, positions, index.facts.code_rows, whole_rows)
+    readable = (positions >= 0) & (positions < min(whole_rows, index.facts.code_rows))
+    codes = code_files.map_codes(index.folder / code_files.FILE_NAME, _end(positions[readable]), index.latent_size)
+    for some in _parts(readable.nonzero()[0]):
+        for image_id, wrong in _wrong_codes(ids[some], codes[positions[some]], index.distance):
+            report.problems.append(f"the code of {printable(index.images([image_id])[0].path)} (id {image_id}) {wrong}")
+
+
+def _wrong_positions(ids: NDArray[np.int64], positions: NDArray[np.int64], rows: int, whole_rows: int) -> list[str]:
+    problems = []
+    lost = int((positions >= whole_rows).sum())
+    if lost:
+        problems.append(f"{code_files.FILE_NAME} ends after {whole_rows} codes: those of {lost} images are lost")
+    strange = ids[(positions < 0) | (positions >= rows)]
+    if len(strange):
+        problems.append(f"{len(strange)} images name codes that were never stored, first id {strange[0]}")
+    shared = ids[1:][positions[1:] == positions[:-1]]
+    if len(shared):
+        problems.append(f"{len(shared)} images share their code with another, first id {shared[0]}")
+    return problems
+
+
+def _wrong_codes(ids: NDArray[np.int64], codes: NDArray[np.float32], distance: str) -> Iterator[tuple[int, str]]:
+    finite = np.isfinite(codes).all(axis=1)
+    yield from ((int(image_id), "is not finite") for image_id in ids[~finite])
+    if distance == "cosine":
+        lengths = np.linalg.norm(codes[finite], axis=1)
+        for image_id, length in zip(ids[finite], lengths, strict=True):
+            # A picture without any contrast may have a code of zeros.
+            if length != 0 and abs(length - 1) > LENGTH_TOLERANCE:
+                yield int(image_id), f"has length {length:.3g}, not 1"
+
+
+def _check_vectors(index: Index, report: CheckReport) -> None:
+    report.looked_at.append(f"{vectors.FILE_NAME}: derived from the codes")
+    path = index.folder / vectors.FILE_NAME
+    wrong = "was missing or stale"
+    if index.vectors_are_fresh():
+        wrong = "" if _holds_what_it_should(index) else "did not hold the images' codes"
+    if wrong:
+        path.unlink(missing_ok=True)
+        index.derive()
+        report.rebuilt.append(f"{vectors.FILE_NAME}, which {wrong}")
+
+
+def _holds_what_it_should(index: Index) -> bool:
+    try:
+        saved = SavedVectors(index.folder / vectors.FILE_NAME)
+        held, codes = saved.ids(), saved.codes()
+    except RuntimeError:  # what FAISS raises for a file that it cannot read
+        return False
+    hidden = np.isin(held, index.catalog.removed())
+    ids, positions = index.catalog.positions(held[~hidden].tolist())
+    if len(ids) != index.count() or len(ids) != (~hidden).sum():
+        return False
+    stored = code_files.map_codes(index.folder / code_files.FILE_NAME, index.facts.code_rows, index.latent_size)
+    order, stored_order = np.argsort(held[~hidden]), np.argsort(ids)
+    return bool(np.array_equal(codes[~hidden][order], stored[positions[stored_order]]))
+
+
+def _parts(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(rows), CODES_AT_ONCE):
+        yield rows[start : start + CODES_AT_ONCE]
+
+
+def _end(positions: NDArray[np.int64]) -> int:
+    return int(positions.max()) + 1 if len(positions) else 0

@@ -1,0 +1,90 @@
+"""The append-only array of codes: a file of rows of d little-endian float32, without a header.
+
+A row's number is its position. The catalogue says how many rows count; whatever follows them was written by a run that
+did not live to commit it, and the next run overwrites it. Rows that count are never written again.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import DamagedIndex
+
+FILE_NAME = "codes.f32"
+CODE_TYPE = np.dtype("<f4")
+
+
+def map_codes(path: Path, rows: int, latent_size: int) -> NDArray[np.float32]:
+    """The first `rows` codes, float32 (rows, latent_size), mapped into memory and read-only.
+
+    Raises DamagedIndex when the file holds fewer.
+    """
+    size = rows * latent_size * CODE_TYPE.itemsize
+    if rows == 0:
+        return np.empty((0, latent_size), CODE_TYPE)
+    if size_of(path) < size:
+        raise DamagedIndex(
+            f"{path} holds {size_of(path)} bytes and the catalogue names {size}: `latentsearch check` tells more"
+        )
+    with open(path, "rb") as file:
+        mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+    return np.frombuffer(mapped, CODE_TYPE).reshape(rows, latent_size)
+
+
+def size_of(path: Path) -> int:
+    """The file's bytes, 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+class CodeWriter:
+    """Appends codes behind the rows that count.
+
+    rows: how many there are, appended ones included.
+    """
+
+    def __init__(self, path: Path, rows: int, latent_size: int) -> None:
+        self.rows = rows
+        self._latent_size = latent_size
+        self._row_bytes = latent_size * CODE_TYPE.itemsize
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+
+    def append(self, codes: NDArray[np.float32]) -> range:
+        """Write codes, float32 (n, latent_size), and return their positions. Raises OSError on a full disk."""
+        positions = range(self.rows, self.rows + len(codes))
+        content = memoryview(np.asarray(codes, CODE_TYPE).tobytes())
+        offset = self.rows * self._row_bytes
+        while content:
+            written = os.pwrite(self._file, content, offset)
+            content, offset = content[written:], offset + written
+        self.rows = positions.stop
+        return positions
+
+    def read(self, position: int) -> NDArray[np.float32]:
+        """One code, float32 (latent_size,), appended just now or long ago."""
+        content = os.pread(self._file, self._row_bytes, position * self._row_bytes)
+        return np.frombuffer(content, CODE_TYPE)
+
+    def flush(self) -> None:
+        """Return when all that was appended is on the disk: only then may a transaction name it."""
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def __enter__(self) -> CodeWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,196 @@
+"""An encoder bundle: images -> codes, and where it has a generator, codes -> images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from indexer.decode import Framing
+from indexer.errors import EncoderError
+from indexer.extras import require
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+FORMAT = 1
+# Both packages stand side by side, in a checkout as in the wheel.
+SHIPPED = Path(__file__).parent.parent / "latentsearch" / "bundles"
+DEFAULT_ENCODER = "aegan"
+BATCH_SIZE = 64
+REPAIR = "export or fetch the bundle again"
+NEEDED_KEYS = ("format", "name", "latent_size", "framing", "distance", "files", "random_pair_distances")
+
+
+class Encoder:
+    """A loaded bundle's encoder.
+
+    name, sha256 (of encoder.onnx), latent_size, framing, distance ("euclidean" or "cosine"), model (the parsed
+    model.json) and folder are read-only by convention; `encode` may be called from several threads.
+    """
+
+    def __init__(self, folder: Path, model: dict[str, Any], session: InferenceSession | None) -> None:
+        self.folder = folder
+        self.model = model
+        self.name: str = model["name"]
+        self.sha256: str = model["files"]["encoder.onnx"]["sha256"]
+        self.latent_size: int = model["latent_size"]
+        self.framing = Framing.from_json(model["framing"])
+        self.distance: str = model["distance"]
+        self._session = session
+
+    def encode(self, images: NDArray[np.uint8], batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
+        """Encode framed images, uint8 (n, h, w, 3), to codes, float32 (n, latent_size).
+
+        Raises ValueError for images of another shape or type, EncoderError when the network gives NaN or infinity.
+        """
+        expected = (self.framing.height, self.framing.width, 3)
+        if images.shape[1:] != expected or images.dtype != np.uint8:
+            raise ValueError(
+                f"images are {images.dtype} {images.shape}, not uint8 (n, {', '.join(map(str, expected))})"
+            )
+        if self._session is None:
+            raise ValueError("the encoder was loaded without its network")
+        codes = np.empty((len(images), self.latent_size), np.float32)
+        for start in range(0, len(images), batch_size):
+            batch = np.ascontiguousarray(images[start : start + batch_size])
+            codes[start : start + batch_size] = self._session.run(["codes"], {"images": batch})[0]
+        if not np.isfinite(codes).all():
+            raise EncoderError(
+                f"encoder {self.name} gave codes that are not finite: the bundle at {self.folder} is unusable"
+            )
+        return codes
+
+    def similarity(self, distances: ArrayLike) -> NDArray[np.float64]:
+        """The share of random pairs of training images that are farther apart, in [0, 1]; fits any encoder."""
+        quantiles = self.model["random_pair_distances"]
+        return 1 - np.interp(np.asarray(distances, np.float64), quantiles, np.linspace(0, 1, len(quantiles)))
+
+
+class Generator:
+    """A loaded bundle's generator."""
+
+    def __init__(self, model: dict[str, Any], session: InferenceSession) -> None:
+        self.latent_size: int = model["generator"]["latent_size"]
+        self._session = session
+
+    def draw(self, count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
+        """Draw `count` pictures, one by one, uint8 (h, w, 3): codes U(-1, 1); the same seed draws the same."""
+        codes = np.random.default_rng(seed).uniform(-1, 1, (count, self.latent_size)).astype(np.float32)
+        for start in range(0, count, BATCH_SIZE):
+            yield from self.generate(codes[start : start + BATCH_SIZE])
+
+    def generate(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The pictures of latent codes: float32 (n, latent_size) -> uint8 (n, h, w, 3)."""
+        batches = [codes[start : start + BATCH_SIZE] for start in range(0, max(len(codes), 1), BATCH_SIZE)]
+        return np.concatenate([self._session.run(["images"], {"codes": batch})[0] for batch in batches])
+
+
+def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
+    """Load an encoder by name or by its bundle's folder; None is the one that ships.
+
+    threads: of ONNX Runtime, 0 for one a core. network: False for one that does everything but encode, and needs no
+    ONNX Runtime. Raises EncoderError when there is none or it is damaged, MissingExtra without ONNX Runtime.
+    """
+    folder = find_bundle(name_or_path)
+    model = read_model(folder)
+    return Encoder(folder, model, _open_session(folder, model, "encoder.onnx", threads) if network else None)
+
+
+def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> Generator:
+    """Load a bundle's generator; arguments and errors as those of load_encoder."""
+    folder = find_bundle(name_or_path)
+    model = read_model(folder)
+    if "generator.onnx" not in model["files"] or "generator" not in model:
+        raise EncoderError(f"encoder {model['name']} at {folder} has no generator")
+    return Generator(model, _open_session(folder, model, "generator.onnx", threads))
+
+
+def bundle_folders() -> list[Path]:
+    """Where encoders are found by name: those that ship, then the user's own."""
+    import platformdirs
+
+    return [SHIPPED, platformdirs.user_data_path("latentsearch") / "encoders"]
+
+
+def find_bundle(name_or_path: str | Path | None = None) -> Path:
+    """The absolute folder of a bundle: a path to one, else a name. Raises EncoderError when there is none."""
+    wanted = Path(DEFAULT_ENCODER if name_or_path is None else name_or_path)
+    # The default is the one that ships, also beside a folder of that name.
+    if name_or_path is not None and (wanted / "model.json").is_file():
+        return wanted.absolute()
+    if len(wanted.parts) == 1:
+        for folder in bundle_folders():
+            if (folder / wanted / "model.json").is_file():
+                return folder / wanted
+    raise EncoderError(
+        f"no encoder {str(wanted)!r}: give a name that `latentsearch encoders` lists, or a bundle's folder"
+    )
+
+
+def read_model(folder: Path) -> dict[str, Any]:
+    """Read and check a bundle's model.json. Raises EncoderError when it is damaged or of another format."""
+    path = folder / "model.json"
+    try:
+        model: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"{path} cannot be read ({error}): {REPAIR}") from error
+    missing = [key for key in NEEDED_KEYS if not isinstance(model, dict) or key not in model]
+    if missing:
+        raise EncoderError(f"{path} lacks {', '.join(missing)}: {REPAIR}")
+    if model["format"] != FORMAT:
+        raise EncoderError(f"{path} has bundle format {model['format']}, not {FORMAT}: it needs another latentsearch")
+    try:
+        Framing.from_json(model["framing"])
+        model["files"]["encoder.onnx"]["sha256"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise EncoderError(f"{path} does not state its framing or its files as it should: {REPAIR}") from error
+    return model
+
+
+def available_encoders(report: Callable[[str], None] | None = None) -> list[tuple[Path, dict[str, Any]]]:
+    """Every bundle that can be found by name: (folder, model.json); of damaged ones `report` gets a sentence."""
+    found = []
+    for parent in bundle_folders():
+        for folder in sorted(path.parent for path in parent.glob("*/model.json")):
+            try:
+                found.append((folder, read_model(folder)))
+            except EncoderError as error:
+                if report is not None:
+                    report(str(error))
+    return found
+
+
+def _open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
+    require("onnxruntime")
+    graph = _read_verified(folder / file, model["files"].get(file, {}))
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    # Threads that spin while they wait take the cores from the processes that decode.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    known = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [name for name in known if name in onnxruntime.get_available_providers()]
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
+    except Exception as error:  # its exceptions have no common base but this
+        raise EncoderError(f"{folder / file} cannot be loaded by ONNX Runtime: {error}") from error
+
+
+def _read_verified(path: Path, stated: dict[str, Any]) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise EncoderError(f"{path} cannot be read ({error.strerror}): {REPAIR}") from error
+    if hashlib.sha256(content).hexdigest() != stated.get("sha256"):
+        raise EncoderError(f"{path} is damaged (its sha256 is not the one in model.json): {REPAIR}")
+    return content

@@ -1,0 +1,48 @@
+"""Which of the two extras is installed, `cpu` or `gpu`; neither, or both at once, is told in one sentence."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+
+from indexer.errors import MissingExtra
+
+# module -> its distribution of the extra `cpu`, and of `gpu`
+DISTRIBUTIONS = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "faiss": ("faiss-cpu", "faiss-gpu"),
+}
+INSTALL = "pip install 'latentsearch[cpu]' (or 'latentsearch[gpu]')"
+
+
+def require(*modules: str) -> None:
+    """Raise MissingExtra where one of these modules (keys of DISTRIBUTIONS) is missing or installed twice.
+
+    Imports none of them; takes about a millisecond.
+    """
+    for module in modules:
+        installed = [name for name in DISTRIBUTIONS[module] if _is_installed(name)]
+        if len(installed) > 1:
+            # What one of them overwrote is not repaired by removing the other, so both go.
+            both = " ".join(installed)
+            raise MissingExtra(
+                f"{' and '.join(installed)} overwrite each other: pip uninstall -y {both}, then {INSTALL}"
+            )
+        # Other builds (conda's, openvino's) have other distribution names and will do.
+        if not installed and importlib.util.find_spec(module) is None:
+            raise MissingExtra(f"{module} is not installed: {INSTALL}")
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def require_training() -> None:
+    """Raise MissingExtra where the extra `train` is missing. Imports nothing."""
+    for module in ("torch", "torchvision", "safetensors", "onnx", "onnxscript"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtra(f"{module} is not installed: pip install 'latentsearch[train]'")

@@ -1,0 +1,67 @@
+"""What an index knows of itself: its encoder, and how far its files go."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from indexer.discover import printable
+from indexer.encoder import Encoder
+from indexer.errors import EncoderError
+
+
+@dataclass(frozen=True)
+class Facts:
+    """An index's own entry in its catalogue.
+
+    uuid: tells it from every other index. encoder_source: the folder of the bundle that was last used.
+    code_rows: how many rows of the array of codes count. generation: grows whenever images are added, or removed in
+    numbers; what is derived bears the generation that it was made from.
+    """
+
+    uuid: str
+    encoder_name: str
+    encoder_sha256: str
+    encoder_source: str
+    framing: dict[str, Any]
+    distance: str
+    latent_size: int
+    code_rows: int = 0
+    generation: int = 0
+
+    @classmethod
+    def of_new(cls, encoder: Encoder) -> Facts:
+        """Those of an empty index."""
+        return cls(
+            uuid.uuid4().hex,
+            encoder.name,
+            encoder.sha256,
+            str(encoder.folder),
+            encoder.framing.to_json(),
+            encoder.distance,
+            encoder.latent_size,
+        )
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Facts | None:
+        """Those that a catalogue holds; None where a first run was killed before it wrote them."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: stored[name] for name in names}) if all(name in stored for name in names) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a catalogue holds them."""
+        return asdict(self)
+
+    def require(self, encoder: Encoder, folder: Path) -> None:
+        """Raise EncoderError where this is not the encoder of the index at that folder, its framing included."""
+        mine = (self.encoder_name, self.encoder_sha256, self.framing, self.distance, self.latent_size)
+        theirs = (encoder.name, encoder.sha256, encoder.framing.to_json(), encoder.distance, encoder.latent_size)
+        if mine != theirs:
+            raise EncoderError(
+                f"the index at {printable(folder)} was made with encoder {self.encoder_name} "
+                f"(sha256 {self.encoder_sha256[:12]}…), not with {encoder.name} (sha256 {encoder.sha256[:12]}…): "
+                "leave --encoder out, or make another index with --index"
+            )

@@ -1,0 +1,349 @@
+"""An index: one folder with a catalogue, the codes, and what is derived from them. The door to the indexer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer import catalog as catalogs
+from indexer import codes as code_files
+from indexer import lock as locks
+from indexer import vectors
+from indexer.catalog import Catalog, Failure, ImageRecord, LabelValue
+from indexer.checking import CheckReport, check_index
+from indexer.codes import CodeWriter
+from indexer.discover import printable
+from indexer.encoder import Encoder
+from indexer.errors import IndexStateError, InputError
+from indexer.facts import Facts
+from indexer.lock import WriterLock
+from indexer.neighbours import Neighbours
+from indexer.schema import SCHEMA_VERSION
+from indexer.vectors import Stamp
+
+# What may lie in a folder that is no index yet: a first run was killed while it made one.
+BEGINNINGS = {locks.FILE_NAME, *(catalogs.FILE_NAME + end for end in ("", "-wal", "-shm", "-journal"))}
+# Ids that the FAISS file has to skip, as a share of the images, from which removing writes it anew.
+REMOVED_SHARE = 0.1
+
+
+class Index:
+    """One index folder, opened: for reading by `open`, for writing by `create`.
+
+    A reader sees the state of the moment in which it was opened until `refresh`. folder, facts and catalog are
+    read-only for all but the pipeline.
+    """
+
+    def __init__(self, folder: Path, catalog: Catalog, facts: Facts, lock: WriterLock) -> None:
+        self.folder = folder
+        self.catalog = catalog
+        self.facts = facts
+        self._lock = lock
+        self._appended: CodeWriter | None = None
+        self._neighbours = Neighbours(folder, catalog, facts)
+
+    @staticmethod
+    def locate(option: str | Path | None = None) -> Path:
+        """Where the index is: what --index says, else LATENTSEARCH_INDEX, else the user's data folder."""
+        named = option or os.environ.get("LATENTSEARCH_INDEX")
+        if named:
+            return Path(os.path.abspath(named))
+        import platformdirs
+
+        return platformdirs.user_data_path("latentsearch") / "index"
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether there is an index, made whole."""
+        path = folder / catalogs.FILE_NAME
+        if not path.is_file() or path.stat().st_size == 0:
+            return False
+        catalog = Catalog.read(path)
+        try:
+            return catalog.version() > 0
+        finally:
+            catalog.close()
+
+    @classmethod
+    def open(cls, folder: Path) -> Index:
+        """Open an index for reading; no writer makes it wait.
+
+        Raises IndexStateError where there is none or a newer version made it, DamagedIndex where it cannot be read.
+        """
+        path = folder / catalogs.FILE_NAME
+        if not cls.exists(folder):
+            raise IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
+        lock = WriterLock(folder)
+        catalog = Catalog.read(path)
+        if catalog.version() != SCHEMA_VERSION:
+            catalog.close()
+            lock.acquire()
+            Catalog.write(path).close()
+            lock.release()
+            catalog = Catalog.read(path)
+        return cls(folder, catalog, _facts(catalog, folder), lock)
+
+    @classmethod
+    def create(cls, folder: Path, encoder: Encoder) -> Index:
+        """Open an index for writing, made where there is none; it is locked until `close`.
+
+        Raises EncoderError when it was made with another encoder, LockedIndex while another process writes to it,
+        InputError when the folder cannot hold one.
+        """
+        _make_folder(folder)
+        lock = WriterLock(folder)
+        try:
+            lock.acquire()
+            catalog = Catalog.write(folder / catalogs.FILE_NAME, Facts.of_new(encoder))
+        except BaseException:
+            lock.release()
+            raise
+        index = cls(folder, catalog, _facts(catalog, folder), lock)
+        try:
+            index._take_encoder(encoder)
+        except BaseException:
+            index.close()
+            raise
+        return index
+
+    @property
+    def encoder_name(self) -> str:
+        """The name of the encoder that made the codes."""
+        return self.facts.encoder_name
+
+    @property
+    def encoder_sha256(self) -> str:
+        """The SHA-256 of its encoder.onnx."""
+        return self.facts.encoder_sha256
+
+    @property
+    def encoder_source(self) -> str:
+        """The folder of its bundle, as last used here."""
+        return self.facts.encoder_source
+
+    @property
+    def distance(self) -> str:
+        """How codes are compared: "euclidean" or "cosine"."""
+        return self.facts.distance
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers in a code."""
+        return self.facts.latent_size
+
+    def close(self) -> None:
+        """Forget what was not committed, and give the lock back."""
+        if self._appended is not None:
+            self._appended.close()
+            self._appended = None
+        self.catalog.close()
+        self._lock.release()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def refresh(self) -> None:
+        """Forget what was not committed, and see what writers have committed since."""
+        self.catalog.refresh()
+        self._look_at(_facts(self.catalog, self.folder))
+
+    # Reading
+
+    def count(self) -> int:
+        """How many images can be found."""
+        return self.catalog.count()
+
+    def search(
+        self, codes: NDArray[np.float32], k: int, exclude_ids: Sequence[int] = ()
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The k nearest images of each code, by ascending distance, those equally far by id.
+
+        codes: (q, d). Returns distances float32 and ids int64, (q, k') each, k' = min(k, images that are not excluded);
+        Euclidean or 1 - cosine, computed from the stored codes, so that an image has distance 0 to itself.
+        Raises ValueError for codes of another shape, DamagedIndex where the files contradict one another.
+        """
+        queries = np.ascontiguousarray(codes, np.float32)
+        if queries.ndim != 2 or queries.shape[1] != self.latent_size:
+            raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
+        return self._neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids})
+
+    def images(self, ids: Sequence[int]) -> list[ImageRecord]:
+        """The images of these ids, in that order. Raises InputError where there is none with an id."""
+        found = self.catalog.images(ids)
+        for image_id in ids:
+            if int(image_id) not in found:
+                raise InputError(f"there is no image with id {image_id} in the index at {printable(self.folder)}")
+        return [found[int(image_id)] for image_id in ids]
+
+    def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
+        """The labels of images, for those that have any."""
+        return self.catalog.labels(ids)
+
+    def code(self, image_id: int) -> NDArray[np.float32]:
+        """The stored code of an image, float32 (d,). Raises InputError where there is no such image."""
+        return np.array(self._neighbours.codes[self.images([image_id])[0].position])
+
+    def codes(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The stored codes of images, float32 (n, d), in that order. Raises InputError where one is not there."""
+        return self._neighbours.codes[[record.position for record in self.images(ids)]]
+
+    def id_of(self, path: str | Path) -> int | None:
+        """The id of the image at a path, None where there is none."""
+        return self.catalog.id_of(os.path.abspath(path))
+
+    def failures(self) -> list[Failure]:
+        """The files that cannot be used, and why."""
+        return self.catalog.failures()
+
+    def status(self) -> dict[str, Any]:
+        """What the index holds, as `latentsearch status --json` prints it."""
+        names = (catalogs.FILE_NAME, code_files.FILE_NAME, vectors.FILE_NAME)
+        return {
+            "index": printable(self.folder),
+            "images": self.count(),
+            "failures": self.catalog.count_failures(),
+            "labels": self.catalog.label_names(),
+            "last_added": self.catalog.last_added(),
+            "encoder": {
+                "name": self.encoder_name,
+                "sha256": self.encoder_sha256,
+                "source": printable(self.encoder_source),
+                "latent_size": self.latent_size,
+                "distance": self.distance,
+            },
+            "schema": SCHEMA_VERSION,
+            "bytes": {name: code_files.size_of(self.folder / name) for name in names},
+            "vectors_fresh": self.vectors_are_fresh(),
+        }
+
+    def vectors_are_fresh(self) -> bool:
+        """Whether the FAISS file is there and holds every image; where not, searches go through the codes."""
+        return self._neighbours.saved_are_fresh()
+
+    # Writing
+
+    @property
+    def appended(self) -> CodeWriter:
+        """Appends codes; what it wrote counts with the next `commit`."""
+        if self._appended is None:
+            path = self.folder / code_files.FILE_NAME
+            self._appended = CodeWriter(path, self.facts.code_rows, self.latent_size)
+        return self._appended
+
+    def commit(self, new_generation: bool = False) -> None:
+        """Make all changes lasting and seen, at once: the codes reach the disk before the catalogue names them."""
+        facts = self.facts
+        if self._appended is not None and self._appended.rows > facts.code_rows:
+            self._appended.flush()
+            facts = replace(facts, code_rows=self._appended.rows, generation=facts.generation + 1)
+        elif new_generation:
+            facts = replace(facts, generation=facts.generation + 1)
+        if facts != self.facts:
+            self.catalog.set_facts(facts)
+        self.catalog.commit()
+        self._look_at(facts)
+
+    def derive(self) -> bool:
+        """Write the FAISS file anew where it is missing or stale. Returns whether it was."""
+        if self.vectors_are_fresh():
+            return False
+        ids, positions = self.catalog.positions()
+        built = vectors.build(self._neighbours.codes[positions], ids)
+        vectors.save(built, self.folder / vectors.FILE_NAME, Stamp(self.facts.uuid, self.facts.generation))
+        self.catalog.forget_removed()
+        self.catalog.commit()
+        return True
+
+    def remove(self, paths: Sequence[str | Path]) -> list[str]:
+        """Remove images, by file or folder; the files stay. Returns their paths.
+
+        Raises InputError, and removes nothing, where a path is not in the index; LockedIndex while another writes.
+        """
+        with self.writing():
+            found: dict[str, int] = {}
+            for path in map(os.path.abspath, paths):
+                under = self.catalog.images_under(path)
+                failed = self.catalog.failures_under(path)
+                if not under and not failed:
+                    raise InputError(f"{printable(path)} is not in the index at {printable(self.folder)}")
+                self.catalog.remove_failures(failed)
+                found.update((path, image_id) for image_id, path in under)
+            self.catalog.remove_images(found.values())
+            many = len(self.catalog.removed()) > REMOVED_SHARE * self.count()
+            self.commit(new_generation=many)
+            if many:
+                self.derive()
+        return sorted(found)
+
+    def check(self) -> CheckReport:
+        """Look whether the files agree with one another, and rebuild what is derived where it does not.
+
+        Raises LockedIndex while another process writes.
+        """
+        with self.writing():
+            return check_index(self)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the writer for a while, where this index was opened for reading. Raises LockedIndex."""
+        if self._lock.held:
+            yield
+            return
+        self._lock.acquire()
+        reader = self.catalog
+        try:
+            self.catalog = Catalog.write(self.folder / catalogs.FILE_NAME)
+            try:
+                self.refresh()
+                yield
+            finally:
+                self.catalog.close()
+        finally:
+            self.catalog = reader
+            self._lock.release()
+            self.refresh()
+
+    def _look_at(self, facts: Facts) -> None:
+        self.facts = facts
+        self._neighbours = Neighbours(self.folder, self.catalog, facts)
+
+    def _take_encoder(self, encoder: Encoder) -> None:
+        self.facts.require(encoder, self.folder)
+        if self.encoder_source != str(encoder.folder):
+            self.facts = replace(self.facts, encoder_source=str(encoder.folder))
+            self.catalog.set_facts(self.facts)
+            self.commit()
+
+
+def _facts(catalog: Catalog, folder: Path) -> Facts:
+    facts = catalog.facts()
+    if facts is None:
+        raise IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
+    return facts
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of an index. Raises InputError where it cannot be one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strangers = {entry.name for entry in os.scandir(folder)} - BEGINNINGS
+        is_index = (folder / catalogs.FILE_NAME).exists()
+    except OSError as error:
+        raise InputError(f"{printable(folder)} cannot hold an index: {error.strerror}") from error
+    if strangers and not is_index:
+        raise InputError(f"{printable(folder)} is a folder of something else: name a new one with --index")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{printable(folder)} cannot hold an index: no permission to write there")

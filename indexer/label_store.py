@@ -1,0 +1,70 @@
+"""Label files -> the labels of a catalogue's images, read again only where something has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from indexer.catalog import Catalog
+from indexer.discover import printable
+from indexer.errors import InputError
+from indexer.labels import Labels, find_celeba_files, load_labels
+
+IMAGES_AT_ONCE = 2_000
+
+
+class LabelStore:
+    """The labels of one run: CelebA's own, in or beside its folders, and those of a file that the user names.
+
+    Raises InputError, when it is made, for a file that is missing or is no label file.
+    """
+
+    def __init__(self, catalog: Catalog, folders: Sequence[str | Path], file: Path | None) -> None:
+        self._catalog = catalog
+        self._folders = folders
+        self._files = [] if file is None else [file]
+        paths = [*find_celeba_files(folders), *self._files]
+        self._sources = {os.path.abspath(path): _digest(path) for path in paths}
+        stored = catalog.label_sources()
+        self._stored = {path: digest for path, digest in self._sources.items() if stored.get(path) == digest}
+        self._has_added = False
+        self._first_new = catalog.next_id()
+        if self._stored != self._sources:
+            self._labels  # noqa: B018 - a file that cannot be read must be told of now
+
+    def add(self, images: Sequence[tuple[int, str]]) -> None:
+        """Label images by id and path, new in the catalogue or at a new path."""
+        if not images:
+            return
+        if not self._has_added:
+            # These images lack the labels of files that are not used now; a later run that uses them must look again.
+            self._catalog.set_label_sources(self._stored)
+            self._has_added = True
+        if self._sources:
+            self._catalog.add_labels((image_id, self._labels.of(path)) for image_id, path in images)
+
+    def finish(self) -> None:
+        """Label the images that were there before, where a label file is new or has changed."""
+        if self._stored == self._sources:
+            return
+        before = [record for record in self._catalog.all_images() if record.id < self._first_new]
+        images = ((record.id, self._labels.of(record.path)) for record in before)
+        while some := list(islice(images, IMAGES_AT_ONCE)):
+            self._catalog.add_labels(some)
+        self._catalog.set_label_sources(self._catalog.label_sources() | self._sources)
+
+    @cached_property
+    def _labels(self) -> Labels:
+        return load_labels(self._folders, self._files)
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise InputError(f"{printable(path)}: {error.strerror}") from error

@@ -1,0 +1,163 @@
+"""Decoded chunks -> codes and rows of the catalogue, committed every few seconds."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalog import Failure, ImageRecord
+from indexer.encoder import Encoder
+from indexer.errors import EncoderError
+from indexer.index import Index
+from indexer.label_store import LabelStore
+from indexer.plan import Plan
+from indexer.workers import NO_PIXELS, Decoded, Job, Outcome
+
+# What a run that is killed may lose.
+SECONDS_BETWEEN_COMMITS = 2.0
+NO_CODE = "the encoder gives no finite code for it"
+
+
+@dataclass
+class Changes:
+    """What a chunk changes in the catalogue, to be written in this order."""
+
+    removed: list[int] = field(default_factory=list)
+    touched: list[tuple[int, Job]] = field(default_factory=list)
+    moved: list[tuple[int, Job]] = field(default_factory=list)
+    added: list[ImageRecord] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+class Store:
+    """Writes what workers have decoded to an index: encodes what is new, reuses codes of contents that are known.
+
+    The counters say what became of the files: encoded or copied (either may be changed), unchanged but for their time
+    of change, moved, failed.
+    """
+
+    def __init__(self, index: Index, encoder: Encoder, plan: Plan, labels: LabelStore) -> None:
+        self._index = index
+        self._encoder = encoder
+        self._plan = plan
+        self._labels = labels
+        self._next_id = index.catalog.next_id()
+        self._replaced: set[int] = set()
+        self._committed = time.monotonic()
+        self.encoded = self.copied = self.changed = self.unchanged = self.moved = self.failed = 0
+        self.decode_seconds = self.encode_seconds = self.store_seconds = 0.0
+
+    @property
+    def done(self) -> int:
+        """Files that have been dealt with."""
+        return self.encoded + self.copied + self.unchanged + self.moved + self.failed
+
+    def add(self, decoded: Decoded) -> None:
+        """Encode and write a decoded chunk; others see it after the next commit."""
+        self.decode_seconds += decoded.seconds
+        start = time.perf_counter()
+        codes = self._encode(decoded.pixels)
+        encoded = time.perf_counter()
+        positions = self._append(codes)
+        changes = Changes()
+        for outcome in decoded.outcomes:
+            self._decide(outcome, positions, changes)
+        self._write(changes)
+        self.encode_seconds += encoded - start
+        self.store_seconds += time.perf_counter() - encoded
+        self.commit_in_time()
+
+    def commit_in_time(self) -> None:
+        """Commit if the last commit is some seconds ago."""
+        if time.monotonic() - self._committed >= SECONDS_BETWEEN_COMMITS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make what was added lasting."""
+        start = time.perf_counter()
+        self._index.commit()
+        self._committed = time.monotonic()
+        self.store_seconds += time.perf_counter() - start
+
+    def _encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Codes (n, d); a row of NaN for a picture that has none."""
+        if len(pixels) == 0:
+            return np.empty((0, self._encoder.latent_size), np.float32)
+        try:
+            return self._encoder.encode(pixels)
+        except EncoderError:
+            if len(pixels) == 1:
+                return np.full((1, self._encoder.latent_size), np.nan, np.float32)
+            return np.concatenate([self._encode(pixels[row : row + 1]) for row in range(len(pixels))])
+
+    def _append(self, codes: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Write codes to the array. Returns the position of each, -1 for one that is not finite."""
+        finite = np.isfinite(codes).all(axis=1)
+        positions = np.full(len(codes), -1, np.int64)
+        positions[finite] = self._index.appended.append(codes[finite])
+        return positions
+
+    def _decide(self, outcome: Outcome, positions: NDArray[np.int64], changes: Changes) -> None:
+        job = outcome.job
+        before = self._plan.changed.get(job.path)
+        if before is not None and before.digest == outcome.digest and not outcome.reason:
+            self.unchanged += 1
+            changes.touched.append((before.id, job))
+            return
+        if before is not None:
+            self._replaced.add(before.id)
+            changes.removed.append(before.id)
+        if outcome.reason:
+            self._fail(outcome.reason, job, changes)
+        elif outcome.row == NO_PIXELS:
+            self._reuse(outcome, before is not None, changes)
+        elif positions[outcome.row] < 0:
+            self._fail(NO_CODE, job, changes)
+        else:
+            self.encoded += 1
+            self.changed += before is not None
+            position = int(positions[outcome.row])
+            changes.added.append(self._record(outcome, outcome.width, outcome.height, position))
+
+    def _reuse(self, outcome: Outcome, is_changed: bool, changes: Changes) -> None:
+        """Move the image that has this content and whose file is gone; else copy the code of one that has it."""
+        twins = self._plan.by_digest[outcome.digest]
+        for number, twin in enumerate(twins):
+            if twin.id not in self._replaced and not os.path.lexists(twin.path):
+                self.moved += 1
+                self._plan.unseen.pop(twin.path, None)
+                twins[number] = twin._replace(path=outcome.job.path)
+                changes.moved.append((twin.id, outcome.job))
+                return
+        self.copied += 1
+        self.changed += is_changed
+        twin = twins[0]
+        (position,) = self._index.appended.append(self._index.appended.read(twin.position)[None])
+        changes.added.append(self._record(outcome, twin.width, twin.height, position))
+
+    def _record(self, outcome: Outcome, width: int, height: int, position: int) -> ImageRecord:
+        job, image_id = outcome.job, self._next_id
+        self._next_id += 1
+        return ImageRecord(
+            image_id, job.path, job.size, job.mtime_ns, outcome.digest, width, height, position, time.time()
+        )
+
+    def _fail(self, reason: str, job: Job, changes: Changes) -> None:
+        self.failed += 1
+        changes.failures.append(Failure(job.path, reason, job.size, job.mtime_ns))
+
+    def _write(self, changes: Changes) -> None:
+        catalog = self._index.catalog
+        catalog.remove_images(changes.removed)
+        for image_id, job in (*changes.touched, *changes.moved):
+            catalog.relocate(image_id, job.path, job.size, job.mtime_ns)
+        catalog.add_images(changes.added)
+        catalog.add_failures(changes.failures)
+        here = [(image_id, job.path) for image_id, job in changes.moved]
+        here += [(record.id, record.path) for record in changes.added]
+        catalog.remove_failures(path for _, path in here)
+        self._labels.add(here)

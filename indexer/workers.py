@@ -1,0 +1,146 @@
+"""Processes that read, hash and decode files on all cores, and that may die without harm.
+
+Processes, since a picture that crashes its decoder takes a process with it, and since threads reach only 0.9 of their
+speed on small pictures. Each is a bare interpreter on one end of a socket: it imports nothing of the program that
+started it, a Ctrl-C in the terminal does not reach it, and it ends when its parent does, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.decode import Framing, decode_bytes, read_file
+from indexer.errors import UnreadableImage
+
+NO_PIXELS = -1
+
+
+class Job(NamedTuple):
+    """A file to decode, as it was found.
+
+    known: SHA-256 of contents that need no decoding, since their codes are there.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    known: tuple[bytes, ...] = ()
+
+
+class Outcome(NamedTuple):
+    """What became of a job.
+
+    reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
+    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used.
+    """
+
+    job: Job
+    reason: str
+    digest: bytes = b""
+    width: int = 0
+    height: int = 0
+    row: int = NO_PIXELS
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A chunk of files, decoded: outcomes, pixels uint8 (n, h, w, 3) for n of them, and the seconds that it took."""
+
+    outcomes: list[Outcome]
+    pixels: NDArray[np.uint8]
+    seconds: float
+
+
+def decode_chunk(jobs: list[Job], framing: Framing) -> Decoded:
+    """Read, hash and decode files, here and now."""
+    start = time.perf_counter()
+    pixels = np.empty((len(jobs), framing.height, framing.width, 3), np.uint8)
+    outcomes: list[Outcome] = []
+    used = 0
+    for job in jobs:
+        outcome = _decode_one(job, framing, pixels, used)
+        used += outcome.row != NO_PIXELS
+        outcomes.append(outcome)
+    return Decoded(outcomes, pixels[:used], time.perf_counter() - start)
+
+
+def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int) -> Outcome:
+    digest = b""
+    try:
+        content = read_file(job.path)
+        digest = hashlib.sha256(content).digest()
+        if digest in job.known:
+            return Outcome(job, "", digest)
+        decoded = decode_bytes(content, framing)
+    except UnreadableImage as error:
+        return Outcome(job, str(error), digest)
+    pixels[row] = decoded.pixels
+    return Outcome(job, "", digest, decoded.width, decoded.height, row)
+
+
+class Worker:
+    """One process that decodes a chunk at a time."""
+
+    def __init__(self, framing: Framing) -> None:
+        self._framing = framing
+        self._start()
+
+    def decode(self, jobs: list[Job]) -> Decoded:
+        """Decode a chunk there. Raises EOFError or OSError when the process dies of it."""
+        self._connection.send(jobs)
+        outcomes, shape, seconds = self._connection.recv()
+        pixels = np.frombuffer(self._connection.recv_bytes(), np.uint8).reshape(shape)
+        return Decoded(outcomes, pixels, seconds)
+
+    def restart(self) -> str:
+        """Replace a process that has died. Returns of what."""
+        self._connection.close()
+        code = self._process.wait()
+        self._start()
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        # The modules come from where ours came from, whatever the folder and the way in which we were started.
+        code = f"import sys; sys.path[:] = {sys.path!r}; from indexer.workers import serve; serve({theirs.fileno()})"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            )
+        self._connection = Connection(ours.detach())
+        self._connection.send(self._framing)
+
+
+def serve(descriptor: int) -> None:
+    """Be a worker on that socket until it closes."""
+    connection = Connection(descriptor)
+    with contextlib.suppress(EOFError, OSError):
+        framing = connection.recv()
+        while True:
+            decoded = decode_chunk(connection.recv(), framing)
+            connection.send((decoded.outcomes, decoded.pixels.shape, decoded.seconds))
+            connection.send_bytes(decoded.pixels.reshape(-1).data)

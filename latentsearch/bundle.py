@@ -1,0 +1,230 @@
+"""Trained networks -> an encoder bundle: a graph from pixels to codes, checked against PyTorch when it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from indexer.encoder import FORMAT, load_encoder
+from indexer.errors import InputError
+from latentsearch.graphs import compress, export_graph
+from latentsearch.model_card import write_model_card
+from latentsearch.training.finished import Trained
+from latentsearch.training.images import Images
+
+FIT_IMAGES = 20_000
+CHECK_IMAGES = 256
+CHECK_GALLERY = 5_000
+RANDOM_PAIRS = 200_000
+QUANTILES = 201
+LEAST_VARIANCE = 1e-6
+Report = Callable[[str], None]
+
+
+def unit(codes: Tensor) -> Tensor:
+    """Codes (n, d) brought to length 1."""
+    normalised: Tensor = nn.functional.normalize(codes)
+    return normalised
+
+
+class EncoderGraph(nn.Module):
+    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d): scaling and whitening are inside."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.whiten: nn.Linear | None = None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode one batch."""
+        codes: Tensor = self.network(images.permute(0, 3, 1, 2).float() / 255)
+        if self.whiten is not None:
+            return unit(self.whiten(codes))
+        return codes
+
+    def fit_whitening(self, codes: NDArray[np.float32]) -> None:
+        """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance."""
+        mean, matrix = whitening(codes)
+        self.whiten = nn.Linear(*matrix.shape)
+        self.whiten.weight.data = torch.from_numpy(matrix.T.astype(np.float32)).contiguous()
+        self.whiten.bias.data = torch.from_numpy((-mean @ matrix).astype(np.float32))
+
+
+class GeneratorGraph(nn.Module):
+    """Codes float32 (n, d) -> pictures uint8 (n, h, w, 3)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Generate one batch."""
+        return (self.network(codes).permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
+
+
+def export(
+    trained: Trained,
+    images: Images,
+    folder: Path,
+    *,
+    name: str,
+    precision: str = "fp16",
+    distance: str = "cosine",
+    report: Report = lambda sentence: None,
+) -> dict[str, Any]:
+    """Write a bundle and return its model.json.
+
+    distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
+    training images. precision: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static, calibrated on training
+    images). Raises InputError when the folder exists already.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: name a new folder for the bundle")
+    graph = EncoderGraph(trained.encoder).eval()
+    training = images.pixels[images.held_out :][:FIT_IMAGES]
+    report(f"encoding {len(training)} training images")
+    codes = encode(graph, training)
+    if distance == "cosine":
+        graph.fit_whitening(codes)
+        codes = encode_whitened(graph, codes)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+        place = Path(unfinished) / "bundle"
+        place.mkdir()
+        report(f"writing the graphs as {precision}")
+        _write_graphs(graph, trained, training, place, precision)
+        model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
+        _write_model(place, model)
+        report(f"checking them against PyTorch on {CHECK_IMAGES} images")
+        model["fidelity"] = check(graph, place, images, codes[:CHECK_GALLERY])
+        _write_model(place, model)
+        if folder.exists():
+            folder.rmdir()
+        shutil.move(place, folder)
+    return model
+
+
+def record_scores(folder: Path, scores: dict[str, float]) -> None:
+    """Put measured scores into a bundle's model.json and model card."""
+    model = json.loads((folder / "model.json").read_text())
+    model["scores"] = scores
+    _write_model(folder, model)
+
+
+@torch.no_grad()
+def encode(graph: EncoderGraph, pixels: NDArray[np.uint8], batch: int = 128) -> NDArray[np.float32]:
+    """Codes of pictures uint8 (n, h, w, 3) by PyTorch: float32 (n, d)."""
+    parts = [graph(torch.from_numpy(np.array(pixels[start : start + batch]))) for start in range(0, len(pixels), batch)]
+    return torch.cat(parts).numpy()
+
+
+@torch.no_grad()
+def encode_whitened(graph: EncoderGraph, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The network's own codes as the graph whitens and normalises them."""
+    assert graph.whiten is not None
+    return unit(graph.whiten(torch.from_numpy(codes))).numpy()
+
+
+def whitening(codes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(mean (d,), matrix (d, d)) such that (codes - mean) @ matrix has unit covariance.
+
+    Directions that hardly vary are left at zero, not blown up.
+    """
+    mean = codes.mean(0, dtype=np.float64)
+    values, vectors = np.linalg.eigh(np.cov(codes - mean, rowvar=False))
+    lively = values > LEAST_VARIANCE * values.max()
+    scales = np.where(lively, 1 / np.sqrt(np.where(lively, values, 1)), 0)
+    return mean, vectors * scales @ vectors.T
+
+
+def random_pair_distances(codes: NDArray[np.float32], distance: str, seed: int = 0) -> list[float]:
+    """Quantiles (0, 0.005, ..., 1) of the distance between random pairs of codes (n, d)."""
+    first, second = np.random.default_rng(seed).integers(0, len(codes), (2, RANDOM_PAIRS))
+    different = first != second
+    a, b = codes[first[different]], codes[second[different]]
+    distances = 1 - np.einsum("nd,nd->n", a, b) if distance == "cosine" else np.linalg.norm(a - b, axis=1)
+    quantiles = np.quantile(distances.astype(np.float64), np.linspace(0, 1, QUANTILES))
+    return [round(float(value), 6) for value in np.maximum.accumulate(np.maximum(quantiles, 0))]
+
+
+def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np.float32]) -> dict[str, float]:
+    """How close the bundle's codes are to PyTorch's on real images, held-out ones where there are any.
+
+    gallery: PyTorch's codes of the first training images. Returns the mean and the least cosine, and the share of the
+    top 20 in common when each searches its own codes of that gallery.
+    """
+    queries = images.pixels[:CHECK_IMAGES]
+    training = images.pixels[images.held_out :][: len(gallery)]
+    encoder = load_encoder(bundle)
+    by_torch, by_bundle = encode(graph, queries), encoder.encode(np.array(queries))
+    cosines = (unit(torch.from_numpy(by_torch)) * unit(torch.from_numpy(by_bundle))).sum(1)
+    mine, theirs = top(by_torch, gallery, 20), top(by_bundle, encoder.encode(np.array(training)), 20)
+    overlap = np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(mine, theirs, strict=True)])
+    return {
+        "images": len(queries),
+        "gallery": len(gallery),
+        "mean_cosine": round(float(cosines.mean()), 6),
+        "least_cosine": round(float(cosines.min()), 6),
+        "overlap@20": round(float(overlap), 4),
+    }
+
+
+def top(queries: NDArray[np.float32], gallery: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """The rows of the k nearest codes by Euclidean distance, which ranks codes of length 1 as cosine does."""
+    distances = (gallery**2).sum(1) - 2 * queries @ gallery.T
+    k = min(k, len(gallery))
+    return np.argpartition(distances, k - 1, axis=1)[:, :k]
+
+
+def _write_graphs(
+    graph: EncoderGraph, trained: Trained, training: NDArray[np.uint8], folder: Path, precision: str
+) -> None:
+    shape = (2, trained.framing.height, trained.framing.width, 3)
+    export_graph(graph, torch.zeros(shape, dtype=torch.uint8), folder / "encoder.onnx", "images", "codes")
+    compress(folder / "encoder.onnx", precision, training)
+    if trained.generator is not None:
+        generator = GeneratorGraph(trained.generator).eval()
+        export_graph(generator, torch.zeros(2, trained.latent_size), folder / "generator.onnx", "codes", "images")
+        # Its pictures are for people: fp16 storage is far below a step of 1/255, int8 is not.
+        compress(folder / "generator.onnx", "fp32" if precision == "fp32" else "fp16", training)
+
+
+def _describe(
+    trained: Trained, folder: Path, codes: NDArray[np.float32], *, name: str, precision: str, distance: str
+) -> dict[str, Any]:
+    model: dict[str, Any] = {
+        "format": FORMAT,
+        "name": name,
+        "family": trained.family,
+        "latent_size": codes.shape[1],
+        "framing": trained.framing.to_json(),
+        "distance": distance,
+        "precision": precision,
+        "files": {path.name: _file_facts(path) for path in sorted(folder.glob("*.onnx"))},
+        "trained": trained.facts,
+        "scores": {},
+        "fidelity": {},
+        "random_pair_distances": random_pair_distances(codes, distance),
+    }
+    if trained.generator is not None:
+        model["generator"] = {"latent_size": trained.latent_size, "prior": "uniform"}
+    return model
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
+
+
+def _write_model(folder: Path, model: dict[str, Any]) -> None:
+    (folder / "model.json").write_text(json.dumps(model, indent=1) + "\n")
+    write_model_card(folder, model)

@@ -1,0 +1,35 @@
+"""`latentsearch check`: do the files of the index agree with one another?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+
+@click.command("check")
+@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(option: str | None, as_json: bool) -> None:
+    """Check the index, and rebuild what is derived where it is missing, stale or damaged.
+
+    Ends with exit code 6 where something else is damaged.
+    """
+    from indexer.errors import DamagedIndex
+    from indexer.index import Index
+
+    with Index.open(Index.locate(option)) as index:
+        report = index.check()
+    if as_json:
+        click.echo(json.dumps(asdict(report), indent=2))
+    else:
+        lines = [*report.looked_at, *(f"rebuilt: {what}" for what in report.rebuilt)]
+        lines += [f"damaged: {what}" for what in report.problems]
+        click.echo("\n".join(lines))
+    if report.problems:
+        count = len(report.problems)
+        raise DamagedIndex(
+            f"{count} {'thing is' if count == 1 else 'things are'} damaged in the index at {index.folder}: "
+            "index the folders anew, into another index"
+        )

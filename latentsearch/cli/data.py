@@ -1,0 +1,130 @@
+"""`latentsearch data`: list, fetch and verify public data sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from indexer.errors import InputError, TransferError
+from latentsearch.data.manifest import Manifest, load_manifest, manifest_names
+from latentsearch.data.verify import Report, folder_of, verify
+
+if TYPE_CHECKING:
+    from latentsearch.data.transfer import Progress
+
+
+@click.group(short_help="List, fetch and verify public data sets.")
+def command() -> None:
+    """List, fetch and verify public data sets.
+
+    A data set lies in ROOT/NAME, or in ROOT itself if that is called NAME or already holds one of its files.
+    """
+
+
+def _root(function: Callable[..., Any]) -> Callable[..., Any]:
+    kind = click.Path(file_okay=False, path_type=Path)
+    return click.option("--root", type=kind, required=True, metavar="DIR", help="The folder that holds the data.")(
+        function
+    )
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Everything that is known of them, as JSON.")
+def list_(as_json: bool) -> None:
+    """List the data sets that are known."""
+    manifests = [load_manifest(name) for name in manifest_names()]
+    if as_json:
+        click.echo(json.dumps([asdict(manifest) for manifest in manifests], indent=2, ensure_ascii=False))
+        return
+    for manifest in manifests:
+        click.echo(_described(manifest))
+
+
+@command.command()
+@click.argument("name")
+@_root
+@click.option(
+    "--base-url", metavar="URL", help="Ask this server for every file, by its name, instead of the publisher's."
+)
+@click.option("--all", "everything", is_flag=True, help="The optional files too.")
+def fetch(name: str, root: Path, base_url: str | None, everything: bool) -> None:
+    """Fetch what is missing of the data set NAME, check it and unpack it.
+
+    A transfer that broke off goes on where it stopped. Nothing is written outside the data set's folder, and no file
+    that is there is overwritten.
+    """
+    from latentsearch.data.fetch import fetch as bring
+
+    manifest = load_manifest(name)
+    click.echo(f"{manifest.title}. Licence: {manifest.licence}.", err=True)
+    with _bars() as progress:
+        report = bring(manifest, root, progress, base_url=base_url, everything=everything)
+    click.echo(f"{report.folder}: {report.summary}")
+
+
+@command.command("verify")
+@click.argument("name")
+@_root
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def verify_(name: str, root: Path, as_json: bool) -> None:
+    """Check every file of the data set NAME by size and hash.
+
+    A partial copy is accepted and said to be partial. Exit code 2: it is not there; 10: a file is not as published.
+    """
+    manifest = load_manifest(name)
+    report = verify(manifest, root)
+    click.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if as_json else _reported(report))
+    if report.state == "missing":
+        from latentsearch.data.fetch import by_hand
+
+        raise InputError(f"{name} is not in {folder_of(manifest, root)}. {by_hand(manifest, root, manifest.needed())}")
+    if report.state == "damaged":
+        raise TransferError(
+            f"{name} in {report.folder} is {report.summary}; move what is damaged away and fetch it again"
+        )
+
+
+def _described(manifest: Manifest) -> str:
+    splits = ", ".join(f"{split.name} {split.images:,}" for split in manifest.splits) or "no files"
+    size = sum(file.bytes or 0 for file in manifest.needed()) / 1e6
+    numbers = (
+        f"{manifest.images:,} pictures ({splits}), {size:,.0f} MB to fetch" if manifest.files else "drawn, no files"
+    )
+    return (
+        f"{manifest.name}\n    {manifest.title}\n    {numbers}\n    licence: {manifest.licence}\n    {manifest.source}"
+    )
+
+
+def _reported(report: Report) -> str:
+    rows = [(file.status + (", optional" if file.optional else ""), file.name, file.detail) for file in report.files]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    lines = [f"  {status:{widths[0]}}  {name:{widths[1]}}  {detail}".rstrip() for status, name, detail in rows]
+    return "\n".join([*lines, f"{report.folder}: {report.summary}"])
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    """A bar for every file on stderr, in a terminal only."""
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda what, done, total: None
+        return
+    tasks: dict[str, TaskID] = {}
+    with Bars(console=console) as bars:
+
+        def show(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield show

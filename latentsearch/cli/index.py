@@ -1,0 +1,81 @@
+"""`latentsearch index DIR…`: pictures of folders -> the index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from indexer.encoder import Encoder
+    from indexer.pipeline import Summary
+
+GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
+
+
+@click.command("index")
+@click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
+@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
+@click.option("--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or aegan].")
+@click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
+@click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+def command(
+    folders: tuple[Path, ...], option: str | None, encoder: str | None, prune: bool, labels: Path | None, as_json: bool
+) -> None:
+    """Add the pictures of folders to the index, or bring it up to date with them.
+
+    Unchanged pictures are left alone, moved ones keep their code. A file that cannot be used is listed by
+    `latentsearch status --failures`. CelebA's label files, in a folder or beside it, are read along.
+    """
+    from indexer.index import Index
+    from indexer.pipeline import check_sources, index_folders
+    from latentsearch.cli import Interrupted
+    from latentsearch.cli.progress import Bar
+
+    place = Index.locate(option)
+    model = _encoder(place, encoder)
+    if not Index.exists(place):
+        check_sources(folders, labels)
+    try:
+        with Index.create(place, model) as index, Bar("indexing") as bar:
+            report = bar.show if bar.is_shown else None
+            summary = index_folders(index, model, folders, prune=prune, labels=labels, report=report)
+    except KeyboardInterrupt:
+        raise Interrupted(GOES_ON) from None
+    click.echo(json.dumps(summary.to_json()) if as_json else _for_people(summary, prune))
+
+
+def _encoder(place: Path, option: str | None) -> Encoder:
+    from indexer.encoder import load_encoder
+    from indexer.index import Index
+    from latentsearch.search import encoder_of
+
+    if not Index.exists(place):
+        return load_encoder(option)
+    with Index.open(place) as index:
+        return encoder_of(index, option)
+
+
+def _for_people(summary: Summary, prune: bool) -> str:
+    seconds = summary.seconds["total"]
+    lines = [f"{summary.found} pictures found in {seconds:.1f} s: {summary.encoded} encoded"]
+    if summary.encoded:
+        lines[0] += f", {summary.images_per_second:.0f} a second"
+    others = {
+        "had the content of another": summary.copied,
+        "were unchanged": summary.unchanged,
+        "had moved": summary.moved,
+        "had changed": summary.changed,
+    }
+    lines += [f"{count} {what}" for what, count in others.items() if count]
+    if summary.failed:
+        lines.append(f"{summary.failed} cannot be used: `latentsearch status --failures` says why")
+    if summary.failed_before:
+        lines.append(f"{summary.failed_before} of these have not changed since they failed, and were not tried again")
+    if summary.vanished:
+        fate = "and were removed" if prune else "--prune removes them"
+        lines.append(f"{summary.vanished} have vanished{' ' if prune else ': '}{fate}")
+    return "\n".join(lines)

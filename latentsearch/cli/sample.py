@@ -1,0 +1,30 @@
+"""`latentsearch sample [BUNDLE]`: pictures from a generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+BATCH = 256
+
+
+@click.command("sample")
+@click.argument("bundle", required=False)
+@click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="How many pictures.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same pictures.")
+@click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Where they go.")
+def command(bundle: str | None, count: int, seed: int, folder: Path) -> None:
+    """Draw pictures from the generator of BUNDLE, a name or a folder; by default the encoder that ships."""
+    from PIL import Image
+
+    from indexer.encoder import load_generator
+    from latentsearch.cli.progress import Bar
+
+    generator = load_generator(bundle)
+    folder.mkdir(parents=True, exist_ok=True)
+    with Bar("drawing", count) as bar:
+        for number, pixels in enumerate(generator.draw(count, seed)):
+            Image.fromarray(pixels).save(folder / f"sample-{seed}-{number:06d}.png", compress_level=1)
+            bar.advance()
+    click.echo(f"{count} pictures in {folder}")

@@ -1,0 +1,58 @@
+"""`latentsearch status`: what the index holds."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from indexer.index import Index
+
+
+@click.command("status")
+@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
+@click.option("--failures", is_flag=True, help="List the files that cannot be used, and why.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(option: str | None, failures: bool, as_json: bool) -> None:
+    """Show what the index holds: how many pictures, by which encoder, and what could not be used."""
+    from indexer.index import Index
+
+    with Index.open(Index.locate(option)) as index:
+        if as_json:
+            click.echo(json.dumps(_plain(index, failures), indent=2))
+        else:
+            click.echo(_failures(index) if failures else _for_people(index))
+
+
+def _plain(index: Index, failures: bool) -> dict[str, Any]:
+    status = index.status()
+    if failures:
+        # Names that are not UTF-8 keep their bytes as surrogates, which json escapes and os.fsencode turns back.
+        status["failed"] = [{"path": failure.path, "reason": failure.reason} for failure in index.failures()]
+    return status
+
+
+def _failures(index: Index) -> str:
+    from latentsearch.output import readable
+
+    lines = [f"{readable(failure.path)}: {failure.reason}" for failure in index.failures()]
+    return "\n".join(lines) or "every file could be used"
+
+
+def _for_people(index: Index) -> str:
+    status = index.status()
+    encoder = status["encoder"]
+    last = status["last_added"]
+    facts = {
+        "index": status["index"],
+        "pictures": str(status["images"]),
+        "last added": time.strftime("%Y-%m-%d %H:%M", time.localtime(last)) if last else "never",
+        "labels": ", ".join(status["labels"]) or "none",
+        "failures": f"{status['failures']}" + (", listed by --failures" if status["failures"] else ""),
+        "encoder": f"{encoder['name']}, {encoder['latent_size']} numbers, {encoder['distance']}",
+        "size": f"{sum(status['bytes'].values()) / 1e6:.1f} MB",
+    }
+    return "\n".join(f"{name:11} {value}" for name, value in facts.items())

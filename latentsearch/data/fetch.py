@@ -1,0 +1,99 @@
+"""Bring a data set's files into a folder, check them and unpack them; nothing that is there is overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from indexer.errors import InputError, TransferError
+from latentsearch.data.check import FileReport, check_file
+from latentsearch.data.manifest import File, Manifest
+from latentsearch.data.transfer import Progress, Refused, transfer
+from latentsearch.data.unpack import unpack
+from latentsearch.data.verify import Report, folder_of, verify
+
+_ABSENT = {"missing", "partial"}
+_PACKED = {"missing", "partial", "packed"}
+
+
+def fetch(
+    manifest: Manifest, root: Path, progress: Progress, *, base_url: str | None = None, everything: bool = False
+) -> Report:
+    """Fetch what is missing of a data set, unpack its archives, and verify the result.
+
+    `base_url` is asked for every file instead of the publisher's servers; `everything` adds the optional files. Raises
+    InputError if a file of the same name and other content is in the way, TransferError if a file could not be had.
+    """
+    folder = folder_of(manifest, root)
+    files = manifest.files if everything else manifest.needed()
+    found = [(file, check_file(manifest, file, folder)) for file in files]
+    _require_room(folder, found)
+    absent = [file for file, report in found if report.status in _ABSENT]
+    packed = [file for file, report in found if report.status in _PACKED]
+    try:
+        _transfer_all(manifest, root, absent, base_url, progress)
+        _unpack_all(folder, packed, progress)
+    except OSError as error:
+        raise TransferError(f"{error.filename or folder}: {error.strerror or error}") from error
+    return verify(manifest, root)
+
+
+def by_hand(manifest: Manifest, root: Path, files: Sequence[File]) -> str:
+    """How to get files without this program and where to place them."""
+    again = f"`latentsearch data fetch {manifest.name} --root {root}`"
+    what = ", ".join(file.name for file in files) if len(files) < len(manifest.needed()) else "the files"
+    place = f"Place {what} in {folder_of(manifest, root)} and run {again}, which checks and unpacks them."
+    return f"By hand: {manifest.source}. {manifest.by_hand} {place}"
+
+
+def _require_room(folder: Path, found: list[tuple[File, FileReport]]) -> None:
+    """A file of the same name with other content is somebody's: it is never overwritten."""
+    for file, report in found:
+        if (folder / file.name).exists() and report.status not in {"ok", "packed", "unpacked"}:
+            raise InputError(
+                f"{folder / file.name} is in the way ({report.status}: {report.detail}); nothing was fetched: "
+                "move it away, or fetch into another folder"
+            )
+
+
+def _transfer_all(manifest: Manifest, root: Path, files: list[File], base_url: str | None, progress: Progress) -> None:
+    folder = folder_of(manifest, root)
+    refused: dict[str, list[File]] = {}
+    for file in files:
+        _make_writable(folder)
+        try:
+            transfer(file, folder, _urls(file, base_url), progress)
+        except Refused as refusal:
+            refused.setdefault(str(refusal), []).append(file)
+    if refused:
+        with contextlib.suppress(OSError):  # the folder stays unless it is empty
+            folder.rmdir()
+        raise _cannot_fetch(manifest, root, refused)
+
+
+def _cannot_fetch(manifest: Manifest, root: Path, refused: dict[str, list[File]]) -> TransferError:
+    said = "; ".join(f"{', '.join(file.name for file in files)} ({reason})" for reason, files in refused.items())
+    files = [file for some in refused.values() for file in some]
+    return TransferError(f"could not fetch {said}. {by_hand(manifest, root, files)}")
+
+
+def _make_writable(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{folder} cannot be written to: choose another folder")
+
+
+def _urls(file: File, base_url: str | None) -> tuple[str, ...]:
+    if base_url is None:
+        return file.urls
+    if not base_url.startswith(("http://", "https://")):
+        raise InputError(f"{base_url!r} is not an http or https address")
+    return (f"{base_url.rstrip('/')}/{file.name}",)
+
+
+def _unpack_all(folder: Path, files: list[File], progress: Progress) -> None:
+    for file in files:
+        if file.unpacks_to:
+            unpack(folder / file.name, file.unpacks_to, file.pictures or len(file.members), progress)

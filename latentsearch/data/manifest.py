@@ -1,0 +1,217 @@
+"""A data set's manifest: TOML -> frozen dataclasses, checked once, when they are made."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Any
+
+from indexer.errors import InputError
+
+HASH_LENGTHS = {"md5": 32, "sha256": 64}
+LABEL_KINDS = ("binary", "class", "identity", "split")
+SELECTIONS = ("first", "others", "split", "random", "unstated")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file inside an archive, with its hashes by algorithm."""
+
+    name: str
+    hashes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class File:
+    """One published file.
+
+    `bytes` is None where no source states the size. `content_sha256` is that of the decompressed file, for copies whose
+    gzip header differs. `rows` counts the pictures that a label file describes; with `header`, two lines (count, names)
+    come first. An archive unpacks to the folder `unpacks_to`, into so many `pictures` or these `members`.
+    """
+
+    name: str
+    holds: str
+    hashes: dict[str, str]
+    urls: tuple[str, ...]
+    bytes: int | None = None
+    content_bytes: int | None = None
+    content_sha256: str | None = None
+    optional: bool = False
+    rows: int | None = None
+    header: bool = False
+    unpacks_to: str | None = None
+    pictures: int | None = None
+    members: tuple[Member, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(_is_plain_name(self.name), f"{self.name!r} is not a plain file name")
+        _require(self.unpacks_to is None or _is_plain_name(self.unpacks_to), f"{self.unpacks_to!r} is not a plain name")
+        _require(bool(self.urls) and bool(self.hashes), f"{self.name} needs a URL and a hash")
+        for algorithm, value in self.hashes.items():
+            _require(_is_hash(algorithm, value), f"{self.name}: {value!r} is not an {algorithm} hash")
+
+
+@dataclass(frozen=True)
+class Split:
+    """A part of the official split."""
+
+    name: str
+    images: int
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of one kind: `binary` (0 or 1), `class` (one of `values`), `identity` (1 to `count`), `split`."""
+
+    kind: str
+    names: tuple[str, ...]
+    file: str | None = None
+    values: tuple[str, ...] = ()
+    count: int | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.kind in LABEL_KINDS, f"{self.kind!r} is none of the kinds of labels {LABEL_KINDS}")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which pictures a protocol takes: the first, others than those, a split, a random share, or unstated."""
+
+    take: str
+    images: int | None = None
+    split: str | None = None
+    share: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.take in SELECTIONS, f"{self.take!r} is none of {SELECTIONS}")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a paper uses the data set, and what it leaves open."""
+
+    paper: str
+    section: str
+    says: str
+    leaves_open: str
+    training: Selection | None = None
+    gallery: Selection | None = None
+    queries: Selection | None = None
+
+    def selections(self) -> tuple[Selection, ...]:
+        """Those of training, gallery and queries that the paper has."""
+        return tuple(part for part in (self.training, self.gallery, self.queries) if part)
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Gaussians on a circle around the origin: their number, the circle's radius, their standard deviation."""
+
+    modes: int
+    radius: float
+    sigma: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that is known of one data set; `shape` is (height, width, channels) of a picture."""
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    images: int
+    shape: tuple[int, ...]
+    by_hand: str
+    splits: tuple[Split, ...] = ()
+    files: tuple[File, ...] = ()
+    labels: tuple[Labels, ...] = ()
+    protocols: tuple[Protocol, ...] = ()
+    ring: Ring | None = None
+
+    def __post_init__(self) -> None:
+        _require(sum(split.images for split in self.splits) == self.images, "the splits do not add up to the images")
+        _require(bool(self.files) != bool(self.ring), "either files or a ring")
+        named = {file.name for file in self.files}
+        _require(len(named) == len(self.files), "a file is named twice")
+        _require(all(labels.file in named for labels in self.labels if labels.file), "labels of an unknown file")
+        for part in (part for protocol in self.protocols for part in protocol.selections()):
+            _require(part.split is None or part.split in self.split_names(), f"no split is called {part.split!r}")
+            _require((part.images or 0) <= self.images, "a protocol takes more images than there are")
+
+    def split_names(self) -> tuple[str, ...]:
+        """The parts of the official split, in the order of their codes 0, 1, 2."""
+        return tuple(split.name for split in self.splits)
+
+    def needed(self) -> tuple[File, ...]:
+        """The files that latentsearch reads."""
+        return tuple(file for file in self.files if not file.optional)
+
+
+def manifest_names() -> list[str]:
+    """The names of the data sets that have a manifest, sorted."""
+    entries = files("data_manifests").iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+
+
+def load_manifest(name: str) -> Manifest:
+    """Read one manifest; raises InputError, naming the known ones, when there is none of that name."""
+    known = manifest_names()
+    if name not in known:
+        raise InputError(f"no data set is called {name!r}; there are {', '.join(known)}")
+    return parse_manifest(files("data_manifests").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def parse_manifest(text: str) -> Manifest:
+    """Make a manifest of TOML text; raises InputError where a fact is missing, unknown or contradicts another."""
+    try:
+        table = tomllib.loads(text)
+        return _manifest(table)
+    except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
+        raise InputError(f"a data set's manifest cannot be used: {error}") from error
+
+
+def _manifest(table: dict[str, Any]) -> Manifest:
+    parts: dict[str, Any] = {
+        "shape": tuple(table.pop("shape")),
+        "splits": tuple(Split(**part) for part in table.pop("splits", ())),
+        "files": tuple(_file(part) for part in table.pop("files", ())),
+        "labels": tuple(_labels(part) for part in table.pop("labels", ())),
+        "protocols": tuple(_protocol(part) for part in table.pop("protocols", ())),
+        "ring": Ring(**table.pop("ring")) if "ring" in table else None,
+    }
+    return Manifest(**table, **parts)
+
+
+def _file(table: dict[str, Any]) -> File:
+    members = tuple(Member(part.pop("name"), part) for part in table.pop("members", ()))
+    hashes = {algorithm: table.pop(algorithm) for algorithm in HASH_LENGTHS if algorithm in table}
+    return File(**{**table, "urls": tuple(table["urls"]), "hashes": hashes, "members": members})
+
+
+def _labels(table: dict[str, Any]) -> Labels:
+    return Labels(**{**table, "names": tuple(table["names"]), "values": tuple(table.get("values", ()))})
+
+
+def _protocol(table: dict[str, Any]) -> Protocol:
+    parts: dict[str, Any] = {
+        part: Selection(**table.pop(part)) for part in ("training", "gallery", "queries") if part in table
+    }
+    return Protocol(**table, **parts)
+
+
+def _is_plain_name(name: str) -> bool:
+    return PurePosixPath(name).parts == (name,) and name not in {"..", "/"} and "\\" not in name
+
+
+def _is_hash(algorithm: str, value: str) -> bool:
+    return len(value) == HASH_LENGTHS.get(algorithm) and set(value) <= set("0123456789abcdef")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)

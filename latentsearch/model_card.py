@@ -1,0 +1,65 @@
+"""A bundle's model card: what model.json says, for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+CARD = """# {name}
+
+A {family} encoder: pictures of {width}x{height} pixels to codes of {latent_size} numbers,
+compared by {distance} distance.
+{generator}
+
+## Trained on
+
+{data}
+
+**Terms:** {terms}
+
+## How
+
+| | |
+|---|---|
+| preset | {preset}, seed {seed} |
+| steps | {steps} |
+| time | {hours:.1f} hours |
+| hardware | {hardware}, {training_precision} |
+| command | `{command}` |
+| commit | {commit} |
+
+No label of any picture was used in training.
+
+## Measured
+
+{scores}
+
+The {precision} graph against the trained PyTorch networks, on {check_images} pictures: mean cosine {mean_cosine},
+least {least_cosine}, overlap of the top 20 {overlap}.
+
+## Limits
+
+The codes know what the training pictures showed, framed as those were. Do not use them to identify people.
+"""
+
+
+def write_model_card(folder: Path, model: dict[str, Any]) -> None:
+    """Write `MODEL_CARD.md` beside a bundle's model.json."""
+    trained, fidelity = model["trained"], model["fidelity"]
+    scores = "".join(f"- {name}: {value}\n" for name, value in model["scores"].items())
+    card = CARD.format(
+        **{key: model[key] for key in ("name", "family", "latent_size", "distance", "precision")},
+        width=model["framing"]["width"],
+        height=model["framing"]["height"],
+        generator="It has its generator with it." if "generator" in model else "",
+        data=f"{trained['images']} pictures: {trained['data']}.",
+        hours=trained["seconds"] / 3600,
+        **{key: trained[key] for key in ("terms", "preset", "seed", "steps", "hardware", "command", "commit")},
+        training_precision=trained["precision"],
+        scores=scores or "Nothing yet.\n",
+        check_images=fidelity.get("images", 0),
+        mean_cosine=fidelity.get("mean_cosine", "unknown"),
+        least_cosine=fidelity.get("least_cosine", "unknown"),
+        overlap=fidelity.get("overlap@20", "unknown"),
+    )
+    (folder / "MODEL_CARD.md").write_text(card)

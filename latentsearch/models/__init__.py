@@ -1,0 +1,1 @@
+"""The networks, one file a paper, each written as its table reads."""

@@ -1,0 +1,173 @@
+"""A folder of pictures, decoded once into a memory-mapped uint8 array."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from indexer.decode import Framing, decode
+from indexer.discover import Found, discover, printable
+from indexer.errors import InputError, UnreadableImage
+from latentsearch.training.checkpoint import write_json
+
+PIXELS, ABOUT = "images.u8", "images.json"
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Images:
+    """The training images of a run and, where the data set names some, those held out.
+
+    pixels: uint8 (n, h, w, 3), memory-mapped; the first `held_out` rows are never trained on.
+    """
+
+    pixels: NDArray[np.uint8]
+    held_out: int
+    facts: dict[str, Any]
+
+    def __len__(self) -> int:
+        """The number of training images."""
+        return len(self.pixels) - self.held_out
+
+    def describe(self) -> dict[str, Any]:
+        """What the run was trained on: the source's name, how many pictures, how many held out or unreadable."""
+        return {
+            "source": Path(self.facts["source"]).name,
+            "images": len(self),
+            "held_out": self.held_out,
+            "unreadable": len(self.facts["unreadable"]),
+        }
+
+    def describe_for_people(self) -> str:
+        """One sentence that says the same."""
+        held = f", {self.held_out} held out (the data set's validation partition)" if self.held_out else ""
+        bad = self.facts["unreadable"]
+        left_out = f", {len(bad)} left out as unreadable (named in images.json)" if bad else ""
+        return f"training on {len(self)} pictures{held}{left_out}"
+
+    def batch(self, rows: NDArray[np.int64]) -> Tensor:
+        """Training images as float32 (n, 3, h, w) in [0, 1]."""
+        return to_float(self.pixels[self.held_out + rows])
+
+
+def to_float(pixels: NDArray[np.uint8]) -> Tensor:
+    """uint8 (n, h, w, 3) -> float32 (n, 3, h, w) in [0, 1]."""
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
+
+
+def epoch_batches(count: int, batch: int, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    """The rows of one epoch in whole batches, shuffled by the seed alone so that a place in it can be found again."""
+    rows = np.random.default_rng(seed).permutation(count)
+    return list(rows[: count - count % batch].reshape(-1, batch))
+
+
+def load_images(folder: Path, run: Path, framing: Framing, report: Report = lambda done, total: None) -> Images:
+    """Decode the pictures below `folder` into `run/images.u8`, or map them if that was done before.
+
+    Pictures that cannot be read are left out and named in `run/images.json`. Where the folder has CelebA's
+    list_eval_partition.txt, only its train partition is trained on and its validation partition is held out.
+    Raises InputError when the folder is missing or holds no picture, or when the disk is full.
+    """
+    held_out, training = find_pictures(folder)
+    key = fingerprint([*held_out, *training], framing)
+    if not (run / ABOUT).exists() or json.loads((run / ABOUT).read_text())["key"] != key:
+        try:
+            _decode_all(held_out, training, run, framing, {"key": key, "source": str(folder)}, report)
+        except OSError as error:
+            (run / PIXELS).with_suffix(".part").unlink(missing_ok=True)
+            if error.errno == errno.ENOSPC:
+                raise InputError(f"the disk of {run} is full: the decoded pictures need more room there") from error
+            raise
+    return cached_images(run, framing)
+
+
+def cached_images(run: Path, framing: Framing) -> Images:
+    """The images that a run has decoded. Raises InputError when it has none."""
+    if not (run / ABOUT).exists():
+        raise InputError(f"{run} has no decoded pictures: train it first, or again with --resume")
+    facts = json.loads((run / ABOUT).read_text())
+    shape = (facts["held_out"] + facts["train"], framing.height, framing.width, 3)
+    return Images(np.memmap(run / PIXELS, np.uint8, "r", shape=shape), facts["held_out"], facts)
+
+
+def find_pictures(folder: Path) -> tuple[list[Found], list[Found]]:
+    """The pictures below a folder, (held out, to train on), each in the order of their paths.
+
+    Held out is CelebA's validation partition where a list_eval_partition.txt stands in the folder or the one above,
+    else nothing. Raises InputError when the folder is missing or holds no pictures.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: name the folder that holds the training pictures")
+    found = sorted((file for file in discover([folder]) if isinstance(file, Found)), key=lambda file: file.path)
+    if not found:
+        raise InputError(f"{folder} holds no pictures: name the folder that holds the training pictures")
+    partition = _partition(folder)
+    if partition is None:
+        return [], found
+    return _of_partition(found, partition, "1"), _of_partition(found, partition, "0")
+
+
+def fingerprint(files: Sequence[Found], framing: Framing) -> str:
+    """A hash that changes when a file is added, removed or changed, or when the framing is."""
+    digest = hashlib.sha256(json.dumps(framing.to_json()).encode())
+    for file in files:
+        digest.update(os.fsencode(os.path.basename(file.path)) + f"\0{file.size}\0{file.mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+def _partition(folder: Path) -> dict[str, str] | None:
+    places = (place / "list_eval_partition.txt" for place in (folder, folder.absolute().parent))
+    file = next((place for place in places if place.is_file()), None)
+    return dict(line.split() for line in file.read_text().splitlines() if line.strip()) if file else None
+
+
+def _of_partition(files: list[Found], partition: dict[str, str], number: str) -> list[Found]:
+    return [file for file in files if partition.get(os.path.basename(file.path)) == number]
+
+
+def _decode_all(
+    held_out: list[Found], training: list[Found], run: Path, framing: Framing, facts: dict[str, Any], report: Report
+) -> None:
+    counts, unreadable = {"held_out": 0, "train": 0}, []
+    total = len(held_out) + len(training)
+    part = (run / PIXELS).with_suffix(".part")
+    with part.open("wb") as out:
+        for done, (file, pixels) in enumerate(_decoded([*held_out, *training], framing), 1):
+            if isinstance(pixels, str):
+                unreadable.append([printable(file.path), pixels])
+            else:
+                out.write(pixels.tobytes())
+                counts["held_out" if done <= len(held_out) else "train"] += 1
+            if done % 256 == 0 or done == total:
+                report(done, total)
+        out.flush()
+        os.fsync(out.fileno())
+    (run / ABOUT).unlink(missing_ok=True)
+    part.replace(run / PIXELS)
+    write_json(run / ABOUT, {**facts, **counts, "unreadable": unreadable})
+
+
+def _decoded(files: list[Found], framing: Framing) -> Iterator[tuple[Found, NDArray[np.uint8] | str]]:
+    def attempt(file: Found) -> NDArray[np.uint8] | str:
+        try:
+            return decode(file.path, framing)
+        except UnreadableImage as error:
+            return str(error)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # map() would submit a million files at once.
+        for start in range(0, len(files), 1024):
+            part = files[start : start + 1024]
+            yield from zip(part, pool.map(attempt, part), strict=True)

@@ -1,0 +1,21 @@
+"""The losses that the papers share, on logits, averaged over the batch."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """-log D(x) - log(1 - D(G(z))) from logits (n,) (AEGAN eq. 4, maximised over D)."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """-log D(G(z)) from logits (n,): eq. 4's minimum over G in the form that does not saturate (DCGAN)."""
+    return F.softplus(-fake).mean()
+
+
+def image_cross_entropy(x: Tensor, reconstruction_logits: Tensor) -> Tensor:
+    """-x log x' - (1 - x) log(1 - x'), mean over pixels; x in [0, 1], x' as logits (AEGAN eq. 7)."""
+    return F.binary_cross_entropy_with_logits(reconstruction_logits.float(), x)

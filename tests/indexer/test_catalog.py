@@ -1,0 +1,124 @@
+"""The catalogue."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+from indexer import schema
+from indexer.catalog import Catalog, Failure, ImageRecord
+from indexer.errors import DamagedIndex, IndexStateError
+from indexer.facts import Facts
+
+FACTS = Facts("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
+STRANGE = os.fsdecode(b"/p/caf\xe9.jpg")
+
+
+def record(number: int, path: str | None = None) -> ImageRecord:
+    return ImageRecord(number, path or f"/p/{number}.jpg", 10, 2**62, b"d" * 32, 178, 218, number + 100, 1.5)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog.write(tmp_path / "catalog.sqlite", FACTS)
+    yield opened
+    opened.close()
+
+
+def test_the_tables_have_the_columns_that_queries_name(catalog: Catalog) -> None:
+    found = inspect(catalog._connection)
+    for table in schema._tables.sorted_tables:
+        assert [column["name"] for column in found.get_columns(table.name)] == table.columns.keys()
+
+
+def test_images_come_back_as_they_were_added(catalog: Catalog) -> None:
+    records = [record(1), record(2, STRANGE), record(3)]
+    catalog.add_images(records)
+    assert list(catalog.all_images()) == records
+    assert catalog.images([3, 2, 7]) == {2: records[1], 3: records[2]}
+    assert (catalog.id_of(STRANGE), catalog.id_of("/p/7.jpg"), catalog.count()) == (2, None, 3)
+    assert [column.tolist() for column in catalog.positions()] == [[1, 2, 3], [101, 102, 103]]
+    assert [column.tolist() for column in catalog.positions([3, 1])] == [[1, 3], [101, 103]]
+
+
+def test_a_folder_holds_what_lies_in_it_and_nothing_that_only_looks_alike(catalog: Catalog) -> None:
+    paths = ["/p", "/p/a.jpg", "/p/b/c.jpg", "/p.jpg", "/p0/a.jpg", "/o/a.jpg"]
+    catalog.add_images(record(number, path) for number, path in enumerate(paths, 1))
+    assert {path for _, path in catalog.images_under("/p")} == {"/p", "/p/a.jpg", "/p/b/c.jpg"}
+    assert len(catalog.images_under("/")) == len(paths)
+
+
+def test_ids_are_never_given_again(catalog: Catalog) -> None:
+    catalog.add_images([record(1), record(2)])
+    catalog.remove_images([2])
+    assert (catalog.next_id(), catalog.removed()) == (3, [2])
+    catalog.forget_removed()
+    assert (catalog.next_id(), catalog.removed()) == (3, [])
+
+
+def test_labels_keep_their_types_and_go_with_their_image(catalog: Catalog) -> None:
+    catalog.add_images([record(1), record(2)])
+    catalog.add_labels([(1, {"Young": 1, "age": 0.1, "name": "007"}), (2, {"Young": 0})])
+    catalog.add_labels([(2, {"age": 2.0})])
+    assert catalog.labels([1, 2, 3]) == {1: {"Young": 1, "age": 0.1, "name": "007"}, 2: {"Young": 0, "age": 2.0}}
+    assert catalog.label_names() == ["Young", "age", "name"]
+    catalog.remove_images([1])
+    assert catalog.labels([1, 2]) == {2: {"Young": 0, "age": 2.0}}
+
+
+def test_failures(catalog: Catalog) -> None:
+    catalog.add_failures([Failure("/p/b.jpg", "cut off", 3, 4), Failure(STRANGE, "empty")])
+    catalog.add_failures([Failure("/p/b.jpg", "empty", 0, 5)])
+    assert catalog.failures() == [Failure("/p/b.jpg", "empty", 0, 5), Failure(STRANGE, "empty")]
+    catalog.remove_failures([STRANGE])
+    assert (catalog.count_failures(), catalog.failures_under("/p")) == (1, ["/p/b.jpg"])
+
+
+def test_a_reader_sees_what_was_committed_and_waits_for_nobody(catalog: Catalog) -> None:
+    reader = Catalog.read(catalog.path)
+    catalog.add_images([record(1)])
+    assert reader.count() == 0
+    catalog.commit()
+    assert reader.count() == 0
+    reader.refresh()
+    assert reader.count() == 1
+    reader.close()
+
+
+def test_what_was_not_committed_is_gone(catalog: Catalog) -> None:
+    catalog.add_images([record(1)])
+    catalog.refresh()
+    assert (catalog.count(), catalog.facts()) == (0, FACTS)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path, catalog: Catalog) -> None:
+    catalog.close()
+    with sqlite3.connect(catalog.path) as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    connection.close()
+    with pytest.raises(IndexStateError, match="newer latentsearch .schema 99"):
+        Catalog.write(catalog.path)
+
+
+def test_an_older_schema_is_brought_up_to_date(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog.add_images([record(1)])
+    catalog.commit()
+    catalog.close()
+    steps = (*schema.MIGRATIONS, ("ALTER TABLE image ADD COLUMN stars INTEGER",))
+    monkeypatch.setattr(schema, "MIGRATIONS", steps)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", len(steps))
+    newer = Catalog.write(catalog.path)
+    assert (newer.version(), newer.count()) == (len(steps), 1)
+    newer.close()
+
+
+def test_garbage_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(DamagedIndex):
+        Catalog.read(path).version()

@@ -1,0 +1,98 @@
+"""Workers that decode, and what happens when one dies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.decode import CELEBA, Framing, decode
+from indexer.pool import DecodingPool
+from indexer.workers import Job, Outcome, Worker
+from tests.support import draw_picture, make_folder
+
+DEADLY_SIZE = (13, 13)
+
+
+class DeadlyFraming(Framing):
+    """A framing that kills the process for pictures of one size, as a crash inside a decoder would."""
+
+    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        if (width, height) == DEADLY_SIZE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().box(width, height)
+
+
+def jobs_for(paths: list[Path]) -> list[Job]:
+    return [Job(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+
+
+def run(chunks: list[list[Job]], framing: Framing = CELEBA) -> dict[str, tuple[Outcome, np.ndarray | None]]:
+    found = {}
+    with DecodingPool(framing, chunks, workers=2) as pool:
+        for decoded in filter(None, pool.results()):
+            for outcome in decoded.outcomes:
+                pixels = decoded.pixels[outcome.row] if outcome.row >= 0 else None
+                found[outcome.job.path] = (outcome, pixels)
+    return found
+
+
+def test_chunks_are_decoded_and_hashed(tmp_path: Path) -> None:
+    paths = make_folder(tmp_path, 9)
+    jobs = jobs_for(paths)
+    found = run([jobs[:4], jobs[4:8], jobs[8:]])
+    assert sorted(found) == [str(path) for path in paths]
+    for path in paths:
+        outcome, pixels = found[str(path)]
+        assert outcome.digest == hashlib.sha256(path.read_bytes()).digest()
+        assert (outcome.width, outcome.height, outcome.reason) == (178, 218, "")
+        assert pixels is not None and np.array_equal(pixels, decode(path, CELEBA))
+
+
+def test_known_contents_and_bad_files_have_no_pixels(tmp_path: Path) -> None:
+    known, fresh = make_folder(tmp_path, 2)
+    (tmp_path / "bad.jpg").write_bytes(b"text")
+    digest = hashlib.sha256(known.read_bytes()).digest()
+    first, second, third = jobs_for([known, tmp_path / "bad.jpg", fresh])
+    found = run([[first._replace(known=(digest,)), second, third]])
+    assert [outcome.row for outcome, _ in found.values()] == [-1, -1, 0]
+    assert [outcome.reason for outcome, _ in found.values()] == ["", "not a picture: it holds text", ""]
+
+
+def test_a_picture_that_kills_its_worker_is_the_only_one_lost(tmp_path: Path) -> None:
+    paths = make_folder(tmp_path, 7)
+    draw_picture(1, DEADLY_SIZE).save(paths[3])
+    jobs = jobs_for(paths)
+    found = run([jobs[:5], jobs[5:]], DeadlyFraming(64, 64))
+    failed = {path: outcome.reason for path, (outcome, _) in found.items() if outcome.reason}
+    assert failed == {str(paths[3]): "the process that decoded it died (SIGKILL)"}
+    assert len(found) == 7
+
+
+def test_an_error_in_the_list_of_files_reaches_the_caller(tmp_path: Path) -> None:
+    def chunks() -> Iterator[list[Job]]:
+        yield jobs_for(make_folder(tmp_path, 2))
+        raise RuntimeError("the disk is gone")
+
+    with DecodingPool(CELEBA, chunks(), workers=2) as pool, pytest.raises(RuntimeError, match="the disk is gone"):
+        list(pool.results())
+
+
+def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
+    jobs = jobs_for(make_folder(tmp_path, 3))
+    with DecodingPool(CELEBA, ([job] for job in jobs * 500), workers=2) as pool:
+        next(filter(None, pool.results()))
+        start = time.monotonic()
+    assert time.monotonic() - start < 10
+
+
+def test_a_worker_ends_when_its_parent_is_gone() -> None:
+    worker = Worker(CELEBA)
+    worker._connection.close()
+    assert worker._process.wait(timeout=30) == 0
