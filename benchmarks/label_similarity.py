@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from benchmarks import metrics
 from benchmarks.celeba import Faces, load_faces
+from benchmarks.encoders import Bundle
 from benchmarks.exact_search import nearest
 from benchmarks.label_statistics import KS, PERSON_KS, Measured, summarise
 from benchmarks.label_tables import main_table, reference_sentence
-from benchmarks.methods import Bundle, Method, baselines, of_bundle, of_run
+from benchmarks.methods import Method, baselines, of_bundle, of_run
 from benchmarks.reference import check_against_reference
 from benchmarks.results_store import RESULTS, store
 from indexer.encoder import load_encoder
 from indexer.errors import EncoderError, InputError, MissingExtra
+from latentsearch.model_card import record_scores
 
 NAME = "label-similarity"
 # Without these two nothing can be corrected for chance.
@@ -101,14 +103,28 @@ def store_raw(measured: Sequence[Measured], folder: Path) -> Path:
     return path
 
 
+def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> None:
+    """Write the scores of bundles into their own folders, where `latentsearch encoders` finds them."""
+    rows = {row["key"]: row for row in summary["methods"]}
+    for method in methods:
+        if isinstance(method, Bundle):
+            row = rows[method.key]
+            scores = {f"agreement@{k}": round(row["agreement"][str(k)]["mean"], 4) for k in KS}
+            people = {f"same person@{k}": round(row["same_person"][str(k)]["mean"], 4) for k in PERSON_KS}
+            record_scores(method.encoder.folder, scores | people)
+
+
 @click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", type=click.Path(path_type=Path), help="A training run: its codes raw and whitened.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
 @click.option("--methods", default="", help="Keys of baselines, with commas between; none: only the bundles. [all]")
 @click.option("--seed", default=0, show_default=True, help="Of the random row, the resamples and the draws.")
+@click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
-def command(data: Path, run: Path | None, bundles: tuple[str, ...], methods: str, seed: int, results: Path) -> None:
+def command(
+    data: Path, run: Path | None, bundles: tuple[str, ...], methods: str, seed: int, record: bool, results: Path
+) -> None:
     """Measure agreement@k of the gallery's faces with validation faces, and write the raw results.
 
     Gallery: the train partition. Queries: the validation partition.
@@ -122,6 +138,8 @@ def command(data: Path, run: Path | None, bundles: tuple[str, ...], methods: str
     summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out}
     summary["encoders"] = {method.key: method.facts for method in chosen if isinstance(method, Bundle)}
     summary["reference"] = check_against_reference(summary)
+    if record:
+        record_in_bundles(chosen, summary)
     store_raw(measured, results)
     path = store(NAME, summary, results)
     click.echo(main_table(summary))

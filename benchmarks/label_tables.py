@@ -30,7 +30,7 @@ def main_table(summary: dict[str, Any], ks: Sequence[int] | None = None) -> str:
 
 def _main_row(method: dict[str, Any], ks: Sequence[int], persons: list[str]) -> list[str]:
     scores = [method["agreement"][str(k)] for k in ks]
-    row = [method["name"], method["code"], _distance(method)]
+    row = [method["name"], method["code"], distance(method)]
     row += [with_interval(score) for score in scores]
     row += [f"{method['same_person'][k]['mean']:.3f}" for k in persons]
     return row + [f"{score['corrected']:z.3f}" for score in scores]
@@ -40,7 +40,7 @@ def baseline_table(summary: dict[str, Any]) -> str:
     """How much more each method agrees than the baseline, query by query; empty where that was not measured."""
     ks = summary["protocol"]["ks"]
     rows = [
-        [method["name"], _distance(method), *(_signed(method["agreement"][str(k)]["beyond_baseline"]) for k in ks)]
+        [method["name"], distance(method), *(_signed(method["agreement"][str(k)]["beyond_baseline"]) for k in ks)]
         for method in summary["methods"]
         if "beyond_baseline" in method["agreement"][str(ks[0])] and method["key"] != summary["baseline"]
     ]
@@ -52,7 +52,8 @@ def _signed(score: dict[str, Any]) -> str:
     return f"{score['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def _distance(method: dict[str, Any]) -> str:
+def distance(method: dict[str, Any]) -> str:
+    """The name of a method's distance as it is written."""
     name = str(method["distance"])
     return name if name == "cosine" else name.capitalize()  # the others are people's names
 
@@ -72,14 +73,14 @@ def draws_table(summary: dict[str, Any]) -> str:
     for method in summary["methods"]:
         draws = [method["agreement"][str(k)]["draws"] for k in ks]
         spreads = [f"{draw['mean']:.3f} ({draw['spread'][0]:.3f} to {draw['spread'][1]:.3f})" for draw in draws]
-        rows.append([method["name"], _distance(method), *spreads])
+        rows.append([method["name"], distance(method), *spreads])
     return markdown(header, rows, words=2)
 
 
 def attribute_table(summary: dict[str, Any], k: int) -> str:
     """The share of results that have a query's value of each attribute, by attribute, chance first."""
     shown = [m for m in summary["methods"] if m["key"] in BY_ATTRIBUTE or m["key"] not in BASELINES]
-    header = ["attribute", "chance", *(f"{method['name']}, {_distance(method)}" for method in shown)]
+    header = ["attribute", "chance", *(f"{method['name']}, {distance(method)}" for method in shown)]
     rows = []
     for column, name in enumerate(summary["protocol"]["attributes"]):
         shares = [summary["chance"]["by_attribute"][column], *(m["by_attribute"][str(k)][column] for m in shown)]

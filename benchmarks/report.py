@@ -27,8 +27,8 @@ def label_report(record: dict[str, Any]) -> str:
         f"![agreement@k of every method](./{NAME}.png)",
         f"## {protocol['draw_size']} queries, as in the AEGAN paper",
         f"Mean, and 2.5 to 97.5 % of {protocol['draws']:,} seeded draws of {protocol['draw_size']} of the queries: "
-        "two figures from such draws that differ by less than this spread say nothing. The paper states 0.7918 for "
-        "AEGAN and 0.7483 for dHash; it names neither its queries nor how many results it counts.",
+        "two figures from different draws that differ by less than this spread say nothing. The paper states 0.7918 "
+        "for AEGAN and 0.7483 for dHash; it names neither its queries nor how many results it counts.",
         tables.draws_table(summary),
         *_baseline_parts(summary),
         "## By attribute",
@@ -101,7 +101,7 @@ def plot(summary: dict[str, Any], path: Path) -> None:
     for panel, k in zip(panels, ks, strict=True):
         _draw_panel(panel, methods, str(k), summary["chance"]["agreement"])
         panel.set_title(f"agreement @{k}")
-    panels[0].set_yticks(range(len(methods)), [f"{m['name']}, {m['distance']}" for m in methods])
+    panels[0].set_yticks(range(len(methods)), [f"{m['name']}, {tables.distance(m)}" for m in methods])
     figure.supxlabel(
         "dot and thick line: mean and 95 % interval; thin line: 95 % of draws of "
         f"{summary['protocol']['draw_size']} queries; dashed: chance",

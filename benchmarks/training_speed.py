@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.results_store import store
+from benchmarks.results_store import RESULTS, store
 
 if TYPE_CHECKING:
     from latentsearch.training.aegan import Aegan
@@ -18,7 +19,7 @@ WARM_UP = 2
 
 def main(arguments: list[str]) -> None:
     """Run the command; arguments are those after the benchmark's name."""
-    command.main(arguments, prog_name="python -m benchmarks training-speed")
+    command.main(arguments, prog_name="python -m benchmarks training-speed", standalone_mode=False)
 
 
 @click.command("training-speed")
@@ -26,7 +27,8 @@ def main(arguments: list[str]) -> None:
 @click.option("--batch", default=64, show_default=True)
 @click.option("--pairs", default=10, show_default=True, help="Steps of each, in turn.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
-def command(width: int, batch: int, pairs: int, device: str) -> None:
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(width: int, batch: int, pairs: int, device: str, results: Path) -> None:
     """Compare the precision that `latentsearch train` chooses here with fp32 in PyTorch's default memory format."""
     from latentsearch.training.aegan import Aegan, Recipe
     from latentsearch.training.precision import Precision
@@ -41,7 +43,7 @@ def command(width: int, batch: int, pairs: int, device: str) -> None:
     if str(chosen).endswith("float32"):
         result["note"] = "this processor does not compute bf16, so both sides train in fp32"
         click.echo(result["note"])
-    click.echo(f"stored in {store('training-speed', result)}")
+    click.echo(f"stored in {store('training-speed', result, results)}")
 
 
 def compare(families: dict[str, Aegan], step: str, pairs: int) -> dict[str, Any]:

@@ -86,8 +86,9 @@ class Plan:
         return Job(file.path, file.size, file.mtime_ns, tuple(known[:KNOWN_AT_MOST]))
 
     def _should_have_been_found(self, path: str, folders: Sequence[str | Path]) -> bool:
-        hidden = any(is_under(path, problem.path) for problem in self.problems if problem.path != path)
-        return not hidden and any(is_under(path, os.path.abspath(folder)) for folder in folders)
+        if not any(is_under(path, os.path.abspath(folder)) for folder in folders):
+            return False
+        return not any(is_under(path, problem.path) for problem in self.problems if problem.path != path)
 
 
 class Count(threading.Thread):

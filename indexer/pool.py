@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from indexer.decode import Framing
-from indexer.workers import Decoded, Job, Outcome, Worker
+from indexer.workers import DecodedChunk, Job, Outcome, Worker
 
 WAIT = 0.1
 
@@ -33,7 +33,7 @@ class DecodingPool:
         self._taking = threading.Lock()
         self._ending = threading.Event()
         count = workers or cores()
-        self._ready: queue.Queue[Decoded | BaseException | None] = queue.Queue(2 * count)
+        self._ready: queue.Queue[DecodedChunk | BaseException | None] = queue.Queue(2 * count)
         self._threads = [threading.Thread(target=self._attend, daemon=True) for _ in range(count)]
 
     def __enter__(self) -> DecodingPool:
@@ -48,7 +48,7 @@ class DecodingPool:
         for thread in self._threads:
             thread.join()
 
-    def results(self) -> Iterator[Decoded | None]:
+    def results(self) -> Iterator[DecodedChunk | None]:
         """Decoded chunks until all are done; None now and then where there is nothing to take yet."""
         running = len(self._threads)
         while running:
@@ -84,7 +84,7 @@ class DecodingPool:
         with self._taking:
             return next(self._chunks, None)
 
-    def _put(self, result: Decoded | BaseException | None) -> None:
+    def _put(self, result: DecodedChunk | BaseException | None) -> None:
         while not self._ending.is_set():
             try:
                 return self._ready.put(result, timeout=WAIT)
@@ -92,7 +92,7 @@ class DecodingPool:
                 continue
 
 
-def _decode_surely(worker: Worker, chunk: list[Job]) -> Iterator[Decoded]:
+def _decode_surely(worker: Worker, chunk: list[Job]) -> Iterator[DecodedChunk]:
     try:
         yield worker.decode(chunk)
     except (EOFError, OSError):
@@ -104,6 +104,6 @@ def _decode_surely(worker: Worker, chunk: list[Job]) -> Iterator[Decoded]:
             yield from _decode_surely(worker, [job])
 
 
-def _death_of(job: Job, death: str) -> Decoded:
+def _death_of(job: Job, death: str) -> DecodedChunk:
     outcome = Outcome(job, f"the process that decoded it died ({death})")
-    return Decoded([outcome], np.empty((0, 1, 1, 3), np.uint8), 0.0)
+    return DecodedChunk([outcome], np.empty((0, 1, 1, 3), np.uint8), 0.0)

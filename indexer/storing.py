@@ -15,7 +15,7 @@ from indexer.errors import EncoderError
 from indexer.index import Index
 from indexer.label_store import LabelStore
 from indexer.plan import Plan
-from indexer.workers import NO_PIXELS, Decoded, Job, Outcome
+from indexer.workers import NO_PIXELS, DecodedChunk, Job, Outcome
 
 # What a run that is killed may lose.
 SECONDS_BETWEEN_COMMITS = 2.0
@@ -56,7 +56,7 @@ class Store:
         """Files that have been dealt with."""
         return self.encoded + self.copied + self.unchanged + self.moved + self.failed
 
-    def add(self, decoded: Decoded) -> None:
+    def add(self, decoded: DecodedChunk) -> None:
         """Encode and write a decoded chunk; others see it after the next commit."""
         self.decode_seconds += decoded.seconds
         start = time.perf_counter()

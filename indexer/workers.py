@@ -56,7 +56,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedChunk:
     """A chunk of files, decoded: outcomes, pixels uint8 (n, h, w, 3) for n of them, and the seconds that it took."""
 
     outcomes: list[Outcome]
@@ -64,7 +64,7 @@ class Decoded:
     seconds: float
 
 
-def decode_chunk(jobs: list[Job], framing: Framing) -> Decoded:
+def decode_chunk(jobs: list[Job], framing: Framing) -> DecodedChunk:
     """Read, hash and decode files, here and now."""
     start = time.perf_counter()
     pixels = np.empty((len(jobs), framing.height, framing.width, 3), np.uint8)
@@ -74,7 +74,7 @@ def decode_chunk(jobs: list[Job], framing: Framing) -> Decoded:
         outcome = _decode_one(job, framing, pixels, used)
         used += outcome.row != NO_PIXELS
         outcomes.append(outcome)
-    return Decoded(outcomes, pixels[:used], time.perf_counter() - start)
+    return DecodedChunk(outcomes, pixels[:used], time.perf_counter() - start)
 
 
 def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int) -> Outcome:
@@ -98,12 +98,12 @@ class Worker:
         self._framing = framing
         self._start()
 
-    def decode(self, jobs: list[Job]) -> Decoded:
+    def decode(self, jobs: list[Job]) -> DecodedChunk:
         """Decode a chunk there. Raises EOFError or OSError when the process dies of it."""
         self._connection.send(jobs)
         outcomes, shape, seconds = self._connection.recv()
         pixels = np.frombuffer(self._connection.recv_bytes(), np.uint8).reshape(shape)
-        return Decoded(outcomes, pixels, seconds)
+        return DecodedChunk(outcomes, pixels, seconds)
 
     def restart(self) -> str:
         """Replace a process that has died. Returns of what."""
@@ -128,7 +128,7 @@ class Worker:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,
+                process_group=0,
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             )
         self._connection = Connection(ours.detach())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -15,16 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from indexer.encoder import FORMAT, load_encoder
+from indexer.encoder import FORMAT, load_encoder, load_generator
 from indexer.errors import InputError
-from latentsearch.graphs import compress, export_graph
-from latentsearch.model_card import write_model_card
+from latentsearch.graphs import compress, export_graph, store_as_int8
+from latentsearch.model_card import write_model
 from latentsearch.training.finished import Trained
 from latentsearch.training.images import Images
 
 FIT_IMAGES = 20_000
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
+GENERATED = 64
 RANDOM_PAIRS = 200_000
 QUANTILES = 201
 LEAST_VARIANCE = 1e-6
@@ -69,7 +69,8 @@ class GeneratorGraph(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Generate one batch."""
-        return (self.network(codes).permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
+        pictures: Tensor = self.network(codes)
+        return (pictures.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
 
 
 def export(
@@ -85,8 +86,9 @@ def export(
     """Write a bundle and return its model.json.
 
     distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
-    training images. precision: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static, calibrated on training
-    images). Raises InputError when the folder exists already.
+    training images. precision: of the encoder: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static,
+    calibrated on training images); beside the latter two, the generator's weights are stored as int8.
+    Raises InputError when the folder holds something already.
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: name a new folder for the bundle")
@@ -104,21 +106,16 @@ def export(
         report(f"writing the graphs as {precision}")
         _write_graphs(graph, trained, training, place, precision)
         model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
-        _write_model(place, model)
+        write_model(place, model)
         report(f"checking them against PyTorch on {CHECK_IMAGES} images")
         model["fidelity"] = check(graph, place, images, codes[:CHECK_GALLERY])
-        _write_model(place, model)
+        if trained.generator is not None:
+            model["fidelity"] |= check_generator(trained, place)
+        write_model(place, model)
         if folder.exists():
             folder.rmdir()
         shutil.move(place, folder)
     return model
-
-
-def record_scores(folder: Path, scores: dict[str, float]) -> None:
-    """Put measured scores into a bundle's model.json and model card."""
-    model = json.loads((folder / "model.json").read_text())
-    model["scores"] = scores
-    _write_model(folder, model)
 
 
 @torch.no_grad()
@@ -179,6 +176,16 @@ def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np
     }
 
 
+@torch.no_grad()
+def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
+    """The mean difference between the bundle's pictures and PyTorch's of the same codes, in steps of 255."""
+    assert trained.generator is not None
+    codes = np.random.default_rng(0).uniform(-1, 1, (GENERATED, trained.latent_size)).astype(np.float32)
+    expected = GeneratorGraph(trained.generator).eval()(torch.from_numpy(codes)).numpy().astype(np.float32)
+    difference = np.abs(load_generator(bundle).generate(codes) - expected)
+    return {"generator_mean_difference": round(float(difference.mean()), 4)}
+
+
 def top(queries: NDArray[np.float32], gallery: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """The rows of the k nearest codes by Euclidean distance, which ranks codes of length 1 as cosine does."""
     distances = (gallery**2).sum(1) - 2 * queries @ gallery.T
@@ -195,8 +202,9 @@ def _write_graphs(
     if trained.generator is not None:
         generator = GeneratorGraph(trained.generator).eval()
         export_graph(generator, torch.zeros(2, trained.latent_size), folder / "generator.onnx", "codes", "images")
-        # Its pictures are for people: fp16 storage is far below a step of 1/255, int8 is not.
-        compress(folder / "generator.onnx", "fp32" if precision == "fp32" else "fp16", training)
+        if precision != "fp32":
+            # Its pictures are for people: weights of eight bits change them by less than anyone sees.
+            store_as_int8(folder / "generator.onnx")
 
 
 def _describe(
@@ -223,8 +231,3 @@ def _describe(
 
 def _file_facts(path: Path) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
-
-
-def _write_model(folder: Path, model: dict[str, Any]) -> None:
-    (folder / "model.json").write_text(json.dumps(model, indent=1) + "\n")
-    write_model_card(folder, model)

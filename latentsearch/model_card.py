@@ -1,7 +1,8 @@
-"""A bundle's model card: what model.json says, for people."""
+"""A bundle's model.json, and its model card, which says the same for people."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ No label of any picture was used in training.
 
 The {precision} graph against the trained PyTorch networks, on {check_images} pictures: mean cosine {mean_cosine},
 least {least_cosine}, overlap of the top 20 {overlap}.
+The generator's pictures differ from PyTorch's by {generator_difference} steps of 255 on average.
 
 ## Limits
 
@@ -43,11 +45,23 @@ The codes know what the training pictures showed, framed as those were. Do not u
 """
 
 
-def write_model_card(folder: Path, model: dict[str, Any]) -> None:
-    """Write `MODEL_CARD.md` beside a bundle's model.json."""
+def write_model(folder: Path, model: dict[str, Any]) -> None:
+    """Write a bundle's model.json and MODEL_CARD.md."""
+    (folder / "model.json").write_text(json.dumps(model, indent=1) + "\n")
+    (folder / "MODEL_CARD.md").write_text(model_card(model))
+
+
+def record_scores(folder: Path, scores: dict[str, float]) -> None:
+    """Put measured scores into a bundle's model.json and model card."""
+    model = json.loads((folder / "model.json").read_text())
+    write_model(folder, {**model, "scores": scores})
+
+
+def model_card(model: dict[str, Any]) -> str:
+    """The model card of a model.json, as Markdown."""
     trained, fidelity = model["trained"], model["fidelity"]
     scores = "".join(f"- {name}: {value}\n" for name, value in model["scores"].items())
-    card = CARD.format(
+    return CARD.format(
         **{key: model[key] for key in ("name", "family", "latent_size", "distance", "precision")},
         width=model["framing"]["width"],
         height=model["framing"]["height"],
@@ -60,6 +74,6 @@ def write_model_card(folder: Path, model: dict[str, Any]) -> None:
         check_images=fidelity.get("images", 0),
         mean_cosine=fidelity.get("mean_cosine", "unknown"),
         least_cosine=fidelity.get("least_cosine", "unknown"),
+        generator_difference=fidelity.get("generator_mean_difference", "unknown"),
         overlap=fidelity.get("overlap@20", "unknown"),
     )
-    (folder / "MODEL_CARD.md").write_text(card)

@@ -3,8 +3,9 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import run
+from benchmarks.encoders import Untrained
 from benchmarks.label_statistics import expected_hit_rate
-from benchmarks.methods import Pixels, Untrained, whitened
+from benchmarks.methods import Pixels, whitened
 from benchmarks.reference import check_against_reference
 from benchmarks.results_store import load
 from indexer.errors import InputError

@@ -101,7 +101,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path, catalog: Catalog) -> None:
     with sqlite3.connect(catalog.path) as connection:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     connection.close()
-    with pytest.raises(IndexStateError, match="newer latentsearch .schema 99"):
+    with pytest.raises(IndexStateError, match="newer latentsearch"):
         Catalog.write(catalog.path)
 
 

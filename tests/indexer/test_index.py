@@ -92,7 +92,7 @@ def test_excluded_images_make_room_for_others(opened: Index) -> None:
 
 
 def test_codes_of_another_length_are_refused(opened: Index) -> None:
-    with pytest.raises(ValueError, match="not .q, 16"):
+    with pytest.raises(ValueError, match="codes have shape"):
         opened.search(np.zeros((1, 3), np.float32), 1)
 
 
@@ -176,7 +176,7 @@ def test_one_writer_at_a_time(folder: Path, encoder: Encoder) -> None:
 def test_another_encoder_is_refused(tmp_path: Path, cosine: Encoder) -> None:
     Index.create(tmp_path / "index", cosine).close()
     other = load_encoder(make_bundle(tmp_path, name="other", seed=1))
-    with pytest.raises(EncoderError, match="made with encoder tiny .* not with other"):
+    with pytest.raises(EncoderError, match="made with encoder tiny"):
         Index.create(tmp_path / "index", other)
     reframed = load_encoder(cosine.folder)
     reframed.framing = replace(reframed.framing, crops=())

@@ -94,10 +94,10 @@ def test_codes_do_not_depend_on_the_batch(run, pixels, tmp_path):
 
 
 def test_similarity_is_the_share_of_random_pairs_farther_apart(run, pixels, tmp_path):
-    encoder = export(run, tmp_path / "bundle", "--precision", "fp32")
+    encoder = export(run, tmp_path / "bundle", "--distance", "euclidean", "--precision", "fp32")
     codes = encoder.encode(pixels)
     pairs = np.triu_indices(len(codes), 1)
-    distances = (1 - codes @ codes.T)[pairs]
+    distances = np.linalg.norm(codes[pairs[0]] - codes[pairs[1]], axis=1)
     for quantile in (0.1, 0.5, 0.9):
         distance = np.quantile(distances, quantile)
         assert encoder.similarity(distance) == pytest.approx(1 - quantile, abs=0.05)
