@@ -26,7 +26,7 @@ compared by {distance} distance.
 | steps | {steps} |
 | time | {hours:.1f} hours |
 | hardware | {hardware}, {training_precision} |
-| command | `{command}` |
+| commands | {commands} |
 | commit | {commit} |
 
 No label of any picture was used in training.
@@ -67,8 +67,9 @@ def model_card(model: dict[str, Any]) -> str:
         height=model["framing"]["height"],
         generator="It has its generator with it." if "generator" in model else "",
         data=f"{trained['images']} pictures: {trained['data']}.",
+        commands=", then ".join(f"`{command}`" for command in trained["commands"]),
         hours=trained["seconds"] / 3600,
-        **{key: trained[key] for key in ("terms", "preset", "seed", "steps", "hardware", "command", "commit")},
+        **{key: trained[key] for key in ("terms", "preset", "seed", "steps", "hardware", "commit")},
         training_precision=trained["precision"],
         scores=scores or "Nothing yet.\n",
         check_images=fidelity.get("images", 0),

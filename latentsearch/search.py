@@ -55,13 +55,15 @@ def search(
     watch = Stopwatch()
     with watch.stage("load"):
         opened = _open_filled(index)
-        model = encoder_of(opened, encoder, network=isinstance(query, Path))
-    with watch.stage("encode"):
-        code = _code(query, opened, model)
-    with watch.stage("search"):
-        name = str(query) if isinstance(query, Path) else opened.images([query])[0].path
-        itself = _itself(query, opened) if exclude_self else None
-        hits = _hits(opened, model, *_nearest(opened, code, k, itself))
+    with opened:
+        with watch.stage("load"):
+            model = encoder_of(opened, encoder, network=isinstance(query, Path))
+        with watch.stage("encode"):
+            code = _code(query, opened, model)
+        with watch.stage("search"):
+            name = str(query) if isinstance(query, Path) else opened.images([query])[0].path
+            itself = _itself(query, opened) if exclude_self else None
+            hits = _hits(opened, model, *_nearest(opened, code, k, itself))
     return Results(name, model.name, str(opened.folder), watch.took(), hits)
 
 
@@ -92,6 +94,7 @@ def _check(query: Path | int, k: int) -> None:
 def _open_filled(option: str | None) -> Index:
     index = Index.open(Index.locate(option))
     if index.count() == 0:
+        index.close()
         raise IndexStateError(
             f"the index at {printable(index.folder)} is empty: add pictures with `latentsearch index DIR`"
         )

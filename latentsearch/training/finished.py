@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,11 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
     return trained, cached_images(run, recipe.framing)
 
 
+def _portable(command: list[str]) -> str:
+    """A command as it can be typed elsewhere: of paths only their last part."""
+    return shlex.join(["latentsearch", *(Path(word).name if os.sep in word else word for word in command[1:])])
+
+
 def _facts(about: dict[str, Any], place: dict[str, Any], terms: str) -> dict[str, Any]:
     return {
         "data": about["data"]["source"],
@@ -67,7 +73,7 @@ def _facts(about: dict[str, Any], place: dict[str, Any], terms: str) -> dict[str
         "seed": about["recipe"]["seed"],
         "recipe": about["recipe"],
         "terms": terms,
-        "command": shlex.join(["latentsearch", *about["command"][1:]]),
+        "commands": [_portable(command) for command in about["commands"]],
         "commit": about.get("commit", "unknown"),
         "torch": torch.__version__,
     }

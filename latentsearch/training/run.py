@@ -30,12 +30,12 @@ def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
         before = json.loads(about.read_text())
         if _fixed(before) != _fixed(settings):
             raise InputError(f"{folder} holds a run with other settings: resume it with the ones in {about}")
-        describe(folder, **settings)
+        describe(folder, **settings, commands=[*before["commands"], sys.argv])
         return
     if resume:
         raise InputError(f"{folder} holds no run to resume: start one without --resume")
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(about, {**settings, "command": sys.argv, "commit": _commit()})
+    write_json(about, {**settings, "commands": [sys.argv], "commit": _commit()})
 
 
 def _fixed(settings: dict[str, Any]) -> dict[str, Any]:

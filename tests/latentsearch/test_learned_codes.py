@@ -6,10 +6,10 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from indexer.decode import CELEBA, decode  # noqa: E402
-from indexer.encoder import load_encoder  # noqa: E402
-from latentsearch.cli import main  # noqa: E402
-from tests.support import draw_picture, make_folder  # noqa: E402
+from indexer.decode import CELEBA, decode
+from indexer.encoder import load_encoder
+from latentsearch.cli import main
+from tests.support import draw_picture, make_folder
 
 GALLERY, QUERIES = 2000, 200
 LEAST_RECALL = 0.8
