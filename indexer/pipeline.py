@@ -7,8 +7,6 @@ run loses what was not committed, and the next goes on from there.
 from __future__ import annotations
 
 import errno
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from indexer.discover import discover, printable
 from indexer.encoder import Encoder
 from indexer.errors import InputError
 from indexer.index import Index
+from indexer.interrupts import interruptible
 from indexer.label_store import LabelStore
 from indexer.labels import load_labels
 from indexer.plan import Count, Plan
@@ -91,7 +90,7 @@ def index_folders(
     label_store = LabelStore(index.catalog, folders, labels)
     store = Store(index, encoder, plan, label_store)
     count = Count(discover(folders))
-    with _full_disk_told(index), _interruptible() as interrupted:
+    with _full_disk_told(index), interruptible() as interrupted:
         if report:
             count.start()
         with DecodingPool(encoder.framing, plan.chunks(files)) as pool:
@@ -144,25 +143,6 @@ def _summary(plan: Plan, store: Store, vanished: int, removed: int, total: float
         seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
         images_per_second=round(store.encoded / total, 1),
     )
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets, so that a chunk is stored whole; a second Ctrl-C interrupts at once."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

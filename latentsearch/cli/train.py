@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,7 +65,6 @@ def command(
 
     if threads:
         torch.set_num_threads(threads)
-    signal.signal(signal.SIGTERM, _interrupt)
     recipe = aegan.choose_recipe(preset, settings)
     chosen = Precision.choose(device, precision)
     images = _prepare(pictures, folder, family, recipe, resume)
@@ -91,10 +88,6 @@ def _prepare(pictures: Path, folder: Path, family: str, recipe: Recipe, resume: 
         images = load_images(pictures, folder, recipe.framing, bar.show)
     click.echo(images.describe_for_people(), err=True)
     return images
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _show(bar: Bar, now: Progress) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from indexer.errors import InputError
+from indexer.interrupts import interruptible
 from latentsearch.training import run as runs
 from latentsearch.training.average import Average
 from latentsearch.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -91,11 +94,12 @@ def train(
     """Run a family's stages from wherever the folder's checkpoint stands to the end.
 
     Raises InputError for fewer images than a batch or a full disk, TrainingError for a collapsed or diverged run.
-    An interrupt (Ctrl-C, SIGTERM) saves a checkpoint first.
+    Ctrl-C and SIGTERM finish the step and save a checkpoint, then raise KeyboardInterrupt.
     """
     require_batch(len(images), family.batch)
     try:
-        Training(family, images, folder, report, schedule).go()
+        with interruptible(signal.SIGINT, signal.SIGTERM) as interrupted:
+            Training(family, images, folder, report, schedule, interrupted).go()
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise InputError(f"the disk of {folder} is full: make room and go on with --resume") from error
@@ -118,9 +122,10 @@ class Training:
         folder: Path,
         report: Callable[[Progress], None],
         schedule: Schedule,
+        interrupted: threading.Event,
     ) -> None:
         self.family, self.images, self.folder = family, images, folder
-        self.report, self.schedule = report, schedule
+        self.report, self.schedule, self.interrupted = report, schedule, interrupted
         self.place, self.health = Place(), Health()
         checkpoint = load_checkpoint(folder)
         if checkpoint:
@@ -133,12 +138,8 @@ class Training:
 
     def go(self) -> None:
         """Take every step that is left."""
-        try:
-            for stage in self.family.stages[self.place.stage :]:
-                self._stage(stage)
-        except KeyboardInterrupt:
-            self.save()
-            raise
+        for stage in self.family.stages[self.place.stage :]:
+            self._stage(stage)
 
     def _stage(self, stage: Stage) -> None:
         steps_per_epoch = len(self.images) // self.family.batch
@@ -169,6 +170,9 @@ class Training:
         self.report(Progress(stage.name, self.place.step, steps, rate, left, losses))
 
     def _keep(self) -> None:
+        if self.interrupted.is_set():
+            self.save()
+            raise KeyboardInterrupt
         if self.place.total_step % self.schedule.sheet_steps == 0:
             self.show()
         if time.monotonic() - self.saved_at > self.schedule.checkpoint_seconds:

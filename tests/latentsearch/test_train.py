@@ -72,14 +72,16 @@ def test_a_run_leaves_statistics_sheets_and_one_checkpoint(finished):
     assert not list(finished.glob("*.part"))
 
 
-@pytest.mark.parametrize("after_steps", [3, 30])
-def test_a_killed_run_goes_on_to_bitwise_the_same_end(pictures, finished, tmp_path, after_steps):
+@pytest.mark.parametrize(
+    ("after_steps", "number"), [(3, signal.SIGKILL), (30, signal.SIGKILL), (8, signal.SIGINT), (35, signal.SIGTERM)]
+)
+def test_a_killed_run_goes_on_to_bitwise_the_same_end(pictures, finished, tmp_path, after_steps, number):
     run = tmp_path / "killed"
     process = train_in_a_process(pictures, run, "--checkpoint-seconds", "0")
     while not (run / "checkpoint.json").exists() or total_step(run) < after_steps:
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(number)
     process.communicate()
     resumed = train(pictures, run, "--resume")
     assert resumed.exit_code == 0, resumed.stderr
