@@ -8,9 +8,8 @@ from typing import Any
 
 CARD = """# {name}
 
-A {family} encoder: pictures of {width}x{height} pixels to codes of {latent_size} numbers,
-compared by {distance} distance.
-{generator}
+An encoder of the family {family}: pictures of {width}x{height} pixels to codes of {latent_size} numbers, compared by
+{distance} distance.{generator}
 
 ## Trained on
 
@@ -65,8 +64,8 @@ def model_card(model: dict[str, Any]) -> str:
         **{key: model[key] for key in ("name", "family", "latent_size", "distance", "precision")},
         width=model["framing"]["width"],
         height=model["framing"]["height"],
-        generator="It has its generator with it." if "generator" in model else "",
-        data=f"{trained['images']} pictures: {trained['data']}.",
+        generator=" Its generator comes with it." if "generator" in model else "",
+        data=f"{trained['images']:,} pictures of `{trained['data']}`.",
         commands=", then ".join(f"`{command}`" for command in trained["commands"]),
         hours=trained["seconds"] / 3600,
         **{key: trained[key] for key in ("terms", "preset", "seed", "steps", "hardware", "commit")},
