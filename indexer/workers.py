@@ -26,6 +26,7 @@ from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
 
 NO_PIXELS = -1
+NICE = 10
 
 
 class Job(NamedTuple):
@@ -137,6 +138,8 @@ class Worker:
 
 def serve(descriptor: int) -> None:
     """Be a worker on that socket until it closes."""
+    # The encoder's threads wait for one another: one that shared its core with a decoder would hold up the rest.
+    os.nice(NICE)
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
         framing = connection.recv()
