@@ -23,7 +23,7 @@ def interruptible(*signals: signal.Signals) -> Iterator[threading.Event]:
         interrupted.set()
         signal.signal(number, before[number])
 
-    before = {number: signal.signal(number, interrupt) for number in signals or (signal.SIGINT,)}
+    before = {int(number): signal.signal(number, interrupt) for number in signals or (signal.SIGINT,)}
     try:
         yield interrupted
     finally:

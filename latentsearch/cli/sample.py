@@ -27,4 +27,4 @@ def command(bundle: str | None, count: int, seed: int, folder: Path) -> None:
         for number, pixels in enumerate(generator.draw(count, seed)):
             Image.fromarray(pixels).save(folder / f"sample-{seed}-{number:06d}.png", compress_level=1)
             bar.advance()
-    click.echo(f"{count} pictures in {folder}")
+    click.echo(f"{count} picture{'s' if count > 1 else ''} in {folder}")
