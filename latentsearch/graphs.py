@@ -33,6 +33,17 @@ def export_graph(network: nn.Module, example: Tensor, path: Path, input_name: st
         external_data=False,
         verbose=False,
     )
+    forget_origin(path)
+
+
+def forget_origin(path: Path) -> None:
+    """Remove what the exporter notes beside a graph: lines of source code, with the paths of the machine it ran on."""
+    model = onnx.load(path)
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(model, path)
 
 
 def fold_batch_normalisation(network: nn.Module) -> nn.Module:

@@ -1,6 +1,7 @@
 """A training run becomes a bundle that encodes as PyTorch does."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,6 +78,14 @@ def test_the_bundle_says_how_close_it_is_to_pytorch(run, pixels, tmp_path, preci
     assert 0 <= model["fidelity"]["overlap@20"] <= 1
     card = (folder / "MODEL_CARD.md").read_text()
     assert str(model["fidelity"]["mean_cosine"]) in card and model["trained"]["hardware"] in card
+
+
+def test_a_bundle_names_no_path_of_the_machine_that_made_it(run, tmp_path):
+    encoder = export(run, tmp_path / "bundle", "--precision", "fp32")
+    here = str(Path(__file__).parents[2]).encode()
+    for file in encoder.folder.iterdir():
+        content = file.read_bytes()
+        assert here not in content and str(tmp_path).encode() not in content, file
 
 
 def test_smaller_precisions_are_smaller_files(run, tmp_path):
