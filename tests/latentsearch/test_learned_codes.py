@@ -1,4 +1,4 @@
-"""Training to a score, on drawn pictures: `make test-slow`, about three minutes on two cores."""
+"""Training to a score, on drawn pictures: `make test-slow`, seven minutes of processor time."""
 
 import numpy as np
 import pytest
