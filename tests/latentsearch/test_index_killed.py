@@ -21,9 +21,13 @@ from tests.support import make_bundle, make_celeba
 
 COUNT = 160
 KILLS = 20
-# Small chunks and many commits, so that a run of a second has as many stages as one of an hour.
+# Small chunks and many commits, and time between them to be killed in, so that a run of a second has as many stages as
+# one of an hour.
 RUN = """
+import time
 import indexer.plan, indexer.storing
+add = indexer.storing.Store.add
+indexer.storing.Store.add = lambda store, decoded: (add(store, decoded), time.sleep(0.04))
 indexer.plan.CHUNK_FILES, indexer.storing.SECONDS_BETWEEN_COMMITS = 8, 0.02
 from latentsearch.cli import main
 main({arguments}, prog_name="latentsearch")
