@@ -11,9 +11,6 @@ from torch import nn
 
 from indexer.errors import InputError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
 
 @dataclass(frozen=True)
 class Precision:
