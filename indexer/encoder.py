@@ -73,15 +73,29 @@ class Encoder:
 
 
 class Generator:
-    """A loaded bundle's generator."""
+    """A loaded bundle's generator.
+
+    prior: what its codes are drawn from: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none" for a plain autoencoder's.
+    """
 
     def __init__(self, model: dict[str, Any], session: InferenceSession) -> None:
+        self.name: str = model["name"]
         self.latent_size: int = model["generator"]["latent_size"]
+        self.prior: str = model["generator"]["prior"]
         self._session = session
 
     def draw(self, count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
-        """Draw `count` pictures, one by one, uint8 (h, w, 3): codes U(-1, 1); the same seed draws the same."""
-        codes = np.random.default_rng(seed).uniform(-1, 1, (count, self.latent_size)).astype(np.float32)
+        """Draw `count` pictures, one by one, uint8 (h, w, 3); the same seed draws the same.
+
+        Raises EncoderError for a generator without a prior to draw codes from.
+        """
+        random = np.random.default_rng(seed)
+        if self.prior == "none":
+            raise EncoderError(f"{self.name} has no prior to draw codes from: its generator only decodes")
+        if self.prior == "gaussian":
+            codes = random.standard_normal((count, self.latent_size)).astype(np.float32)
+        else:
+            codes = random.uniform(-1, 1, (count, self.latent_size)).astype(np.float32)
         for start in range(0, count, BATCH_SIZE):
             yield from self.generate(codes[start : start + BATCH_SIZE])
 

@@ -225,7 +225,7 @@ def _describe(
         "random_pair_distances": random_pair_distances(codes, distance),
     }
     if trained.generator is not None:
-        model["generator"] = {"latent_size": trained.latent_size, "prior": "uniform"}
+        model["generator"] = {"latent_size": trained.latent_size, "prior": trained.prior}
     return model
 
 

@@ -11,24 +11,30 @@ import click
 from latentsearch.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from latentsearch.training.aegan import Recipe
+    from latentsearch.training.family import Recipe
     from latentsearch.training.images import Images
     from latentsearch.training.loop import Progress
+    from latentsearch.training.points import Points
 
-FAMILIES = ("aegan",)
+# As latentsearch.training.families has them, which `--help` does not import.
+FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder")
 
 
 @click.command("train")
 @click.argument("family", type=click.Choice(FAMILIES))
-@click.argument("pictures", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="The run's folder.")
 @click.option("--preset", type=click.Choice(("paper", "small")), default="small", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
-@click.option("--width", type=click.IntRange(1), help="Channels of the first convolution; the paper's is 64.")
+@click.option("--generator", type=click.Path(path_type=Path), help="direct: take the generator of this aegan run.")
+@click.option("--width", type=click.IntRange(1), help="Channels of the first convolution.")
+@click.option("--latent-size", type=click.IntRange(1), help="Numbers of a code.")
 @click.option("--batch", type=click.IntRange(2), help="Pictures a step.")
-@click.option("--generator-epochs", type=click.IntRange(0))
-@click.option("--inverse-epochs", type=click.IntRange(0))
-@click.option("--average-decay", type=click.FloatRange(0, 1), help="Decay of the generator's moving average.")
+@click.option("--epochs", type=click.IntRange(0))
+@click.option("--generator-epochs", type=click.IntRange(0), help="aegan, direct: of the generator.")
+@click.option("--inverse-epochs", type=click.IntRange(0), help="aegan, direct: of the inverse generator.")
+@click.option("--average-decay", type=click.FloatRange(0, 1), help="Decay of the moving average of weights.")
+@click.option("--variational", is_flag=True, default=None, help="autoencoder: a variational one.")
 @click.option("--seed", type=int)
 @click.option("--threads", type=click.IntRange(1), help="Processor threads; the same number gives the same run.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
@@ -37,10 +43,11 @@ FAMILIES = ("aegan",)
 @click.option("--sheet-steps", type=click.IntRange(1), default=250, show_default=True)
 def command(
     family: str,
-    pictures: Path,
+    data: Path,
     folder: Path,
     preset: str,
     resume: bool,
+    generator: Path | None,
     threads: int | None,
     device: str,
     precision: str,
@@ -48,7 +55,8 @@ def command(
     sheet_steps: int,
     **settings: Any,
 ) -> None:
-    """Learn codes from the pictures below DIR, without labels.
+    """Learn codes without labels from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files), or the
+    word `ring` for the synthetic ring.
 
     The run's folder gets checkpoints, `stats.jsonl`, and sheets of samples and reconstructions. A run that was
     stopped at any moment goes on with --resume.
@@ -58,36 +66,49 @@ def command(
     require_training()
     import torch
 
-    from latentsearch.training import aegan
+    from latentsearch.training import examples, families
     from latentsearch.training import run as runs
+    from latentsearch.training.finished import load_family
     from latentsearch.training.loop import Schedule, train
     from latentsearch.training.precision import Precision, hardware
 
     if threads:
         torch.set_num_threads(threads)
-    recipe = aegan.choose_recipe(preset, settings)
+    if generator:
+        settings = _as_the_generator(generator, settings)
+    recipe = families.choose_recipe(family, examples.kind_of(data), preset, settings)
     chosen = Precision.choose(device, precision)
-    images = _prepare(pictures, folder, family, recipe, resume)
-    runs.describe(folder, data=images.describe(), preset=preset, hardware=hardware(), precision=str(chosen))
+    found = _prepare(data, folder, family, recipe, resume)
+    learner = families.load_module(family).FAMILY(recipe, chosen)
+    if generator and not resume:
+        learner.take_generator(load_family(generator))
+    runs.describe(folder, data=found.describe(), preset=preset, hardware=hardware(), precision=str(chosen))
     started = time.monotonic()
     with Bar("training", unit="steps") as bar:
-        schedule = Schedule(checkpoint_seconds, sheet_steps)
-        train(aegan.Aegan(recipe, chosen), images, folder, lambda now: _show(bar, now), schedule)
+        train(learner, found, folder, lambda now: _show(bar, now), Schedule(checkpoint_seconds, sheet_steps))
     click.echo(f"trained in {time.monotonic() - started:.0f} s: latentsearch export {folder} -o BUNDLE", err=True)
 
 
-def _prepare(pictures: Path, folder: Path, family: str, recipe: Recipe, resume: bool) -> Images:
-    """Look at the pictures before the run's folder is made, so that bad input leaves nothing behind."""
+def _as_the_generator(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the sizes of a finished run's generator, and no epochs for another."""
     from latentsearch.training import run as runs
-    from latentsearch.training.images import find_pictures, load_images
+
+    sizes = {name: runs.read(run)["recipe"].get(name) for name in ("width", "latent_size")}
+    return {**settings, **sizes, "generator_epochs": 0}
+
+
+def _prepare(data: Path, folder: Path, family: str, recipe: Recipe, resume: bool) -> Images | Points:
+    """Look at the data before the run's folder is made, so that bad input leaves nothing behind."""
+    from latentsearch.training import examples
+    from latentsearch.training import run as runs
     from latentsearch.training.loop import require_batch
 
-    require_batch(len(find_pictures(pictures)[1]), recipe.batch)
+    require_batch(examples.count(data), recipe.batch)
     runs.begin(folder, family, recipe, resume)
     with Bar("decoding") as bar:
-        images = load_images(pictures, folder, recipe.framing, bar.show)
-    click.echo(images.describe_for_people(), err=True)
-    return images
+        found = examples.load(data, folder, recipe.framing, bar.show)
+    click.echo(found.describe_for_people(), err=True)
+    return found
 
 
 def _show(bar: Bar, now: Progress) -> None:

@@ -1,36 +1,87 @@
-"""The few layers that the papers' tables are written in."""
+"""The few layers that the papers' tables are written in: each function is one line of a table."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 KERNEL, STRIDE, PADDING = 5, 2, 2
+SLOPE = 0.2
 
 
-def convolution(channels_in: int, channels_out: int, activation: nn.Module) -> nn.Sequential:
-    """Conv 5x5, stride 2, batch normalisation, activation: (n, c, h, w) -> (n, channels_out, h/2, w/2).
+def leaky() -> nn.Module:
+    """LReLU with the slope 0.2 of DCGAN and IVE-GAN."""
+    return nn.LeakyReLU(SLOPE, inplace=True)
 
-    There is no bias: the batch normalisation that follows would remove it.
+
+def dense(
+    features_in: int, features_out: int, activation: nn.Module | None = None, normalise: bool = False
+) -> nn.Sequential:
+    """Dense, batch normalisation if asked for, activation unless linear: (n, features_in) -> (n, features_out).
+
+    No bias where batch normalisation follows, here and below: it would remove it.
     """
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, KERNEL, STRIDE, PADDING, bias=False),
-        nn.BatchNorm2d(channels_out),
-        activation,
-    )
+    linear = nn.Linear(features_in, features_out, bias=not normalise)
+    return _line(linear, nn.BatchNorm1d(features_out) if normalise else None, activation)
 
 
-def deconvolution(channels_in: int, channels_out: int) -> nn.Sequential:
-    """Deconv 5x5, stride 2, batch normalisation, ReLU: (n, c, h, w) -> (n, channels_out, 2h, 2w)."""
-    return nn.Sequential(
-        nn.ConvTranspose2d(channels_in, channels_out, KERNEL, STRIDE, PADDING, output_padding=1, bias=False),
-        nn.BatchNorm2d(channels_out),
-        nn.ReLU(inplace=True),
-    )
+def convolution(
+    channels_in: int,
+    channels_out: int,
+    activation: nn.Module | None,
+    kernel: int = KERNEL,
+    stride: int = STRIDE,
+    normalise: bool = True,
+) -> nn.Sequential:
+    """Conv, batch normalisation unless told otherwise, activation.
+
+    (n, c, h, w) -> (n, channels_out, h / stride, w / stride). An odd kernel is padded so
+    that stride 1 keeps the size; a 2x2 kernel is not padded and takes 2x2 to 1x1.
+    """
+    layer = nn.Conv2d(channels_in, channels_out, kernel, stride, (kernel - 1) // 2, bias=not normalise)
+    return _line(layer, nn.BatchNorm2d(channels_out) if normalise else None, activation)
 
 
-def last_deconvolution(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
-    """Deconv 5x5, stride 2, with a bias and nothing after it: (n, c, h, w) -> (n, channels_out, 2h, 2w)."""
-    return nn.ConvTranspose2d(channels_in, channels_out, KERNEL, STRIDE, PADDING, output_padding=1)
+def deconvolution(
+    channels_in: int,
+    channels_out: int,
+    activation: nn.Module | None = None,
+    kernel: int = KERNEL,
+    stride: int = STRIDE,
+    normalise: bool = True,
+) -> nn.Sequential:
+    """Conv transposed, batch normalisation unless told otherwise, activation (by default ReLU).
+
+    (n, c, h, w) -> (n, channels_out, stride * h, stride * w).
+    """
+    layer = Deconvolution(channels_in, channels_out, kernel, stride, bias=not normalise)
+    norm = nn.BatchNorm2d(channels_out) if normalise else None
+    return _line(layer, norm, activation or nn.ReLU(inplace=True))
+
+
+def last_deconvolution(
+    channels_in: int, channels_out: int, kernel: int = KERNEL, stride: int = STRIDE
+) -> nn.ConvTranspose2d:
+    """Conv transposed with a bias and nothing after it: (n, c, h, w) -> (n, channels_out, stride * h, stride * w)."""
+    return Deconvolution(channels_in, channels_out, kernel, stride)
+
+
+def _line(*parts: nn.Module | None) -> nn.Sequential:
+    return nn.Sequential(*(part for part in parts if part is not None))
+
+
+class Deconvolution(nn.ConvTranspose2d):
+    """A transposed convolution whose output is `stride` times as high and wide as its input, whatever its kernel."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, bias: bool = True) -> None:
+        padding = (kernel - 1) // 2
+        missing = stride - kernel + 2 * padding
+        super().__init__(channels_in, channels_out, kernel, stride, padding, max(missing, 0), bias=bias)
+        self.excess = max(-missing, 0)  # 1 for a 2x2 kernel at stride 1: the last row and column are left out
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Convolve one batch."""
+        y = super().forward(x, output_size)
+        return y[..., : y.shape[-2] - self.excess, : y.shape[-1] - self.excess] if self.excess else y
 
 
 def initialise(network: nn.Module) -> None:
@@ -43,6 +94,23 @@ def initialise(network: nn.Module) -> None:
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, 0.02)
             nn.init.zeros_(module.bias)
+
+
+def initialise_by_activation(network: nn.Module) -> None:
+    """Draw weights as IVE-GAN does (Tables 1 to 3): He before LReLU, else Xavier; biases zero."""
+    before_leaky = {
+        id(line[0])
+        for line in network.modules()
+        if isinstance(line, nn.Sequential) and isinstance(line[-1], nn.LeakyReLU)
+    }
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            if id(module) in before_leaky:
+                nn.init.kaiming_normal_(module.weight, a=SLOPE)
+            else:
+                nn.init.xavier_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 class Unflatten(nn.Module):

@@ -6,44 +6,32 @@ implementation whose 5x5 kernels and widths AEGAN's tables repeat: Adam at 0.000
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from indexer.decode import CELEBA, Framing
+from indexer.errors import InputError
 from latentsearch.models.dcgan import Discriminator, Generator, InverseGenerator
-from latentsearch.training.average import Average
-from latentsearch.training.loop import Stage
+from latentsearch.training import family
+from latentsearch.training.average import Average, recalibrate
+from latentsearch.training.family import Family, Stage
 from latentsearch.training.losses import discriminator_loss, generator_loss, image_cross_entropy
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside
 
-RECALIBRATION_BATCHES = 64
-
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(family.Recipe):
     """The sizes and the schedule of one AEGAN run."""
 
     width: int = 64
-    latent_size: int = 100
-    batch: int = 64
     generator_epochs: int = 25
     inverse_epochs: int = 25
-    learning_rate: float = 2e-4
-    beta1: float = 0.5
     average_decay: float = 0.999
-    seed: int = 0
-
-    @property
-    def framing(self) -> Framing:
-        """How pictures become the networks' input."""
-        return CELEBA
 
 
-PRESETS = {
+PICTURES = {
     # Meant for a GPU; not run to its end here.
     "paper": Recipe(),
     # The paper's networks, a schedule for two cores. Half the batch doubles the steps of so few epochs.
@@ -52,104 +40,105 @@ PRESETS = {
     # other work beside it and took 96). Agreement @1 and @20 to expect, whitened: 0.782 and 0.767.
     "small": Recipe(batch=32, generator_epochs=4, inverse_epochs=2, average_decay=0.997),
 }
+PRESETS = {"pictures": PICTURES}
 
 
-def choose_recipe(preset: str, settings: dict[str, Any]) -> Recipe:
-    """A preset with the settings that are not None in place of its own."""
-    return replace(PRESETS[preset], **{name: value for name, value in settings.items() if value is not None})
+class Aegan(Family):
+    """The networks and two stages of AEGAN. Images are float32 (n, 3, 64, 64) in [0, 1]."""
 
-
-class Aegan:
-    """The networks, optimisers and two stages of AEGAN. Images are float32 (n, 3, 64, 64) in [0, 1]."""
+    recipe: Recipe
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
-        self.recipe, self.precision = recipe, precision
-        self.batch, self.seed = recipe.batch, recipe.seed
-        torch.manual_seed(recipe.seed)
-        self.generator = Generator(recipe.width, recipe.latent_size)
-        self.discriminator = Discriminator(recipe.width)
-        self.inverse_generator = InverseGenerator(recipe.width, recipe.latent_size)
-        self.networks: dict[str, nn.Module] = {
-            "generator": self.generator,
+        super().__init__(recipe, precision)
+        self.shown_codes = self.codes(64)
+
+    def build_networks(self) -> dict[str, nn.Module]:
+        """G, D and IG (Tables 3 to 5)."""
+        width, latent_size = self.recipe.width, self.recipe.latent_size
+        self.generator_network = Generator(width, latent_size)
+        self.discriminator = Discriminator(width)
+        self.inverse_generator = InverseGenerator(width, latent_size)
+        return {
+            "generator": self.generator_network,
             "discriminator": self.discriminator,
             "inverse_generator": self.inverse_generator,
         }
-        for network in self.networks.values():
-            precision.place(network)
-        self.average = Average(self.generator, recipe.average_decay)
-        self.averages = {"generator": self.average}
-        self.optimisers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam(network.parameters(), recipe.learning_rate, (recipe.beta1, 0.999))
-            for name, network in self.networks.items()
-        }
-        self.scaler = precision.scaler()
-        self.random = torch.Generator().manual_seed(recipe.seed)
-        self.shown_codes = self.codes(64)
-        self.stages = [
-            Stage("generator", recipe.generator_epochs, self.generator_step, self.recalibrate),
-            Stage("inverse generator", recipe.inverse_epochs, self.inverse_step),
+
+    def make_averages(self) -> dict[str, Average]:
+        """The averaged generator, which the inverse is learned for and which is published."""
+        self.average = Average(self.generator_network, self.recipe.average_decay)
+        return {"generator": self.average}
+
+    def plan(self) -> list[Stage]:
+        """The generator first, then its inverse (section 3.2)."""
+        return [
+            Stage("generator", self.recipe.generator_epochs, self.generator_step, self.recalibrate),
+            Stage("inverse generator", self.recipe.inverse_epochs, self.inverse_step),
         ]
 
-    @property
-    def frozen_generator(self) -> Generator:
-        """The averaged generator, which the inverse is learned for and which is published."""
+    def encoder(self) -> nn.Module:
+        """IG."""
+        return self.inverse_generator.eval()
+
+    def generator(self) -> Generator:
+        """The averaged G."""
         network = self.average.network
         assert isinstance(network, Generator)
         return network
 
+    def take_generator(self, other: Family) -> None:
+        """Start from the G of a finished AEGAN run. Raises InputError when that is another family's."""
+        if not isinstance(other, Aegan):
+            raise InputError("--generator needs a run of aegan")
+        self.generator_network.load_state_dict(other.generator_network.state_dict())
+        self.discriminator.load_state_dict(other.discriminator.state_dict())
+        self.generator().load_state_dict(other.generator().state_dict())
+
     def codes(self, count: int) -> Tensor:
         """z ~ U(-1, 1): float32 (count, latent_size)."""
-        z = torch.rand(count, self.recipe.latent_size, generator=self.random) * 2 - 1
-        return z.to(self.precision.device)
+        return self.uniform(count, self.recipe.latent_size)
 
     def generator_step(self, x: Tensor) -> dict[str, Tensor]:
         """One step of D and one of G (AEGAN eq. 4)."""
         with self.precision.autocast():
-            fake = self.generator(self.codes(len(x)))
+            fake = self.generator_network(self.codes(len(x)))
             d_loss = discriminator_loss(self.discriminator(x), self.discriminator(fake.detach()))
-        self._descend("discriminator", d_loss)
+        self.descend(d_loss, "discriminator")
         self.discriminator.requires_grad_(False)  # its weights need no gradient of G's loss
         with self.precision.autocast():
             g_loss = generator_loss(self.discriminator(fake))
-        self._descend("generator", g_loss)
+        self.descend(g_loss, "generator")
         self.discriminator.requires_grad_(True)
-        self.average.update(self.generator)
+        self.average.update(self.generator_network)
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def inverse_step(self, x: Tensor) -> dict[str, Tensor]:
         """One step of IG on generated images; G is frozen and x, real, only sets their number (Algorithm 1)."""
+        z = self.codes(len(x))
         with torch.no_grad(), self.precision.autocast():
-            generated = self.frozen_generator(self.codes(len(x)))
+            generated = self.generator()(z)
         with self.precision.autocast():
-            loss = image_cross_entropy(generated, self.frozen_generator.logits(self.inverse_generator(generated)))
-        self._descend("inverse_generator", loss)
+            loss = self.inverse_loss(z, generated, self.inverse_generator(generated))
+        self.descend(loss, "inverse_generator")
         return {"reconstruction_loss": loss.detach()}
 
-    def _descend(self, name: str, loss: Tensor) -> None:
-        optimiser = self.optimisers[name]
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(self.scaler.scale(loss))
-        self.scaler.step(optimiser)
-        self.scaler.update()
+    def inverse_loss(self, z: Tensor, generated: Tensor, z_hat: Tensor) -> Tensor:
+        """Cross-entropy between x = G(z) and x' = G(z'), z' = IG(x) (eq. 7)."""
+        return image_cross_entropy(generated, self.generator().logits(z_hat))
 
-    @torch.no_grad()
     def recalibrate(self) -> None:
-        """Measure the averaged generator's batch statistics anew: averaged ones lag behind its averaged weights."""
-        layers = [layer for layer in self.frozen_generator.modules() if isinstance(layer, nn.BatchNorm2d)]
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # a cumulative mean
-        self.frozen_generator.train()
-        for _ in range(RECALIBRATION_BATCHES):
-            self.frozen_generator(self.codes(self.batch))
-        self.frozen_generator.eval()
+        """Measure the averaged generator's batch statistics anew."""
+        recalibrate(self.generator(), lambda: self.codes(self.batch))
 
     @torch.no_grad()
     def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
         """Samples from the same codes each time, and generated and real pictures beside their reconstructions."""
-        samples = self.frozen_generator(self.shown_codes)
+        samples = self.generator()(self.shown_codes)
         self.inverse_generator.eval()
         originals = torch.cat([samples[:32], pictures])
-        reconstructions = self.frozen_generator(self.inverse_generator(originals))
+        reconstructions = self.generator()(self.inverse_generator(originals))
         self.inverse_generator.train()
         return {"samples": samples, "reconstructions": beside(originals, reconstructions)}
+
+
+FAMILY = Aegan

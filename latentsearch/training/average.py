@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+RECALIBRATION_BATCHES = 64
 
 
 class Average:
@@ -28,5 +31,18 @@ class Average:
             mine.lerp_(theirs, 1 - decay)
 
 
-def _tensors(network: nn.Module) -> list[torch.Tensor]:
+@torch.no_grad()
+def recalibrate(network: nn.Module, draw: Callable[[], Tensor], batches: int = RECALIBRATION_BATCHES) -> None:
+    """Measure a network's batch statistics anew on drawn inputs: averaged ones lag behind averaged weights."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None  # a cumulative mean
+    network.train()
+    for _ in range(batches):
+        network(draw())
+    network.eval()
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
     return [tensor for tensor in network.state_dict().values() if tensor.is_floating_point()]

@@ -13,9 +13,10 @@ from torch import nn
 
 from indexer.decode import Framing
 from indexer.errors import InputError
-from latentsearch.training import aegan
 from latentsearch.training import run as runs
-from latentsearch.training.checkpoint import load_checkpoint
+from latentsearch.training.checkpoint import Checkpoint, load_checkpoint
+from latentsearch.training.families import load_module
+from latentsearch.training.family import Family
 from latentsearch.training.images import Images, cached_images
 from latentsearch.training.loop import restore
 from latentsearch.training.precision import Precision
@@ -23,37 +24,61 @@ from latentsearch.training.precision import Precision
 
 @dataclass(frozen=True)
 class Trained:
-    """What a family gives to be exported: eval-mode networks on the CPU, and what was trained on what."""
+    """What a family gives to be exported: eval-mode networks on the CPU, and what was trained on what.
+
+    prior: of the generator's codes: "uniform", "gaussian" or "none".
+    """
 
     family: str
     encoder: nn.Module
     generator: nn.Module | None
     latent_size: int
     framing: Framing
+    prior: str
     facts: dict[str, Any]
 
 
-def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
-    """The networks of a run's last checkpoint, in eval mode on the CPU, and the run's decoded images.
+def load_family(run: Path) -> Family:
+    """All networks of a run's last checkpoint, on the CPU, with frozen weights.
 
     Raises InputError when the folder holds no run, or one that has no checkpoint yet.
     """
+    family, _ = _restored(run)
+    for network in family.networks.values():
+        network.eval().requires_grad_(False)
+    return family
+
+
+def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
+    """What a run's last checkpoint publishes, in eval mode on the CPU, and the run's decoded images.
+
+    Raises InputError when the folder holds no run, one that has no checkpoint yet, or one that saw no pictures.
+    """
+    family, checkpoint = _restored(run)
+    images = cached_images(run, family.recipe.framing)
     about = runs.read(run)
-    recipe = aegan.Recipe(**about["recipe"])
-    family = aegan.Aegan(recipe, Precision.choose("cpu", "fp32"))
+    generator = family.generator()
+    trained = Trained(
+        family=about["family"],
+        encoder=family.encoder().eval().requires_grad_(False),
+        generator=None if generator is None else generator.eval().requires_grad_(False),
+        latent_size=family.recipe.latent_size,
+        framing=family.recipe.framing,
+        prior=family.prior,
+        facts=_facts(about, checkpoint.place, terms),
+    )
+    return trained, images
+
+
+def _restored(run: Path) -> tuple[Family, Checkpoint]:
+    about = runs.read(run)
+    module = load_module(about["family"])
+    family = module.FAMILY(module.Recipe(**about["recipe"]), Precision.choose("cpu", "fp32"))
     checkpoint = load_checkpoint(run)
     if checkpoint is None:
         raise InputError(f"{run} has no checkpoint yet: let it train for longer")
     restore(family, checkpoint.tensors)
-    trained = Trained(
-        family=about["family"],
-        encoder=family.inverse_generator.eval().requires_grad_(False),
-        generator=family.frozen_generator,
-        latent_size=recipe.latent_size,
-        framing=recipe.framing,
-        facts=_facts(about, checkpoint.place, terms),
-    )
-    return trained, cached_images(run, recipe.framing)
+    return family, checkpoint
 
 
 def _portable(command: list[str]) -> str:

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,11 @@ from torch import Tensor
 from indexer.decode import Framing, decode
 from indexer.discover import Found, discover, printable
 from indexer.errors import InputError, UnreadableImage
+from latentsearch.data.digits import load_digits
 from latentsearch.training.checkpoint import write_json
 
 PIXELS, ABOUT = "images.u8", "images.json"
+SHOWN = 32
 Report = Callable[[int, int], None]
 
 
@@ -57,6 +59,10 @@ class Images:
         left_out = f", {len(bad)} left out as unreadable (named in images.json)" if bad else ""
         return f"training on {len(self)} pictures{held}{left_out}"
 
+    def shown(self) -> Tensor:
+        """The first images, held-out ones where there are any: float32 (n, 3, h, w) in [0, 1]."""
+        return to_float(self.pixels[:SHOWN])
+
     def batch(self, rows: NDArray[np.int64]) -> Tensor:
         """Training images as float32 (n, 3, h, w) in [0, 1]."""
         return to_float(self.pixels[self.held_out + rows])
@@ -83,13 +89,26 @@ def load_images(folder: Path, run: Path, framing: Framing, report: Report = lamb
     held_out, training = find_pictures(folder)
     key = fingerprint([*held_out, *training], framing)
     if not (run / ABOUT).exists() or json.loads((run / ABOUT).read_text())["key"] != key:
-        try:
-            _decode_all(held_out, training, run, framing, {"key": key, "source": str(folder)}, report)
-        except OSError as error:
-            (run / PIXELS).with_suffix(".part").unlink(missing_ok=True)
-            if error.errno == errno.ENOSPC:
-                raise InputError(f"the disk of {run} is full: the decoded pictures need more room there") from error
-            raise
+        _decode_all(held_out, training, run, framing, {"key": key, "source": str(folder)}, report)
+    return cached_images(run, framing)
+
+
+def load_digit_images(path: Path, run: Path, framing: Framing) -> Images:
+    """MNIST as RGB images in `run/images.u8`: the training split to learn from, the test split held out.
+
+    Raises InputError where the path does not hold MNIST, or holds pictures of another size than the framing's.
+    """
+    held_out, training = load_digits(path, "test"), load_digits(path, "train")
+    if training.images.shape[1:] != (framing.height, framing.width):
+        raise InputError(f"{path} has pictures of {training.images.shape[1:]}, not ({framing.height}, {framing.width})")
+    digest = hashlib.sha256()
+    for split in (held_out, training):
+        digest.update(split.images.tobytes())
+    counts = {"held_out": len(held_out), "train": len(training)}
+    facts = {"key": digest.hexdigest(), "source": str(path), "unreadable": [], **counts}
+    if not (run / ABOUT).exists() or json.loads((run / ABOUT).read_text())["key"] != facts["key"]:
+        grey = np.concatenate([held_out.images, training.images])
+        _write_pixels((np.repeat(image[..., None], 3, 2) for image in grey), run, facts)
     return cached_images(run, framing)
 
 
@@ -140,23 +159,39 @@ def _of_partition(files: list[Found], partition: dict[str, str], number: str) ->
 def _decode_all(
     held_out: list[Found], training: list[Found], run: Path, framing: Framing, facts: dict[str, Any], report: Report
 ) -> None:
-    counts, unreadable = {"held_out": 0, "train": 0}, []
+    facts = {**facts, "held_out": 0, "train": 0, "unreadable": []}  # filled while they are decoded
     total = len(held_out) + len(training)
-    part = (run / PIXELS).with_suffix(".part")
-    with part.open("wb") as out:
+
+    def readable() -> Iterator[NDArray[np.uint8]]:
         for done, (file, pixels) in enumerate(_decoded([*held_out, *training], framing), 1):
             if isinstance(pixels, str):
-                unreadable.append([printable(file.path), pixels])
+                facts["unreadable"].append([printable(file.path), pixels])
             else:
-                out.write(pixels.tobytes())
-                counts["held_out" if done <= len(held_out) else "train"] += 1
+                facts["held_out" if done <= len(held_out) else "train"] += 1
+                yield pixels
             if done % 256 == 0 or done == total:
                 report(done, total)
-        out.flush()
-        os.fsync(out.fileno())
+
+    _write_pixels(readable(), run, facts)
+
+
+def _write_pixels(images: Iterable[NDArray[np.uint8]], run: Path, facts: dict[str, Any]) -> None:
+    """Write images.u8, then what is known of it."""
+    part = (run / PIXELS).with_suffix(".part")
+    try:
+        with part.open("wb") as out:
+            for pixels in images:
+                out.write(pixels.tobytes())
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            raise InputError(f"the disk of {run} is full: the decoded pictures need more room there") from error
+        raise
     (run / ABOUT).unlink(missing_ok=True)
     part.replace(run / PIXELS)
-    write_json(run / ABOUT, {**facts, **counts, "unreadable": unreadable})
+    write_json(run / ABOUT, facts)
 
 
 def _decoded(files: list[Found], framing: Framing) -> Iterator[tuple[Found, NDArray[np.uint8] | str]]:

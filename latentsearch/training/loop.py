@@ -11,46 +11,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
 from indexer.errors import InputError
 from indexer.interrupts import interruptible
 from latentsearch.training import run as runs
-from latentsearch.training.average import Average
 from latentsearch.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from latentsearch.training.family import Family, Stage
 from latentsearch.training.health import Health
-from latentsearch.training.images import Images, epoch_batches, to_float
-from latentsearch.training.precision import Precision
+from latentsearch.training.images import epoch_batches
 from latentsearch.training.sheets import save_sheet
 
 STATS_EVERY_STEPS = 20
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A part of a recipe: `step` takes a batch of real images (n, 3, h, w) and returns losses (scalar tensors)."""
+class Examples(Protocol):
+    """What a family learns from."""
 
-    name: str
-    epochs: int
-    step: Callable[[Tensor], dict[str, Tensor]]
-    finish: Callable[[], None] = lambda: None
+    def __len__(self) -> int:
+        """How many there are to train on."""
+        ...
 
+    def batch(self, rows: NDArray[np.int64]) -> Tensor:
+        """Those of these rows: float32 (n, 3, h, w) in [0, 1], or points (n, 2)."""
+        ...
 
-class Family(Protocol):
-    """What a paper brings to the loop. Every tensor that a later step depends on is in one of these dictionaries."""
-
-    batch: int
-    seed: int
-    precision: Precision
-    networks: dict[str, nn.Module]
-    averages: dict[str, Average]
-    optimisers: dict[str, torch.optim.Optimizer]
-    random: torch.Generator
-    stages: list[Stage]
-
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Images to look at, by name; `samples` are generated ones, from the same codes each time."""
+    def shown(self) -> Tensor:
+        """The few that stand on the sheets, in the same form."""
         ...
 
 
@@ -86,7 +76,7 @@ class Schedule:
 
 def train(
     family: Family,
-    images: Images,
+    examples: Examples,
     folder: Path,
     report: Callable[[Progress], None] = lambda progress: None,
     schedule: Schedule = Schedule(),
@@ -96,10 +86,10 @@ def train(
     Raises InputError for fewer images than a batch or a full disk, TrainingError for a collapsed or diverged run.
     Ctrl-C and SIGTERM finish the step and save a checkpoint, then raise KeyboardInterrupt.
     """
-    require_batch(len(images), family.batch)
+    require_batch(len(examples), family.batch)
     try:
         with interruptible(signal.SIGINT, signal.SIGTERM) as interrupted:
-            Training(family, images, folder, report, schedule, interrupted).go()
+            Training(family, examples, folder, report, schedule, interrupted).go()
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise InputError(f"the disk of {folder} is full: make room and go on with --resume") from error
@@ -109,7 +99,7 @@ def train(
 def require_batch(count: int, batch: int) -> None:
     """Raise InputError when there are fewer training images than a batch holds."""
     if count < batch:
-        raise InputError(f"{count} training pictures are fewer than a batch of {batch}: add some, or lower --batch")
+        raise InputError(f"{count} training examples are fewer than a batch of {batch}: add some, or lower --batch")
 
 
 class Training:
@@ -118,13 +108,13 @@ class Training:
     def __init__(
         self,
         family: Family,
-        images: Images,
+        examples: Examples,
         folder: Path,
         report: Callable[[Progress], None],
         schedule: Schedule,
         interrupted: threading.Event,
     ) -> None:
-        self.family, self.images, self.folder = family, images, folder
+        self.family, self.examples, self.folder = family, examples, folder
         self.report, self.schedule, self.interrupted = report, schedule, interrupted
         self.place, self.health = Place(), Health()
         checkpoint = load_checkpoint(folder)
@@ -142,15 +132,14 @@ class Training:
             self._stage(stage)
 
     def _stage(self, stage: Stage) -> None:
-        steps_per_epoch = len(self.images) // self.family.batch
+        steps_per_epoch = len(self.examples) // self.family.batch
         steps = stage.epochs * steps_per_epoch
         clock, clock_step = time.monotonic(), self.place.step
         while self.place.step < steps:
             epoch, start = divmod(self.place.step, steps_per_epoch)
             seed = (self.family.seed, self.place.stage, epoch)
-            for rows in epoch_batches(len(self.images), self.family.batch, seed)[start:]:
-                x = self.images.batch(rows).to(self.family.precision.device)
-                losses = stage.step(x.contiguous(memory_format=self.family.precision.memory_format))
+            for rows in epoch_batches(len(self.examples), self.family.batch, seed)[start:]:
+                losses = stage.step(self.family.precision.place_batch(self.examples.batch(rows)))
                 self.place.step += 1
                 self.place.total_step += 1
                 if self.place.total_step % STATS_EVERY_STEPS == 0:
@@ -181,8 +170,8 @@ class Training:
     @torch.no_grad()
     def show(self) -> None:
         """Write the sheets and see that the samples differ from one another."""
-        pictures = to_float(self.images.pixels[:32]).to(self.family.precision.device)
-        for name, sheet in self.family.sheets(pictures).items():
+        shown = self.family.precision.place_batch(self.examples.shown())
+        for name, sheet in self.family.sheets(shown).items():
             if name == "samples":
                 self.health.samples(self.place.total_step, sheet)
             save_sheet(self.folder / "sheets" / f"{name}-{self.place.total_step:07d}.png", sheet)

@@ -19,3 +19,8 @@ def generator_loss(fake: Tensor) -> Tensor:
 def image_cross_entropy(x: Tensor, reconstruction_logits: Tensor) -> Tensor:
     """-x log x' - (1 - x) log(1 - x'), mean over pixels; x in [0, 1], x' as logits (AEGAN eq. 7)."""
     return F.binary_cross_entropy_with_logits(reconstruction_logits.float(), x)
+
+
+def gaussian_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, variance) || N(0, 1)), summed over a code's numbers (n, latent_size), mean over the batch."""
+    return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from indexer.errors import InputError
 
@@ -40,6 +40,10 @@ class Precision:
             tensor.data = tensor.data.to(
                 self.device, memory_format=self.memory_format if fits else torch.preserve_format
             )
+
+    def place_batch(self, x: Tensor) -> Tensor:
+        """Move a batch to the device and, where it is one of images, to the memory format."""
+        return x.to(self.device, memory_format=self.memory_format if x.dim() == 4 else torch.preserve_format)
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which forward passes and losses are computed."""

@@ -207,12 +207,12 @@ def test_the_average_does_not_hold_the_initial_weights_after_a_short_run(aegan):
     initial = aegan.average.network.logits[0].weight.clone()
     for _ in range(10):
         aegan.generator_step(torch.rand(4, 3, 64, 64))
-    now = aegan.generator.logits[0].weight
+    now = aegan.generator_network.logits[0].weight
     assert (aegan.average.network.logits[0].weight - now).norm() < 0.5 * (initial - now).norm()
 
 
 def test_divergence_is_noticed(aegan):
-    for parameter in aegan.generator.parameters():
+    for parameter in aegan.generator_network.parameters():
         parameter.data.fill_(float("nan"))
     losses = {name: loss.item() for name, loss in aegan.generator_step(torch.rand(4, 3, 64, 64)).items()}
     with pytest.raises(TrainingError, match="diverged"):

@@ -1,0 +1,204 @@
+"""IVE-GAN's networks, read as its Tables 1 (ring), 2 (digits) and 3 (pictures): one line a layer.
+
+Pictures are float32 (n, channels, size, size) in [0, 1], points float32 (n, 2); codes z are (n, latent_size) in
+(-1, 1), noise z' is (n, noise_size). `width` is the first layer's, 128 in Tables 1 and 3, 64 in Table 2; all others
+follow it.
+
+Where the tables contradict the text or themselves:
+
+- E ends in z's size. Table 1 prints 2, z's size is 3; Table 2 prints 1024 and gives z's 3 to D_enc: exchanged here.
+- D and D' end linear: they return logits and the loss has the sigmoid. Table 1 prints Tanh, Tables 2 and 3 linear.
+- Table 1 has no D_enc: points are their own features, and `ring_networks` makes none.
+- Table 2 decodes to 32x32 where MNIST has 28x28: digits are padded to 32x32.
+- Conv 2x2 with stride 1 is not padded: it takes the 2x2 that is left to 1x1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from latentsearch.models.layers import (
+    Unflatten,
+    convolution,
+    deconvolution,
+    dense,
+    initialise_by_activation,
+    last_deconvolution,
+    leaky,
+)
+
+DIGIT_SIZE, PICTURE_SIZES = 32, (64, 128)
+
+
+class Reader(nn.Module):
+    """E or D_enc: pictures in [0, 1] or points -> codes or features (n, d)."""
+
+    def __init__(self, layers: nn.Sequential, pictures: bool) -> None:
+        super().__init__()
+        self.layers, self.pictures = layers, pictures
+        initialise_by_activation(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Read one batch; pictures are centred first."""
+        read: Tensor = self.layers(x * 2 - 1 if self.pictures else x).float()
+        return read
+
+
+class Generator(nn.Module):
+    """G(z', z): noise (n, noise_size) and codes (n, latent_size) -> pictures or points, through `ending`."""
+
+    def __init__(self, layers: nn.Sequential, ending: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layers, self.ending = layers, ending
+        initialise_by_activation(self)
+
+    def forward(self, *noise_and_codes: Tensor) -> Tensor:
+        """Generate one batch from z' and z, which are concatenated in this order."""
+        return self.ending(self.layers(torch.cat(noise_and_codes, 1)).float())
+
+
+class Discriminator(nn.Module):
+    """D on features of two (n, 2d), D' on those of one (n, d) -> logits (n,)."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = layers
+        initialise_by_activation(self)
+
+    def forward(self, *features: Tensor) -> Tensor:
+        """Judge a batch by its features, concatenated: above 0 means real."""
+        logits: Tensor = self.layers(torch.cat(features, 1)).float().squeeze(1)
+        return logits
+
+
+def ring_networks(width: int = 128, latent_size: int = 3, noise_size: int = 4) -> dict[str, nn.Module]:
+    """Table 1: E, G, D and D' for points."""
+    encoder = nn.Sequential(
+        dense(2, width, nn.Tanh()),
+        dense(width, latent_size, nn.Tanh()),
+    )
+    generator = nn.Sequential(
+        dense(noise_size + latent_size, width, nn.Tanh()),
+        dense(width, 2),
+    )
+    discriminator = nn.Sequential(
+        dense(2 + 2, width, nn.Tanh()),
+        dense(width, 1),
+    )
+    prior_discriminator = nn.Sequential(
+        dense(2, width, nn.Tanh()),
+        dense(width, 1),
+    )
+    return {
+        "encoder": Reader(encoder, pictures=False),
+        "generator": Generator(generator, torch.tanh),
+        "discriminator": Discriminator(discriminator),
+        "prior_discriminator": Discriminator(prior_discriminator),
+    }
+
+
+def digit_networks(width: int = 64, latent_size: int = 3, noise_size: int = 4) -> dict[str, nn.Module]:
+    """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32)."""
+
+    def reader(last: nn.Sequential) -> nn.Sequential:
+        return nn.Sequential(
+            convolution(1, width, leaky(), kernel=5, stride=2),
+            convolution(width, width * 2, leaky(), kernel=3, stride=2),
+            convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
+            convolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
+            convolution(width * 4, width * 4, leaky(), kernel=2, stride=1),
+            nn.Flatten(),
+            last,
+        )
+
+    generator = nn.Sequential(
+        dense(noise_size + latent_size, 4 * 4 * width * 4, leaky(), normalise=True),
+        Unflatten(width * 4, 4),
+        deconvolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
+        deconvolution(width * 4, width * 2, leaky(), kernel=3, stride=2),
+        deconvolution(width * 2, width, leaky(), kernel=5, stride=2, normalise=False),
+        last_deconvolution(width, 1, kernel=5, stride=1),
+    )
+    discriminator = nn.Sequential(
+        dense(2 * width * 16, width * 2, leaky()),
+        dense(width * 2, width, leaky()),
+        dense(width, _part(width, 4), leaky()),
+        dense(_part(width, 4), 1),
+    )
+    prior_discriminator = nn.Sequential(
+        dense(width * 16, width, leaky()),
+        dense(width, 1),
+    )
+    return {
+        "encoder": Reader(reader(dense(width * 4, latent_size, nn.Tanh())), pictures=True),
+        "generator": Generator(generator, torch.sigmoid),
+        "features": Reader(reader(dense(width * 4, width * 16, leaky())), pictures=True),
+        "discriminator": Discriminator(discriminator),
+        "prior_discriminator": Discriminator(prior_discriminator),
+    }
+
+
+def picture_networks(
+    width: int = 128, latent_size: int = 1024, noise_size: int = 16, size: int = 128
+) -> dict[str, nn.Module]:
+    """Table 3: E, G, D_enc, D and D' for pictures (n, 3, size, size).
+
+    At size 64 there is one stage fewer: E and D_enc are without the table's second line, G without its seventh and
+    eighth transposed convolutions.
+    """
+    large = size == 128
+
+    def reader(last: nn.Sequential) -> nn.Sequential:
+        return nn.Sequential(
+            convolution(3, width, leaky(), kernel=5, stride=2),
+            *([convolution(width, width, leaky(), kernel=5, stride=2)] if large else []),
+            convolution(width, width * 2, leaky(), kernel=5, stride=2),
+            convolution(width * 2, width * 2, leaky(), kernel=3, stride=2),
+            convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
+            convolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
+            convolution(width * 4, width * 8, leaky(), kernel=2, stride=1),
+            nn.Flatten(),
+            last,
+        )
+
+    seventh = deconvolution(width * 2, width, leaky(), kernel=5, stride=2)
+    eighth = deconvolution(width, width, leaky(), kernel=5, stride=1)
+    generator = nn.Sequential(
+        dense(noise_size + latent_size, 2 * 2 * width * 8, leaky(), normalise=True),
+        Unflatten(width * 8, 2),
+        deconvolution(width * 8, width * 4, leaky(), kernel=2, stride=2),
+        deconvolution(width * 4, width * 4, leaky(), kernel=2, stride=1),
+        deconvolution(width * 4, width * 2, leaky(), kernel=3, stride=2),
+        deconvolution(width * 2, width * 2, leaky(), kernel=3, stride=1),
+        deconvolution(width * 2, width * 2, leaky(), kernel=3, stride=2),
+        deconvolution(width * 2, width * 2, leaky(), kernel=3, stride=1),
+        *([seventh, eighth] if large else []),
+        deconvolution(width if large else width * 2, width, leaky(), kernel=5, stride=2),
+        deconvolution(width, width, leaky(), kernel=5, stride=1, normalise=False),
+        deconvolution(width, _part(width, 2), leaky(), kernel=5, stride=2, normalise=False),
+        last_deconvolution(_part(width, 2), 3, kernel=5, stride=1),
+    )
+    discriminator = nn.Sequential(
+        dense(2 * width * 8, width * 8, leaky()),
+        dense(width * 8, width * 4, leaky()),
+        dense(width * 4, width, leaky()),
+        dense(width, 1),
+    )
+    prior_discriminator = nn.Sequential(
+        dense(width * 8, width, leaky()),
+        dense(width, 1),
+    )
+    return {
+        "encoder": Reader(reader(dense(width * 8, latent_size, nn.Tanh())), pictures=True),
+        "generator": Generator(generator, torch.sigmoid),
+        "features": Reader(reader(dense(width * 8, width * 8, leaky())), pictures=True),
+        "discriminator": Discriminator(discriminator),
+        "prior_discriminator": Discriminator(prior_discriminator),
+    }
+
+
+def _part(width: int, divisor: int) -> int:
+    return max(width // divisor, 1)

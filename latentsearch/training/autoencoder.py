@@ -1,0 +1,118 @@
+"""Autoencoders, plain and variational: the floor that a GAN's inverter must beat, with networks of the same widths.
+
+Their images are compared as AEGAN compares them, by cross-entropy, here summed over a picture's numbers, so that the
+variational one maximises the evidence lower bound of each image (Kingma and Welling, 2014, eq. 3 with one draw of z).
+No paper sets their schedule: Adam with the rates of its own paper, AEGAN's and IVE-GAN's batches and epochs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from indexer.decode import Framing
+from latentsearch.models.autoencoder import VariationalEncoder, digit_networks, picture_networks
+from latentsearch.training import family
+from latentsearch.training.family import Family, Stage
+from latentsearch.training.ivegan import FRAMINGS, pad_digits, unpad_digits
+from latentsearch.training.losses import gaussian_divergence, image_cross_entropy
+from latentsearch.training.precision import Precision
+from latentsearch.training.sheets import beside
+
+SHOWN = 64
+
+
+@dataclass(frozen=True)
+class Recipe(family.Recipe):
+    """The sizes and the schedule of one autoencoder. data: "pictures" or "digits"."""
+
+    learning_rate: float = 1e-3
+    beta1: float = 0.9
+    data: str = "pictures"
+    width: int = 64
+    epochs: int = 25
+    variational: bool = False
+
+    @property
+    def framing(self) -> Framing:
+        """How pictures become the networks' input."""
+        return FRAMINGS[28 if self.data == "digits" else 64]
+
+
+PRESETS = {
+    "pictures": {
+        # Meant for a GPU; not run to its end here.
+        "paper": Recipe(),
+        "small": Recipe(width=32, epochs=3),
+    },
+    "digits": {
+        # Meant for a GPU; not run to its end here.
+        "paper": Recipe(data="digits", latent_size=3, batch=512, epochs=100),
+        "small": Recipe(data="digits", latent_size=3, batch=128, width=32, epochs=2),
+    },
+}
+
+
+class Autoencoder(Family):
+    """An encoder and a decoder that learn together. Images are float32 (n, 3, h, w) in [0, 1]."""
+
+    recipe: Recipe
+
+    def __init__(self, recipe: Recipe, precision: Precision) -> None:
+        super().__init__(recipe, precision)
+        self.prior = "gaussian" if recipe.variational else "none"  # type: ignore[misc]
+        self.shown_codes = self.gaussian(SHOWN, recipe.latent_size)
+
+    def build_networks(self) -> dict[str, nn.Module]:
+        """Encoder and decoder (AEGAN, Tables 5 and 3; IVE-GAN, Table 2)."""
+        sizes = (self.recipe.width, self.recipe.latent_size, self.recipe.variational)
+        digits = self.recipe.data == "digits"
+        networks = digit_networks(*sizes, pad_digits, unpad_digits) if digits else picture_networks(*sizes)
+        self.encoder_network, self.decoder = networks
+        return {"encoder": self.encoder_network, "decoder": self.decoder}
+
+    def plan(self) -> list[Stage]:
+        """Both together."""
+        return [Stage("autoencoder", self.recipe.epochs, self.step)]
+
+    def encoder(self) -> nn.Module:
+        """The encoder; of the variational one the means."""
+        return self.encoder_network.eval()
+
+    def generator(self) -> nn.Module:
+        """The decoder."""
+        return self.decoder.eval()
+
+    def step(self, x: Tensor) -> dict[str, Tensor]:
+        """One step of both."""
+        with self.precision.autocast():
+            z, divergence = self.encode(x)
+            wanted = self.encoder_network.prepare(x)
+            reconstruction = wanted[0].numel() * image_cross_entropy(wanted, self.decoder.logits(z))
+        self.descend(reconstruction + divergence, "encoder", "decoder")
+        losses = {"reconstruction_loss": reconstruction.detach()}
+        return losses | ({"divergence": divergence.detach()} if self.recipe.variational else {})
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (n, latent_size) and what they cost: 0, or where drawn from q(z | x) its divergence from the prior."""
+        if not isinstance(self.encoder_network, VariationalEncoder):
+            return self.encoder_network(x), x.new_zeros(())
+        mean, log_variance = self.encoder_network.distribution(x)
+        noise = self.gaussian(*mean.shape)
+        return mean + (log_variance / 2).exp() * noise, gaussian_divergence(mean, log_variance)
+
+    @torch.no_grad()
+    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Real pictures beside their reconstructions; where there is a prior, samples from the same codes each time."""
+        reconstructions = self.generator()(self.encoder()(pictures))
+        shown = {"reconstructions": beside(pictures, reconstructions)}
+        if self.recipe.variational:
+            shown["samples"] = self.generator()(self.shown_codes)
+        for network in self.networks.values():
+            network.train()
+        return shown
+
+
+FAMILY = Autoencoder

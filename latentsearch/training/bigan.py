@@ -1,0 +1,120 @@
+"""BiGAN without labels, as AEGAN compares itself with it: E and G against one joint discriminator (AEGAN eq. 1).
+
+AEGAN names no optimiser, learning rate, batch or number of epochs: DCGAN's, as for its own networks (see aegan.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from latentsearch.models.bigan import JointDiscriminator
+from latentsearch.models.dcgan import Generator, InverseGenerator
+from latentsearch.training import family
+from latentsearch.training.average import Average, recalibrate
+from latentsearch.training.family import Family, Stage
+from latentsearch.training.losses import discriminator_loss
+from latentsearch.training.precision import Precision
+from latentsearch.training.sheets import beside
+
+
+@dataclass(frozen=True)
+class Recipe(family.Recipe):
+    """The sizes and the schedule of one BiGAN run."""
+
+    width: int = 64
+    epochs: int = 25
+    average_decay: float = 0.999
+
+
+PRESETS = {
+    "pictures": {
+        # Meant for a GPU; not run to its end here.
+        "paper": Recipe(),
+        "small": Recipe(width=24, batch=32, epochs=5, average_decay=0.997),
+    }
+}
+
+
+class Bigan(Family):
+    """The networks and the one stage of BiGAN. Images are float32 (n, 3, 64, 64) in [0, 1]."""
+
+    recipe: Recipe
+
+    def __init__(self, recipe: Recipe, precision: Precision) -> None:
+        super().__init__(recipe, precision)
+        self.shown_codes = self.uniform(64, recipe.latent_size)
+
+    def build_networks(self) -> dict[str, nn.Module]:
+        """G, E and D (Tables 3, 5 and 6)."""
+        width, latent_size = self.recipe.width, self.recipe.latent_size
+        self.generator_network = Generator(width, latent_size)
+        self.encoder_network = InverseGenerator(width, latent_size)
+        self.discriminator = JointDiscriminator(width, latent_size)
+        return {
+            "generator": self.generator_network,
+            "encoder": self.encoder_network,
+            "discriminator": self.discriminator,
+        }
+
+    def make_averages(self) -> dict[str, Average]:
+        """Averages of G and E: they were trained together, so they are published together."""
+        decay = self.recipe.average_decay
+        self.generator_average = Average(self.generator_network, decay)
+        self.encoder_average = Average(self.encoder_network, decay)
+        return {"generator": self.generator_average, "encoder": self.encoder_average}
+
+    def plan(self) -> list[Stage]:
+        """All three networks together."""
+        return [Stage("encoder and generator", self.recipe.epochs, self.step, self.recalibrate)]
+
+    def encoder(self) -> nn.Module:
+        """The averaged E."""
+        return self.encoder_average.network
+
+    def generator(self) -> nn.Module:
+        """The averaged G."""
+        return self.generator_average.network
+
+    def step(self, x: Tensor) -> dict[str, Tensor]:
+        """One step of D and one of G and E together (AEGAN eq. 1)."""
+        z = self.uniform(len(x), self.recipe.latent_size)
+        with self.precision.autocast():
+            codes, fake = self.encoder_network(x), self.generator_network(z)
+            real_logits = self.discriminator(x, codes.detach())
+            d_loss = discriminator_loss(real_logits, self.discriminator(fake.detach(), z))
+        self.descend(d_loss, "discriminator")
+        self.discriminator.requires_grad_(False)  # its weights need no gradient of the others' loss
+        with self.precision.autocast():
+            # The form that does not saturate: the labels exchanged, -log(1 - D(x, E(x))) - log D(G(z), z).
+            joint_loss = discriminator_loss(self.discriminator(fake, z), self.discriminator(x, codes))
+        self.descend(joint_loss, "generator", "encoder")
+        self.discriminator.requires_grad_(True)
+        self.follow(x)
+        return {"discriminator_loss": d_loss.detach(), "joint_loss": joint_loss.detach()}
+
+    @torch.no_grad()
+    def follow(self, x: Tensor) -> None:
+        """Move the averages; E's also reads x, so that its batch statistics are those of its own weights."""
+        self.generator_average.update(self.generator_network)
+        self.encoder_average.update(self.encoder_network)
+        with self.precision.autocast():
+            self.encoder_average.network.train()(x)
+        self.encoder_average.network.eval()
+
+    def recalibrate(self) -> None:
+        """Measure the averaged generator's batch statistics anew."""
+        recalibrate(self.generator(), lambda: self.uniform(self.batch, self.recipe.latent_size))
+
+    @torch.no_grad()
+    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Samples from the same codes each time, and generated and real pictures beside their reconstructions."""
+        samples = self.generator()(self.shown_codes)
+        originals = torch.cat([samples[:32], pictures])
+        reconstructions = self.generator()(self.encoder()(originals))
+        return {"samples": samples, "reconstructions": beside(originals, reconstructions)}
+
+
+FAMILY = Bigan

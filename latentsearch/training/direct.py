@@ -1,0 +1,32 @@
+"""A directly learned inverse generator: the squared error of z instead of the image's (AEGAN eq. 3, Table 1).
+
+It is IcGAN's Ez without labels (IcGAN eq. 3). Networks and schedule are AEGAN's, and the generator is too:
+`latentsearch train direct DATA -o RUN --generator AEGAN_RUN` takes that of a finished AEGAN run.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from latentsearch.training import aegan
+
+Recipe = aegan.Recipe
+
+PRESETS = {
+    "pictures": {
+        "paper": aegan.PICTURES["paper"],
+        "small": aegan.PICTURES["small"],
+    }
+}
+
+
+class Direct(aegan.Aegan):
+    """AEGAN but for the loss of the inverse generator."""
+
+    def inverse_loss(self, z: Tensor, generated: Tensor, z_hat: Tensor) -> Tensor:
+        """||z - IG(G(z))||^2, mean over the numbers of a code (AEGAN eq. 3)."""
+        return mse_loss(z_hat, z)
+
+
+FAMILY = Direct

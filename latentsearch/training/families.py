@@ -1,0 +1,43 @@
+"""The families by name: a module each, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields, replace
+from typing import Any, Protocol
+
+from indexer.errors import InputError
+from latentsearch.training import family
+
+NAMES = ("aegan", "direct", "bigan", "ivegan", "autoencoder")
+
+
+class Module(Protocol):
+    """What a family's module holds. PRESETS: kind of data ("pictures", "digits", "ring") -> preset -> recipe."""
+
+    Recipe: type[family.Recipe]
+    PRESETS: dict[str, dict[str, family.Recipe]]
+    FAMILY: type[family.Family]
+
+
+def load_module(name: str) -> Module:
+    """The module of a family."""
+    module: Any = importlib.import_module(f"latentsearch.training.{name}")
+    return module  # type: ignore[no-any-return]
+
+
+def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -> family.Recipe:
+    """A family's preset for this kind of data, with the settings that are not None in place of its own.
+
+    Raises InputError for a kind of data or a setting that the family does not have.
+    """
+    presets = load_module(name).PRESETS
+    if kind not in presets:
+        raise InputError(f"{name} does not learn from {kind}: it learns from {' or '.join(presets)}")
+    recipe = presets[kind][preset]
+    given = {setting: value for setting, value in settings.items() if value is not None}
+    unknown = set(given) - {field.name for field in fields(recipe)}
+    if unknown:
+        options = ", ".join(f"--{setting.replace('_', '-')}" for setting in sorted(unknown))
+        raise InputError(f"{name} has no {options}: leave it out")
+    return replace(recipe, **given)

@@ -1,0 +1,112 @@
+"""What every family of networks brings to the loop, and what they share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from indexer.decode import CELEBA, Framing
+from indexer.errors import InputError
+from latentsearch.training.average import Average
+from latentsearch.training.precision import Precision
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The sizes and the schedule of one run. Of a run that is resumed, only fields named `…epochs` may change."""
+
+    batch: int = 64
+    seed: int = 0
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    latent_size: int = 100
+
+    @property
+    def framing(self) -> Framing:
+        """How pictures become the networks' input."""
+        return CELEBA
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a recipe: `step` takes a batch of real images (n, 3, h, w) and returns losses (scalar tensors)."""
+
+    name: str
+    epochs: int
+    step: Callable[[Tensor], dict[str, Tensor]]
+    finish: Callable[[], None] = lambda: None
+
+
+class Family(ABC):
+    """Networks with their optimisers and stages. Every tensor that a later step depends on is in these dictionaries.
+
+    prior: of the generator's codes: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none".
+    """
+
+    prior: str = "uniform"
+
+    def __init__(self, recipe: Recipe, precision: Precision) -> None:
+        self.recipe, self.precision = recipe, precision
+        self.batch, self.seed = recipe.batch, recipe.seed
+        torch.manual_seed(recipe.seed)
+        self.networks = self.build_networks()
+        for network in self.networks.values():
+            precision.place(network)
+        self.averages = self.make_averages()
+        self.optimisers = {name: self.make_optimiser(name, network) for name, network in self.networks.items()}
+        self.scaler = precision.scaler()
+        self.random = torch.Generator().manual_seed(recipe.seed)
+        self.stages = self.plan()
+
+    @abstractmethod
+    def build_networks(self) -> dict[str, nn.Module]:
+        """The networks by name, with their initial weights."""
+
+    def make_averages(self) -> dict[str, Average]:
+        """Moving averages by the name of the network that they follow."""
+        return {}
+
+    def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of one network: DCGAN's Adam."""
+        return torch.optim.Adam(network.parameters(), self.recipe.learning_rate, (self.recipe.beta1, 0.999))
+
+    @abstractmethod
+    def plan(self) -> list[Stage]:
+        """The stages in their order."""
+
+    @abstractmethod
+    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Images to look at, by name; `samples` are generated ones, from the same codes each time."""
+
+    @abstractmethod
+    def encoder(self) -> nn.Module:
+        """What is published, in eval mode: RGB images float32 (n, 3, h, w) in [0, 1] -> codes (n, latent_size)."""
+
+    @abstractmethod
+    def generator(self) -> nn.Module | None:
+        """What is published, in eval mode: codes (n, latent_size) -> RGB images (n, 3, h, w) in [0, 1]; or None."""
+
+    def take_generator(self, other: Family) -> None:
+        """Start from the generator of another run. Raises InputError in a family that learns its own."""
+        raise InputError("only aegan and direct start from another run's generator: leave out --generator")
+
+    def uniform(self, count: int, size: int) -> Tensor:
+        """Draw from U(-1, 1): float32 (count, size)."""
+        return (torch.rand(count, size, generator=self.random) * 2 - 1).to(self.precision.device)
+
+    def gaussian(self, count: int, size: int) -> Tensor:
+        """Draw from N(0, 1): float32 (count, size)."""
+        return torch.randn(count, size, generator=self.random).to(self.precision.device)
+
+    def descend(self, loss: Tensor, *names: str) -> None:
+        """One step down the loss by the optimisers of the networks of these names."""
+        for name in names:
+            self.optimisers[name].zero_grad(set_to_none=True)
+        torch.autograd.backward(self.scaler.scale(loss))
+        for name in names:
+            self.scaler.step(self.optimisers[name])
+        self.scaler.update()

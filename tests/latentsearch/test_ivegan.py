@@ -1,0 +1,304 @@
+"""IVE-GAN: its networks are its tables, its steps move what they should, its runs can be resumed and published."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from latentsearch.models.ivegan import digit_networks, picture_networks, ring_networks  # noqa: E402
+from latentsearch.training.ivegan import DISCRIMINATORS, PRESETS, RING_SCALE, Ivegan  # noqa: E402
+from latentsearch.training.precision import Precision  # noqa: E402
+from latentsearch.training.transforms import Jitter  # noqa: E402
+from tests.latentsearch.one_family import (  # noqa: E402
+    changed,
+    copy_of,
+    exported,
+    indexed,
+    parameters,
+    same_end_after_a_kill,
+    train,
+)
+from tests.support import make_folder  # noqa: E402
+
+KINDS = ("pictures", "digits", "ring")
+TINY = ("--width", "4", "--batch", "8", "--latent-size", "6", "--threads", "1")
+
+
+def lines(network, *inputs):
+    """(shapes, parameter counts) of a network's layers, one a line of its table."""
+    x, shapes, counts = torch.cat(inputs, 1), [], []
+    for layer in network.eval().layers:
+        x = layer(x)
+        shapes.append(tuple(x.shape[1:]))
+        counts.append(parameters(layer))
+    return shapes, counts
+
+
+def normalised(kernel, channels_in, channels_out):
+    return kernel * kernel * channels_in * channels_out + 2 * channels_out
+
+
+def plain(kernel, channels_in, channels_out):
+    return kernel * kernel * channels_in * channels_out + channels_out
+
+
+def test_ring_networks_are_table_1():
+    networks = ring_networks()
+    assert set(networks) == {"encoder", "generator", "discriminator", "prior_discriminator"}
+    x, z, noise = torch.zeros(2, 2), torch.zeros(2, 3), torch.zeros(2, 4)
+    assert lines(networks["encoder"], x) == ([(128,), (3,)], [plain(1, 2, 128), plain(1, 128, 3)])
+    assert lines(networks["generator"], noise, z) == ([(128,), (2,)], [plain(1, 7, 128), plain(1, 128, 2)])
+    assert lines(networks["discriminator"], x, x) == ([(128,), (1,)], [plain(1, 4, 128), plain(1, 128, 1)])
+    assert lines(networks["prior_discriminator"], x) == ([(128,), (1,)], [plain(1, 2, 128), plain(1, 128, 1)])
+
+
+@pytest.mark.parametrize(("name", "end"), [("encoder", 3), ("features", 1024)])
+def test_readers_of_digits_are_table_2(name, end):
+    shapes, counts = lines(digit_networks()[name], torch.zeros(2, 1, 32, 32))
+    assert shapes == [(64, 16, 16), (128, 8, 8), (256, 4, 4), (256, 2, 2), (256, 1, 1), (256,), (end,)]
+    assert counts == [
+        normalised(5, 1, 64),
+        normalised(3, 64, 128),
+        normalised(3, 128, 256),
+        normalised(3, 256, 256),
+        normalised(2, 256, 256),
+        0,
+        plain(1, 256, end),
+    ]
+
+
+def test_generator_of_digits_is_table_2():
+    shapes, counts = lines(digit_networks()["generator"], torch.zeros(2, 4), torch.zeros(2, 3))
+    assert shapes == [(4096,), (256, 4, 4), (256, 8, 8), (128, 16, 16), (64, 32, 32), (1, 32, 32)]
+    assert counts == [
+        normalised(1, 7, 4096),
+        0,
+        normalised(3, 256, 256),
+        normalised(3, 256, 128),
+        plain(5, 128, 64),
+        plain(5, 64, 1),
+    ]
+
+
+def test_discriminators_of_digits_are_table_2():
+    networks, features = digit_networks(), torch.zeros(2, 1024)
+    shapes, counts = lines(networks["discriminator"], features, features)
+    assert shapes == [(128,), (64,), (16,), (1,)]
+    assert counts == [plain(1, 2048, 128), plain(1, 128, 64), plain(1, 64, 16), plain(1, 16, 1)]
+    assert lines(networks["prior_discriminator"], features) == ([(64,), (1,)], [plain(1, 1024, 64), plain(1, 64, 1)])
+
+
+@pytest.mark.parametrize("name", ["encoder", "features"])
+def test_readers_of_pictures_are_table_3(name):
+    shapes, counts = lines(picture_networks()[name], torch.zeros(2, 3, 128, 128))
+    assert shapes == [
+        (128, 64, 64), (128, 32, 32), (256, 16, 16), (256, 8, 8), (512, 4, 4), (512, 2, 2), (1024, 1, 1),
+        (1024,), (1024,),
+    ]  # fmt: skip
+    assert counts == [
+        normalised(5, 3, 128),
+        normalised(5, 128, 128),
+        normalised(5, 128, 256),
+        normalised(3, 256, 256),
+        normalised(3, 256, 512),
+        normalised(3, 512, 512),
+        normalised(2, 512, 1024),
+        0,
+        plain(1, 1024, 1024),
+    ]
+
+
+def test_generator_of_pictures_is_table_3():
+    shapes, counts = lines(picture_networks()["generator"], torch.zeros(2, 16), torch.zeros(2, 1024))
+    assert shapes == [
+        (4096,), (1024, 2, 2), (512, 4, 4), (512, 4, 4), (256, 8, 8), (256, 8, 8), (256, 16, 16), (256, 16, 16),
+        (128, 32, 32), (128, 32, 32), (128, 64, 64), (128, 64, 64), (64, 128, 128), (3, 128, 128),
+    ]  # fmt: skip
+    assert counts == [
+        normalised(1, 1040, 4096),
+        0,
+        normalised(2, 1024, 512),
+        normalised(2, 512, 512),
+        normalised(3, 512, 256),
+        normalised(3, 256, 256),
+        normalised(3, 256, 256),
+        normalised(3, 256, 256),
+        normalised(5, 256, 128),
+        normalised(5, 128, 128),
+        normalised(5, 128, 128),
+        plain(5, 128, 128),
+        plain(5, 128, 64),
+        plain(5, 64, 3),
+    ]
+
+
+def test_discriminators_of_pictures_are_table_3():
+    networks, features = picture_networks(), torch.zeros(2, 1024)
+    shapes, counts = lines(networks["discriminator"], features, features)
+    assert shapes == [(1024,), (512,), (128,), (1,)]
+    assert counts == [plain(1, 2048, 1024), plain(1, 1024, 512), plain(1, 512, 128), plain(1, 128, 1)]
+    assert lines(networks["prior_discriminator"], features) == ([(128,), (1,)], [plain(1, 1024, 128), plain(1, 128, 1)])
+
+
+def test_pictures_of_64_pixels_leave_out_one_stage():
+    networks = picture_networks(width=8, latent_size=6, noise_size=2, size=64)
+    shapes, _ = lines(networks["encoder"], torch.zeros(2, 3, 64, 64))
+    assert shapes == [(8, 32, 32), (16, 16, 16), (16, 8, 8), (32, 4, 4), (32, 2, 2), (64, 1, 1), (64,), (6,)]
+    shapes, _ = lines(networks["generator"], torch.zeros(2, 2), torch.zeros(2, 6))
+    assert shapes[-5:] == [(16, 16, 16), (8, 32, 32), (8, 32, 32), (4, 64, 64), (3, 64, 64)]
+
+
+def test_weights_are_drawn_by_activation():
+    networks = picture_networks(width=32, latent_size=64)
+    he, xavier = networks["encoder"].layers[3][0], networks["encoder"].layers[-1][0]
+    assert he.weight.std().item() == pytest.approx((2 / (1 + 0.2**2) / (9 * 64)) ** 0.5, rel=0.05)
+    assert xavier.weight.std().item() == pytest.approx((2 / (256 + 64)) ** 0.5, rel=0.05)
+    linear = [
+        layer for network in networks.values() for layer in network.modules() if isinstance(layer, torch.nn.Linear)
+    ]
+    assert all(not layer.bias.any() for layer in linear if layer.bias is not None)
+
+
+def test_the_papers_presets_have_the_papers_sizes():
+    pictures, digits, ring = (PRESETS[kind]["paper"] for kind in KINDS)
+    assert (pictures.latent_size, pictures.noise_size, pictures.batch, pictures.epochs) == (1024, 16, 64, 16)
+    assert (pictures.shift, pictures.rotation, pictures.flip) == (20, 20, True)
+    assert pictures.framing.box(178, 218) == (25, 45, 153, 173)
+    assert (digits.latent_size, digits.noise_size, digits.batch, digits.epochs) == (3, 4, 512, 100)
+    assert (digits.shift, digits.rotation, digits.flip, digits.hue) == (4, 20, False, 0)
+    assert (ring.latent_size, ring.noise_size, ring.batch, ring.epochs) == (3, 4, 1024, 50)
+    assert ring.transformation == Jitter(RING_SCALE * 0.02 / 2**0.5)
+
+
+@pytest.mark.parametrize(("kind", "beta1"), [("pictures", 0.5), ("digits", 0.7), ("ring", 0.7)])
+def test_the_papers_optimisers(kind, beta1):
+    family = Ivegan(replace(PRESETS[kind]["paper"], width=4), Precision.choose("cpu", "fp32"))
+    for name, optimiser in family.optimisers.items():
+        assert isinstance(optimiser, torch.optim.Adam)
+        assert optimiser.defaults["lr"] == (1e-4 if name in DISCRIMINATORS else 2e-4)
+        assert optimiser.defaults["betas"] == (beta1, 0.999) and optimiser.defaults["eps"] == 1e-8
+
+
+def batch(kind):
+    shape = {"pictures": (8, 3, 64, 64), "digits": (8, 3, 28, 28), "ring": (8, 2)}[kind]
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(params=KINDS)
+def family(request):
+    recipe = replace(PRESETS[request.param]["small"], width=4, latent_size=6, batch=8, average_decay=0.9)
+    return Ivegan(recipe, Precision.choose("cpu", "fp32"))
+
+
+def hold(family, *names):
+    for name in names:
+        family.optimisers[name].step = lambda: None
+
+
+def test_a_step_moves_every_network_and_average(family):
+    before = copy_of(family)
+    losses = family.step(batch(family.recipe.data))
+    assert set(losses) == {"discriminator_loss", "generator_loss"}
+    assert changed(family, before) == {*family.networks, "encoder average", "generator average"}
+    assert all(weight.requires_grad for network in family.networks.values() for weight in network.parameters())
+
+
+def test_every_weight_of_every_network_is_moved(family):
+    before = copy_of(family)
+    for _ in range(3):
+        family.step(batch(family.recipe.data))
+    for name, network in family.networks.items():
+        assert not any(map(torch.equal, before[name], network.parameters())), name
+
+
+@pytest.mark.parametrize("held", [DISCRIMINATORS, ("encoder", "generator")])
+def test_each_loss_moves_its_own_networks_alone(family, held):
+    hold(family, *(name for name in held if name in family.networks))
+    before = copy_of(family)
+    family.step(batch(family.recipe.data))
+    moved = {name for name in changed(family, before) if "average" not in name}
+    assert moved == set(family.networks) - set(held)
+
+
+def test_the_encoder_learns_from_the_pair_and_not_from_the_prior(family):
+    x = family.prepare(batch(family.recipe.data))
+    reconstructed, generated = family.generate(x)
+    weights = list(family.networks["encoder"].parameters())
+    with_pair = torch.autograd.grad(family.persuade(x, reconstructed, generated), weights, retain_graph=True)
+    assert all(gradient.any() for gradient in with_pair)
+    # In evaluation mode the two halves of a batch do not meet in the batch statistics.
+    family.networks["generator"].eval()
+    _, generated = family.generate(x)
+    assert not any(
+        gradient is not None and gradient.any()
+        for gradient in torch.autograd.grad(generated.sum(), weights, allow_unused=True)
+    )
+
+
+def test_the_discriminator_sees_what_was_transformed_and_the_encoder_what_was_not(family, monkeypatch):
+    seen = {"encoder": [], "transformed": []}
+    family.networks["encoder"].register_forward_pre_hook(lambda _, given: seen["encoder"].append(given[0]))
+    transform = family.transform
+    monkeypatch.setattr(
+        family,
+        "transform",
+        lambda x, random: seen["transformed"].append(transform(x, random)) or seen["transformed"][-1],
+    )
+    x = family.prepare(batch(family.recipe.data))
+    family.step(batch(family.recipe.data))
+    assert all(torch.equal(given, x) for given in seen["encoder"])
+    assert len(seen["transformed"]) == 1 and not torch.allclose(seen["transformed"][0], x, atol=1e-3)
+
+
+def test_published_networks_take_and_give_rgb(family):
+    if family.recipe.data == "ring":
+        pytest.skip("points are not pictures")
+    x = batch(family.recipe.data)
+    codes = family.encoder().eval()(x)
+    made = family.generator().eval()(codes)
+    assert codes.shape == (8, 6) and codes.abs().max() <= 1
+    assert made.shape == x.shape and made.min() >= 0 and made.max() <= 1
+
+
+def test_recalibration_measures_the_averaged_generator(family):
+    norms = [layer for layer in family.averages["generator"].network.modules() if "BatchNorm" in type(layer).__name__]
+    before = [layer.running_var.clone() for layer in norms]
+    family.recalibrate()
+    assert not any(map(torch.equal, before, (layer.running_var for layer in norms)))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    make_folder(folder / "pictures", 40)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (64, 28, 28), dtype=np.uint8)
+    labels = random.integers(0, 10, 64, dtype=np.uint8)
+    np.savez(folder / "mnist.npz", x_train=images[:40], y_train=labels[:40], x_test=images[40:], y_test=labels[40:])
+    return {"pictures": folder / "pictures", "digits": folder / "mnist.npz", "ring": Path("ring")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_run_goes_on_to_bitwise_the_same_end(kind, data, tmp_path):
+    options = ("--epochs", "8") if kind != "ring" else ("--epochs", "2", "--batch", "51200")
+    assert same_end_after_a_kill("ivegan", data[kind], tmp_path, *TINY, *options)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "digits"])
+def test_a_run_becomes_a_bundle(kind, data, tmp_path):
+    train("ivegan", data[kind], tmp_path / "run", *TINY, "--epochs", "2", "--sheet-steps", "5")
+    assert {path.name.split("-")[0] for path in (tmp_path / "run/sheets").iterdir()} == {"samples", "reconstructions"}
+    model = exported(tmp_path / "run", tmp_path / "bundle")
+    assert model["family"] == "ivegan" and model["generator"] == {"latent_size": 6, "prior": "uniform"}
+    assert indexed(data["pictures"], tmp_path / "bundle", tmp_path / "index") == 40
+
+
+def test_a_ring_leaves_density_plots(tmp_path):
+    train("ivegan", Path("ring"), tmp_path / "run", *TINY, "--epochs", "1", "--batch", "102400", "--sheet-steps", "5")
+    assert [path.name for path in sorted((tmp_path / "run/sheets").iterdir())] == [
+        "density-0000005.png",
+        "density-0000010.png",
+    ]
