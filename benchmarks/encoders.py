@@ -23,12 +23,17 @@ ENCODE_BLOCK = 256
 
 
 class Network:
-    """An encoder in PyTorch: images float32 (n, 3, h, w) in [0, 1] -> codes (n, d), compared as they are."""
+    """An encoder in PyTorch: images float32 (n, 3, h, w) in [0, 1] -> codes (n, d), compared as they are.
+
+    facts: which encoder it is, as plain data.
+    """
 
     distance = "euclidean"
 
-    def __init__(self, network: nn.Module, latent_size: int, framing: Framing, key: str, name: str) -> None:
-        self.network, self.framing = network, framing
+    def __init__(
+        self, network: nn.Module, latent_size: int, framing: Framing, key: str, name: str, facts: dict[str, Any]
+    ) -> None:
+        self.network, self.framing, self.facts = network, framing, facts
         self.key, self.name, self.code = key, name, f"{latent_size} numbers"
         self._encoded: dict[str, Codes] = {}
 
@@ -61,7 +66,7 @@ class Untrained(Network):
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.key, self.name, self.code = "untrained", "untrained encoder", "100 numbers"
-        self.framing = CELEBA
+        self.framing, self.facts = CELEBA, {"seed": seed}
         self._encoded = {}
         self._fitted = False
 

@@ -17,11 +17,11 @@ from benchmarks.encoders import Bundle
 from benchmarks.exact_search import nearest
 from benchmarks.label_statistics import KS, PERSON_KS, Measured, summarise
 from benchmarks.label_tables import main_table, reference_sentence
-from benchmarks.methods import Method, baselines, of_bundle, of_run
+from benchmarks.learned import encoder_facts, learned_methods
+from benchmarks.methods import Method, baselines
 from benchmarks.reference import check_against_reference
 from benchmarks.results_store import RESULTS, store
-from indexer.encoder import load_encoder
-from indexer.errors import EncoderError, InputError, MissingExtra
+from indexer.errors import InputError, MissingExtra
 from latentsearch.model_card import record_scores
 
 NAME = "label-similarity"
@@ -63,8 +63,8 @@ def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tu
     return measured, left_out
 
 
-def chosen_methods(keys: Sequence[str], run: Path | None, bundles: Sequence[str], seed: int) -> list[Method]:
-    """The baselines (of these keys, else all), the rows of a training run and those of the bundles.
+def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[str], seed: int) -> list[Method]:
+    """The baselines (of these keys, else all), the rows of the training runs and those of the bundles.
 
     Without bundles the one that ships, if any. Raises InputError for a key that no method has.
     """
@@ -75,20 +75,7 @@ def chosen_methods(keys: Sequence[str], run: Path | None, bundles: Sequence[str]
         raise InputError(f"no method {', '.join(sorted(unknown))}: choose from {known}, none")
     if keys:
         methods = [method for method in methods if method.key in (*ALWAYS, *keys)]
-    if run is not None:
-        methods += of_run(run)
-    for bundle in bundles or _shipped():
-        methods += of_bundle(load_encoder(bundle), [method.key for method in methods])
-    return methods
-
-
-def _shipped() -> list[None]:
-    try:
-        load_encoder()
-    except (EncoderError, MissingExtra) as error:
-        click.echo(f"left out: the bundle that ships ({error})", err=True)
-        return []
-    return [None]
+    return methods + learned_methods(runs, bundles, [method.key for method in methods])
 
 
 def store_raw(measured: Sequence[Measured], folder: Path) -> Path:
@@ -116,14 +103,14 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
 
 @click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", type=click.Path(path_type=Path), help="A training run: its codes raw and whitened.")
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
 @click.option("--methods", default="", help="Keys of baselines, with commas between; none: only the bundles. [all]")
 @click.option("--seed", default=0, show_default=True, help="Of the random row, the resamples and the draws.")
 @click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
 def command(
-    data: Path, run: Path | None, bundles: tuple[str, ...], methods: str, seed: int, record: bool, results: Path
+    data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], methods: str, seed: int, record: bool, results: Path
 ) -> None:
     """Measure agreement@k of the gallery's faces with validation faces, and write the raw results.
 
@@ -133,10 +120,10 @@ def command(
     for faces, needed in ((gallery, max(KS)), (queries, max(PERSON_KS) + 1)):
         if len(faces) < needed:
             raise InputError(f"{data} has {len(faces)} faces of a partition where {needed} are needed")
-    chosen = chosen_methods([key for key in methods.split(",") if key], run, bundles, seed)
+    chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed)
     measured, left_out = run_methods(chosen, gallery, queries)
     summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out}
-    summary["encoders"] = {method.key: method.facts for method in chosen if isinstance(method, Bundle)}
+    summary["encoders"] = encoder_facts(chosen)
     summary["reference"] = check_against_reference(summary)
     if record:
         record_in_bundles(chosen, summary)

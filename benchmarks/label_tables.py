@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from benchmarks.pages.shared import markdown, with_interval
 
 # What the table by attribute shows beside the rows of bundles.
 BY_ATTRIBUTE = ("dhash", "pca-cosine", "oracle")
@@ -11,12 +13,6 @@ BASELINES = (
     "random", "oracle", "dhash", "phash", "ahash", "whash", "colours", "pixels", "pca", "pca-whitened", "pca-cosine",
     "untrained", "untrained-whitened",
 )  # fmt: skip
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> str:
-    """A Markdown table: the first `words` columns hold words, the others numbers, aligned to the right."""
-    alignment = ["---" if column < words else "---:" for column in range(len(header))]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, alignment, *rows))
 
 
 def main_table(summary: dict[str, Any], ks: Sequence[int] | None = None) -> str:
@@ -56,12 +52,6 @@ def distance(method: dict[str, Any]) -> str:
     """The name of a method's distance as it is written."""
     name = str(method["distance"])
     return name if name == "cosine" else name.capitalize()  # the others are people's names
-
-
-def with_interval(score: dict[str, Any]) -> str:
-    """A mean with its 95 % interval."""
-    low, high = score["interval"]
-    return f"{score['mean']:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def draws_table(summary: dict[str, Any]) -> str:

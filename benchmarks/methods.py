@@ -1,19 +1,15 @@
-"""What is compared: a tiny contract, and the list of the methods."""
+"""What is compared: a tiny contract, and the methods that need no training."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from benchmarks.celeba import Faces
-from benchmarks.encoders import Bundle, Network, Untrained, import_torch
+from benchmarks.encoders import Untrained
 from benchmarks.exact_search import Codes, unit
-from indexer.encoder import Encoder, bundle_folders
 
 THUMBNAIL = 16
 COMPONENTS = 100
@@ -174,47 +170,6 @@ def baselines(seed: int) -> list[Method]:
     ]
 
 
-def of_bundle(encoder: Encoder, taken: Collection[str] = ()) -> list[Method]:
-    """The rows of a bundle: its codes by its distance, and raw ones (Euclidean) centred and whitened too.
-
-    taken: keys that other methods have; a bundle of the same name gets a number.
-    """
-    key = next(key for key in _numbered(encoder.name) if key not in taken)
-    if encoder.distance != "euclidean":
-        ships = encoder.folder.parent == bundle_folders()[0]
-        return [Bundle(encoder, key, f"bundle {encoder.name}{', as it ships' if ships else ''}")]
-    family = str(encoder.model.get("family", encoder.name))
-    bundle = Bundle(encoder, key, _paper_name(family))
-    return [bundle, whitened(bundle, _whitened_name(family))]
-
-
-def of_run(run: Path) -> list[Method]:
-    """The rows of a training run: the encoder's raw codes, Euclidean, and the same centred and whitened, by cosine.
-
-    Raises InputError when the folder holds no run with a checkpoint, MissingExtra without PyTorch.
-    """
-    import_torch()
-    from latentsearch.training.finished import load_trained
-
-    trained, _ = load_trained(run, terms="")
-    family, size = trained.family, trained.latent_size
-    network = Network(trained.encoder, size, trained.framing, f"run-{family}", _paper_name(family))
-    return [network, whitened(network, _whitened_name(family))]
-
-
 def whitened(inner: Method, name: str) -> Projected:
     """A method's codes centred and whitened on the gallery, by cosine."""
     return Projected(inner, f"{inner.key}-whitened", name, inner.code, "cosine")
-
-
-def _paper_name(family: str) -> str:
-    return f"{family.upper()} as the paper has it"
-
-
-def _whitened_name(family: str) -> str:
-    return f"{family.upper()}, centred and whitened"
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}-{number}" for number in count(2))

@@ -1,80 +1,38 @@
-"""Stored results -> Markdown tables and a plot; searches nothing, reads no picture."""
+"""Stored results -> pages with tables and plots; searches nothing, reads no picture."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import click
 
-from benchmarks import label_tables as tables
+from benchmarks import pages
+from benchmarks.pages.label_similarity import NAME as LABEL_SIMILARITY
+from benchmarks.pages.label_similarity import readme_table
 from benchmarks.results_store import CHECKOUT, RESULTS, load
+from indexer.errors import InputError
 
-NAME = "label-similarity"
 README = CHECKOUT / "README.md"
 START, END = "<!-- label-table -->", "<!-- /label-table -->"
 
 
-def label_report(record: dict[str, Any]) -> str:
-    """The page of label-similarity: what was measured, the tables, how to run it again."""
-    summary = record["result"]
-    protocol = summary["protocol"]
-    parts = [
-        "# Label similarity",
-        _protocol_text(protocol, summary["chance"]["agreement"]),
-        tables.main_table(summary),
-        *(f"Left out: {key} ({reason})." for key, reason in summary["left_out"].items()),
-        f"![agreement@k of every method](./{NAME}.png)",
-        f"## {protocol['draw_size']} queries, as in the AEGAN paper",
-        f"Mean, and 2.5 to 97.5 % of {protocol['draws']:,} seeded draws of {protocol['draw_size']} of the queries: "
-        "two figures from different draws that differ by less than this spread say nothing. The paper states 0.7918 "
-        "for AEGAN and 0.7483 for dHash; it names neither its queries nor how many results it counts.",
-        tables.draws_table(summary),
-        *_baseline_parts(summary),
-        "## By attribute",
-        f"The share of the first {protocol['ks'][-1]} results that have the query's value of the attribute.",
-        tables.attribute_table(summary, protocol["ks"][-1]),
-        "## Against reference figures",
-        tables.reference_sentence(summary),
-        *([tables.reference_table(summary)] if summary["reference"]["comparable"] else []),
-        "## How it was measured",
-        _provenance(record),
-    ]
-    return "\n\n".join(parts) + "\n"
+class Page(Protocol):
+    """What a module of benchmarks.pages is."""
+
+    NAME: str
+
+    def write(self, record: dict[str, Any], folder: Path) -> list[Path]:
+        """Make the page of a stored record, and return the paths of what was written."""
 
 
-def _baseline_parts(summary: dict[str, Any]) -> list[str]:
-    table = tables.baseline_table(summary)
-    if not table:
-        return []
-    name = next(method["name"] for method in summary["methods"] if method["key"] == summary["baseline"])
-    sentence = (
-        f"Agreement beyond that of {name}, by cosine, the best code without learning: the mean of the queries' own "
-        "differences and its 95 % interval. Where the interval excludes 0 the two codes differ."
-    )
-    return ["## Against the best code without learning", sentence, table]
-
-
-def _protocol_text(protocol: dict[str, Any], chance: float) -> str:
-    return (
-        f"Gallery: {protocol['gallery']:,} faces of CelebA's train partition. Queries: {protocol['queries']:,} faces "
-        f"of its validation partition. Agreement@k: the share of the {len(protocol['attributes'])} attributes that a "
-        "query and its first k results have in common; in brackets the 95 % interval by bootstrap over the queries "
-        f"({protocol['resamples']:,} resamples). Two random faces agree on {chance:.3f}, so "
-        "chance-corrected is (agreement - random) / (oracle - random), random being the expectation. "
-        "Same person: a query searched among the other queries, share with a picture of the same person among the "
-        "first k. Search is exact."
-    )
-
-
-def _provenance(record: dict[str, Any]) -> str:
-    machine = record["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    commit = f"{(record['commit'] or 'unknown')[:12]}{' with changes' if record['dirty'] else ''}"
-    return (
-        f"    {record['command']}\n\nSeed {record['seed']}, commit {commit}, {record['date'][:10]}. "
-        f"{machine['processor']}, {machine['cores']} cores; {versions}."
-    )
+def all_pages() -> list[Page]:
+    """Every module of benchmarks.pages that has a NAME, in alphabetical order."""
+    names = sorted(module.name for module in pkgutil.iter_modules(pages.__path__))
+    modules = [importlib.import_module(f"{pages.__name__}.{name}") for name in names]
+    return [cast(Page, module) for module in modules if hasattr(module, "NAME")]
 
 
 def fill_readme(path: Path, table: str) -> bool:
@@ -88,55 +46,21 @@ def fill_readme(path: Path, table: str) -> bool:
     return True
 
 
-def plot(summary: dict[str, Any], path: Path) -> None:
-    """Draw agreement @1 and @20 of every method but the oracle: interval thick, spread of small draws thin."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    methods = [method for method in reversed(summary["methods"]) if method["key"] not in ("random", "oracle")]
-    ks = [summary["protocol"]["ks"][0], summary["protocol"]["ks"][-1]]
-    figure, panels = pyplot.subplots(1, 2, sharex=True, sharey=True, figsize=(11, 1.2 + 0.34 * len(methods)))
-    for panel, k in zip(panels, ks, strict=True):
-        _draw_panel(panel, methods, str(k), summary["chance"]["agreement"])
-        panel.set_title(f"agreement @{k}")
-    panels[0].set_yticks(range(len(methods)), [f"{m['name']}, {tables.distance(m)}" for m in methods])
-    figure.supxlabel(
-        "dot and thick line: mean and 95 % interval; thin line: 95 % of draws of "
-        f"{summary['protocol']['draw_size']} queries; dashed: chance",
-        fontsize=9,
-    )
-    figure.tight_layout()
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
-
-
-def _draw_panel(panel: Any, methods: list[dict[str, Any]], k: str, chance: float) -> None:
-    panel.axvline(chance, color="grey", linestyle="--", linewidth=1)
-    for row, method in enumerate(methods):
-        score = method["agreement"][k]
-        colour = "tab:grey" if method["key"] in tables.BASELINES else "tab:blue"
-        panel.hlines(row, *score["draws"]["spread"], color=colour, linewidth=0.8)
-        panel.hlines(row, *score["interval"], color=colour, linewidth=4, alpha=0.6)
-        panel.plot(score["mean"], row, "o", color=colour, markersize=5)
-    panel.grid(axis="x", alpha=0.3)
-
-
 @click.command("report", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="From where. [benchmarks/results]")
 @click.option("--readme", type=click.Path(path_type=Path), default=README, help="What to fill. [README.md]")
 def command(results: Path, readme: Path) -> None:
-    """Make label-similarity.md and label-similarity.png of the stored results, and fill the table of the README."""
-    record = load(NAME, results)
-    page = results / f"{NAME}.md"
-    page.write_text(label_report(record), encoding="utf-8")
-    plot(record["result"], results / f"{NAME}.png")
-    click.echo(f"{page}\n{results / f'{NAME}.png'}")
-    summary = record["result"]
-    ks = summary["protocol"]["ks"]
-    if not fill_readme(readme, tables.main_table(summary, (ks[0], ks[-1]))):
-        click.echo(f"{readme} has no {START} … {END}: left as it is", err=True)
+    """Make the page of every experiment whose results are stored, and fill the table of the README."""
+    stored = [page for page in all_pages() if (results / f"{page.NAME}.json").is_file()]
+    if not stored:
+        commands = ", ".join(f"`python -m benchmarks {page.NAME}`" for page in all_pages())
+        raise InputError(f"no results in {results}: run one of {commands} first")
+    for page in stored:
+        record = load(page.NAME, results)
+        for path in page.write(record, results):
+            click.echo(path)
+        if page.NAME == LABEL_SIMILARITY and not fill_readme(readme, readme_table(record)):
+            click.echo(f"{readme} has no {START} … {END}: left as it is", err=True)
 
 
 def main(arguments: list[str]) -> None:

@@ -24,6 +24,7 @@ VERBS = {
     "train": "Learn codes from a folder of pictures.",
     "export": "Make an encoder bundle of a training run.",
     "sample": "Draw pictures from a bundle's generator.",
+    "invert": "Find a picture's code by optimisation.",
     "data": "List, fetch and verify public data sets.",
 }
 

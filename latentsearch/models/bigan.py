@@ -19,10 +19,11 @@ class JointDiscriminator(nn.Module):
 
     "Conv cond concat" is read as in the DCGAN implementation that has it: the code stands at every one of the 8x8
     places, as so many channels more. Every convolution is marked Y under BN, the concatenation, the reshape and the
-    dense layer N: so there is batch normalisation after each convolution and none of the joined tensor.
+    dense layer N: so there is batch normalisation after each convolution and none of the joined tensor. Without
+    `normalise_last` there is none where 1x1 is left.
     """
 
-    def __init__(self, width: int = 64, latent_size: int = 100) -> None:
+    def __init__(self, width: int = 64, latent_size: int = 100, normalise_last: bool = True) -> None:
         super().__init__()
         self.features = nn.Sequential(
             convolution(3, width, nn.LeakyReLU(SLOPE, inplace=True)),
@@ -32,7 +33,7 @@ class JointDiscriminator(nn.Module):
         self.logits = nn.Sequential(
             convolution(width * 4 + latent_size, width * 8, nn.LeakyReLU(SLOPE, inplace=True)),
             convolution(width * 8, width * 8, nn.LeakyReLU(SLOPE, inplace=True)),
-            convolution(width * 8, width * 8, nn.LeakyReLU(SLOPE, inplace=True)),
+            convolution(width * 8, width * 8, nn.LeakyReLU(SLOPE, inplace=True), normalise=normalise_last),
             nn.Flatten(),
             nn.Linear(width * 8, 1),
         )

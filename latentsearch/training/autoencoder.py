@@ -45,12 +45,12 @@ PRESETS = {
     "pictures": {
         # Meant for a GPU; not run to its end here.
         "paper": Recipe(),
-        "small": Recipe(width=32, epochs=3),
+        "small": Recipe(width=32, batch=32, epochs=3),
     },
     "digits": {
         # Meant for a GPU; not run to its end here.
         "paper": Recipe(data="digits", latent_size=3, batch=512, epochs=100),
-        "small": Recipe(data="digits", latent_size=3, batch=128, width=32, epochs=2),
+        "small": Recipe(data="digits", latent_size=3, batch=64, width=32, epochs=2),
     },
 }
 
@@ -62,7 +62,7 @@ class Autoencoder(Family):
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
         super().__init__(recipe, precision)
-        self.prior = "gaussian" if recipe.variational else "none"  # type: ignore[misc]
+        self.prior = "gaussian" if recipe.variational else "none"
         self.shown_codes = self.gaussian(SHOWN, recipe.latent_size)
 
     def build_networks(self) -> dict[str, nn.Module]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from indexer.decode import CELEBA, Crop, Framing
 from latentsearch.models.ivegan import digit_networks, picture_networks, ring_networks
 from latentsearch.training import family
-from latentsearch.training.average import Average, recalibrate
+from latentsearch.training.average import Average
 from latentsearch.training.density import density
 from latentsearch.training.family import Family, Stage
 from latentsearch.training.losses import discriminator_loss, generator_loss
@@ -97,10 +97,30 @@ PRESETS = {
     "pictures": {
         "paper": PICTURES,
         "small": replace(
-            PICTURES, size=64, width=24, latent_size=128, batch=32, epochs=6, shift=10, average_decay=0.997
+            PICTURES,
+            size=64,
+            width=24,
+            latent_size=128,
+            batch=32,
+            epochs=6,
+            shift=10,
+            average_decay=0.99,
+            learning_rate=6e-4,
+            discriminator_learning_rate=6e-4,
         ),
     },
-    "digits": {"paper": DIGITS, "small": replace(DIGITS, width=32, batch=128, epochs=10, average_decay=0.997)},
+    "digits": {
+        "paper": DIGITS,
+        "small": replace(
+            DIGITS,
+            width=16,
+            batch=64,
+            epochs=3,
+            average_decay=0.997,
+            learning_rate=1e-3,
+            discriminator_learning_rate=5e-4,
+        ),
+    },
     "ring": {"paper": RING, "small": RING},
 }
 
@@ -137,7 +157,7 @@ class Ivegan(Family):
 
     def plan(self) -> list[Stage]:
         """All networks at once."""
-        return [Stage("ivegan", self.recipe.epochs, self.step, self.recalibrate)]
+        return [Stage("ivegan", self.recipe.epochs, self.step)]
 
     def noise(self, count: int) -> Tensor:
         """z' ~ N(0, 1): float32 (count, noise_size)."""
@@ -209,21 +229,19 @@ class Ivegan(Family):
 
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
-        """Move the averages; E's also reads x, so that its batch statistics are those of its own weights."""
+        """Move the averages; they also read x and prior codes, so that their batch statistics are of their own weights.
+
+        Those of prior codes alone spoil the pictures that the averaged G makes of E's codes.
+        """
         for name, average in self.averages.items():
             average.update(self.networks[name])
-        if "encoder" in self.averages:
+        if self.averages:
+            encoder, generator = (self.averages[name].network.train() for name in ("encoder", "generator"))
             with self.precision.autocast():
-                self.averages["encoder"].network.train()(x)
-            self.averages["encoder"].network.eval()
-
-    def recalibrate(self) -> None:
-        """Measure the averaged generator's batch statistics anew."""
-        if "generator" in self.averages:
-            recalibrate(
-                self.averages["generator"].network,
-                lambda: torch.cat([self.noise(self.batch), self.codes(self.batch)], 1),
-            )
+                z = torch.cat([encoder(x), self.codes(len(x))])
+                generator(self.noise(len(z)), z)
+            encoder.eval()
+            generator.eval()
 
     def published(self, name: str) -> nn.Module:
         """E or G as it is used: its average where there is one, in eval mode."""

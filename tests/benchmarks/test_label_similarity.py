@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -188,13 +190,16 @@ def test_a_training_run_gives_a_raw_and_a_whitened_row(data, tmp_path):
     tiny = ["--width", "4", "--batch", "8", "--generator-epochs", "1", "--inverse-epochs", "1", "--threads", "1"]
     trained = CliRunner().invoke(main, ["train", "aegan", str(data), "-o", str(run_folder), *tiny])
     assert trained.exit_code == 0, trained.stderr
+    shutil.copytree(run_folder, tmp_path / "again")
     bundle = make_bundle(tmp_path)
-    run(
-        [NAME, f"--data={data}", f"--run={run_folder}", f"--bundle={bundle}", "--methods=none", f"--results={tmp_path}"]
-    )
-    rows = load(NAME, tmp_path)["result"]["methods"]
+    runs = [f"--run={run_folder}", f"--run={tmp_path / 'again'}"]
+    run([NAME, f"--data={data}", *runs, f"--bundle={bundle}", "--methods=none", f"--results={tmp_path}"])
+    result = load(NAME, tmp_path)["result"]
+    rows = result["methods"]
     assert [(row["key"], row["distance"]) for row in rows] == [
         ("random", "hamming"), ("oracle", "hamming"), ("run-aegan", "euclidean"), ("run-aegan-whitened", "cosine"),
-        ("tiny", "cosine"),
+        ("run-aegan-2", "euclidean"), ("run-aegan-2-whitened", "cosine"), ("tiny", "cosine"),
     ]  # fmt: skip
-    assert rows[2]["name"] == "AEGAN as the paper has it"
+    assert [row["name"] for row in rows[2:6:2]] == ["AEGAN (run)", "AEGAN (again)"]
+    assert rows[2]["agreement"] == rows[4]["agreement"]
+    assert result["encoders"]["run-aegan"]["recipe"]["width"] == 4

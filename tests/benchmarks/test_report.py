@@ -4,8 +4,9 @@ from itertools import pairwise
 import pytest
 from PIL import Image
 
-from benchmarks.__main__ import run
-from benchmarks.report import END, START, label_report
+from benchmarks.__main__ import experiments, run
+from benchmarks.pages.label_similarity import label_report
+from benchmarks.report import END, START, all_pages
 from benchmarks.results_store import load, store
 from indexer.errors import InputError
 
@@ -134,6 +135,29 @@ def test_a_readme_without_markers_is_left_as_it_is(results, tmp_path, capsys):
     report(results, readme)
     assert readme.read_text() == "nothing to fill\n"
     assert "left as it is" in capsys.readouterr().err
+
+
+def test_other_results_need_no_label_similarity(tmp_path, monkeypatch):
+    class Other:
+        NAME = "other"
+
+        @staticmethod
+        def write(record, folder):
+            written = folder / "other.md"
+            written.write_text(f"{record['result']['value']}\n")
+            return [written]
+
+    monkeypatch.setattr("benchmarks.report.all_pages", lambda: [*all_pages(), Other])
+    store("other", {"value": 3}, tmp_path)
+    report(tmp_path, tmp_path / "README.md")
+    assert (tmp_path / "other.md").read_text() == "3\n"
+    assert not (tmp_path / f"{NAME}.md").exists()
+
+
+def test_every_page_is_of_an_experiment():
+    names = [page.NAME for page in all_pages()]
+    assert NAME in names
+    assert set(names) <= set(experiments())
 
 
 def test_without_results_it_says_what_to_run(tmp_path):

@@ -68,6 +68,13 @@ def test_the_joint_discriminator_is_table_6_layer_by_layer():
     ]
 
 
+def test_the_small_preset_is_without_the_last_batch_normalisation():
+    small = PRESETS["pictures"]["small"]
+    assert not small.normalise_last and PRESETS["pictures"]["paper"].normalise_last
+    last = JointDiscriminator(normalise_last=False).logits[2]
+    assert parameters(last) == 25 * 512 * 512 + 512 and last(torch.zeros(1, 512, 2, 2)).shape == (1, 512, 1, 1)
+
+
 def test_the_joint_discriminator_sees_image_and_code(x):
     network, z = JointDiscriminator(width=4, latent_size=6).eval(), torch.rand(4, 6) * 2 - 1
     judged = network(x, z)

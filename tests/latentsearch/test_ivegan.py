@@ -263,11 +263,14 @@ def test_published_networks_take_and_give_rgb(family):
     assert made.shape == x.shape and made.min() >= 0 and made.max() <= 1
 
 
-def test_recalibration_measures_the_averaged_generator(family):
-    norms = [layer for layer in family.averages["generator"].network.modules() if "BatchNorm" in type(layer).__name__]
-    before = [layer.running_var.clone() for layer in norms]
-    family.recalibrate()
-    assert not any(map(torch.equal, before, (layer.running_var for layer in norms)))
+@pytest.mark.parametrize("name", ["encoder", "generator"])
+def test_batch_statistics_of_the_averages_are_those_of_their_own_weights(family, name):
+    """Not an average of the followed network's, which would lag behind."""
+    norms = [layer for layer in family.averages[name].network.modules() if "BatchNorm" in type(layer).__name__]
+    before = [layer.num_batches_tracked.item() for layer in norms]
+    family.step(batch(family.recipe.data))
+    assert [layer.num_batches_tracked.item() for layer in norms] == [count + 1 for count in before]
+    assert not any(module.training for module in family.averages[name].network.modules())
 
 
 @pytest.fixture(scope="module")

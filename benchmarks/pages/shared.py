@@ -1,0 +1,52 @@
+"""What all pages share: Markdown tables, figures with intervals, plots, and how a result came about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> str:
+    """A Markdown table: the first `words` columns hold words, the others numbers, aligned to the right."""
+    alignment = ["---" if column < words else "---:" for column in range(len(header))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, alignment, *rows))
+
+
+def with_interval(score: dict[str, Any]) -> str:
+    """A score {"mean", "interval": [low, high]} with its 95 % interval."""
+    low, high = score["interval"]
+    return f"{score['mean']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def page(*parts: str) -> str:
+    """Headings, paragraphs and tables as the text of a Markdown file; empty ones are left out."""
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def provenance(record: dict[str, Any]) -> str:
+    """How a stored result came about: command, seed, commit, date, machine and versions."""
+    machine = record["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    commit = f"{(record['commit'] or 'unknown')[:12]}{' with changes' if record['dirty'] else ''}"
+    return (
+        f"    {record['command']}\n\nSeed {record['seed']}, commit {commit}, {record['date'][:10]}. "
+        f"{machine['processor']}, {machine['cores']} cores; {versions}."
+    )
+
+
+def import_pyplot() -> Any:
+    """matplotlib's pyplot, drawing to files alone."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def save(figure: Any, path: Path) -> Path:
+    """Write a figure as PNG, the same bytes for the same figure, close it and return the path."""
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    import_pyplot().close(figure)
+    return path

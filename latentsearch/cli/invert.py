@@ -1,0 +1,97 @@
+"""`latentsearch invert IMAGE`: the code of one picture by optimisation, without an encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from latentsearch.inversion import Method
+    from latentsearch.reconstruction import Reconstruction
+
+DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "projected Adam"}
+
+
+@click.command("invert")
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--generator", "bundle", metavar="BUNDLE", help="Whose generator, by name or folder.  [the shipped one]")
+@click.option("--method", type=click.Choice(tuple(DESCRIBED)), default="projected", show_default=True)
+@click.option(
+    "--start",
+    default="random",
+    show_default=True,
+    metavar="random|ENCODER",
+    help="Begin with a random code, or with the one that this encoder gives, by name or folder.",
+)
+@click.option("--steps", type=click.IntRange(0), help="How many.  [the method's own]")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[the method's own]")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of a random start.")
+@click.option("--threads", type=click.IntRange(1), help="Processor threads.")
+@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Write the reconstruction here.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the code.")
+def command(
+    image: Path,
+    bundle: str | None,
+    method: Method,
+    start: str,
+    steps: int | None,
+    learning_rate: float | None,
+    seed: int,
+    threads: int | None,
+    target: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the code whose generated picture is most like IMAGE, by optimisation.
+
+    gradient descends on the cross-entropy between the pictures. projected descends by Adam on the squared error and
+    keeps the code within the ball that holds nearly all codes that the generator was trained on.
+    """
+    from indexer.extras import require_training
+
+    require_training()
+    import torch
+
+    from latentsearch.cli.progress import Bar
+    from latentsearch.reconstruction import check_target, reconstruct, write_picture
+
+    if threads:
+        torch.set_num_threads(threads)
+    if target:
+        check_target(target)
+    encoder = None if start == "random" else start
+    with Bar(DESCRIBED[method], unit="steps") as bar:
+        found = reconstruct(
+            image,
+            bundle,
+            method=method,
+            encoder=encoder,
+            steps=steps,
+            learning_rate=learning_rate,
+            seed=seed,
+            report=bar.show,
+        )
+    if target:
+        write_picture(found.pixels, target)
+    click.echo(_as_json(found) if as_json else _as_text(found))
+
+
+def _as_json(found: Reconstruction) -> str:
+    import json
+
+    return json.dumps(found.to_json())
+
+
+def _as_text(found: Reconstruction) -> str:
+    start, end = found.start, found.end
+    ball = "no prior" if found.radius is None else f"the prior's ball: {found.radius:.2f}"
+    return "\n".join(
+        (
+            f"{found.image}: {DESCRIBED[found.method]}, {found.steps} steps, {found.seconds:.1f} s",
+            f"{'':16}{'start':>10}{'end':>10}",
+            f"{'difference':16}{start.difference:10.2f}{end.difference:10.2f}  mean, in steps of 255",
+            f"{'cross-entropy':16}{start.cross_entropy:10.4f}{end.cross_entropy:10.4f}  mean, in nats a colour value",
+            f"{'length of code':16}{start.length:10.2f}{end.length:10.2f}  {ball}",
+        )
+    )
