@@ -75,12 +75,16 @@ def between(start: Tensor, end: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Measured:
-    """One encoder and generator, judged: its ways through the codes, and the cross-fades of the same end pictures."""
+    """One encoder and generator, judged: its ways through the codes, and the cross-fades of the same end pictures.
+
+    misses: (pairs,), how far the end pictures are from the faces that they shall show; 1 is as far as two faces are.
+    """
 
     inverter: Inverter
     judge: Judge
     codes: Walk
     fades: Walk
+    misses: metrics.Floats
     noise: dict[str, Any] | None
     seconds: float
 
@@ -88,16 +92,27 @@ class Measured:
 def measure(inverter: Inverter, family: Family, judge: Judge, pixels: NDArray[np.uint8], seed: int) -> Measured:
     """Walk between the pairs of pictures, uint8 (2, pairs, h, w, 3); family: the inverter's run's."""
     started = time.perf_counter()
-    codes = [in_blocks(inverter.trained.encoder, to_images(side)) for side in pixels]
+    faces = [to_images(side) for side in pixels]
+    codes = [in_blocks(inverter.trained.encoder, side) for side in faces]
     ends = [in_blocks(inverter.generator, side) for side in codes]
     return Measured(
         inverter,
         judge,
         walk(codes[0], codes[1], lambda z: in_blocks(inverter.generator, z), judge),
         walk(ends[0], ends[1], lambda images: images, judge),
+        miss(faces, ends, judge),
         measure_noise(family, judge, seed),
         round(time.perf_counter() - started, 2),
     )
+
+
+def miss(faces: Sequence[Tensor], ends: Sequence[Tensor], judge: Judge) -> metrics.Floats:
+    """How far generated pictures are from the faces of both sides; 1 is as far as the pairs' faces are."""
+    first, last = (judge.features(side) for side in faces)
+    distances = torch.stack(
+        [(judge.features(end) - face).norm(dim=1) for end, face in zip(ends, (first, last), strict=True)]
+    )
+    return np.asarray(distances.mean(0) / (last - first).norm(dim=1).mean(), np.float64)
 
 
 def load_inverter(run: Path) -> Inverter:
@@ -146,6 +161,7 @@ def _row(one: Measured, weights: metrics.Floats) -> dict[str, Any]:
         "encoder": one.inverter.facts,
         "codes": _statistics(one.codes, weights),
         "fades": _statistics(one.fades, weights),
+        "misses": _mean(one.misses, weights),
         "noise": one.noise,
         "seconds": one.seconds,
     }

@@ -182,7 +182,7 @@ def available_encoders(report: Callable[[str], None] | None = None) -> list[tupl
 
 def _open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
     require("onnxruntime")
-    graph = _read_verified(folder / file, model["files"].get(file, {}))
+    graph = read_verified(folder / file, model["files"].get(file, {}))
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -200,7 +200,8 @@ def _open_session(folder: Path, model: dict[str, Any], file: str, threads: int) 
         raise EncoderError(f"{folder / file} cannot be loaded by ONNX Runtime: {error}") from error
 
 
-def _read_verified(path: Path, stated: dict[str, Any]) -> bytes:
+def read_verified(path: Path, stated: dict[str, Any]) -> bytes:
+    """A bundle's file, whose sha256 must be the stated one. Raises EncoderError when it is not, or cannot be read."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -14,7 +14,7 @@ from onnx import NodeProto
 from torch import Tensor, nn
 
 from indexer.decode import Framing
-from indexer.encoder import REPAIR, _read_verified, find_bundle, read_model
+from indexer.encoder import REPAIR, find_bundle, read_model, read_verified
 from indexer.errors import EncoderError
 from latentsearch.operators import OPERATORS, apply, to_tensor
 
@@ -64,7 +64,7 @@ def load_differentiable(name_or_path: str | Path | None = None) -> GraphGenerato
     model = read_model(folder)
     if "generator.onnx" not in model["files"] or "generator" not in model:
         raise EncoderError(f"encoder {model['name']} at {folder} has no generator")
-    content = _read_verified(folder / "generator.onnx", model["files"]["generator.onnx"])
+    content = read_verified(folder / "generator.onnx", model["files"]["generator.onnx"])
     try:
         return GraphGenerator(onnx.load_from_string(content).graph, model)
     except (EncoderError, MemoryError):

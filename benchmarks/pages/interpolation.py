@@ -45,9 +45,11 @@ def _protocol_text(protocol: dict[str, Any]) -> str:
         "is from the first one: the distance between its features, the last convolution, flattened. Monotone: every "
         "step leads farther away. Largest step: its share of the length of all steps together; "
         f"{1 / protocol['steps']:.2f} is even, 1 is one jump. Cross-fade: the same end pictures, blended pixel by "
-        "pixel, which tells what the judge makes of a way that no generator takes. In brackets 95 % intervals by "
-        f"bootstrap over the pairs ({protocol['resamples']:,} resamples). IVE-GAN's Fig. 9 shows three such ways and "
-        "states no figure."
+        "pixel, which tells what the judge makes of a way that no generator takes; it meets the bar too, for the bar "
+        "says that a way does not turn back, not that its pictures are faces. Ends: how far the generated end pictures "
+        "are from the faces that they shall show, where 1 is as far as two different faces are. In brackets 95 % "
+        f"intervals by bootstrap over the pairs ({protocol['resamples']:,} resamples). IVE-GAN's Fig. 9 shows three "
+        "such ways and states no figure."
     )
 
 
@@ -71,6 +73,7 @@ def path_table(summary: Summary) -> str:
         "largest step",
         "monotone, cross-fade",
         "largest step, cross-fade",
+        "ends",
     ]
     rows = [
         [
@@ -78,6 +81,7 @@ def path_table(summary: Summary) -> str:
             str(row["latent_size"]),
             row["judge"],
             *(with_interval(row[way][what]) for way in ("codes", "fades") for what in ("monotone", "largest_jump")),
+            with_interval(row["misses"]),
         ]
         for row in summary["rows"]
     ]

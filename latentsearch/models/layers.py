@@ -10,7 +10,7 @@ SLOPE = 0.2
 
 def leaky() -> nn.Module:
     """LReLU with the slope 0.2 of DCGAN and IVE-GAN."""
-    return nn.LeakyReLU(SLOPE, inplace=True)
+    return nn.LeakyReLU(SLOPE)  # not in place: the exporter writes an assignment to a slice as a dozen nodes
 
 
 def dense(

@@ -8,7 +8,7 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from benchmarks.__main__ import run  # noqa: E402
-from benchmarks.interpolation import STEPS, Walk, between, draw_pairs, walk  # noqa: E402
+from benchmarks.interpolation import STEPS, Walk, between, draw_pairs, miss, walk  # noqa: E402
 from benchmarks.judge import Judge  # noqa: E402
 from benchmarks.noise import cosines, one_by_one  # noqa: E402
 from benchmarks.pages import interpolation as interpolation_page  # noqa: E402
@@ -127,6 +127,12 @@ def test_a_way_that_turns_back_once_is_not_monotone():
     walked = Walk(ways, jumps)
     assert walked.monotone.tolist() == [1, 0]
     np.testing.assert_allclose(walked.largest_jump, [1 / STEPS, 1 / 3], rtol=1e-6)
+
+
+def test_a_picture_misses_its_face_by_the_distance_of_two_faces():
+    faces = [torch.zeros(3, 1, 2, 2), torch.ones(3, 1, 2, 2)]
+    assert miss(faces, faces, Measuring()).tolist() == [0, 0, 0]
+    assert miss(faces, faces[::-1], Measuring()).tolist() == [1, 1, 1]
 
 
 def test_both_ends_belong_to_the_way():

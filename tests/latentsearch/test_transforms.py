@@ -1,4 +1,4 @@
-"""IVE-GAN's transformations T on drawn batches: how far they go, that each picture has its own, and what repeats them."""
+"""T of IVE-GAN on drawn batches: how far it goes, that each picture has its own, and what repeats it."""
 
 import math
 
