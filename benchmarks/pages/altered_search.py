@@ -67,7 +67,9 @@ def _protocol_text(protocol: dict[str, Any]) -> str:
 
 
 def _described(protocol: dict[str, Any]) -> list[list[str]]:
-    return [[name, WORDS[name].format(**strength)] for name, strength in protocol["strengths"].items()]
+    return [
+        [name, WORDS[name].format(**strength).replace("%", " %")] for name, strength in protocol["strengths"].items()
+    ]
 
 
 def recall_table(summary: Summary, k: int) -> str:
@@ -163,7 +165,7 @@ def plot(summary: Summary, path: Path) -> Path:
     figure, panels = import_pyplot().subplots(lines, 3, sharex=True, sharey=True, figsize=size, squeeze=False)
     for panel, name in zip(panels.flat, names, strict=False):
         _draw_panel(panel, methods, name)
-    panels[0, 0].set_yticks(range(len(methods)), [f"{m['name']}, {_distance(m)}" for m in methods], fontsize=8)
+    panels[0, 0].set_yticks(range(len(methods)), [f"{m['name']}, {_distance(m)}" for m in methods])
     figure.supxlabel("recall@1 and its 95 % interval; grey: hashes, blue: learned codes", fontsize=9)
     figure.tight_layout()
     return save(figure, path)
@@ -171,6 +173,7 @@ def plot(summary: Summary, path: Path) -> Path:
 
 def _draw_panel(panel: Any, methods: list[Method], name: str) -> None:
     panel.set_title(name, fontsize=10)
+    panel.tick_params(labelsize=8)
     for row, method in enumerate(methods):
         recall, colour = score(method, name), COLOURS[method["kind"]]
         panel.hlines(row, *recall["interval"], color=colour, linewidth=4, alpha=0.5)

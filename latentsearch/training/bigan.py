@@ -39,8 +39,8 @@ PRESETS = {
     "pictures": {
         # Meant for a GPU; not run to its end here.
         "paper": Recipe(),
-        # `latentsearch train bigan celeba -o runs/bigan --preset small --threads 1`, 20,000 faces: 36 minutes on one AVX2
-        # core with other work beside it. Similarity of reconstructions to expect (`python -m benchmarks
+        # `latentsearch train bigan celeba -o runs/bigan --preset small --threads 1`, 20,000 faces: 36 minutes on one
+        # AVX2 core with other work beside it. Similarity of reconstructions to expect (`python -m benchmarks
         # reconstruction`): 0.625, where random pairs of its pictures have 0.591.
         "small": Recipe(width=24, batch=32, epochs=4, average_decay=0.997, normalise_last=False),
     }
