@@ -147,7 +147,8 @@ class Training:
                     self._look(stage, steps, {name: value.item() for name, value in losses.items()}, rate)
                     clock, clock_step = time.monotonic(), self.place.step
                 self._keep()
-        stage.finish()
+        if steps:  # a generator that was taken from another run stays as it is
+            stage.finish()
         if stage is not self.family.stages[-1]:  # the last can be resumed with more epochs
             self.place.stage, self.place.step = self.place.stage + 1, 0
         self.save()
