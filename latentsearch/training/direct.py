@@ -16,8 +16,8 @@ Recipe = aegan.Recipe
 PRESETS = {
     "pictures": {
         "paper": aegan.PICTURES["paper"],
-        # `latentsearch train direct celeba -o runs/direct --preset small --generator runs/aegan --threads 1`: 43 minutes
-        # on one AVX2 core with other work beside it. Similarity of reconstructions to expect
+        # `latentsearch train direct celeba -o runs/direct --preset small --generator runs/aegan --threads 1`: 43
+        # minutes on one AVX2 core with other work beside it. Similarity of reconstructions to expect
         # (`python -m benchmarks reconstruction`): 0.869 of generated faces, 0.756 of real ones.
         "small": aegan.PICTURES["small"],
     }

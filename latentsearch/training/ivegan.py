@@ -96,8 +96,8 @@ RING = Recipe(
 PRESETS = {
     "pictures": {
         "paper": PICTURES,
-        # `latentsearch train ivegan celeba -o runs/ivegan --preset small --threads 1`, 20,000 faces: 81 minutes on one AVX2
-        # core with other work beside it. The codes are of use, the pictures made of them still rough: same-attribute
+        # `latentsearch train ivegan celeba -o runs/ivegan --preset small --threads 1`, 20,000 faces: 81 minutes on one
+        # AVX2 core with other work beside it. The codes are of use, the pictures made of them rough: same-attribute
         # neighbours beyond pixels' for hats alone (`python -m benchmarks latent-map`).
         "small": replace(
             PICTURES,
