@@ -79,6 +79,8 @@ def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: in
     from benchmarks.digit_classifier import read, train_classifier
     from benchmarks.digit_models import DigitRun
 
+    if data.resolve() == (results / f"{NAME}.npz").resolve():
+        raise InputError(f"{data} is where the raw results go: name another folder with --results")
     torch.set_num_threads(threads)
     train, test = load_digits(data, "train"), load_digits(data, "test")
     models = [DigitRun(folder, seed) for folder in runs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval
+from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval, write_page
 
 NAME = "altered-search"
 # The bar is for all other alterations.
@@ -29,8 +29,7 @@ Method = dict[str, Any]
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
     """Write altered-search.md and altered-search.png into the folder."""
-    written = folder / f"{NAME}.md"
-    written.write_text(report(record), encoding="utf-8")
+    written = write_page(folder, NAME, report(record))
     return [written, plot(record["result"], folder / f"{NAME}.png")]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save
+from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, write_page
 
 NAME = "deblur"
 MEASURES = {"psnr": "PSNR, dB", "ssim": "SSIM", "dhash": "dHash similarity"}
@@ -16,8 +16,7 @@ Summary = dict[str, Any]
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
     """Write deblur.md and deblur.png into the folder."""
-    written = folder / f"{NAME}.md"
-    written.write_text(report(record), encoding="utf-8")
+    written = write_page(folder, NAME, report(record))
     return [written, plot(record["result"], folder / f"{NAME}.png")]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.label_tables import distance
-from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval
+from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval, write_page
 
 NAME = "latent-map"
 PLACES = {"codes": "by the codes themselves", "plane": "in the plane of t-SNE"}
@@ -24,8 +24,7 @@ Method = dict[str, Any]
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
     """Write latent-map.md and latent-map.png into the folder, which has latent-map.npz too."""
-    written = folder / f"{NAME}.md"
-    written.write_text(report(record), encoding="utf-8")
+    written = write_page(folder, NAME, report(record))
     with np.load(folder / f"{NAME}.npz") as raw:
         return [written, plot(record["result"], raw, folder / f"{NAME}.png")]
 

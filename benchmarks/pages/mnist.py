@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.pages.cloud import COLOURS, cloud_page
-from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval
+from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval, write_page
 
 NAME = "mnist"
 NAMES = {
@@ -29,8 +29,7 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
     """Write mnist.md, mnist.png and, of a code of three numbers, mnist-cloud.png and mnist-cloud.html."""
     with np.load(folder / f"{NAME}.npz") as stored:
         arrays = dict(stored)
-    written = folder / f"{NAME}.md"
-    written.write_text(report(record), encoding="utf-8")
+    written = write_page(folder, NAME, report(record))
     made = [written, save(draw(record["result"], arrays), folder / f"{NAME}.png")]
     if _has_cloud(record["result"]):
         points, labels = arrays["ivegan-3_cloud"], arrays["labels"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval
+from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval, write_page
 
 NAME = "reconstruction"
 LEAST, LEAST_ABOVE, LEAST_DIVERSITY = 0.80, 0.15, 0.8
@@ -15,8 +15,7 @@ Summary = dict[str, Any]
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
     """Write reconstruction.md and reconstruction.png into the folder."""
-    written = folder / f"{NAME}.md"
-    written.write_text(report(record), encoding="utf-8")
+    written = write_page(folder, NAME, report(record))
     return [written, plot(record["result"], folder / f"{NAME}.png")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save
+from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, write_page
 
 NAME = "ring"
 MODELS = {"ivegan": "IVE-GAN", "gan": "plain GAN"}
@@ -21,8 +21,7 @@ Summary = dict[str, Any]
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
     """Write ring.md and ring.png into the folder, which also holds ring.npz."""
-    written = folder / f"{NAME}.md"
-    written.write_text(report(record), encoding="utf-8")
+    written = write_page(folder, NAME, report(record))
     with np.load(folder / f"{NAME}.npz") as arrays:
         plot = draw(record["result"], dict(arrays))
     return [written, save(plot, folder / f"{NAME}.png")]

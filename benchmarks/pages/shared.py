@@ -24,6 +24,13 @@ def page(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def write_page(folder: Path, name: str, text: str) -> Path:
+    """Write the page `name`.md into the folder and return its path."""
+    path = folder / f"{name}.md"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def provenance(record: dict[str, Any]) -> str:
     """How a stored result came about: command, seed, commit, date, machine and versions."""
     machine = record["machine"]

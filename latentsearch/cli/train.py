@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from latentsearch.training.loop import Progress
     from latentsearch.training.points import Points
 
-# As latentsearch.training.families has them, which `--help` does not import.
+# A module each in latentsearch.training, which `--help` does not import.
 FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder")
 
 

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 from indexer.errors import InputError
 from latentsearch.training import family
 
-NAMES = ("aegan", "direct", "bigan", "ivegan", "autoencoder")
-
 
 class Module(Protocol):
     """What a family's module holds. PRESETS: kind of data ("pictures", "digits", "ring") -> preset -> recipe."""

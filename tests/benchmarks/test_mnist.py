@@ -149,3 +149,11 @@ def test_two_runs_of_one_kind_are_refused(folder, tmp_path):
     runs = [f"--run={folder / 'ivegan3'}"] * 2
     with pytest.raises(InputError, match="same family and latent size"):
         run([NAME, f"--data={folder / 'mnist.npz'}", *runs, f"--results={tmp_path}"])
+
+
+def test_the_digits_are_not_overwritten_by_the_results(tmp_path):
+    data = tmp_path / "mnist.npz"
+    data.write_bytes(b"the digits")
+    with pytest.raises(InputError, match="name another folder"):
+        run(["mnist", "--data", str(data), "--run", str(tmp_path), "--results", str(tmp_path)])
+    assert data.read_bytes() == b"the digits"
