@@ -167,18 +167,23 @@ class Index:
         return self.catalog.count()
 
     def search(
-        self, codes: NDArray[np.float32], k: int, exclude_ids: Sequence[int] = ()
+        self,
+        codes: NDArray[np.float32],
+        k: int,
+        exclude_ids: Sequence[int] = (),
+        within: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k nearest images of each code, by ascending distance, those equally far by id.
 
-        codes: (q, d). Returns distances float32 and ids int64, (q, k') each, k' = min(k, images that are not excluded);
-        Euclidean or 1 - cosine, computed from the stored codes, so that an image has distance 0 to itself.
+        codes: (q, d). within: ids, int64 (n,), ascending, of the images among which to look; None for all. Returns
+        distances float32 and ids int64, (q, k') each, k' = min(k, images within that are not excluded); Euclidean or
+        1 - cosine, computed from the stored codes, so that an image has distance 0 to itself.
         Raises ValueError for codes of another shape, DamagedIndex where the files contradict one another.
         """
         queries = np.ascontiguousarray(codes, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.latent_size:
             raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
-        return self._neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids})
+        return self._neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
 
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
         """The images of these ids, in that order. Raises InputError where there is none with an id."""

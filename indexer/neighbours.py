@@ -28,11 +28,17 @@ class Neighbours:
         self._facts = facts
 
     def search(
-        self, queries: NDArray[np.float32], k: int, excluded: Collection[int]
+        self, queries: NDArray[np.float32], k: int, excluded: Collection[int], within: Ids | None = None
     ) -> tuple[NDArray[np.float32], Ids]:
         """Distances and ids, (q, k') each, by ascending distance; those equally far by id."""
         if self._facts.distance == "cosine":
             queries = vectors.unit(queries)
+        if within is not None:
+            ids, positions = self._catalog.positions(np.setdiff1d(within, list(excluded)).tolist())
+            candidates = ids[
+                vectors.exact_candidates(queries, self.codes, positions, min(k + vectors.MARGIN, len(ids)))
+            ]
+            return self._ranked(queries, candidates, min(k, len(ids)))
         available = self._catalog.count() - len(self._catalog.images(sorted(excluded)))
         wanted = min(k + vectors.MARGIN, available)
         if available >= vectors.EXACT_BELOW and self.saved_are_fresh():

@@ -42,7 +42,8 @@ FRAMINGS = {28: Framing(28, 28), 64: CELEBA, 128: CENTRE}
 class Recipe(family.Recipe):
     """The sizes, the transformations and the schedule of one IVE-GAN run, as Table 3 has them.
 
-    data: "pictures", "digits" or "ring"; size: pixels of a side; average_decay: 0 for no moving averages.
+    data: "pictures", "digits" or "ring"; size: pixels of a side; average_decay: 0 for no moving averages;
+    normalise_last: whether D_enc has batch normalisation at 1x1.
     """
 
     data: str = "pictures"
@@ -59,6 +60,7 @@ class Recipe(family.Recipe):
     brightness: float = 0.1
     contrast: float = 0.1
     hue: float = 0.05
+    normalise_last: bool = True
 
     @property
     def framing(self) -> Framing:
@@ -105,9 +107,10 @@ PRESETS = {
             width=24,
             latent_size=128,
             batch=32,
-            epochs=6,
+            epochs=16,
             shift=10,
             average_decay=0.997,
+            normalise_last=False,
         ),
     },
     "digits": {
@@ -143,7 +146,9 @@ class Ivegan(Family):
         sizes = (recipe.width, recipe.latent_size, recipe.noise_size)
         if recipe.data == "ring":
             return ring_networks(*sizes)
-        return digit_networks(*sizes) if recipe.data == "digits" else picture_networks(*sizes, recipe.size)
+        if recipe.data == "digits":
+            return digit_networks(*sizes, recipe.normalise_last)
+        return picture_networks(*sizes, recipe.size, recipe.normalise_last)
 
     def make_averages(self) -> dict[str, Average]:
         """Averages of E and G, which are published, where the recipe asks for them."""
