@@ -74,11 +74,15 @@ class Failure(NamedTuple):
 
 
 class Catalog:
-    """One open catalogue. Raises DamagedIndex, on any use, when SQLite finds its file damaged."""
+    """One open catalogue. Raises DamagedIndex, on any use, when SQLite finds its file damaged.
+
+    images_changed: whether images were added or removed since the last commit.
+    """
 
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
+        self.images_changed = False
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
@@ -111,10 +115,12 @@ class Catalog:
     def refresh(self) -> None:
         """Forget what was not committed; the next look sees what others have committed since."""
         self._connection.rollback()
+        self.images_changed = False
 
     def commit(self) -> None:
         """Make all changes since the last commit lasting and seen, at once."""
         self._connection.commit()
+        self.images_changed = False
 
     def version(self) -> int:
         """The version of the schema; 0 for a file that a first run was killed before filling."""
@@ -176,11 +182,20 @@ class Catalog:
         numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
         return numbers[0::2], numbers[1::2]
 
+    def positions_from(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids and positions, int64 (n,) each, by position, of the images whose codes lie there or behind."""
+        rows = self._connection.exec_driver_sql(
+            "SELECT id, position FROM image WHERE position >= ? ORDER BY position", (first,)
+        )
+        numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
+        return numbers[0::2], numbers[1::2]
+
     def add_images(self, records: Iterable[ImageRecord]) -> None:
         """Add images with ids from `next_id` on."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
             self._connection.exec_driver_sql("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self.images_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
         """Note that an image's content now lies there, with that size and time of change."""
@@ -196,6 +211,7 @@ class Catalog:
             )
             self._connection.exec_driver_sql("DELETE FROM image WHERE id = ?", rows)
             self._connection.exec_driver_sql("REPLACE INTO removed VALUES (?)", rows)
+            self.images_changed = True
 
     def removed(self) -> list[int]:
         """Ids that are gone but may still stand in the file of vectors."""

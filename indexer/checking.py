@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer import codes as code_files
-from indexer import vectors
+from indexer.base import FILE_NAME
 from indexer.discover import printable
-from indexer.vectors import SavedVectors
 
 if TYPE_CHECKING:
     from indexer.index import Index
@@ -81,30 +80,22 @@ def _wrong_codes(ids: NDArray[np.int64], codes: NDArray[np.float32], distance: s
 
 
 def _check_vectors(index: Index, report: CheckReport) -> None:
-    report.looked_at.append(f"{vectors.FILE_NAME}: derived from the codes")
-    path = index.folder / vectors.FILE_NAME
-    wrong = "was missing or stale"
-    if index.vectors_are_fresh():
-        wrong = "" if _holds_what_it_should(index) else "did not hold the images' codes"
+    report.looked_at.append(f"{FILE_NAME}: derived from the codes")
+    wrong = _wrong_with_base(index)
     if wrong:
-        path.unlink(missing_ok=True)
-        index.derive()
-        report.rebuilt.append(f"{vectors.FILE_NAME}, which {wrong}")
+        index.derive(anew=True)
+        report.rebuilt.append(f"{FILE_NAME}, which {wrong}")
 
 
-def _holds_what_it_should(index: Index) -> bool:
-    try:
-        saved = SavedVectors(index.folder / vectors.FILE_NAME)
-        held, codes = saved.ids(), saved.codes()
-    except RuntimeError:  # what FAISS raises for a file that it cannot read
-        return False
-    hidden = np.isin(held, index.catalog.removed())
-    ids, positions = index.catalog.positions(held[~hidden].tolist())
-    if len(ids) != index.count() or len(ids) != (~hidden).sum():
-        return False
-    stored = code_files.map_codes(index.folder / code_files.FILE_NAME, index.facts.code_rows, index.latent_size)
-    order, stored_order = np.argsort(held[~hidden]), np.argsort(ids)
-    return bool(np.array_equal(codes[~hidden][order], stored[positions[stored_order]]))
+def _wrong_with_base(index: Index) -> str:
+    now = index.neighbours
+    if now.problem:
+        return "was damaged"
+    if now.base is None:
+        return "was missing or stale"
+    ids, positions = index.catalog.positions()
+    sound = np.array_equal(now.ids(), np.sort(ids)) and np.array_equal(now.rows_of(ids), positions)
+    return "" if sound else "did not hold the images' codes"
 
 
 def _parts(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

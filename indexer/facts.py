@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from indexer.discover import printable
 from indexer.encoder import Encoder
 from indexer.errors import EncoderError
+from indexer.kinds import AUTO
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,9 @@ class Facts:
     """An index's own entry in its catalogue.
 
     uuid: tells it from every other index. encoder_source: the folder of the bundle that was last used.
-    code_rows: how many rows of the array of codes count. generation: grows whenever images are added, or removed in
-    numbers; what is derived bears the generation that it was made from.
+    code_rows: how many rows of the array of codes count. generation: grows whenever images are added or removed.
+    base_generation: the earliest of a base that can be used, since of what was removed until then nothing is known any
+    more. kind, recall: what was asked of the base.
     """
 
     uuid: str
@@ -31,6 +33,9 @@ class Facts:
     latent_size: int
     code_rows: int = 0
     generation: int = 0
+    base_generation: int = 0
+    kind: str = AUTO
+    recall: float = 0.95
 
     @classmethod
     def of_new(cls, encoder: Encoder) -> Facts:
@@ -48,8 +53,9 @@ class Facts:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Facts | None:
         """Those that a catalogue holds; None where a first run was killed before it wrote them."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: stored[name] for name in names}) if all(name in stored for name in names) else None
+        needed = [field.name for field in fields(cls) if field.default is MISSING]
+        known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
+        return cls(**known) if all(name in known for name in needed) else None
 
     def to_json(self) -> dict[str, Any]:
         """As a catalogue holds them."""

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from indexer import catalog as catalogs
 from indexer import codes as code_files
+from indexer import deriving
 from indexer import lock as locks
-from indexer import vectors
+from indexer.base import FILE_NAME as BASE_FILE
+from indexer.base import Base
+from indexer.building import Report
 from indexer.catalog import Catalog, Failure, ImageRecord, LabelValue
 from indexer.checking import CheckReport, check_index
 from indexer.codes import CodeWriter
@@ -27,19 +30,16 @@ from indexer.facts import Facts
 from indexer.lock import WriterLock
 from indexer.neighbours import Neighbours
 from indexer.schema import SCHEMA_VERSION
-from indexer.vectors import Stamp
 
 # What may lie in a folder that is no index yet: a first run was killed while it made one.
 BEGINNINGS = {locks.FILE_NAME, *(catalogs.FILE_NAME + end for end in ("", "-wal", "-shm", "-journal"))}
-# Ids that the FAISS file has to skip, as a share of the images, from which removing writes it anew.
-REMOVED_SHARE = 0.1
 
 
 class Index:
     """One index folder, opened: for reading by `open`, for writing by `create`.
 
-    A reader sees the state of the moment in which it was opened until `refresh`. folder, facts and catalog are
-    read-only for all but the pipeline.
+    A reader sees the state of the moment in which it was opened until `refresh`. folder, facts, catalog and neighbours
+    are read-only for all but the indexer's own modules.
     """
 
     def __init__(self, folder: Path, catalog: Catalog, facts: Facts, lock: WriterLock) -> None:
@@ -48,7 +48,8 @@ class Index:
         self.facts = facts
         self._lock = lock
         self._appended: CodeWriter | None = None
-        self._neighbours = Neighbours(folder, catalog, facts)
+        self.neighbours = Neighbours(folder, catalog, facts)
+        self._catch_up()
 
     @staticmethod
     def locate(option: str | Path | None = None) -> Path:
@@ -159,12 +160,13 @@ class Index:
         """Forget what was not committed, and see what writers have committed since."""
         self.catalog.refresh()
         self._look_at(_facts(self.catalog, self.folder))
+        self._catch_up()
 
     # Reading
 
     def count(self) -> int:
         """How many images can be found."""
-        return self.catalog.count()
+        return self.neighbours.count
 
     def search(
         self,
@@ -183,7 +185,7 @@ class Index:
         queries = np.ascontiguousarray(codes, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.latent_size:
             raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
-        return self._neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
+        return self.neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
 
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
         """The images of these ids, in that order. Raises InputError where there is none with an id."""
@@ -199,11 +201,11 @@ class Index:
 
     def code(self, image_id: int) -> NDArray[np.float32]:
         """The stored code of an image, float32 (d,). Raises InputError where there is no such image."""
-        return np.array(self._neighbours.codes[self.images([image_id])[0].position])
+        return np.array(self.neighbours.codes[self.images([image_id])[0].position])
 
     def codes(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """The stored codes of images, float32 (n, d), in that order. Raises InputError where one is not there."""
-        return self._neighbours.codes[[record.position for record in self.images(ids)]]
+        return self.neighbours.codes[[record.position for record in self.images(ids)]]
 
     def id_of(self, path: str | Path) -> int | None:
         """The id of the image at a path, None where there is none."""
@@ -215,7 +217,7 @@ class Index:
 
     def status(self) -> dict[str, Any]:
         """What the index holds, as `latentsearch status --json` prints it."""
-        names = (catalogs.FILE_NAME, code_files.FILE_NAME, vectors.FILE_NAME)
+        names = (catalogs.FILE_NAME, code_files.FILE_NAME, BASE_FILE)
         return {
             "index": printable(self.folder),
             "images": self.count(),
@@ -231,12 +233,33 @@ class Index:
             },
             "schema": SCHEMA_VERSION,
             "bytes": {name: code_files.size_of(self.folder / name) for name in names},
-            "vectors_fresh": self.vectors_are_fresh(),
+            "vectors": self._vectors(),
         }
 
-    def vectors_are_fresh(self) -> bool:
-        """Whether the FAISS file is there and holds every image; where not, searches go through the codes."""
-        return self._neighbours.saved_are_fresh()
+    def _vectors(self) -> dict[str, Any]:
+        now = self.neighbours
+        told: dict[str, Any] = {"asked": self.facts.kind, "kind": None, "problem": now.problem or None}
+        if now.base is not None:
+            header = now.base.header
+            told |= {
+                "kind": header.kind,
+                "why": header.why,
+                "recall@20": {"target": header.tuning.target, "reached": header.tuning.reached},
+                "candidates": header.tuning.candidates(20),
+                "effort": header.tuning.effort(20),
+                "trained_on": header.trained_on,
+            }
+        return told | {"in_base": now.in_base, "since": len(now.delta.ids), "removed": len(now.gone)}
+
+    @property
+    def base(self) -> Base | None:
+        """The base that searches go through; None where every code is compared."""
+        return self.neighbours.base
+
+    @property
+    def problem(self) -> str:
+        """Why searches do not go through the base although there is one: a sentence, empty where nothing is wrong."""
+        return self.neighbours.problem
 
     # Writing
 
@@ -248,29 +271,33 @@ class Index:
             self._appended = CodeWriter(path, self.facts.code_rows, self.latent_size)
         return self._appended
 
-    def commit(self, new_generation: bool = False) -> None:
+    def commit(self) -> None:
         """Make all changes lasting and seen, at once: the codes reach the disk before the catalogue names them."""
         facts = self.facts
         if self._appended is not None and self._appended.rows > facts.code_rows:
             self._appended.flush()
-            facts = replace(facts, code_rows=self._appended.rows, generation=facts.generation + 1)
-        elif new_generation:
+            facts = replace(facts, code_rows=self._appended.rows)
+        if self.catalog.images_changed or facts.code_rows != self.facts.code_rows:
             facts = replace(facts, generation=facts.generation + 1)
-        if facts != self.facts:
-            self.catalog.set_facts(facts)
+        self.commit_facts(facts)
+
+    def commit_facts(self, facts: Facts) -> None:
+        """Make these facts, and all other changes but appended codes, lasting and seen."""
+        self.catalog.set_facts(facts)
         self.catalog.commit()
         self._look_at(facts)
 
-    def derive(self) -> bool:
-        """Write the FAISS file anew where it is missing or stale. Returns whether it was."""
-        if self.vectors_are_fresh():
-            return False
-        ids, positions = self.catalog.positions()
-        built = vectors.build(self._neighbours.codes[positions], ids)
-        vectors.save(built, self.folder / vectors.FILE_NAME, Stamp(self.facts.uuid, self.facts.generation))
-        self.catalog.forget_removed()
-        self.catalog.commit()
-        return True
+    def derive(
+        self,
+        kind: str | None = None,
+        recall: float | None = None,
+        device: str = "cpu",
+        report: Report | None = None,
+        anew: bool = False,
+    ) -> bool:
+        """Commit, and write a base where it is missing or does not do any more; see indexer.deriving.derive."""
+        self.commit()
+        return deriving.derive(self, kind, recall, device, report, anew)
 
     def remove(self, paths: Sequence[str | Path]) -> list[str]:
         """Remove images, by file or folder; the files stay. Returns their paths.
@@ -287,10 +314,7 @@ class Index:
                 self.catalog.remove_failures(failed)
                 found.update((path, image_id) for image_id, path in under)
             self.catalog.remove_images(found.values())
-            many = len(self.catalog.removed()) > REMOVED_SHARE * self.count()
-            self.commit(new_generation=many)
-            if many:
-                self.derive()
+            self.derive()
         return sorted(found)
 
     def check(self) -> CheckReport:
@@ -323,7 +347,13 @@ class Index:
 
     def _look_at(self, facts: Facts) -> None:
         self.facts = facts
-        self._neighbours = Neighbours(self.folder, self.catalog, facts)
+        self.neighbours = Neighbours(self.folder, self.catalog, facts, self.neighbours)
+
+    def _catch_up(self) -> None:
+        """A base may have been written between the look at the catalogue and the look at the base."""
+        if self.neighbours.newest_generation > self.facts.generation:
+            self.catalog.refresh()
+            self._look_at(_facts(self.catalog, self.folder))
 
     def _take_encoder(self, encoder: Encoder) -> None:
         self.facts.require(encoder, self.folder)

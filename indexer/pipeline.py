@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from indexer.building import Report as BaseReport
+from indexer.building import check_device
 from indexer.catalog import Failure
 from indexer.discover import discover, printable
 from indexer.encoder import Encoder
@@ -28,6 +30,14 @@ from indexer.storing import Store
 
 # Files dealt with, and files in all (None until they are counted).
 Report = Callable[[int, int | None], None]
+
+
+class Vectors(NamedTuple):
+    """What is asked of the base, as indexer.deriving.derive takes it; None for what was asked last."""
+
+    kind: str | None = None
+    recall: float | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -76,15 +86,19 @@ def index_folders(
     *,
     prune: bool = False,
     labels: Path | None = None,
+    vectors: Vectors = Vectors(),  # noqa: B008 - immutable
     report: Report | None = None,
+    report_base: BaseReport | None = None,
 ) -> Summary:
     """Bring an index, open for writing, up to date with the pictures in folders.
 
     prune: remove images whose files have vanished from these folders. labels: a label file beside CelebA's own, which
-    are found. report: called several times a second. Raises InputError for a folder or label file that is missing, and
-    for a full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
+    are found. vectors: what is asked of the base. report: called several times a second; report_base: while a base is
+    made. Raises InputError for a folder or label file that is missing, for a kind that FAISS does not know, and for a
+    full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
     """
     start = time.perf_counter()
+    check_device(vectors.device)
     files = discover(folders)
     plan = Plan(index.catalog.all_images(), index.catalog.failures())
     label_store = LabelStore(index.catalog, folders, labels)
@@ -107,7 +121,7 @@ def index_folders(
         vanished, removed = _tidy(index, plan, folders, prune)
         label_store.finish()
         store.commit()
-        index.derive()
+        index.derive(vectors.kind, vectors.recall, vectors.device, report_base)
     return _summary(plan, store, vanished, removed, time.perf_counter() - start)
 
 

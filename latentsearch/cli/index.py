@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from indexer.building import Report
     from indexer.encoder import Encoder
     from indexer.pipeline import Summary
+    from latentsearch.cli.progress import Bar
 
 GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
 
@@ -21,17 +23,34 @@ GOES_ON = "interrupted: what was encoded is kept, and the same command goes on f
 @click.option("--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or aegan].")
 @click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
+@click.option(
+    "--kind",
+    metavar="KIND",
+    help="Of search index: auto, flat, hnsw, ivf-sq8, ivf-pq or a FAISS factory string  [auto].",
+)
+@click.option("--recall", type=float, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where the search index is built.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def command(
-    folders: tuple[Path, ...], option: str | None, encoder: str | None, prune: bool, labels: Path | None, as_json: bool
+    folders: tuple[Path, ...],
+    option: str | None,
+    encoder: str | None,
+    prune: bool,
+    labels: Path | None,
+    kind: str | None,
+    recall: float | None,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Add the pictures of folders to the index, or bring it up to date with them.
 
     Unchanged pictures are left alone, moved ones keep their code. A file that cannot be used is listed by
     `latentsearch status --failures`. CelebA's label files, in a folder or beside it, are read along.
+
+    What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
     """
     from indexer.index import Index
-    from indexer.pipeline import check_sources, index_folders
+    from indexer.pipeline import Vectors, check_sources, index_folders
     from latentsearch.cli import Interrupted
     from latentsearch.cli.progress import Bar
 
@@ -41,11 +60,26 @@ def command(
         check_sources(folders, labels)
     try:
         with Index.create(place, model) as index, Bar("indexing") as bar:
-            report = bar.show if bar.is_shown else None
-            summary = index_folders(index, model, folders, prune=prune, labels=labels, report=report)
+            summary = index_folders(
+                index,
+                model,
+                folders,
+                prune=prune,
+                labels=labels,
+                vectors=Vectors(kind, recall, device),
+                report=bar.show if bar.is_shown else None,
+                report_base=_base_shown_by(bar),
+            )
     except KeyboardInterrupt:
         raise Interrupted(GOES_ON) from None
     click.echo(json.dumps(summary.to_json()) if as_json else _for_people(summary, prune))
+
+
+def _base_shown_by(bar: Bar) -> Report:
+    def show(what: str, done: int, total: int) -> None:
+        bar.show(done, total, f"search index: {what}")
+
+    return show
 
 
 def _encoder(place: Path, option: str | None) -> Encoder:

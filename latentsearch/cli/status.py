@@ -53,6 +53,17 @@ def _for_people(index: Index) -> str:
         "labels": ", ".join(status["labels"]) or "none",
         "failures": f"{status['failures']}" + (", listed by --failures" if status["failures"] else ""),
         "encoder": f"{encoder['name']}, {encoder['latent_size']} numbers, {encoder['distance']}",
+        "search": _search(status["vectors"]),
         "size": f"{sum(status['bytes'].values()) / 1e6:.1f} MB",
     }
     return "\n".join(f"{name:11} {value}" for name, value in facts.items())
+
+
+def _search(vectors: dict[str, Any]) -> str:
+    """How searches are done, and how well."""
+    if vectors["kind"] is None:
+        return vectors["problem"] or "every code is compared"
+    recall = vectors["recall@20"]
+    told = f"{vectors['kind']}, recall@20 {recall['reached']:.3f} (asked: {recall['target']}); {vectors['why']}"
+    beside = {"came since": vectors["since"], "are gone": vectors["removed"]}
+    return "; ".join([told, *(f"{count} {what}" for what, count in beside.items() if count)])

@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import vectors
+from indexer import deriving, exact, kinds
+from indexer.base import write_base
 from indexer.catalog import Failure, ImageRecord
 from indexer.encoder import Encoder, load_encoder
-from indexer.errors import DamagedIndex, EncoderError, IndexStateError, InputError, LockedIndex
+from indexer.errors import DamagedIndex, EncoderError, IndexStateError, InputError, LockedIndex, MissingExtra
 from indexer.index import Index
+from indexer.tuning import Tuning
 from tests.support import make_bundle
 
 COUNT = 60
 DISTANCES = ["cosine", "euclidean"]
+KINDS = ("flat", "hnsw", "ivf-sq8", "ivf-pq", "PCA8,IVF4,Flat")
 
 
 @pytest.fixture(scope="module", params=DISTANCES)
@@ -34,7 +37,7 @@ def cosine(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
 
 def draw_codes(encoder: Encoder, count: int, seed: int = 0) -> NDArray[np.float32]:
     codes = np.random.default_rng(seed).standard_normal((count, encoder.latent_size)).astype(np.float32)
-    return vectors.unit(codes) if encoder.distance == "cosine" else codes
+    return exact.unit(codes) if encoder.distance == "cosine" else codes
 
 
 def add(index: Index, codes: NDArray[np.float32], folder: str = "/p") -> None:
@@ -56,11 +59,18 @@ def folder(tmp_path: Path, encoder: Encoder) -> Path:
     return tmp_path / "index"
 
 
-@pytest.fixture(params=["from the codes", "from the FAISS file"])
+@pytest.fixture(params=["no base", *KINDS])
 def opened(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    if request.param == "from the FAISS file":
-        monkeypatch.setattr(vectors, "EXACT_BELOW", 0)
+    """An index of COUNT images that compares every code, or has a base of some kind that leaves nothing out."""
+    monkeypatch.setattr(kinds, "FLAT_ALWAYS_BELOW", 0)
+    monkeypatch.setattr(Tuning, "effort", lambda tuning, k: tuning.most)
+    monkeypatch.setattr(Tuning, "candidates", lambda tuning, k: 4 * COUNT)
+    with Index.open(folder) as index, index.writing():
+        index.derive(None if request.param == "no base" else request.param)
+    if request.param == "no base":
+        (folder / "vectors.faiss").unlink()
     with Index.open(folder) as index:
+        assert index.status()["vectors"]["kind"] == (None if request.param == "no base" else request.param)
         yield index
 
 
@@ -97,8 +107,9 @@ def test_codes_of_another_length_are_refused(opened: Index) -> None:
 
 
 def test_removed_images_are_not_found_and_their_ids_not_given_again(opened: Index, encoder: Encoder) -> None:
+    had_base = opened.base is not None
     assert opened.remove(["/p/3.jpg", "/p/60.jpg"]) == ["/p/3.jpg", "/p/60.jpg"]
-    assert opened.vectors_are_fresh()
+    assert opened.status()["vectors"]["removed"] == (2 if had_base else 0)
     _, ids = opened.search(opened.code(5)[None], 100)
     assert sorted(ids[0].tolist()) == [number for number in range(1, COUNT) if number != 3]
     with Index.create(opened.folder, encoder) as index:
@@ -107,9 +118,10 @@ def test_removed_images_are_not_found_and_their_ids_not_given_again(opened: Inde
         assert index.facts.code_rows == COUNT + 1
 
 
-def test_removing_many_writes_the_vectors_anew(opened: Index) -> None:
+def test_removing_many_writes_the_base_anew(opened: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deriving, "IMAGES_BESIDE", 20)
     opened.remove([f"/p/{number}.jpg" for number in range(1, 31)])
-    assert opened.vectors_are_fresh()
+    assert opened.status()["vectors"]["in_base"] == 30
     assert opened.catalog.removed() == []
     assert opened.search(opened.code(31)[None], 100)[1].shape == (1, 30)
 
@@ -124,7 +136,7 @@ def test_added_images_are_found_before_the_vectors_are_derived_again(opened: Ind
     more = draw_codes(encoder, 1, seed=3)
     with Index.create(opened.folder, encoder) as index:
         add(index, more)
-        assert not index.vectors_are_fresh()
+        assert index.status()["vectors"]["since"] == 1 + (0 if index.base else COUNT)
     assert opened.search(more, 1)[0][0, 0] > 0
     opened.refresh()
     distances, ids = opened.search(more, 1)
@@ -133,8 +145,9 @@ def test_added_images_are_found_before_the_vectors_are_derived_again(opened: Ind
 
 def test_the_vectors_can_be_deleted(opened: Index) -> None:
     before = opened.search(opened.code(5)[None], 5)[1].tolist()
-    (opened.folder / "vectors.faiss").unlink()
+    (opened.folder / "vectors.faiss").unlink(missing_ok=True)
     opened.refresh()
+    assert opened.base is None
     assert opened.search(opened.code(5)[None], 5)[1].tolist() == before
     assert opened.check().rebuilt == ["vectors.faiss, which was missing or stale"]
     assert opened.check().rebuilt == []
@@ -219,22 +232,104 @@ def test_a_read_only_copy_can_be_searched(folder: Path) -> None:
 
 
 def test_a_sound_index_passes_the_check(opened: Index) -> None:
+    opened.check()
     report = opened.check()
     assert (report.problems, report.rebuilt) == ([], [])
     assert report.looked_at[:2] == [f"the catalogue: {COUNT} images", f"codes.f32: {COUNT} codes"]
 
 
-def test_the_check_rebuilds_vectors_that_hold_something_else(opened: Index) -> None:
-    path = opened.folder / "vectors.faiss"
-    stamp = vectors.read_stamp(path)
-    assert stamp is not None
+def test_the_check_rebuilds_a_base_that_holds_something_else(opened: Index) -> None:
+    opened.check()
+    base, path = opened.base, opened.folder / "vectors.faiss"
+    assert base is not None
     ids = np.arange(1, COUNT + 1)
-    for codes, numbers in ((np.ones((COUNT, 16), np.float32), ids), (np.array(opened.codes(ids)), ids + 1)):
-        vectors.save(vectors.build(codes, numbers), path, stamp)
+    for wrong_ids, wrong_rows in ((ids + 1, ids - 1), (ids, ids[::-1] - 1), (ids[1:], ids[1:] - 1)):
+        write_base(path, base.header, None if base.kind == "flat" else base.load(), wrong_ids, wrong_rows)
         assert opened.check().rebuilt == ["vectors.faiss, which did not hold the images' codes"]
-    path.write_bytes(b"garbage" + vectors.STAMP.pack(vectors.MAGIC, stamp.uuid.encode(), stamp.generation))
-    assert opened.check().rebuilt == ["vectors.faiss, which did not hold the images' codes"]
     assert opened.search(opened.code(5)[None], 1)[1].tolist() == [[5]]
+
+
+@pytest.mark.parametrize("at", [0.0, 0.3, 0.9, 0.999])
+def test_a_damaged_base_is_told_of_and_not_used(opened: Index, at: float) -> None:
+    opened.check()
+    path = opened.folder / "vectors.faiss"
+    before = opened.search(opened.codes([5, 9]), 7)
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 16
+    for damaged in (bytes(content), bytes(content[:-1]), bytes(content[: len(content) // 2]), b"", b"something else"):
+        path.write_bytes(damaged)
+        with Index.open(opened.folder) as index:
+            assert index.base is None and "`latentsearch check` makes it anew" in index.problem
+            assert [part.tolist() for part in index.search(index.codes([5, 9]), 7)] == [p.tolist() for p in before]
+    assert opened.check().rebuilt == ["vectors.faiss, which was damaged"]
+    assert not opened.problem and opened.base is not None
+
+
+def test_a_base_of_another_index_is_not_used(opened: Index, tmp_path: Path, encoder: Encoder) -> None:
+    with Index.create(tmp_path / "other", encoder) as other:
+        add(other, draw_codes(encoder, COUNT, seed=5))
+        other.derive()
+    (tmp_path / "other" / "vectors.faiss").replace(opened.folder / "vectors.faiss")
+    with Index.open(opened.folder) as index:
+        assert "is of another index" in index.problem
+        assert index.search(index.code(3)[None], 1)[1].tolist() == [[3]]
+
+
+def test_results_are_those_of_brute_force_whatever_has_come_and_gone_since(
+    opened: Index, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader's every state, with a base of an earlier one, finds just what comparing every code finds."""
+    random = np.random.default_rng(2)
+    codes = {number + 1: code for number, code in enumerate(draw_codes(encoder, COUNT))}
+    for step in range(12):
+        if step == 6:
+            # From here on every change is worth a new base.
+            monkeypatch.setattr(deriving, "IMAGES_BESIDE", 0)
+        with Index.create(opened.folder, encoder) as index:
+            if step % 3 == 2:
+                gone = random.choice(list(codes), 9, replace=False)
+                index.catalog.remove_images(int(number) for number in gone)
+                for number in gone:
+                    del codes[int(number)]
+            else:
+                more = draw_codes(encoder, 11, seed=100 + step)
+                codes |= dict(enumerate(more, start=index.catalog.next_id()))
+                add(index, more)
+            index.derive() if step % 2 else index.commit()
+        opened.refresh()
+        ids = np.array(sorted(codes))
+        assert opened.count() == len(ids) == opened.catalog.count()
+        within = np.sort(random.choice(ids, 25, replace=False))
+        for allowed, excluded in ((ids, ()), (within, ()), (ids, within[:3]), (within, within[:3])):
+            expected = np.setdiff1d(allowed, excluded)
+            query = draw_codes(encoder, 1, seed=step)[0]
+            distances = by_brute_force(encoder, query, np.stack([codes[number] for number in expected]))
+            among = None if allowed is ids else np.append(allowed, 10_000)
+            found, numbers = opened.search(query[None], 8, exclude_ids=[int(n) for n in excluded], within=among)
+            assert np.allclose(found[0], np.sort(distances)[:8], atol=1e-5)
+            assert set(numbers[0]) == set(expected[np.argsort(distances, kind="stable")[:8]])
+
+
+def test_a_reader_whose_base_was_replaced_goes_on(opened: Index, encoder: Encoder) -> None:
+    before = opened.search(opened.codes([5, 9]), 7)[1].tolist()
+    with Index.create(opened.folder, encoder) as index:
+        index.catalog.remove_images([5])
+        index.derive(anew=True)
+    assert opened.search(opened.codes([5, 9]), 7)[1].tolist() == before
+    opened.refresh()
+    assert 5 not in opened.search(draw_codes(encoder, 1), COUNT)[1]
+
+
+def test_strange_wishes_are_refused(opened: Index) -> None:
+    with opened.writing():
+        with pytest.raises(InputError, match="FAISS makes no index 'foo' of 16 numbers"):
+            opened.derive("foo")
+        with pytest.raises(InputError, match="FAISS cannot make an index 'OPQ4,IVF4,PQ4' of 60 codes"):
+            opened.derive("OPQ4,IVF4,PQ4")
+        with pytest.raises(InputError, match=r"a recall of 1\.5"):
+            opened.derive(recall=1.5)
+        with pytest.raises(MissingExtra, match="--device cuda needs a GPU"):
+            opened.derive(device="cuda")
 
 
 def test_the_check_tells_of_lost_and_damaged_codes(folder: Path, encoder: Encoder) -> None:

@@ -1,0 +1,95 @@
+"""Exact search: every code is compared, by numpy where FAISS would take longer to import, else by FAISS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.extras import require
+
+# Up to this many comparisons numpy takes less time than importing FAISS.
+NUMPY_COMPARISONS = 200_000
+
+Codes = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
+    """The nearest of some rows of an array of codes to each query, by Euclidean distance, nearest first.
+
+    queries (q, d), codes (n, d), rows int64 (m,) of codes, ascending, each once. Returns int64 (q, min(wanted, m)).
+    """
+    wanted = min(wanted, len(rows))
+    if wanted == 0:
+        return np.empty((len(queries), 0), np.int64)
+    if len(queries) * len(rows) <= NUMPY_COMPARISONS:
+        return np.asarray(rows[_by_numpy(queries, codes, rows, wanted)])
+    return _by_faiss(queries, codes, rows, wanted)
+
+
+def distances_to(query: Codes, codes: Codes, distance: str) -> NDArray[np.float64]:
+    """Distances from a code (d,) to codes (n, d): Euclidean, or for codes of length 1 their 1 - cosine.
+
+    Exactly 0 for equal codes.
+    """
+    squares = np.sum((codes.astype(np.float64) - query) ** 2, axis=1)
+    # For unit vectors 1 - cosine is half the squared distance; as 1 - dot it would leave rounding where they are equal.
+    return np.asarray(np.sqrt(squares) if distance == "euclidean" else squares / 2)
+
+
+def unit(codes: Codes) -> Codes:
+    """Codes (n, d) scaled to length 1; a code of zeros stays."""
+    lengths = np.linalg.norm(codes.astype(np.float64), axis=1, keepdims=True)
+    # A code that has length 1 but for rounding stays as it is, so that it equals the stored one.
+    near = np.abs(lengths - 1) < 1e-5
+    return np.asarray(codes / np.where(near | (lengths == 0), 1, lengths), np.float32)
+
+
+def pad(codes: Codes, width: int) -> Codes:
+    """Codes (n, d) with zeros behind them: float32 (n, width), contiguous."""
+    if codes.shape[1] == width:
+        return np.ascontiguousarray(codes, np.float32)
+    wide = np.zeros((len(codes), width), np.float32)
+    wide[:, : codes.shape[1]] = codes
+    return wide
+
+
+def import_faiss() -> Any:
+    """The module, imported where it is needed. Raises MissingExtra."""
+    require("faiss")
+    import faiss
+
+    return faiss
+
+
+def _by_numpy(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
+    some = codes[rows[0] : rows[-1] + 1] if _are_consecutive(rows) else codes[rows]
+    halves = 0.5 * np.einsum("nd,nd->n", some, some)
+    # Twice this is the query's squared length minus the squared distance.
+    scores = queries @ some.T - halves
+    best = np.argpartition(scores, -wanted, axis=1)[:, -wanted:]
+    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
+    return np.asarray(np.take_along_axis(best, order, axis=1))
+
+
+def _by_faiss(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
+    faiss = import_faiss()
+    found = np.empty((len(queries), wanted), np.int64)
+    squares = np.empty((len(queries), wanted), np.float32)
+    queries, shape = np.ascontiguousarray(queries, np.float32), (codes.shape[1], len(queries))
+    pointers = [faiss.swig_ptr(array) for array in (queries, codes)]
+    results = [faiss.swig_ptr(array) for array in (squares, found)]
+    if _are_consecutive(rows):
+        some = codes[rows[0] : rows[-1] + 1]
+        faiss.knn_L2sqr(pointers[0], faiss.swig_ptr(some), *shape, len(rows), wanted, *results, None)
+        return np.asarray(found + rows[0])
+    rows = np.ascontiguousarray(rows, np.int64)
+    # A stride of 0: the same rows for every query.
+    faiss.knn_L2sqr_by_idx(*pointers, faiss.swig_ptr(rows), *shape, len(codes), len(rows), wanted, *results, 0)
+    return found
+
+
+def _are_consecutive(rows: Rows) -> bool:
+    return int(rows[-1] - rows[0]) + 1 == len(rows)

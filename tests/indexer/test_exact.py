@@ -1,0 +1,43 @@
+"""Exact search against sorting all distances, and the two ways to it against one another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from indexer import exact
+
+CODES = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
+QUERIES = np.random.default_rng(1).standard_normal((5, 8)).astype(np.float32)
+
+
+@pytest.mark.parametrize("comparisons", [0, 10**6], ids=["FAISS", "numpy"])
+@pytest.mark.parametrize(
+    "rows", [np.arange(200), np.arange(50, 90), np.arange(0, 200, 3)], ids=["all", "some together", "some apart"]
+)
+@pytest.mark.parametrize("wanted", [0, 1, 7, 500])
+def test_nearest_rows(rows: np.ndarray, wanted: int, comparisons: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "NUMPY_COMPARISONS", comparisons)
+    found = exact.nearest_rows(QUERIES, CODES, rows, wanted)
+    assert found.shape == (5, min(wanted, len(rows)))
+    distances = np.linalg.norm(QUERIES[:, None] - CODES[rows], axis=2)
+    assert np.array_equal(found, rows[np.argsort(distances, axis=1)[:, :wanted]])
+
+
+def test_no_rows() -> None:
+    assert exact.nearest_rows(QUERIES, CODES, np.empty(0, np.int64), 3).shape == (5, 0)
+
+
+def test_distances_and_unit_codes() -> None:
+    units = exact.unit(CODES)
+    assert np.allclose(exact.distances_to(units[0], units, "cosine"), 1 - units @ units[0], atol=1e-6)
+    assert np.allclose(exact.distances_to(CODES[0], CODES, "euclidean"), np.linalg.norm(CODES - CODES[0], axis=1))
+    assert exact.distances_to(units[0], units, "cosine")[0] == 0
+    assert np.array_equal(exact.unit(units), units)
+    assert not exact.unit(np.zeros((1, 8), np.float32)).any()
+
+
+def test_padding() -> None:
+    wide = exact.pad(CODES, 16)
+    assert wide.shape == (200, 16) and np.array_equal(wide[:, :8], CODES) and not wide[:, 8:].any()
+    assert np.array_equal(exact.pad(CODES, 8), CODES)
