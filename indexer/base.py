@@ -117,7 +117,12 @@ class Base:
     @cached_property
     def ids(self) -> Ids:
         """The ids that it holds, ascending, int64 (n,)."""
-        return np.flatnonzero(self._row_of_id != NO_ROW)
+        return np.flatnonzero(self.holds)
+
+    @cached_property
+    def holds(self) -> NDArray[np.bool_]:
+        """For every id up to the largest whether it holds it."""
+        return np.asarray(self._row_of_id != NO_ROW)
 
     @cached_property
     def id_of_row(self) -> Ids:

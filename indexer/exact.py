@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.extras import require
 
-# Up to this many comparisons numpy takes less time than importing FAISS.
+# Up to this many comparisons numpy takes less time than importing FAISS, which is quicker once it is there.
 NUMPY_COMPARISONS = 200_000
 
 Codes = NDArray[np.float32]
@@ -24,7 +26,7 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     wanted = min(wanted, len(rows))
     if wanted == 0:
         return np.empty((len(queries), 0), np.int64)
-    if len(queries) * len(rows) <= NUMPY_COMPARISONS:
+    if len(queries) * len(rows) <= NUMPY_COMPARISONS and "faiss" not in sys.modules:
         return np.asarray(rows[_by_numpy(queries, codes, rows, wanted)])
     return _by_faiss(queries, codes, rows, wanted)
 
@@ -56,6 +58,7 @@ def pad(codes: Codes, width: int) -> Codes:
     return wide
 
 
+@cache
 def import_faiss() -> Any:
     """The module, imported where it is needed. Raises MissingExtra."""
     require("faiss")

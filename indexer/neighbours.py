@@ -22,6 +22,8 @@ Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
 # So many ids to leave out cost less as candidates too many than as a bitmap.
 FEW = 1_000
+# float32 scores may swap neighbours that are almost equally far.
+SPARE = 16
 
 
 class Delta(NamedTuple):
@@ -29,6 +31,14 @@ class Delta(NamedTuple):
 
     ids: Ids
     rows: Ids
+
+
+class Candidates(NamedTuple):
+    """What may be nearest: ids and rows, int64 (q, c) each, row -1 for none; of how many images that may be found."""
+
+    ids: Ids
+    rows: Ids
+    available: int
 
 
 class Neighbours:
@@ -55,14 +65,10 @@ class Neighbours:
         if within is None and len(hidden) > FEW:
             within = self.ids()
         if within is None:
-            hidden = hidden[self._are_live(hidden)]
-            available = self.count - len(hidden)
-            found, rows = self._among_all(queries, min(k, available), hidden)
+            found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0])
         else:
-            within = np.setdiff1d(within[self._are_live(within)], hidden)
-            available = len(within)
-            found, rows = self._among(queries, min(k, available), within)
-        return self._ranked(queries, found, rows, min(k, available))
+            found = self._among(queries, k, within, hidden)
+        return self._ranked(queries, found, k)
 
     @cached_property
     def codes(self) -> Codes:
@@ -110,31 +116,28 @@ class Neighbours:
             rows[here] = self.delta.rows[order[place[here]]]
         return rows
 
-    def _among_all(self, queries: Codes, k: int, hidden: Ids) -> tuple[Ids, Ids]:
-        """Ids and rows of candidates, int64 (q, c) each, -1 for none; at least k of each query's are there."""
-        parts = []
-        wanted = (self.base.header.tuning.candidates(k) if self.base else k) + len(hidden)
-        if self.base is not None:
-            parts.append(self._from_base(queries, k + len(hidden), wanted))
+    def _among_all(self, queries: Codes, k: int, hidden: Ids) -> Candidates:
+        """Candidates among all images but those hidden, all of which are there."""
+        available = self.count - len(hidden)
+        wanted = min(k, available) + len(hidden)
+        parts = [self._from_base(queries, wanted)] if self.base is not None else []
         if len(self.delta.ids):
             nearest = exact.nearest_rows(queries, self.codes, self.delta.rows, wanted)
             parts.append((self.delta.ids[np.searchsorted(self.delta.rows, nearest)], nearest))
-        if not parts:
-            return (np.empty((len(queries), 0), np.int64),) * 2
-        found, rows = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+        found, rows = _beside(parts, len(queries))
         if len(hidden):
             rows[np.isin(found, hidden)] = -1
-        return found, rows
+        return Candidates(found, rows, available)
 
-    def _from_base(self, queries: Codes, k: int, wanted: int) -> tuple[Ids, Ids]:
+    def _from_base(self, queries: Codes, k: int) -> tuple[Ids, Ids]:
         assert self.base is not None
+        tuning = self.base.header.tuning
         if self.base.kind == FLAT:
-            live = self._live_rows
-            rows = exact.nearest_rows(queries, self.codes, live, wanted)
+            rows = exact.nearest_rows(queries, self.codes, self._live_rows, tuning.candidates(k))
             return self.base.id_of_row[rows], rows
         needed = min(k, self.in_base - len(self.gone))
-        effort = self.base.header.tuning.effort(k)
-        found = self._searched(queries, wanted, needed, effort, self._live_mask if len(self.gone) else None)
+        allowed = self._live_mask if len(self.gone) else None
+        found = self._searched(queries, tuning.candidates(k), needed, tuning.effort(k), allowed)
         return found, self.base.rows_of(found)
 
     def _searched(
@@ -149,46 +152,60 @@ class Neighbours:
                 return found
             effort = min(most, 4 * effort)
 
-    def _among(self, queries: Codes, k: int, within: Ids) -> tuple[Ids, Ids]:
-        """As `_among_all`, of some images alone, all of which are there."""
-        rows = self.rows_of(within)
+    def _among(self, queries: Codes, k: int, within: Ids, hidden: Ids) -> Candidates:
+        """Candidates among some images, those hidden left out."""
         base = self.base
-        old = rows < base.header.rows if base else np.zeros(len(rows), np.bool_)
-        if base is None or base.kind == FLAT or base.header.tuning.prefers_exact(int(old.sum()), self.in_base, k):
-            return self._exactly(queries, base.header.tuning.candidates(k) if base else k, within, rows)
-        allowed = np.zeros(int(within[-1]) + 1, np.bool_)
-        allowed[within[old]] = True
-        wanted = base.header.tuning.candidates(k)
-        effort = base.header.tuning.effort(k * self.in_base / int(old.sum()))
-        found = self._searched(queries, wanted, min(wanted, int(old.sum())), effort, allowed)
-        if np.any(np.count_nonzero(found >= 0, axis=1) < min(k, int(old.sum()))):
-            return self._exactly(queries, wanted, within, rows)
-        new_ids, new_rows = self._exactly(queries, wanted, within[~old], rows[~old])
-        return np.hstack([found, new_ids]), np.hstack([base.rows_of(found), new_rows])
+        if base is None or base.kind == FLAT or base.header.tuning.prefers_exact(len(within), self.in_base, k):
+            return self._exactly(queries, k, within, hidden)
+        allowed = np.zeros(len(self._live_mask), np.bool_)
+        allowed[within[: np.searchsorted(within, len(allowed))]] = True
+        allowed[hidden[: np.searchsorted(hidden, len(allowed))]] = False
+        allowed &= self._live_mask
+        in_base = int(np.count_nonzero(allowed))
+        if in_base == 0:
+            return self._exactly(queries, k, within, hidden)
+        tuning = base.header.tuning
+        wanted, effort = tuning.candidates(k), tuning.effort(k * self.in_base / in_base)
+        found = self._searched(queries, wanted, min(wanted, in_base), effort, allowed)
+        if np.any(np.count_nonzero(found >= 0, axis=1) < min(k, in_base)):
+            return self._exactly(queries, k, within, hidden)
+        if not len(self.delta.ids):
+            return Candidates(found, base.rows_of(found), in_base)
+        new = self._exactly(queries, k, within[np.isin(within, self.delta.ids)], hidden)
+        both = _beside([(found, base.rows_of(found)), (new.ids, new.rows)], len(queries))
+        return Candidates(*both, in_base + new.available)
 
-    def _exactly(self, queries: Codes, wanted: int, ids: Ids, rows: Ids) -> tuple[Ids, Ids]:
-        order = np.argsort(rows)
-        nearest = exact.nearest_rows(queries, self.codes, rows[order], wanted)
-        return ids[order][np.searchsorted(rows[order], nearest)], nearest
+    def _exactly(self, queries: Codes, k: int, ids: Ids, hidden: Ids) -> Candidates:
+        rows = self.rows_of(ids)
+        if len(hidden):
+            rows[np.isin(ids, hidden)] = -1
+        if rows.size and rows.min() < 0:
+            ids, rows = ids[rows >= 0], rows[rows >= 0]
+        if len(rows) > max(k, FEW) * 2:
+            if np.any(rows[1:] < rows[:-1]):
+                order = np.argsort(rows, kind="stable")
+                ids, rows = ids[order], rows[order]
+            nearest = exact.nearest_rows(queries, self.codes, rows, k + SPARE)
+            return Candidates(ids[np.searchsorted(rows, nearest)], nearest, len(rows))
+        shape = (len(queries), len(rows))
+        return Candidates(np.broadcast_to(ids, shape), np.broadcast_to(rows, shape), len(rows))
 
-    def _ranked(self, queries: Codes, found: Ids, rows: Ids, k: int) -> tuple[NDArray[np.float32], Ids]:
+    def _ranked(self, queries: Codes, found: Candidates, k: int) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest of the candidates by their exact codes."""
-        if rows.size and rows.max() >= len(self.codes):
+        if found.rows.size and found.rows.max() >= len(self.codes):
             raise DamagedIndex(
                 f"the files of the index at {self._folder} contradict one another: `latentsearch check` tells more"
             )
+        k = min(k, found.available)
         distances = np.empty((len(queries), k), np.float32)
         ids = np.empty((len(queries), k), np.int64)
         for row, query in enumerate(queries):
-            there = rows[row] >= 0
-            candidates = found[row][there]
-            exactly = exact.distances_to(query, self.codes[rows[row][there]], self._facts.distance)
+            there = found.rows[row] >= 0
+            candidates = found.ids[row][there]
+            exactly = exact.distances_to(query, self.codes[found.rows[row][there]], self._facts.distance)
             order = np.lexsort((candidates, exactly))[:k]
             distances[row], ids[row] = exactly[order], candidates[order]
         return distances, ids
-
-    def _are_live(self, ids: Ids) -> NDArray[np.bool_]:
-        return self.rows_of(ids) >= 0
 
     @cached_property
     def _delta_by_id(self) -> Ids:
@@ -197,13 +214,14 @@ class Neighbours:
     @cached_property
     def _live_rows(self) -> Ids:
         assert self.base is not None
-        ids = self.base.id_of_row
-        return np.flatnonzero((ids >= 0) & ~np.isin(ids, self.gone))
+        live = self.base.id_of_row >= 0
+        live[self.base.rows_of(self.gone)] = False
+        return np.flatnonzero(live)
 
     @cached_property
     def _live_mask(self) -> NDArray[np.bool_]:
         assert self.base is not None
-        mask = np.ones(int(self.base.ids[-1]) + 1, np.bool_)
+        mask = self.base.holds.copy()
         mask[self.gone] = False
         return mask
 
@@ -223,3 +241,13 @@ class Neighbours:
         self.newest_generation = max(base.header.generation, self._facts.generation)
         fits = self._facts.base_generation <= base.header.generation <= self._facts.generation
         return base if fits else None
+
+
+def _beside(parts: list[tuple[Ids, Ids]], count: int) -> tuple[Ids, Ids]:
+    """Candidates of several origins as one: ids and rows, (count, c) each."""
+    if not parts:
+        return np.empty((count, 0), np.int64), np.empty((count, 0), np.int64)
+    if len(parts) == 1:
+        return parts[0]
+    found, rows = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+    return found, rows

@@ -99,12 +99,14 @@ def tune(
     ladder = _ladder(most)
     first = _first(ladder, lambda effort: recall(factor, effort) >= min(1.0, target + MARGIN))
     efforts = [(levels[0], first)]
+    # What the candidates lose, the lists have to make up for.
+    share = min(1.0, (target + MARGIN) / recall(factor, most))
     lists = inverted_lists(index)
     # Behind a transformation the lists are of other codes than these.
     if lists is not None and hasattr(index, "nprobe"):
         needed = _lists_needed(lists, queries, codes, truth)
         for k in levels[1:]:
-            efforts.append((k, max(efforts[-1][1], _quantile(needed[:, :k], target))))
+            efforts.append((k, max(efforts[-1][1], _quantile(needed[:, :k], share))))
     return Tuning(target, recall(factor, first), factor, tuple(efforts), lists.nlist if lists else 0, most)
 
 
