@@ -11,8 +11,6 @@ Where the tables contradict the text or themselves:
 - Table 1 has no D_enc: points are their own features, and `ring_networks` makes none.
 - Table 2 decodes to 32x32 where MNIST has 28x28: digits are padded to 32x32.
 - Conv 2x2 with stride 1 is not padded: it takes the 2x2 that is left to 1x1.
-- Batch normalisation stands behind it in D_enc too; without `normalise_last` there is none where 1x1 is left, so that
-  the statistics of a batch, real or generated, do not hide it from D.
 """
 
 from __future__ import annotations
@@ -102,18 +100,16 @@ def ring_networks(width: int = 128, latent_size: int = 3, noise_size: int = 4) -
     }
 
 
-def digit_networks(
-    width: int = 64, latent_size: int = 3, noise_size: int = 4, normalise_last: bool = True
-) -> dict[str, nn.Module]:
+def digit_networks(width: int = 64, latent_size: int = 3, noise_size: int = 4) -> dict[str, nn.Module]:
     """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32)."""
 
-    def reader(last: nn.Sequential, normalise_last: bool = True) -> nn.Sequential:
+    def reader(last: nn.Sequential) -> nn.Sequential:
         return nn.Sequential(
             convolution(1, width, leaky(), kernel=5, stride=2),
             convolution(width, width * 2, leaky(), kernel=3, stride=2),
             convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
             convolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
-            convolution(width * 4, width * 4, leaky(), kernel=2, stride=1, normalise=normalise_last),
+            convolution(width * 4, width * 4, leaky(), kernel=2, stride=1),
             nn.Flatten(),
             last,
         )
@@ -139,14 +135,14 @@ def digit_networks(
     return {
         "encoder": Reader(reader(dense(width * 4, latent_size, nn.Tanh())), pictures=True),
         "generator": Generator(generator, torch.sigmoid),
-        "features": Reader(reader(dense(width * 4, width * 16, leaky()), normalise_last), pictures=True),
+        "features": Reader(reader(dense(width * 4, width * 16, leaky())), pictures=True),
         "discriminator": Discriminator(discriminator),
         "prior_discriminator": Discriminator(prior_discriminator),
     }
 
 
 def picture_networks(
-    width: int = 128, latent_size: int = 1024, noise_size: int = 16, size: int = 128, normalise_last: bool = True
+    width: int = 128, latent_size: int = 1024, noise_size: int = 16, size: int = 128
 ) -> dict[str, nn.Module]:
     """Table 3: E, G, D_enc, D and D' for pictures (n, 3, size, size).
 
@@ -155,7 +151,7 @@ def picture_networks(
     """
     large = size == 128
 
-    def reader(last: nn.Sequential, normalise_last: bool = True) -> nn.Sequential:
+    def reader(last: nn.Sequential) -> nn.Sequential:
         return nn.Sequential(
             convolution(3, width, leaky(), kernel=5, stride=2),
             *([convolution(width, width, leaky(), kernel=5, stride=2)] if large else []),
@@ -163,7 +159,7 @@ def picture_networks(
             convolution(width * 2, width * 2, leaky(), kernel=3, stride=2),
             convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
             convolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
-            convolution(width * 4, width * 8, leaky(), kernel=2, stride=1, normalise=normalise_last),
+            convolution(width * 4, width * 8, leaky(), kernel=2, stride=1),
             nn.Flatten(),
             last,
         )
@@ -198,7 +194,7 @@ def picture_networks(
     return {
         "encoder": Reader(reader(dense(width * 8, latent_size, nn.Tanh())), pictures=True),
         "generator": Generator(generator, torch.sigmoid),
-        "features": Reader(reader(dense(width * 8, width * 8, leaky()), normalise_last), pictures=True),
+        "features": Reader(reader(dense(width * 8, width * 8, leaky())), pictures=True),
         "discriminator": Discriminator(discriminator),
         "prior_discriminator": Discriminator(prior_discriminator),
     }

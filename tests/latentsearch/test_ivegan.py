@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -306,16 +305,3 @@ def test_a_ring_leaves_density_plots(tmp_path):
         "density-0000005.png",
         "density-0000010.png",
     ]
-
-
-@pytest.mark.parametrize("networks", [digit_networks, picture_networks])
-def test_without_normalise_last_only_d_enc_lacks_its_batch_normalisation_at_1x1(networks: Any) -> None:
-    def normalised(**options: Any) -> dict[str, int]:
-        made = networks(4, 6, 3, **options)
-        return {
-            name: sum(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules())
-            for name, network in made.items()
-        }
-
-    whole, without = normalised(), normalised(normalise_last=False)
-    assert {name: whole[name] - without[name] for name in whole if whole[name] != without[name]} == {"features": 1}
