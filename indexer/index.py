@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +184,15 @@ class Index:
         if queries.ndim != 2 or queries.shape[1] != self.latent_size:
             raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
         return self._neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
+
+    def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> NDArray[np.int64]:
+        """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
+
+        Conditions are as `indexer.conditions` has them. Raises InputError where one cannot be read.
+        """
+        from indexer.conditions import matching_ids
+
+        return matching_ids(self.catalog, where, under)
 
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
         """The images of these ids, in that order. Raises InputError where there is none with an id."""
