@@ -25,10 +25,10 @@ def random_pair_distances(codes: NDArray[np.float32], distance: str, seed: int =
 
 
 def closest_pairs(codes: NDArray[np.float32], distance: str, quantiles: list[float]) -> list[list[float]]:
-    """The lower end of the same distribution, over all pairs of codes (n, d): [share of pairs, their greatest distance].
+    """The lower end of the same distribution, over all pairs of codes (n, d).
 
-    Both ascend, the shares in even ratios up to 0.005. quantiles: those of `random_pair_distances`. Few codes give few
-    rows, or none.
+    Rows of a share of the pairs and the distance that they have at most; both ascend, the shares in even ratios up to
+    0.005. quantiles: those of `random_pair_distances`. Few codes give few rows, or none.
     """
     pairs = len(codes) * (len(codes) - 1) // 2
     close = np.sort(_distances_below(codes, distance, quantiles[1]))
