@@ -278,6 +278,10 @@ class Catalog:
         if rows:
             self._connection.exec_driver_sql("INSERT INTO label_source VALUES (?, ?)", rows)
 
+    def rows(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        """What a SELECT gives."""
+        return self._connection.execute(query).all()
+
     def damage(self) -> list[str]:
         """What SQLite finds wrong with the file: sentences, none when it is sound."""
         try:

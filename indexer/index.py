@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from indexer.lock import WriterLock
 from indexer.neighbours import Neighbours
 from indexer.schema import SCHEMA_VERSION
 from indexer.vectors import Stamp
+
+if TYPE_CHECKING:
+    from indexer.label_summary import LabelSummary
 
 # What may lie in a folder that is no index yet: a first run was killed while it made one.
 BEGINNINGS = {locks.FILE_NAME, *(catalogs.FILE_NAME + end for end in ("", "-wal", "-shm", "-journal"))}
@@ -205,6 +208,12 @@ class Index:
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """The labels of images, for those that have any."""
         return self.catalog.labels(ids)
+
+    def label_summaries(self) -> list[LabelSummary]:
+        """What each label is: its type, how many images have it, its values."""
+        from indexer.label_summary import summarise_labels
+
+        return summarise_labels(self.catalog)
 
     def code(self, image_id: int) -> NDArray[np.float32]:
         """The stored code of an image, float32 (d,). Raises InputError where there is no such image."""
