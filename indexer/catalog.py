@@ -169,7 +169,7 @@ class Catalog:
 
     def images_under(self, path: str) -> list[tuple[int, str]]:
         """Id and path of the image at an absolute path, or of all in that folder."""
-        rows = self._connection.execute(select(IMAGE.c.id, IMAGE.c.path).where(_is_under(IMAGE.c.path, path)))
+        rows = self._connection.execute(select(IMAGE.c.id, IMAGE.c.path).where(is_under(IMAGE.c.path, path)))
         return [(image_id, found) for image_id, found in rows]
 
     def positions(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -221,6 +221,12 @@ class Catalog:
         """Note that the file of vectors holds no removed id any more."""
         self._connection.execute(delete(REMOVED))
 
+    def ids(self, query: Select[tuple[int]]) -> NDArray[np.int64]:
+        """The ids that a SELECT of one column gives, int64 (n,), ascending."""
+        # As one text: it takes half the time of a row each.
+        found = self._connection.execute(select(func.group_concat(query.subquery().columns[0]))).scalar()
+        return np.sort(np.fromstring(found, np.int64, sep=",")) if found else np.empty(0, np.int64)
+
     # Failures
 
     def failures(self) -> list[Failure]:
@@ -233,7 +239,7 @@ class Catalog:
 
     def failures_under(self, path: str) -> list[str]:
         """The path itself, if its file cannot be used, or those of all such files in that folder."""
-        return list(self._connection.execute(select(FAILURE.c.path).where(_is_under(FAILURE.c.path, path))).scalars())
+        return list(self._connection.execute(select(FAILURE.c.path).where(is_under(FAILURE.c.path, path))).scalars())
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
         """Note failures, each in the place of an earlier one of that file."""
@@ -288,6 +294,10 @@ class Catalog:
         if rows:
             self._connection.exec_driver_sql("INSERT INTO label_source VALUES (?, ?)", rows)
 
+    def rows(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        """What a SELECT gives."""
+        return self._connection.execute(query).all()
+
     def damage(self) -> list[str]:
         """What SQLite finds wrong with the file: sentences, none when it is sound."""
         try:
@@ -336,8 +346,8 @@ def _translate(context: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _is_under(column: Column[str], path: str) -> ColumnElement[bool]:
-    """Whether a path is this one or lies in that folder; by a range, which the column's index finds."""
+def is_under(column: Column[str], path: str) -> ColumnElement[bool]:
+    """SQL for whether a path is this one or lies in that folder; by a range, which the column's index finds."""
     folder = path.rstrip(os.sep)
     first, behind = folder + os.sep, folder + chr(ord(os.sep) + 1)
     return (column == path) | ((column >= first) & (column < behind))

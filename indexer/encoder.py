@@ -68,8 +68,7 @@ class Encoder:
 
     def similarity(self, distances: ArrayLike) -> NDArray[np.float64]:
         """The share of random pairs of training images that are farther apart, in [0, 1]; fits any encoder."""
-        quantiles = self.model["random_pair_distances"]
-        return 1 - np.interp(np.asarray(distances, np.float64), quantiles, np.linspace(0, 1, len(quantiles)))
+        return 1 - np.interp(np.asarray(distances, np.float64), *_shares_of_pairs(self.model))
 
 
 class Generator:
@@ -164,7 +163,30 @@ def read_model(folder: Path) -> dict[str, Any]:
         model["files"]["encoder.onnx"]["sha256"]
     except (AttributeError, KeyError, TypeError) as error:
         raise EncoderError(f"{path} does not state its framing or its files as it should: {REPAIR}") from error
+    try:
+        _shares_of_pairs(model)
+    except (IndexError, TypeError, ValueError) as error:
+        raise EncoderError(f"{path} does not state the distances of random pairs as it should: {REPAIR}") from error
     return model
+
+
+def _shares_of_pairs(model: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distances, ascending, and which share of random pairs is at most as far apart. Raises ValueError.
+
+    Between the quantiles for 0 and 0.005 lies all that a search finds: bundles state the closest pairs apart. Those of
+    before that do not.
+    """
+    quantiles = np.asarray(model["random_pair_distances"], np.float64)
+    closest = np.asarray(model.get("closest_pairs") or np.empty((0, 2)), np.float64)
+    shares = np.linspace(0, 1, len(quantiles))
+    if len(closest):
+        closest = closest[(closest[:, 1] < quantiles[1]) & (closest[:, 0] < shares[1])]
+        quantiles = np.concatenate([[0.0], closest[:, 1], quantiles[1:]])
+        shares = np.concatenate([[0.0], closest[:, 0], shares[1:]])
+    ascending = all((np.diff(column) >= 0).all() for column in (quantiles, shares))
+    if len(quantiles) < 2 or not ascending or not np.isfinite(quantiles).all():
+        raise ValueError("the distances of random pairs do not ascend")
+    return quantiles, shares
 
 
 def available_encoders(report: Callable[[str], None] | None = None) -> list[tuple[Path, dict[str, Any]]]:

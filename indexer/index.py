@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from indexer.facts import Facts
 from indexer.lock import WriterLock
 from indexer.neighbours import Neighbours
 from indexer.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from indexer.label_summary import LabelSummary
 
 # What may lie in a folder that is no index yet: a first run was killed while it made one.
 BEGINNINGS = {locks.FILE_NAME, *(catalogs.FILE_NAME + end for end in ("", "-wal", "-shm", "-journal"))}
@@ -187,6 +190,15 @@ class Index:
             raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
         return self.neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
 
+    def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> NDArray[np.int64]:
+        """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
+
+        Conditions are as `indexer.conditions` has them. Raises InputError where one cannot be read.
+        """
+        from indexer.conditions import matching_ids
+
+        return matching_ids(self.catalog, where, under)
+
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
         """The images of these ids, in that order. Raises InputError where there is none with an id."""
         found = self.catalog.images(ids)
@@ -198,6 +210,12 @@ class Index:
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """The labels of images, for those that have any."""
         return self.catalog.labels(ids)
+
+    def label_summaries(self) -> list[LabelSummary]:
+        """What each label is: its type, how many images have it, its values."""
+        from indexer.label_summary import summarise_labels
+
+        return summarise_labels(self.catalog)
 
     def code(self, image_id: int) -> NDArray[np.float32]:
         """The stored code of an image, float32 (d,). Raises InputError where there is no such image."""

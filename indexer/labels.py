@@ -71,6 +71,11 @@ def load_labels(folders: Iterable[str | Path] = (), files: Iterable[str | Path] 
     return Labels([*tables, *(read_label_file(path) for path in files)])
 
 
+def parse_label(text: str) -> Label:
+    """A value as a column of such values would have it: int, float or str."""
+    return _parser_of([text])(text)
+
+
 def find_celeba_files(folders: Iterable[str | Path]) -> list[Path]:
     """CelebA's label files in these folders, or one level above, where they stand beside the folder of pictures."""
     places: dict[Path, None] = {}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from indexer.encoder import FORMAT, load_encoder, load_generator
 from indexer.errors import InputError
+from latentsearch.calibration import closest_pairs, random_pair_distances
 from latentsearch.graphs import compress, export_graph, store_as_int8
 from latentsearch.model_card import write_model
 from latentsearch.training.finished import Trained
@@ -25,8 +26,6 @@ FIT_IMAGES = 20_000
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
-RANDOM_PAIRS = 200_000
-QUANTILES = 201
 LEAST_VARIANCE = 1e-6
 Report = Callable[[str], None]
 
@@ -144,16 +143,6 @@ def whitening(codes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[
     return mean, vectors * scales @ vectors.T
 
 
-def random_pair_distances(codes: NDArray[np.float32], distance: str, seed: int = 0) -> list[float]:
-    """Quantiles (0, 0.005, ..., 1) of the distance between random pairs of codes (n, d)."""
-    first, second = np.random.default_rng(seed).integers(0, len(codes), (2, RANDOM_PAIRS))
-    different = first != second
-    a, b = codes[first[different]], codes[second[different]]
-    distances = 1 - np.einsum("nd,nd->n", a, b) if distance == "cosine" else np.linalg.norm(a - b, axis=1)
-    quantiles = np.quantile(distances.astype(np.float64), np.linspace(0, 1, QUANTILES))
-    return [round(float(value), 6) for value in np.maximum.accumulate(np.maximum(quantiles, 0))]
-
-
 def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np.float32]) -> dict[str, float]:
     """How close the bundle's codes are to PyTorch's on real images, held-out ones where there are any.
 
@@ -210,6 +199,7 @@ def _write_graphs(
 def _describe(
     trained: Trained, folder: Path, codes: NDArray[np.float32], *, name: str, precision: str, distance: str
 ) -> dict[str, Any]:
+    quantiles = random_pair_distances(codes, distance)
     model: dict[str, Any] = {
         "format": FORMAT,
         "name": name,
@@ -222,7 +212,8 @@ def _describe(
         "trained": trained.facts,
         "scores": {},
         "fidelity": {},
-        "random_pair_distances": random_pair_distances(codes, distance),
+        "random_pair_distances": quantiles,
+        "closest_pairs": closest_pairs(codes, distance, quantiles),
     }
     if trained.generator is not None:
         model["generator"] = {"latent_size": trained.latent_size, "prior": trained.prior}

@@ -1,5 +1,7 @@
 """Results -> JSON, CSV, lines or paths for a pipe, a table for a terminal.
 
+The answers to a folder of queries are a JSON object a line, or bear the query's name before each row.
+
 A name that is not UTF-8 is raw bytes among the paths; in JSON each such byte is `\\udc` and two hex digits, which
 Python's json.loads and os.fsencode turn back into the name; elsewhere it is `\\x` and two hex digits.
 """
@@ -10,42 +12,65 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from indexer.discover import printable
-from latentsearch.results import Hit, Label, Results
+from latentsearch.results import Answer, Hit, Label, Results, Unreadable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-DECIMALS = 6
+DISTANCE_DECIMALS = 6
+# All that a search finds lies above 0.99, in a large collection above 0.9999.
+SIMILARITY_DECIMALS = 8
+SHOWN_DECIMALS = 6
 GAP = 2
 
 
 def as_json(results: Results) -> bytes:
     """One object with everything that is known about the query and its results, in UTF-8."""
-    text = json.dumps(_plain(results), ensure_ascii=False, indent=2)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    return _encoded(json.dumps(_plain(results), ensure_ascii=False, indent=2) + "\n")
+
+
+def as_json_line(answer: Answer) -> bytes:
+    """The same on one line; of a picture that could not be read, `query` and `error`."""
+    plain = {"query": answer.query, "error": answer.reason} if isinstance(answer, Unreadable) else _plain(answer)
+    return _encoded(json.dumps(plain, ensure_ascii=False) + "\n")
 
 
 def as_csv(results: Results) -> bytes:
     """A header and a row a result, a column for every label, in UTF-8."""
     names = list(dict.fromkeys(name for hit in results.hits for name in hit.labels))
-    rows = io.StringIO()
-    writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow(["rank", "id", "path", "distance", "similarity", *map(readable, names)])
-    for hit in results.hits:
-        values = [hit.labels.get(name, "") for name in names]
-        writer.writerow([hit.rank, hit.id, printable(hit.path), *_rounded(hit), *values])
-    return rows.getvalue().encode("utf-8", "backslashreplace")
+    return csv_rows([["rank", "id", "path", "distance", "similarity", *map(readable, names)], *_cells(results, names)])
 
 
-def as_lines(results: Results) -> bytes:
-    """A line a result, fields separated by tabs: rank, id, distance, similarity, path, labels."""
+def csv_header(names: Sequence[str]) -> bytes:
+    """The header for the answers to many queries, with these labels."""
+    return csv_rows([["query", "rank", "id", "path", "distance", "similarity", *map(readable, names)]])
+
+
+def as_named_csv(results: Results, names: Sequence[str]) -> bytes:
+    """The rows below that header."""
+    return csv_rows([[name_of(results), *row] for row in _cells(results, names)])
+
+
+def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
+    """Rows of CSV, in UTF-8."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return _encoded(text.getvalue())
+
+
+def as_lines(results: Results, *, named: bool = False) -> bytes:
+    """A line a result, fields separated by tabs: rank, id, distance, similarity, path, labels.
+
+    named: with the query's name before them.
+    """
+    name = (readable(name_of(results)),) if named else ()
     shown = zip(results.hits, shown_labels(results), strict=True)
-    rows = ((hit.rank, hit.id, *_rounded(hit), readable(hit.path), labels) for hit, labels in shown)
-    return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode("utf-8", "backslashreplace")
+    rows = ((*name, hit.rank, hit.id, *_rounded(hit), readable(hit.path), labels) for hit, labels in shown)
+    return _encoded("".join("\t".join(map(str, row)) + "\n" for row in rows))
 
 
 def as_paths(results: Results, *, null: bool = False) -> bytes:
@@ -66,7 +91,8 @@ def as_table(results: Results, width: int) -> Table:
     table.add_column("labels", no_wrap=True)
     paths, labels = _fitted(results, width)
     for hit, path, shown in zip(results.hits, paths, labels, strict=True):
-        figures = (str(hit.rank), str(hit.id), f"{hit.distance:.4f}", f"{hit.similarity:.4f}")
+        similarity = f"{hit.similarity:.{SHOWN_DECIMALS}f}"
+        figures = (str(hit.rank), str(hit.id), f"{hit.distance:.4f}", similarity)
         table.add_row(*figures, Text(path), Text(shown))
     return table
 
@@ -74,6 +100,11 @@ def as_table(results: Results, width: int) -> Table:
 def readable(text: str) -> str:
     r"""A name as it can be shown: control characters and bytes that are not UTF-8 become \n, \t, \x1b, \xff …"""
     return "".join(_escaped(character) for character in printable(text))
+
+
+def name_of(results: Results) -> str:
+    """The names of the pictures that were searched for, in one string."""
+    return printable(", ".join(results.query))
 
 
 def shown_labels(results: Results) -> list[str]:
@@ -109,13 +140,18 @@ def _fitted(results: Results, width: int) -> tuple[list[str], list[str]]:
 
 def _plain(results: Results) -> dict[str, Any]:
     took = results.took_ms
-    return {
-        "query": results.query,
+    spent = {"load": took.load, "encode": took.encode, "filter": took.filter, "search": took.search}
+    plain = {
+        "query": results.query[0] if len(results.query) == 1 else list(results.query),
+        "minus": list(results.minus) or None,
         "encoder": results.encoder,
         "index": results.index,
-        "took_ms": {"load": took.load, "encode": took.encode, "search": took.search},
+        "took_ms": {stage: milliseconds for stage, milliseconds in spent.items() if milliseconds is not None},
+        "matching": results.matching,
+        "diverse": results.diverse,
         "results": [_plain_hit(hit) for hit in results.hits],
     }
+    return {key: value for key, value in plain.items() if value is not None}
 
 
 def _plain_hit(hit: Hit) -> dict[str, Any]:
@@ -130,8 +166,18 @@ def _plain_hit(hit: Hit) -> dict[str, Any]:
     }
 
 
+def _cells(results: Results, names: Sequence[str]) -> Iterator[list[object]]:
+    for hit in results.hits:
+        values = [hit.labels.get(name, "") for name in names]
+        yield [hit.rank, hit.id, printable(hit.path), *_rounded(hit), *values]
+
+
 def _rounded(hit: Hit) -> tuple[float, float]:
-    return round(hit.distance, DECIMALS), round(hit.similarity, DECIMALS)
+    return round(hit.distance, DISTANCE_DECIMALS), round(hit.similarity, SIMILARITY_DECIMALS)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _escaped(character: str) -> str:

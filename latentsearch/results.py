@@ -12,7 +12,7 @@ Label = int | float | str
 class Hit:
     """One picture of the index, as an answer to a query.
 
-    rank: 1 is the most like the query. distance: between the two codes, Euclidean or 1 - cosine, as the encoder says.
+    rank: 1 comes first. distance: between its code and the query's, Euclidean or 1 - cosine, as the encoder says.
     similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1.
     """
 
@@ -26,33 +26,59 @@ class Hit:
 
 @dataclass(frozen=True)
 class Took:
-    """Milliseconds spent opening index and encoder, making the query's code, and searching."""
+    """Milliseconds spent opening index and encoder, making the query's code, and searching.
+
+    filter: spent finding the pictures for which the conditions hold; None where there were none.
+    """
 
     load: float
     encode: float
     search: float
+    filter: float | None = None
 
 
 @dataclass(frozen=True)
 class Results:
-    """A query's answer: hits by ascending distance, each picture once.
+    """A query's answer: hits from the first rank on, each picture once.
 
+    query, minus: the names of the pictures that were searched for, and of those subtracted. matching: for how many
+    pictures the conditions hold, None where there were none. diverse: what likeness counts against variety in the
+    ranking, None where distance alone ranks; then hits ascend by it, else only the first is sure to be the nearest.
     Raises ValueError where the hits are not that, when it is made.
     """
 
-    query: str
+    query: tuple[str, ...]
     encoder: str
     index: str
     took_ms: Took
     hits: tuple[Hit, ...]
+    minus: tuple[str, ...] = ()
+    matching: int | None = None
+    diverse: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no search may return."""
-        if any(earlier.distance > later.distance for earlier, later in itertools.pairwise(self.hits)):
-            raise ValueError("hits are not sorted by distance")
         if any(hit.distance != hit.distance for hit in self.hits):
             raise ValueError("a hit's distance is not a number")
+        if any(earlier.distance > later.distance for earlier, later in self._that_must_ascend()):
+            raise ValueError("hits are not sorted by distance")
         if len({hit.id for hit in self.hits}) != len(self.hits):
             raise ValueError("a picture stands twice among the hits")
         if [hit.rank for hit in self.hits] != list(range(1, len(self.hits) + 1)):
             raise ValueError("ranks do not count from 1")
+
+    def _that_must_ascend(self) -> list[tuple[Hit, Hit]]:
+        if self.diverse is None:
+            return list(itertools.pairwise(self.hits))
+        return [(self.hits[0], later) for later in self.hits[1:]]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A query of many that could not be asked: the picture's name, and why not."""
+
+    query: str
+    reason: str
+
+
+Answer = Results | Unreadable

@@ -1,70 +1,70 @@
-"""An image, or a stored id -> the pictures of the index that are most like it."""
+"""Pictures, stored ones, some less others -> the pictures of the index that are most like them."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import ImageRecord
-from indexer.decode import decode
+from indexer.decode import decode_bytes, read_file
 from indexer.discover import printable
 from indexer.encoder import Encoder, load_encoder
-from indexer.errors import IndexStateError, InputError
+from indexer.errors import IndexStateError, InputError, UnreadableImage
 from indexer.index import Index
-from latentsearch.results import Hit, Results, Took
+from latentsearch.finder import Finder
+from latentsearch.others import Itself
+from latentsearch.queries import PIPED, Options, Query
+from latentsearch.results import Results
+from latentsearch.stopwatch import Stopwatch
 
-
-class Stopwatch:
-    """Milliseconds by stage."""
-
-    def __init__(self) -> None:
-        self.spent: dict[str, float] = {"load": 0.0, "encode": 0.0, "search": 0.0}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to a stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.spent[name] += 1000 * (time.perf_counter() - start)
-
-    def took(self) -> Took:
-        """What was measured, to a hundredth of a millisecond."""
-        return Took(**{name: round(spent, 2) for name, spent in self.spent.items()})
+Codes = NDArray[np.float32]
+# Shorter than this, what is left of unit codes when some are subtracted is rounding.
+LEAST_LENGTH = 1e-4
 
 
 def search(
-    query: Path | int, k: int, *, index: str | None = None, encoder: str | None = None, exclude_self: bool = False
+    query: Query,
+    options: Options,
+    *,
+    index: str | None = None,
+    encoder: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Results:
-    """Find the k pictures of an index that are most like a picture.
+    """Find the pictures of an index that are most like others.
 
-    query: its file, or the id of a stored one, whose stored code is used. index: the folder, None for the usual one.
-    encoder: must be the index's own; None takes that. exclude_self: leave out the picture and its exact copies.
-    Raises InputError (no such picture or id, k below 1), UnreadableImage, IndexStateError, EncoderError.
+    index: the folder, None for the usual one. encoder: must be the index's own; None takes that. tell: called with a
+    sentence where something is wrong with the index that only makes it slow.
+    Raises InputError (no such picture, id or label; a number that makes no sense), UnreadableImage, IndexStateError,
+    EncoderError.
     """
-    _check(query, k)
+    query.check()
+    options.check()
     watch = Stopwatch()
     with watch.stage("load"):
-        opened = _open_filled(index)
+        opened = open_filled(index, tell)
     with opened:
         with watch.stage("load"):
-            model = encoder_of(opened, encoder, network=isinstance(query, Path))
+            model = encoder_of(opened, encoder, network=bool(query.files))
+        finder = Finder(opened, model, options, watch)
         with watch.stage("encode"):
-            code = _code(query, opened, model)
+            contents = read_contents(query.files, query.piped)
+            code = _code(query, contents, opened, model)
         with watch.stage("search"):
-            name = str(query) if isinstance(query, Path) else opened.images([query])[0].path
-            itself = _itself(query, opened) if exclude_self else None
-            hits = _hits(opened, model, *_nearest(opened, code, k, itself))
-    return Results(name, model.name, str(opened.folder), watch.took(), hits)
+            stored = opened.images(query.ids)
+            itself = Itself.of(query.files, contents, stored, opened) if options.exclude_self else Itself()
+            (hits,) = finder.hits(code[None], [itself])
+    return Results(
+        (*map(str, query.images), *(record.path for record in stored)),
+        model.name,
+        str(opened.folder),
+        watch.took(),
+        hits,
+        tuple(map(str, query.minus)),
+        finder.matching,
+        options.diverse,
+    )
 
 
 def encoder_of(index: Index, option: str | None = None, *, network: bool = True) -> Encoder:
@@ -80,73 +80,66 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
     return encoder
 
 
-def _check(query: Path | int, k: int) -> None:
-    if k < 1:
-        raise InputError(f"k is {k}: ask for at least 1 picture")
-    if isinstance(query, int):
-        return
-    if query.is_dir():
-        raise InputError(f"{printable(query)} is a folder: name one picture, or add it with `latentsearch index`")
-    if not query.exists():
-        raise InputError(f"there is no picture at {printable(query)}: check the path")
-
-
-def _open_filled(option: str | None) -> Index:
+def open_filled(option: str | None, tell: Callable[[str], None] | None = None) -> Index:
+    """Open an index that holds pictures, and tell what only makes it slow. Raises IndexStateError where it is empty."""
     index = Index.open(Index.locate(option))
     if index.count() == 0:
         index.close()
         raise IndexStateError(
             f"the index at {printable(index.folder)} is empty: add pictures with `latentsearch index DIR`"
         )
+    if tell and index.problem:
+        tell(index.problem)
     return index
 
 
-def _code(query: Path | int, index: Index, encoder: Encoder) -> NDArray[np.float32]:
-    if isinstance(query, int):
-        return index.code(query)
-    codes = encoder.encode(decode(query, encoder.framing)[None])
-    return codes.reshape(-1)
+def read_contents(files: Sequence[Path], piped: bytes | None = None) -> list[bytes]:
+    """The bytes of picture files; piped: those of PIPED. Raises UnreadableImage with the name and the reason."""
+    contents = []
+    for path in files:
+        try:
+            contents.append(piped if piped is not None and path == PIPED else read_file(path))
+        except UnreadableImage as error:
+            raise UnreadableImage(f"{printable(path)}: {error}") from error
+    return contents
 
 
-@dataclass(frozen=True)
-class Itself:
-    """What a query is known by in the index: the ids under its path, the SHA-256 of its content."""
-
-    ids: tuple[int, ...]
-    digest: bytes
-
-
-def _itself(query: Path | int, index: Index) -> Itself:
-    if isinstance(query, int):
-        return Itself((query,), index.images([query])[0].digest)
-    names = {os.path.abspath(query), os.path.realpath(query)}
-    stored = (index.id_of(name) for name in sorted(names))
-    with query.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").digest()
-    return Itself(tuple(image_id for image_id in stored if image_id is not None), digest)
+def encode_files(contents: Sequence[bytes], names: Sequence[Path], encoder: Encoder) -> Codes:
+    """The codes of picture files' bytes, float32 (n, d). Raises UnreadableImage with the name and the reason."""
+    framing = encoder.framing
+    if not contents:
+        return np.empty((0, encoder.latent_size), np.float32)
+    pixels = np.empty((len(contents), framing.height, framing.width, 3), np.uint8)
+    for place, (content, name) in enumerate(zip(contents, names, strict=True)):
+        try:
+            pixels[place] = decode_bytes(content, framing).pixels
+        except UnreadableImage as error:
+            called = "standard input" if name == PIPED else printable(name)
+            raise UnreadableImage(f"{called}: {error}") from error
+    return encoder.encode(pixels)
 
 
-def _nearest(
-    index: Index, code: NDArray[np.float32], k: int, itself: Itself | None
-) -> tuple[NDArray[np.float32], list[ImageRecord]]:
-    """The distances and images of the k nearest; copies that turn up are excluded from another search."""
-    excluded = list(itself.ids) if itself else []
-    while True:
-        distances, ids = index.search(code[None], k, exclude_ids=excluded)
-        records = index.images(ids[0].tolist())
-        copies = [record.id for record in records if itself and record.digest == itself.digest]
-        if not copies:
-            return distances[0], records
-        excluded += copies
+def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
+    """One code (d,) of several: the mean of the first less the mean of the others, of length 1 for "cosine".
+
+    plus (p, d), p at least 1; minus (m, d). Raises InputError where nothing is left.
+    """
+    if len(plus) == 1 and not len(minus):
+        return np.array(plus[0])
+    code = plus.mean(axis=0, dtype=np.float64)
+    if len(minus):
+        code -= minus.mean(axis=0, dtype=np.float64)
+    if distance == "cosine":
+        length = float(np.linalg.norm(code))
+        if length < LEAST_LENGTH:
+            raise InputError("these pictures cancel one another out, and nothing is left to search for")
+        code /= length
+    return np.asarray(code, np.float32)
 
 
-def _hits(
-    index: Index, encoder: Encoder, distances: NDArray[np.float32], records: list[ImageRecord]
-) -> tuple[Hit, ...]:
-    labels = index.labels([record.id for record in records])
-    similarities = encoder.similarity(distances)
-    ranked = enumerate(zip(records, distances.tolist(), similarities.tolist(), strict=True), start=1)
-    return tuple(
-        Hit(rank, record.id, record.path, distance, similarity, labels.get(record.id, {}))
-        for rank, (record, distance, similarity) in ranked
-    )
+def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder) -> Codes:
+    pictured = encode_files(contents, query.files, encoder)
+    plus, minus = np.split(pictured, [len(query.images)])
+    if query.ids:
+        plus = np.concatenate([plus, index.codes(query.ids)])
+    return combined(plus, minus, index.distance)

@@ -1,9 +1,9 @@
-"""Results -> a contact sheet: the query first, then what was found, rank and similarity under each."""
+"""Results -> a contact sheet: what was searched for first, then what was found, rank and similarity under each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.discover import printable
 from indexer.errors import InputError, UnreadableImage
+from latentsearch.queries import PIPED
 from latentsearch.results import Results
 
 TILE = 160
@@ -19,6 +20,8 @@ GAP = 8
 BACKGROUND = (255, 255, 255)
 MISSING = (210, 210, 210)
 INK = (30, 30, 30)
+# A path or a file's bytes, and what stands under the picture.
+Tile = tuple[str | bytes, str]
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -30,43 +33,61 @@ def check_target(target: Path) -> None:
         raise InputError(f"cannot write a contact sheet to {printable(target)}: there is no such folder")
 
 
-def write_sheet(results: Results, target: Path) -> None:
+def write_sheet(results: Results, target: Path, piped: bytes | None = None) -> None:
     """Draw the query and the results in rows as wide as they are high, and write them to a picture file.
 
-    A result whose file is gone or cannot be read is a grey tile. Raises InputError where the target cannot be written.
+    piped: the bytes of the picture that is called PIPED. A picture whose file is gone or cannot be read is a grey tile.
+    Raises InputError where the target cannot be written.
     """
-    captions = list(_captions(results))
-    columns = math.ceil(math.sqrt(len(captions)))
-    rows = math.ceil(len(captions) / columns)
-    sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, rows * (TILE + CAPTION + GAP) + GAP), BACKGROUND)
-    for position, (path, caption) in enumerate(captions):
-        row, column = divmod(position, columns)
-        corner = (GAP + column * (TILE + GAP), GAP + row * (TILE + CAPTION + GAP))
-        sheet.paste(_tile(path), corner)
-        _write(sheet, caption, corner)
+    tiles = list(_tiles(results, piped))
+    columns = math.ceil(math.sqrt(len(tiles)))
+    rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
+    _save(_drawn(rows), target)
+
+
+def write_rows(answers: Sequence[Results], target: Path) -> None:
+    """The same for several queries, a row each. Raises InputError where the target cannot be written."""
+    _save(_drawn([list(_tiles(results)) for results in answers]), target)
+
+
+def _drawn(rows: Sequence[Sequence[Tile]]) -> Image.Image:
+    columns = max(map(len, rows), default=1)
+    size = (columns * (TILE + GAP) + GAP, max(1, len(rows)) * (TILE + CAPTION + GAP) + GAP)
+    sheet = Image.new("RGB", size, BACKGROUND)
+    for row, tiles in enumerate(rows):
+        for column, (picture, caption) in enumerate(tiles):
+            corner = (GAP + column * (TILE + GAP), GAP + row * (TILE + CAPTION + GAP))
+            sheet.paste(_tile(picture), corner)
+            _write(sheet, caption, corner)
+    return sheet
+
+
+def _save(sheet: Image.Image, target: Path) -> None:
     try:
         sheet.save(target)
     except OSError as error:
         raise InputError(f"cannot write {printable(target)}: {error.strerror or error}") from error
 
 
-def _captions(results: Results) -> Iterator[tuple[str, str]]:
-    yield results.query, "query"
+def _tiles(results: Results, piped: bytes | None = None) -> Iterator[Tile]:
+    for names, caption in ((results.query, "query"), (results.minus, "minus")):
+        for name in names:
+            yield (piped if piped is not None and name == str(PIPED) else name), caption
     for hit in results.hits:
-        yield hit.path, f"{hit.rank}: {hit.similarity:.4f}"
+        yield hit.path, f"{hit.rank}: {hit.similarity:.6f}"
 
 
-def _tile(path: str) -> Image.Image:
-    """The whole picture, upright, in the middle of a square."""
+def _tile(picture: str | bytes) -> Image.Image:
+    """The whole picture of a path or of a file's bytes, upright, in the middle of a square."""
     try:
-        content = read_file(path)
+        content = picture if isinstance(picture, bytes) else read_file(picture)
         size = decode_bytes(content, Framing(TILE, TILE))
         scale = TILE / max(size.width, size.height)
         whole = Framing(max(1, round(scale * size.width)), max(1, round(scale * size.height)))
-        picture = Image.fromarray(decode_bytes(content, whole).pixels)
+        upright = Image.fromarray(decode_bytes(content, whole).pixels)
     except UnreadableImage:
         return Image.new("RGB", (TILE, TILE), MISSING)
-    return ImageOps.pad(picture, (TILE, TILE), color=BACKGROUND)
+    return ImageOps.pad(upright, (TILE, TILE), color=BACKGROUND)
 
 
 def _write(sheet: Image.Image, caption: str, corner: tuple[int, int]) -> None:

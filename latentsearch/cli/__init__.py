@@ -16,7 +16,8 @@ from indexer.errors import LatentsearchError
 # The help line stands here so that `--help` imports no verb.
 VERBS = {
     "index": "Add the pictures of folders to the index.",
-    "query": "Find the pictures most like a given one.",
+    "query": "Find the pictures most like given ones.",
+    "labels": "List the labels that pictures have.",
     "status": "Show what the index holds.",
     "remove": "Remove pictures from the index; their files stay.",
     "check": "Check the index and rebuild what is derived.",

@@ -1,91 +1,120 @@
-"""`latentsearch query`: the pictures most like a given one."""
+"""`latentsearch query`: the pictures most like given ones."""
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentsearch.cli.showing import Form
+
 if TYPE_CHECKING:
+    from latentsearch.batch import FolderSearch
+    from latentsearch.queries import Options
     from latentsearch.results import Results
 
+PATH = click.Path(path_type=Path)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+USUAL_VARIETY = 0.5
+# As many as a picture file can hold, and anyone would look at.
+ROWS_OF_SHEET = 50
 
-@click.command("query")
-@click.argument("image", required=False, type=click.Path(path_type=Path))
-@click.option("--id", "image_id", type=int, metavar="N", help="Query with the stored picture of this id instead.")
+
+class QueryCommand(click.Command):
+    """Takes `--diverse` with and without a number: click would take the next word for one, whatever it is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put a bare `--diverse` in full."""
+        whole = [
+            f"{word}={USUAL_VARIETY}" if word == "--diverse" and not NUMBER.fullmatch(after) else word
+            for word, after in itertools.pairwise([*args, ""])
+        ]
+        return super().parse_args(ctx, whole)
+
+
+@click.command("query", cls=QueryCommand)
+@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=PATH)
+@click.option(
+    "--id", "ids", type=int, multiple=True, metavar="N", help="Query with the stored picture of this id, too."
+)
+@click.option("--minus", type=PATH, multiple=True, metavar="IMAGE", help="Subtract a picture; may be repeated.")
+@click.option("--batch", type=PATH, metavar="DIR", help="Query with every picture of a folder, each by itself.")
 @click.option("-k", "k", type=int, default=20, show_default=True, help="How many pictures to return.")
+@click.option("--where", multiple=True, metavar="CONDITION", help="Only pictures for which this holds: see above.")
+@click.option(
+    "--under", type=PATH, multiple=True, metavar="DIR", help="Only pictures in this folder, or in one of several."
+)
+@click.option("--max-distance", type=float, metavar="D", help="Only pictures at most this far away.")
+@click.option("--min-similarity", type=float, metavar="S", help="Only pictures at least this similar, 0 to 1.")
+@click.option(
+    "--diverse", type=float, metavar="[LAMBDA]", help="Unlike one another, too: 1 likeness, 0 variety  [0.5]."
+)
 @click.option("--index", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX, else the user's own].")
 @click.option("--encoder", metavar="NAME", help="Insist on this encoder, by name or folder; it must be the index's.")
-@click.option("--exclude-self", is_flag=True, help="Leave out the queried picture itself and exact copies of it.")
+@click.option(
+    "--exclude-self", is_flag=True, help="Leave out the queried pictures themselves and exact copies of them."
+)
 @click.option("--table", "as_table", is_flag=True, help="Print a table, in a pipe too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; with --batch, one a line.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a column for every label.")
 @click.option("--paths", "as_paths", is_flag=True, help="Print the paths alone, one a line.")
 @click.option("-0", "--null", is_flag=True, help="With --paths: end each with a NUL byte, for `xargs -0`.")
-@click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE", help="Also write a contact sheet.")
+@click.option("--sheet", type=PATH, metavar="FILE", help="Also write a contact sheet.")
 def command(
-    image: Path | None,
-    image_id: int | None,
-    k: int,
+    images: tuple[Path, ...],
+    ids: tuple[int, ...],
+    minus: tuple[Path, ...],
+    batch: Path | None,
     index: str | None,
     encoder: str | None,
-    exclude_self: bool,
     as_table: bool,
     as_json: bool,
     as_csv: bool,
     as_paths: bool,
     null: bool,
     sheet: Path | None,
+    **chosen: Any,
 ) -> None:
-    """Find the pictures most like IMAGE, the most alike first.
+    """Find the pictures most like IMAGE, the most alike first; of several, most like their mean.
+
+    IMAGE - is a picture on standard input.
 
     Similarity is the share of random pairs of training pictures whose codes are farther apart than these two:
     0.9990 means that one random pair in a thousand is as close. It reads the same for every encoder.
 
+    A CONDITION is a label or a file fact, one of = != < <= > >= ~ !~ (pattern with * ? [a-z], or not) and a value:
+    --where Eyeglasses=1 --where 'age>=30' --where 'added>2026-01-31' --where 'name~IMG_*'. All must hold; a picture
+    without the label never matches. File facts: id, path, name, size (bytes), width, height, added, changed. Put
+    what holds spaces at its ends or signs in "quotation marks"; write label:NAME or file:NAME where both have one.
+
     A terminal gets a table, with the labels that are true; a pipe gets lines of rank, id, distance, similarity,
     path and labels, separated by tabs.
     """
-    asked = {"table": as_table, "json": as_json, "csv": as_csv, "paths": as_paths}
-    forms = [form for form, chosen in asked.items() if chosen]
-    if (image is None) == (image_id is None):
-        raise click.UsageError("name one picture, or a stored one with --id")
-    if len(forms) > 1:
-        raise click.UsageError(f"--{forms[0]} and --{forms[1]} exclude each other")
-    if null and not as_paths:
-        raise click.UsageError("-0 goes with --paths")
+    form = Form.chosen({"table": as_table, "json": as_json, "csv": as_csv, "paths": as_paths}, null)
+    if batch is not None and (images or ids):
+        raise click.UsageError("--batch searches for the pictures of its folder alone: name no others")
+    if batch is None and not images and not ids:
+        raise click.UsageError("name a picture, or a stored one with --id, or a folder of them with --batch")
     if sheet:
         _check_sheet(sheet)
-    from latentsearch.search import search
+    from latentsearch.queries import Options, Query
 
-    query = image if image is not None else image_id
-    assert query is not None
-    results = search(query, k, index=index, encoder=encoder, exclude_self=exclude_self)
-    _show(results, forms[0] if forms else _usual_form(), null)
-    if sheet:
-        _write_sheet(results, sheet)
-    if len(results.hits) < k:
-        click.echo(f"latentsearch: {len(results.hits)} of {k} pictures returned: the index has no more", err=True)
+    options = Options(**chosen)
+    if batch is not None:
+        from latentsearch.batch import FolderSearch
 
-
-def _usual_form() -> str:
-    return "table" if sys.stdout.isatty() else "lines"
-
-
-def _show(results: Results, form: str, null: bool) -> None:
-    from latentsearch import output
-
-    if form == "table":
-        from rich.console import Console
-
-        console = Console()
-        console.print(output.as_table(results, console.width))
-    elif form == "paths":
-        click.echo(output.as_paths(results, null=null), nl=False)
+        with FolderSearch(batch, options, minus, index=index, encoder=encoder, tell=_tell) as search:
+            _search_folder(search, options, form, sheet)
     else:
-        write = {"json": output.as_json, "csv": output.as_csv, "lines": output.as_lines}[form]
-        click.echo(write(results), nl=False)
+        from latentsearch.search import search as search_once
+
+        query = Query(images, ids, minus, _piped(images + minus))
+        results = search_once(query, options, index=index, encoder=encoder, tell=_tell)
+        _show(results, options, query.piped, form, sheet)
 
 
 def _check_sheet(target: Path) -> None:
@@ -94,7 +123,57 @@ def _check_sheet(target: Path) -> None:
     check_target(target)
 
 
-def _write_sheet(results: Results, target: Path) -> None:
-    from latentsearch.sheet import write_sheet
+def _piped(files: tuple[Path, ...]) -> bytes | None:
+    if Path("-") not in files:
+        return None
+    if sys.stdin.isatty():
+        raise click.UsageError("- is a picture on standard input: pipe one in")
+    return sys.stdin.buffer.read()
 
-    write_sheet(results, target)
+
+def _show(results: Results, options: Options, piped: bytes | None, form: Form, sheet: Path | None) -> None:
+    form.show(results)
+    if sheet:
+        from latentsearch.sheet import write_sheet
+
+        write_sheet(results, sheet, piped)
+    if len(results.hits) < options.k:
+        _tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
+
+
+def _why_fewer(results: Results, options: Options) -> str:
+    if options.max_distance is not None or options.min_similarity is not None:
+        matching = "" if results.matching is None else f", of {results.matching} in the index that match"
+        return f"no others are as near as asked for{matching}"
+    return "the index has no more" if results.matching is None else f"{results.matching} in the index match"
+
+
+def _search_folder(search: FolderSearch, options: Options, form: Form, sheet: Path | None) -> None:
+    from latentsearch.results import Results
+
+    asked = unread = fewer = 0
+    rows: list[Results] = []
+    form.begin(search.label_names)
+    for answer in search:
+        form.show_one(answer, search.label_names)
+        asked += 1
+        if isinstance(answer, Results):
+            fewer += len(answer.hits) < options.k
+            rows += [answer] if len(rows) < ROWS_OF_SHEET else []
+        else:
+            unread += 1
+    if unread:
+        _tell(f"{unread} of {asked} pictures could not be read")
+    if fewer:
+        matching = f": {search.matching} in the index match" if search.matching is not None else ""
+        _tell(f"fewer than {options.k} pictures returned for {fewer} of {asked}{matching}")
+    if sheet:
+        from latentsearch.sheet import write_rows
+
+        write_rows(rows, sheet)
+        if len(rows) < asked - unread:
+            _tell(f"the sheet shows the first {len(rows)} of {asked - unread}")
+
+
+def _tell(sentence: str) -> None:
+    click.echo(f"latentsearch: {sentence}", err=True)

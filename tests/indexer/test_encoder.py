@@ -103,6 +103,31 @@ def test_similarity_is_the_share_of_random_pairs_that_are_farther_apart(tmp_path
     np.testing.assert_allclose(similarity, [1, 1, 0.75, 0.5, 0, 0])
 
 
+def test_similarity_is_finer_where_the_bundle_states_its_closest_pairs(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path)
+    change_model(bundle, random_pair_distances=[0.2, 0.8, 1.5], closest_pairs=[[0.001, 0.4], [0.1, 0.6], [0.6, 0.9]])
+    similarity = load_encoder(bundle).similarity([0.0, 0.2, 0.4, 0.6, 0.8, 1.5])
+    np.testing.assert_allclose(similarity, [1, 0.9995, 0.999, 0.9, 0.5, 0])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"random_pair_distances": [1.0]},
+        {"random_pair_distances": [1.0, 0.5]},
+        {"random_pair_distances": ["a", "b"]},
+        {"random_pair_distances": [0.5, float("nan")]},
+        {"closest_pairs": [0.1, 0.2]},
+        {"closest_pairs": [[0.002, 0.01], [0.001, 0.02]]},
+    ],
+)
+def test_distances_of_random_pairs_that_make_no_sense(tmp_path: Path, changes: dict[str, Any]) -> None:
+    bundle = make_bundle(tmp_path)
+    change_model(bundle, **changes)
+    with pytest.raises(EncoderError, match="does not state the distances of random pairs"):
+        load_encoder(bundle)
+
+
 def test_the_generator_draws_the_same_pictures_for_the_same_seed(bundle: Path) -> None:
     generator = load_generator(bundle)
     drawn = np.stack(list(generator.draw(70, seed=1)))

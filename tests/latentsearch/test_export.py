@@ -112,6 +112,11 @@ def test_similarity_is_the_share_of_random_pairs_farther_apart(run, pixels, tmp_
         assert encoder.similarity(distance) == pytest.approx(1 - quantile, abs=0.05)
 
 
+def test_the_bundle_states_its_closest_pairs(run, pixels, tmp_path):
+    encoder = export(run, tmp_path / "bundle")
+    assert all(share <= 0.005 for share, _ in encoder.model["closest_pairs"])
+
+
 def test_the_generator_is_the_runs(run, tmp_path):
     export(run, tmp_path / "bundle", "--precision", "fp32")
     trained, _ = load_trained(run, "")

@@ -11,14 +11,14 @@ import pytest
 from rich.console import Console
 
 from latentsearch import output
-from latentsearch.results import Hit, Results, Took
+from latentsearch.results import Hit, Results, Took, Unreadable
 
 AWKWARD = os.fsdecode(b"/faces/caf\xc3\xa9 \xff\n1.jpg")
 TOOK = Took(load=120.5, encode=8.25, search=1.0)
 
 
 def results(*hits: Hit, query: str = "face.jpg") -> Results:
-    return Results(query, "tiny", "/index", TOOK, hits)
+    return Results((query,), "tiny", "/index", TOOK, hits)
 
 
 def hit(rank: int, path: str = "", **labels: int | float | str) -> Hit:
@@ -49,6 +49,37 @@ def test_json_has_exactly_the_documented_keys() -> None:
             }
         ],
     }
+
+
+def test_json_tells_what_else_was_asked() -> None:
+    took = Took(load=1, encode=2, search=3, filter=4)
+    found = Results(("a.jpg", "b.jpg"), "tiny", "/index", took, (hit(1),), ("c.jpg",), 5, 0.5)
+    plain = json.loads(output.as_json(found))
+    assert list(plain) == ["query", "minus", "encoder", "index", "took_ms", "matching", "diverse", "results"]
+    assert (plain["query"], plain["minus"], plain["matching"]) == (["a.jpg", "b.jpg"], ["c.jpg"], 5)
+    assert plain["took_ms"] == {"load": 1, "encode": 2, "filter": 4, "search": 3}
+    assert json.loads(output.as_json_line(found)) == plain and output.as_json_line(found).count(b"\n") == 1
+
+
+def test_a_picture_that_could_not_be_read_is_a_line_of_json() -> None:
+    line = output.as_json_line(Unreadable(AWKWARD, "cut off"))
+    assert json.loads(line) == {"query": AWKWARD, "error": "cut off"} and line.count(b"\n") == 1
+
+
+def test_rows_for_many_queries_bear_their_names() -> None:
+    found = results(hit(1, Smiling=1), hit(2), query=AWKWARD)
+    printed = output.csv_header(["Smiling", "Young"]) + output.as_named_csv(found, ["Smiling", "Young"])
+    first, second = csv.DictReader(io.StringIO(printed.decode(), newline=""))
+    assert list(first) == ["query", "rank", "id", "path", "distance", "similarity", "Smiling", "Young"]
+    assert first["query"].startswith("/faces/caf") and (first["Smiling"], second["Smiling"]) == ("1", "")
+    lines = output.as_lines(found, named=True).decode().splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [["/faces/café \\xff\\n1.jpg", str(rank)] for rank in (1, 2)]
+
+
+def test_similarities_near_1_are_told_apart() -> None:
+    close = Hit(1, 1, "a", 0.1, 0.99999875)
+    assert json.loads(output.as_json(results(close)))["results"][0]["similarity"] == 0.99999875
+    assert "0.999999" in table(results(close))
 
 
 def test_json_of_no_results_is_an_empty_list() -> None:
@@ -121,6 +152,9 @@ def test_hits_must_ascend_and_be_distinct() -> None:
     assert results(near, far).hits == (near, far)
     with pytest.raises(ValueError, match="sorted"):
         results(Hit(1, 1, "a", 0.3, 1.0), far)
+    assert Results(("a",), "tiny", "/", TOOK, (near, Hit(2, 3, "c", 0.5, 0.5), Hit(3, 2, "b", 0.2, 0.9)), diverse=0.5)
+    with pytest.raises(ValueError, match="sorted"):
+        Results(("a",), "tiny", "/", TOOK, (Hit(1, 2, "b", 0.2, 0.9), Hit(2, 1, "a", 0.1, 1.0)), diverse=0.5)
     with pytest.raises(ValueError, match="twice"):
         results(near, Hit(2, 1, "a", 0.2, 0.9))
     with pytest.raises(ValueError, match="not a number"):

@@ -7,48 +7,18 @@ import io
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from latentsearch.cli import main
+from tests.latentsearch.collection import COUNT, Collection, assert_fails, call, make_collection
 from tests.support import draw_picture, make_bundle, make_celeba
-
-COUNT = 12
-
-
-@dataclass(frozen=True)
-class Collection:
-    index: Path
-    bundle: Path
-    pictures: list[Path]
-
-    def query(self, *arguments: str | Path) -> Result:
-        return call("query", *arguments, "--index", self.index)
-
-    def json(self, *arguments: str | Path) -> dict[str, Any]:
-        result = self.query(*arguments, "--json")
-        assert result.exit_code == 0, result.stderr
-        answer: dict[str, Any] = json.loads(result.stdout)
-        return answer
-
-
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="latentsearch")
 
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
-    folder = tmp_path_factory.mktemp("collection")
-    pictures = make_celeba(folder / "faces", COUNT)
-    bundle = make_bundle(folder / "bundles")
-    indexed = call("index", folder / "faces", "--index", folder / "index", "--encoder", bundle)
-    assert indexed.exit_code == 0, indexed.stderr
-    return Collection(folder / "index", bundle, pictures)
+    return make_collection(tmp_path_factory.mktemp("collection"))
 
 
 def test_an_indexed_picture_finds_itself_first(collection: Collection) -> None:
@@ -142,7 +112,7 @@ def test_a_table_on_demand(collection: Collection, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("COLUMNS", "100")
     lines = collection.query(collection.pictures[3], "--table", "-k", "2").stdout.splitlines()
     assert lines[0].split() == ["rank", "id", "distance", "similarity", "path", "labels"]
-    assert lines[1].split()[:4] == ["1", "4", "0.0000", "1.0000"]
+    assert lines[1].split()[:4] == ["1", "4", "0.0000", "1.000000"]
     assert "000004.jpg" in lines[1]
     assert "Smiling, Young" in lines[1]
 
@@ -198,14 +168,6 @@ def test_a_collection_smaller_than_k_says_so(collection: Collection) -> None:
     assert result.stderr == f"latentsearch: {COUNT} of 50 pictures returned: the index has no more\n"
 
 
-def assert_fails(result: Result, status: int, *parts: str) -> None:
-    assert result.exit_code == status, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("latentsearch: ")
-    assert result.stderr.count("\n") == 1
-    assert all(part in result.stderr for part in parts), result.stderr
-
-
 @pytest.mark.parametrize("k", ["0", "-3"])
 def test_k_below_one(collection: Collection, k: str) -> None:
     assert_fails(collection.query(collection.pictures[0], "-k", k), 2, f"k is {k}")
@@ -216,7 +178,7 @@ def test_a_missing_picture(collection: Collection) -> None:
 
 
 def test_a_folder_for_a_picture(collection: Collection) -> None:
-    assert_fails(collection.query(collection.index), 2, "is a folder", "latentsearch index")
+    assert_fails(collection.query(collection.index), 2, "is a folder", "--batch")
 
 
 def test_a_file_that_is_no_picture(collection: Collection, tmp_path: Path) -> None:
@@ -268,7 +230,15 @@ def test_a_bundle_that_is_gone_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["a.jpg", "--id", "1"], [], ["a.jpg", "--json", "--csv"], ["a.jpg", "-0"], ["a.jpg", "--sheet", "sheet.xyz"]],
+    [
+        [],
+        ["--minus", "a.jpg"],
+        ["a.jpg", "--batch", "."],
+        ["--id", "1", "--batch", "."],
+        ["a.jpg", "--json", "--csv"],
+        ["a.jpg", "-0"],
+        ["a.jpg", "--sheet", "sheet.xyz"],
+    ],
 )
 def test_what_does_not_go_together(collection: Collection, arguments: list[str]) -> None:
     assert_fails(collection.query(*arguments), 2)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from indexer.errors import EncoderError, IndexStateError, InputError, UnreadableImage
+from latentsearch import search as searching
 from latentsearch.cli import main
+from latentsearch.queries import Options, Query
 from latentsearch.results import Results
-from latentsearch.search import search
 from tests.support import make_bundle, make_folder
 
 
@@ -28,6 +30,11 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def picture(index: Path) -> Path:
     return index.parent / "pictures" / "000003.jpg"
+
+
+def search(query: Path | int, k: int, *, index: str | None = None, encoder: str | None = None) -> Results:
+    asked = Query(images=(query,)) if isinstance(query, Path) else Query(ids=(query,))
+    return searching.search(asked, Options(k), index=index, encoder=encoder)
 
 
 def paths(results: Results) -> list[str]:
@@ -51,6 +58,31 @@ def test_fewer_pictures_are_the_first_of_more(index: Path, picture: Path) -> Non
 def test_the_index_comes_from_the_environment(index: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATENTSEARCH_INDEX", str(index))
     assert search(picture, 1).index == str(index)
+
+
+def test_what_makes_no_sense_is_told(index: Path, picture: Path) -> None:
+    asked = Query(images=(picture,))
+    for options, sentence in [
+        (Options(min_similarity=1.5), "the least similarity is 1.5: it must be a number from 0 to 1"),
+        (Options(diverse=float("nan")), "the lambda of a diverse ranking is nan"),
+        (Options(max_distance=-1), "the greatest distance is -1: it must be a number from 0 on"),
+    ]:
+        with pytest.raises(InputError, match=sentence):
+            searching.search(asked, options, index=str(index))
+    with pytest.raises(InputError, match="no picture to search for"):
+        searching.search(Query(minus=(picture,)), Options(), index=str(index))
+
+
+def test_codes_are_combined_as_means() -> None:
+    codes = np.array([[3, 0], [0, 4], [1, 1]], np.float32)
+    np.testing.assert_array_equal(searching.combined(codes[:1], codes[:0], "cosine"), [3, 0])
+    np.testing.assert_allclose(searching.combined(codes[:2], codes[:0], "euclidean"), [1.5, 2])
+    np.testing.assert_allclose(searching.combined(codes[:2], codes[:0], "cosine"), [0.6, 0.8])
+    np.testing.assert_allclose(searching.combined(codes[:1], codes[1:], "euclidean"), [2.5, -2.5])
+    np.testing.assert_allclose(searching.combined(codes[:1], codes[1:], "cosine"), np.array([1, -1]) / np.sqrt(2))
+    np.testing.assert_array_equal(searching.combined(codes[:1], codes[:1], "euclidean"), [0, 0])
+    with pytest.raises(InputError, match="cancel one another out"):
+        searching.combined(codes[:1], codes[:1], "cosine")
 
 
 def test_what_is_wrong_has_its_own_error(index: Path, picture: Path, tmp_path: Path) -> None:

@@ -1,0 +1,154 @@
+"""A folder of pictures -> an answer for each, in the order in which the folder is listed.
+
+Worker processes decode ahead, as when a folder is indexed, so that a picture that crashes its decoder harms nothing;
+each chunk of pictures is encoded, and searched for, at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.discover import Found, Problem, discover, printable
+from indexer.errors import InputError
+from indexer.pool import DecodingPool
+from indexer.workers import DecodedChunk, Job, Outcome
+from latentsearch.finder import Finder
+from latentsearch.others import Itself, ids_at
+from latentsearch.queries import Options, check_files
+from latentsearch.results import Answer, Results, Took, Unreadable
+from latentsearch.search import combined, encode_files, encoder_of, open_filled, read_contents
+from latentsearch.stopwatch import Stopwatch
+
+AT_ONCE = 32
+
+
+class FolderSearch:
+    """Searches for every picture of a folder; a context manager that iterates over the answers.
+
+    label_names: of all labels of the index. matching: for how many of its pictures the conditions hold, None where
+    there are none. Raises what `latentsearch.search.search` raises, but for pictures of the
+    folder, which are answered with Unreadable, and InputError for a folder that is not there or holds no picture.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        options: Options,
+        minus: tuple[Path, ...] = (),
+        *,
+        index: str | None = None,
+        encoder: str | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        options.check()
+        check_files(minus)
+        if next(discover([folder]), None) is None:
+            raise InputError(f"no pictures in {printable(folder)}")
+        self._folder = folder
+        self._options = options
+        self._watch = Stopwatch()
+        self._names = tuple(map(str, minus))
+        with self._watch.stage("load"):
+            self._index = open_filled(index, tell)
+        try:
+            with self._watch.stage("load"):
+                self._encoder = encoder_of(self._index, encoder)
+            self._minus = encode_files(read_contents(minus), minus, self._encoder)
+            self._finder = Finder(self._index, self._encoder, options, self._watch)
+        except BaseException:
+            self._index.close()
+            raise
+        self.label_names = self._index.catalog.label_names()
+        self.matching = self._finder.matching
+
+    def __enter__(self) -> FolderSearch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._index.close()
+
+    def __iter__(self) -> Iterator[Answer]:
+        order = _Order()
+        files = order.noting(discover([self._folder]))
+        with DecodingPool(self._encoder.framing, _chunks(files)) as pool:
+            for decoded in pool.results():
+                if decoded is not None:
+                    for outcome, answer in self._answers(decoded):
+                        order.answered[outcome.job.path] = answer
+                yield from order.next_answers()
+        yield from order.next_answers()
+
+    def _answers(self, decoded: DecodedChunk) -> Iterator[tuple[Outcome, Answer]]:
+        watch = Stopwatch()
+        readable = [outcome for outcome in decoded.outcomes if not outcome.reason]
+        asked: list[tuple[Outcome, NDArray[np.float32]]] = []
+        with watch.stage("encode"):
+            codes = self._encoder.encode(decoded.pixels)
+        for outcome, code in zip(readable, codes, strict=True):
+            try:
+                asked.append((outcome, combined(code[None], self._minus, self._encoder.distance)))
+            except InputError as error:
+                yield outcome, Unreadable(outcome.job.path, str(error))
+        for outcome in decoded.outcomes:
+            if outcome.reason:
+                yield outcome, Unreadable(outcome.job.path, outcome.reason)
+        if asked:
+            yield from self._searched(asked, watch)
+
+    def _searched(
+        self, asked: Sequence[tuple[Outcome, NDArray[np.float32]]], watch: Stopwatch
+    ) -> Iterator[tuple[Outcome, Results]]:
+        with watch.stage("search"):
+            themselves = [self._itself(outcome) for outcome, _ in asked]
+            found = self._finder.hits(np.stack([code for _, code in asked]), themselves)
+        took = self._took(watch, len(asked))
+        name, index = self._encoder.name, str(self._index.folder)
+        for (outcome, _), hits in zip(asked, found, strict=True):
+            query = (outcome.job.path,)
+            yield outcome, Results(query, name, index, took, hits, self._names, self.matching, self._options.diverse)
+
+    def _itself(self, outcome: Outcome) -> Itself:
+        if not self._options.exclude_self:
+            return Itself()
+        return Itself(frozenset(ids_at(outcome.job.path, self._index)), frozenset([outcome.digest]))
+
+    def _took(self, watch: Stopwatch, count: int) -> Took:
+        """What was spent once, and a picture's share of what was spent on its chunk."""
+        shares = {stage: round(spent / count, 2) for stage, spent in watch.spent.items() if stage != "load"}
+        return Took(**{**self._watch.took().__dict__, **shares})
+
+
+class _Order:
+    """The files as they were listed, and the answers that came for them, in any order."""
+
+    def __init__(self) -> None:
+        self.answered: dict[str, Answer] = {}
+        self._listed: deque[str] = deque()
+
+    def noting(self, files: Iterable[Found | Problem]) -> Iterator[Found]:
+        """The files that can be tried; the others are answered already."""
+        for file in files:
+            if isinstance(file, Problem):
+                self.answered[file.path] = Unreadable(file.path, file.reason)
+            self._listed.append(file.path)
+            if isinstance(file, Found):
+                yield file
+
+    def next_answers(self) -> Iterator[Answer]:
+        """Those that no earlier file's answer has to precede."""
+        while self._listed and self._listed[0] in self.answered:
+            yield self.answered.pop(self._listed.popleft())
+
+
+def _chunks(files: Iterator[Found]) -> Iterator[list[Job]]:
+    while chunk := [Job(file.path, file.size, file.mtime_ns) for file in islice(files, AT_ONCE)]:
+        yield chunk

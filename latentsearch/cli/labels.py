@@ -1,0 +1,82 @@
+"""`latentsearch labels`: the labels that pictures of the index have."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from indexer.label_summary import LabelSummary
+
+COLUMNS = ("name", "type", "pictures", "values")
+
+
+@click.command("labels")
+@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a label.")
+def command(option: str | None, as_json: bool) -> None:
+    """List the labels that pictures of the index have, as `latentsearch query --where` asks for them.
+
+    A terminal gets a table; a pipe gets a line for each, without a heading: name, type (yes/no, whole number, number,
+    text, or mixed), how many pictures have it, and how many have each of its values, or from which number to which
+    they go where there are many; separated by tabs.
+    """
+    from indexer.index import Index
+
+    with Index.open(Index.locate(option)) as index:
+        labels = index.label_summaries()
+    if as_json:
+        click.echo(json.dumps([_plain(label) for label in labels], indent=2))
+    elif not labels:
+        click.echo(
+            "latentsearch: no picture has a label: add some with `latentsearch index --labels FILE.csv`", err=True
+        )
+    elif _in_terminal():
+        _print_table([_row(label) for label in labels])
+    else:
+        for label in labels:
+            click.echo("\t".join(_row(label)))
+
+
+def _in_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _plain(label: LabelSummary) -> dict[str, object]:
+    plain: dict[str, object] = {"name": label.name, "type": label.type, "count": label.count}
+    if label.values is not None:
+        plain["values"] = [{"value": value, "count": count} for value, count in label.values]
+    if label.least is not None:
+        plain |= {"least": label.least, "greatest": label.greatest}
+    return plain
+
+
+def _row(label: LabelSummary) -> tuple[str, ...]:
+    """One label as text, in the order of COLUMNS."""
+    from latentsearch.output import readable
+
+    return readable(label.name), label.type, str(label.count), readable(_values(label))
+
+
+def _values(label: LabelSummary) -> str:
+    if label.type == "yes/no" and label.values is not None:
+        return ", ".join(f"{count} {'yes' if value else 'no'}" for value, count in reversed(label.values))
+    if label.values is not None:
+        return ", ".join(f"{count} of {value}" for value, count in label.values)
+    return "" if label.least is None else f"{label.least} to {label.greatest}"
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in COLUMNS:
+        table.add_column(column, justify="right" if column == "pictures" else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)

@@ -1,0 +1,69 @@
+"""Codes -> ranked hits, by what was asked for: filtered, near enough, diverse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.encoder import Encoder
+from indexer.index import Index
+from latentsearch.others import Itself, Neighbour, nearest_others
+from latentsearch.queries import Options
+from latentsearch.results import Hit, Label
+from latentsearch.stopwatch import Stopwatch
+
+
+class Finder:
+    """Finds hits in one index, for as many codes as come, by the same options.
+
+    matching: for how many pictures the options' conditions hold, None where they have none.
+    """
+
+    def __init__(self, index: Index, encoder: Encoder, options: Options, watch: Stopwatch) -> None:
+        self._index = index
+        self._encoder = encoder
+        self._options = options
+        self._within: NDArray[np.int64] | None = None
+        if options.filtered:
+            with watch.stage("filter"):
+                self._within = index.matching(options.where, options.under)
+        self.matching = None if self._within is None else len(self._within)
+
+    def hits(self, codes: NDArray[np.float32], themselves: Sequence[Itself]) -> list[tuple[Hit, ...]]:
+        """The hits of each code (q, d); themselves: what to leave out, for each."""
+        if self.matching == 0:
+            return [()] * len(codes)
+        nearest = nearest_others(self._index, codes, self._options.candidates, themselves, self._within)
+        chosen = [self._chosen(neighbours) for neighbours in nearest]
+        labels = self._index.labels(list({record.id for neighbours in chosen for _, record in neighbours}))
+        return [self._ranked(neighbours, labels) for neighbours in chosen]
+
+    def _chosen(self, neighbours: list[Neighbour]) -> list[Neighbour]:
+        """Those near enough, and of these as many as were asked for."""
+        options = self._options
+        if options.max_distance is not None:
+            neighbours = [found for found in neighbours if found.distance <= options.max_distance]
+        if options.min_similarity is not None:
+            similarities = self._encoder.similarity([found.distance for found in neighbours])
+            neighbours = [
+                found for found, alike in zip(neighbours, similarities, strict=True) if alike >= options.min_similarity
+            ]
+        return neighbours if options.diverse is None else self._diverse(neighbours, options.diverse)
+
+    def _diverse(self, neighbours: list[Neighbour], weight: float) -> list[Neighbour]:
+        from latentsearch.diverse import diverse_order
+
+        distances = np.array([found.distance for found in neighbours], np.float32)
+        codes = self._index.codes([found.record.id for found in neighbours])
+        order = diverse_order(distances, codes, self._options.k, weight, self._index.distance)
+        return [neighbours[place] for place in order]
+
+    def _ranked(self, neighbours: list[Neighbour], labels: dict[int, dict[str, Label]]) -> tuple[Hit, ...]:
+        similarities = self._encoder.similarity([found.distance for found in neighbours]).tolist()
+        ranked = enumerate(zip(neighbours, similarities, strict=True), start=1)
+        return tuple(
+            Hit(rank, record.id, record.path, distance, similarity, labels.get(record.id, {}))
+            for rank, ((distance, record), similarity) in ranked
+        )

@@ -1,0 +1,87 @@
+"""What to look for, and what of it to return: plain data, checked before any work is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.discover import printable
+from indexer.errors import InputError
+
+# As a picture's name: its bytes come from elsewhere, such as standard input.
+PIPED = Path("-")
+# How many candidates a diverse ranking chooses each of its results from.
+POOL = 10
+
+
+@dataclass(frozen=True)
+class Query:
+    """Pictures like these: files, and stored pictures by id; less what is in those of `minus`.
+
+    piped: the bytes of the picture that is called PIPED.
+    """
+
+    images: tuple[Path, ...] = ()
+    ids: tuple[int, ...] = ()
+    minus: tuple[Path, ...] = ()
+    piped: bytes | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that have to be read and encoded."""
+        return self.images + self.minus
+
+    def check(self) -> None:
+        """Raise InputError where nothing is asked for, or a file is not there."""
+        if not self.images and not self.ids:
+            raise InputError("no picture to search for: name one, or a stored one by its id")
+        check_files(self.files)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which pictures to return, and how many.
+
+    k: at most. exclude_self: not the queried ones nor exact copies of them. max_distance, min_similarity: none that
+    are less alike. diverse: from 1, only likeness counts, to 0, only variety; None to rank by distance. where, under:
+    conditions and folders as `indexer.conditions` has them.
+    """
+
+    k: int = 20
+    exclude_self: bool = False
+    max_distance: float | None = None
+    min_similarity: float | None = None
+    diverse: float | None = None
+    where: tuple[str, ...] = ()
+    under: tuple[Path, ...] = ()
+
+    @property
+    def filtered(self) -> bool:
+        """Whether only some pictures of the index come into question."""
+        return bool(self.where or self.under)
+
+    @property
+    def candidates(self) -> int:
+        """How many of the nearest pictures are looked at."""
+        return self.k if self.diverse is None else POOL * self.k
+
+    def check(self) -> None:
+        """Raise InputError where a number makes no sense."""
+        if self.k < 1:
+            raise InputError(f"k is {self.k}: ask for at least 1 picture")
+        for name, share in (("least similarity", self.min_similarity), ("lambda of a diverse ranking", self.diverse)):
+            if share is not None and not 0 <= share <= 1:
+                raise InputError(f"the {name} is {share:g}: it must be a number from 0 to 1")
+        if self.max_distance is not None and not self.max_distance >= 0:
+            raise InputError(f"the greatest distance is {self.max_distance:g}: it must be a number from 0 on")
+
+
+def check_files(files: tuple[Path, ...]) -> None:
+    """Raise InputError where a picture to search for is a folder, or is not there."""
+    for path in files:
+        if path == PIPED:
+            continue
+        if path.is_dir():
+            raise InputError(f"{printable(path)} is a folder: name one picture, or search for all with --batch")
+        if not path.exists():
+            raise InputError(f"there is no picture at {printable(path)}: check the path")
