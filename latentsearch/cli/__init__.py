@@ -17,6 +17,7 @@ from indexer.errors import LatentsearchError
 VERBS = {
     "index": "Add the pictures of folders to the index.",
     "query": "Find the pictures most like a given one.",
+    "duplicates": "Find pictures that are copies of one another.",
     "status": "Show what the index holds.",
     "remove": "Remove pictures from the index; their files stay.",
     "check": "Check the index and rebuild what is derived.",
