@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import sqlite3
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -25,8 +26,10 @@ from sqlalchemy.pool import NullPool
 from indexer.discover import printable
 from indexer.errors import DamagedIndex
 from indexer.facts import Facts
+from indexer.fingerprint import SIDE
 from indexer.schema import (
     FAILURE,
+    FINGERPRINT,
     IMAGE,
     LABEL,
     LABEL_SOURCE,
@@ -209,6 +212,7 @@ class Catalog:
             self._connection.exec_driver_sql(
                 "DELETE FROM label_value WHERE label_id IN (SELECT id FROM label) AND image_id = ?", rows
             )
+            self._connection.exec_driver_sql("DELETE FROM fingerprint WHERE image_id = ?", rows)
             self._connection.exec_driver_sql("DELETE FROM image WHERE id = ?", rows)
             self._connection.exec_driver_sql("REPLACE INTO removed VALUES (?)", rows)
             self.images_changed = True
@@ -226,6 +230,46 @@ class Catalog:
         # As one text: it takes half the time of a row each.
         found = self._connection.execute(select(func.group_concat(query.subquery().columns[0]))).scalar()
         return np.sort(np.fromstring(found, np.int64, sep=",")) if found else np.empty(0, np.int64)
+
+    # Copies
+
+    def exact_copies(self) -> list[list[int]]:
+        """The ids of images that have the same content, for every content that more than one has."""
+        shared = select(IMAGE.c.digest).group_by(IMAGE.c.digest).having(func.count() > 1)
+        rows = self._connection.execute(
+            select(IMAGE.c.digest, IMAGE.c.id).where(IMAGE.c.digest.in_(shared)).order_by(IMAGE.c.digest, IMAGE.c.id)
+        )
+        return [[row[1] for row in same] for _, same in itertools.groupby(rows, key=lambda row: row[0])]
+
+    def fingerprints(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Ids of the images that have a fingerprint, int64 (n,), ascending, and these, uint8 (n, SIDE, SIDE)."""
+        ids, pixels = array("q"), bytearray()
+        for image_id, fingerprint in self._connection.execute(select(FINGERPRINT).order_by(FINGERPRINT.c.image_id)):
+            ids.append(image_id)
+            pixels += fingerprint
+        return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+
+    def without_fingerprint(self) -> list[int]:
+        """The ids of images that have none."""
+        joined = IMAGE.outerjoin(FINGERPRINT, FINGERPRINT.c.image_id == IMAGE.c.id)
+        missing = select(IMAGE.c.id).select_from(joined).where(FINGERPRINT.c.image_id.is_(None))
+        return list(self._connection.execute(missing.order_by(IMAGE.c.id)).scalars())
+
+    def add_fingerprints(self, fingerprints: Iterable[tuple[int, bytes]]) -> None:
+        """Give images by id their fingerprints; one whose image is gone is left out."""
+        rows = [(image_id, pixels, image_id) for image_id, pixels in fingerprints]
+        if rows:
+            self._connection.exec_driver_sql(
+                "REPLACE INTO fingerprint SELECT ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)", rows
+            )
+
+    def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
+        """Give images the fingerprints of others, where those have one: (id, id of the other)."""
+        rows = list(copies)
+        if rows:
+            self._connection.exec_driver_sql(
+                "REPLACE INTO fingerprint SELECT ?, pixels FROM fingerprint WHERE image_id = ?", rows
+            )
 
     # Failures
 

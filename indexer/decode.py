@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from indexer.discover import printable, reason_for, reason_for_mode
 from indexer.errors import UnreadableImage
+from indexer.fingerprint import fingerprint_of
 from indexer.formats import identify, load_plugin
 
 # 89 megapixels, 256 MiB as RGB: where Pillow itself begins to suspect a decompression bomb.
@@ -85,17 +86,29 @@ class Framing:
         return left, top, min(left + used_width, width), min(top + used_height, height)
 
 
+class Whole(Framing):
+    """The whole of every picture, squeezed to width x height whatever its shape."""
+
+    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """All of it."""
+        return 0.0, 0.0, float(width), float(height)
+
+
 CELEBA = Framing(64, 64, (Crop((178, 218), (15, 40, 163, 188)),))
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A decoded picture: pixels uint8 RGB (h, w, 3) as framed; width and height of the upright picture in its file."""
+    """A decoded picture: pixels uint8 RGB (h, w, 3) as framed; width and height of the upright picture in its file.
+
+    fingerprint: of the whole picture, as indexer.fingerprint makes it.
+    """
 
     pixels: NDArray[np.uint8]
     width: int
     height: int
     format: str
+    fingerprint: NDArray[np.uint8]
 
 
 def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
@@ -164,7 +177,7 @@ def _decode(data: bytes, framing: Framing) -> Decoded:
         width, height = _upright(stored, orientation)
         box = _scaled(framing.box(width, height), rgb.width / width, rgb.height / height)
         framed = rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
-    return Decoded(np.asarray(framed), width, height, kind.name)
+    return Decoded(np.asarray(framed), width, height, kind.name, fingerprint_of(rgb))
 
 
 def _check_size(width: int, height: int) -> None:

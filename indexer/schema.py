@@ -78,6 +78,11 @@ LABEL_SOURCE = Table("label_source", _tables, Column("path", FilePath, primary_k
 # Ids that are gone from `image` but may still stand in the file of vectors.
 REMOVED = Table("removed", _tables, Column("id", Integer, primary_key=True))
 
+# Fingerprints of images, SIDE x SIDE bytes each; those indexed before there were any have none until they are needed.
+FINGERPRINT = Table(
+    "fingerprint", _tables, Column("image_id", Integer, primary_key=True), Column("pixels", LargeBinary)
+)
+
 # Step n - 1 makes version n of version n - 1. Steps are never changed, only added.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -95,6 +100,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE label_source (path BLOB PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID",
         "CREATE TABLE removed (id INTEGER PRIMARY KEY)",
     ),
+    ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -31,6 +31,8 @@ class Changes:
     moved: list[tuple[int, Job]] = field(default_factory=list)
     added: list[ImageRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    fingerprints: list[tuple[int, bytes]] = field(default_factory=list)
+    copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Store:
@@ -122,6 +124,7 @@ class Store:
             self.changed += before is not None
             position = int(positions[outcome.row])
             changes.added.append(self._record(outcome, outcome.width, outcome.height, position))
+            changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
 
     def _reuse(self, outcome: Outcome, is_changed: bool, changes: Changes) -> None:
         """Move the image that has this content and whose file is gone; else copy the code of one that has it."""
@@ -138,6 +141,7 @@ class Store:
         twin = twins[0]
         (position,) = self._index.appended.append(self._index.appended.read(twin.position)[None])
         changes.added.append(self._record(outcome, twin.width, twin.height, position))
+        changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
 
     def _record(self, outcome: Outcome, width: int, height: int, position: int) -> ImageRecord:
         job, image_id = outcome.job, self._next_id
@@ -156,6 +160,8 @@ class Store:
         for image_id, job in (*changes.touched, *changes.moved):
             catalog.relocate(image_id, job.path, job.size, job.mtime_ns)
         catalog.add_images(changes.added)
+        catalog.add_fingerprints(changes.fingerprints)
+        catalog.copy_fingerprints(changes.copied_fingerprints)
         catalog.add_failures(changes.failures)
         here = [(image_id, job.path) for image_id, job in changes.moved]
         here += [(record.id, record.path) for record in changes.added]

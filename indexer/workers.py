@@ -45,7 +45,8 @@ class Outcome(NamedTuple):
     """What became of a job.
 
     reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
-    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used.
+    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: the bytes
+    of its fingerprint, where it has pixels.
     """
 
     job: Job
@@ -54,6 +55,7 @@ class Outcome(NamedTuple):
     width: int = 0
     height: int = 0
     row: int = NO_PIXELS
+    fingerprint: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int)
     except UnreadableImage as error:
         return Outcome(job, str(error), digest)
     pixels[row] = decoded.pixels
-    return Outcome(job, "", digest, decoded.width, decoded.height, row)
+    return Outcome(job, "", digest, decoded.width, decoded.height, row, decoded.fingerprint.tobytes())
 
 
 class Worker:

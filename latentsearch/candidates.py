@@ -1,0 +1,199 @@
+"""Fingerprints -> the pairs of pictures that may be copies of one another, without comparing every two.
+
+Each fingerprint becomes a short vector of its low frequencies. Vectors of the whole, of its mirror image and of five
+crops are looked up among the vectors of all; the few that come near are laid over one another and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.exact import import_faiss
+from indexer.fingerprint import SIDE
+from latentsearch.alignment import WHOLE, Array, align, sampling
+
+# Done, and in all.
+Report = Callable[[int, int], None]
+
+FREQUENCIES = 8
+SIZE = FREQUENCIES**2 - 1
+# What a crop leaves of width and height when it is looked for; those between this and the whole are found as well.
+CROP = 0.92
+NEIGHBOURS = 5
+# Measured on faces, the hardest case since all are alike: of 5,000 altered ones these lose 11.
+LEAST_COSINE, LEAST_CORRELATION = 0.85, 0.92
+STEPS = 2
+# From here on the vectors are searched through an inverted file; below, all of them.
+LARGE = 20_000
+LISTS_PROBED, POINTS_A_LIST = 16, 64
+PICTURES_AT_ONCE, PAIRS_AT_ONCE = 32_768, 1_000
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of pictures, by row: picture, mirrored or not, looks through its window as reference does.
+
+    pictures, references: int64 (n,). mirrored: bool (n,). windows: float32 (n, 4), as latentsearch.alignment has them.
+    likeness: float32 (n,), at most 1.
+    """
+
+    pictures: NDArray[np.int64]
+    references: NDArray[np.int64]
+    mirrored: NDArray[np.bool_]
+    windows: Array
+    likeness: Array
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, chosen: Any) -> Pairs:
+        return Pairs(*(column[chosen] for column in self.columns()))
+
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """The five arrays."""
+        return self.pictures, self.references, self.mirrored, self.windows, self.likeness
+
+    @classmethod
+    def joined(cls, parts: list[Pairs]) -> Pairs:
+        """All pairs of several."""
+        return cls(*(np.concatenate(columns) for columns in zip(*(part.columns() for part in parts), strict=True)))
+
+    @classmethod
+    def unknown(cls, pictures: NDArray[np.int64], references: NDArray[np.int64]) -> Pairs:
+        """Pairs of which nothing is known, each twice: as it is and mirrored."""
+        count = len(pictures)
+        return cls(
+            np.tile(pictures, 2),
+            np.tile(references, 2),
+            np.repeat([False, True], count),
+            np.tile(WHOLE, (2 * count, 1)),
+            np.zeros(2 * count, np.float32),
+        )
+
+    def parts(self, size: int = PAIRS_AT_ONCE) -> Iterator[Pairs]:
+        """The pairs in order, so many at a time."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def best(self) -> Pairs:
+        """Every two pictures once, however often and in whatever order they stand here: as they are most alike."""
+        low, high = np.minimum(self.pictures, self.references), np.maximum(self.pictures, self.references)
+        order = np.lexsort((-self.likeness, high, low))
+        first = np.ones(len(order), bool)
+        first[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
+        return self[order[first]]
+
+
+def candidates(fingerprints: NDArray[np.uint8], report: Report | None = None) -> Pairs:
+    """The pairs among fingerprints, uint8 (n, SIDE, SIDE), that look like copies, each once.
+
+    Takes, beside the fingerprints, 252 bytes a picture and some 100 MB. Raises MissingExtra without FAISS.
+    """
+    searched = _searchable(fingerprints)
+    found = [no_pairs()]
+    for start in range(0, len(fingerprints), PICTURES_AT_ONCE):
+        rows = np.arange(start, min(start + PICTURES_AT_ONCE, len(fingerprints)))
+        near = Pairs.joined([_near(searched, fingerprints, rows, *look) for look in _looks()])
+        found.append(laid_over(fingerprints, near.best()))
+        if report:
+            report(int(rows[-1]) + 1, len(fingerprints))
+    return Pairs.joined(found).best()
+
+
+def laid_over(fingerprints: NDArray[np.uint8], pairs: Pairs) -> Pairs:
+    """Those of the pairs whose fingerprints, one laid over the other, are alike."""
+    found = [no_pairs()]
+    for part in pairs.parts():
+        pictures = turned(fingerprints[part.pictures], part.mirrored)
+        references = fingerprints[part.references].astype(np.float32)
+        windows, likeness = align(references, pictures, part.windows, STEPS)
+        aligned = Pairs(part.pictures, part.references, part.mirrored, windows, likeness)
+        found.append(aligned[likeness >= LEAST_CORRELATION])
+    return Pairs.joined(found)
+
+
+def turned(pictures: NDArray[np.uint8], mirrored: NDArray[np.bool_]) -> Array:
+    """Pictures (n, side, side) as float32, the mirrored ones turned back."""
+    return np.where(mirrored[:, None, None], pictures[:, :, ::-1], pictures).astype(np.float32)
+
+
+def no_pairs() -> Pairs:
+    """None."""
+    nothing = np.empty(0, np.int64)
+    return Pairs.unknown(nothing, nothing)
+
+
+def _looks() -> list[tuple[bool, Array]]:
+    """What is looked up of each picture: the whole, its mirror image, and crops of the middle and the corners."""
+    low, high, inset = (0, CROP), (1 - CROP, 1), ((1 - CROP) / 2, (1 + CROP) / 2)
+    crops = [(*inset, *inset), *((*across, *down) for across in (low, high) for down in (low, high))]
+    return [(False, WHOLE), (True, WHOLE), *((False, np.array(crop, np.float32)) for crop in crops)]
+
+
+def _searchable(fingerprints: NDArray[np.uint8]) -> Any:
+    """A FAISS index over the vectors of all fingerprints."""
+    faiss = import_faiss()
+    index: Any = faiss.IndexFlatIP(SIZE)
+    if len(fingerprints) >= LARGE:
+        lists = 2 ** round(np.log2(4 * len(fingerprints) ** 0.5))
+        quantizer = index
+        index = faiss.IndexIVFFlat(quantizer, SIZE, lists, faiss.METRIC_INNER_PRODUCT)
+        index.cp.max_points_per_centroid = POINTS_A_LIST
+        index.nprobe = LISTS_PROBED
+        index.train(_vectors(_sample(fingerprints, lists * POINTS_A_LIST), False, WHOLE))
+    for start in range(0, len(fingerprints), PICTURES_AT_ONCE):
+        index.add(_vectors(fingerprints[start : start + PICTURES_AT_ONCE], False, WHOLE))
+    return index
+
+
+def _sample(fingerprints: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    if count >= len(fingerprints):
+        return fingerprints
+    return fingerprints[np.sort(np.random.default_rng(0).choice(len(fingerprints), count, replace=False))]
+
+
+def _near(
+    searched: Any, fingerprints: NDArray[np.uint8], rows: NDArray[np.int64], mirrored: bool, window: Array
+) -> Pairs:
+    """The pairs of these rows, seen so, with the vectors that are nearest."""
+    cosines, found = searched.search(_vectors(fingerprints[rows], mirrored, window), NEIGHBOURS + 1)
+    is_near = (cosines >= LEAST_COSINE) & (found != rows[:, None]) & (found >= 0)
+    query, place = np.nonzero(is_near)
+    return Pairs(
+        rows[query],
+        found[query, place].astype(np.int64),
+        np.full(len(query), mirrored),
+        np.tile(window, (len(query), 1)),
+        cosines[query, place],
+    )
+
+
+def _vectors(fingerprints: NDArray[np.uint8], mirrored: bool, window: Array) -> Array:
+    """Low frequencies of what a window shows of fingerprints, as vectors of length 1: float32 (n, SIZE).
+
+    Without the mean, so that brightness and contrast do not count; frequency f is weighed by its square root, since
+    there is the less of it in a picture the higher it is.
+    """
+    pictures = fingerprints[:, :, ::-1] if mirrored else fingerprints
+    across, down = (_cosines(*window[edges]) for edges in (slice(0, 2), slice(2, 4)))
+    frequencies = down @ pictures.astype(np.float32) @ across.T
+    number = np.arange(FREQUENCIES)
+    weighed = frequencies * np.hypot.outer(number, number).astype(np.float32) ** 0.5
+    vectors = weighed.reshape(len(pictures), -1)[:, 1:]
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.ascontiguousarray(vectors / np.maximum(lengths, 1e-6), np.float32)
+
+
+def _cosines(first: float, last: float) -> Array:
+    """The discrete cosine transform of what lies between two places: float32 (FREQUENCIES, SIDE)."""
+    edges = np.array([[first], [last]], np.float32)
+    matrices, _ = sampling(edges[0], edges[1], SIDE)
+    angles = np.outer(np.arange(FREQUENCIES), np.arange(SIDE) + 0.5) * np.pi / SIDE
+    scale = np.full((FREQUENCIES, 1), np.sqrt(2 / SIDE))
+    scale[0] = np.sqrt(1 / SIDE)
+    return np.asarray(scale * np.cos(angles) @ matrices[0], np.float32)

@@ -1,0 +1,106 @@
+"""Duplicates -> JSON, CSV, or lines for a pipe and for people; names that are not UTF-8 as in latentsearch.output."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from indexer.discover import printable
+from latentsearch.copies import Copy, Duplicates
+from latentsearch.output import readable
+
+COLUMNS = ("group", "rank", "id", "path", "kind", "changes", "likeness", "width", "height", "bytes", "sha256")
+DECIMALS = 4
+
+
+def as_json(duplicates: Duplicates) -> bytes:
+    """One object: the groups, the best of each first, and what was left out, in UTF-8."""
+    plain = {
+        "index": duplicates.index,
+        "groups": [{"pictures": [_plain(copy) for copy in group]} for group in duplicates.groups],
+        "left_out": [{"path": left.path, "reason": left.reason} for left in duplicates.left_out],
+    }
+    return json.dumps(plain, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def as_csv(duplicates: Duplicates) -> bytes:
+    """A header and a row a picture, groups counted from 1, in UTF-8."""
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for group, rank, copy in _numbered(duplicates):
+        told = _plain(copy) | {"path": printable(copy.image.path), "changes": " ".join(copy.changes)}
+        writer.writerow([group, rank, *(told[column] for column in COLUMNS[2:])])
+    return rows.getvalue().encode("utf-8", "backslashreplace")
+
+
+def as_lines(duplicates: Duplicates) -> bytes:
+    """A line a picture, fields separated by tabs: group, kind, changes, likeness, size, bytes, id, path."""
+    return "".join("\t".join(map(str, _fields(group, copy))) + "\n" for group, _, copy in _numbered(duplicates)).encode(
+        "utf-8", "backslashreplace"
+    )
+
+
+def as_blocks(duplicates: Duplicates) -> str:
+    """A paragraph a group, for a terminal."""
+    return "\n\n".join("\n".join(map(_shown, group)) for group in duplicates.groups)
+
+
+def summary(duplicates: Duplicates) -> str:
+    """What was found, in a sentence."""
+    if not duplicates.groups:
+        return "no duplicates"
+    spare = duplicates.spare
+    size = sum(copy.image.size for copy in spare) / 1e6
+    return (
+        f"{_counted(len(duplicates.groups), 'group')}; {_counted(len(spare), 'picture')} beside the best, {size:.1f} MB"
+    )
+
+
+def _numbered(duplicates: Duplicates) -> Iterator[tuple[int, int, Copy]]:
+    for number, group in enumerate(duplicates.groups, start=1):
+        for rank, copy in enumerate(group, start=1):
+            yield number, rank, copy
+
+
+def _fields(group: int, copy: Copy) -> tuple[Any, ...]:
+    image = copy.image
+    size = f"{image.width}x{image.height}"
+    changes = ",".join(copy.changes)
+    return group, copy.kind, changes, _rounded(copy), size, image.size, image.id, readable(image.path)
+
+
+def _shown(copy: Copy) -> str:
+    image = copy.image
+    size = f"{image.width}x{image.height}"
+    return f"{copy.kind:5}  {size:>11}  {image.size / 1e3:>9.1f} kB  {readable(image.path)}{_told(copy)}"
+
+
+def _told(copy: Copy) -> str:
+    return f"  ({', '.join(copy.changes)})" if copy.changes else ""
+
+
+def _plain(copy: Copy) -> dict[str, Any]:
+    image = copy.image
+    return {
+        "id": image.id,
+        "path": image.path,
+        "kind": copy.kind,
+        "changes": list(copy.changes),
+        "likeness": _rounded(copy),
+        "width": image.width,
+        "height": image.height,
+        "bytes": image.size,
+        "sha256": image.digest.hex(),
+    }
+
+
+def _rounded(copy: Copy) -> float:
+    return round(copy.likeness, DECIMALS)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,66 @@
+"""An index -> groups of pictures that are copies of one another: byte for byte, re-encoded, resized, or altered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from indexer.catalog import ImageRecord
+from indexer.index import Index
+from latentsearch.copies import BEST, EXACT, Copy, Duplicates, LeftOut, goodness
+from latentsearch.lookalikes import Report, lookalikes
+from latentsearch.originals import still_there
+
+
+def find_duplicates(
+    index: str | None = None, *, exact: bool = False, near: bool = False, report: Report | None = None
+) -> Duplicates:
+    """Find the pictures of an index that are copies of one another; nothing is deleted.
+
+    exact: only those that have the same bytes. near: only those that look the same and have other bytes; of pictures
+    with the same bytes the best stands for all. Neither: both. index: the folder, None for the usual one. report: told
+    how far each step is. Groups come by the path of their best picture: the one with most pixels, then most bytes, then
+    the oldest, then the first path. Raises IndexStateError where there is no index, MissingExtra without FAISS.
+    """
+    with Index.open(Index.locate(index)) as opened:
+        clusters, others, left_out = _same_bytes(opened)
+        groups = [[Copy(cluster[0], BEST), *_exact(cluster[1:])] for cluster in clusters if len(cluster) > 1]
+        if not exact:
+            alike, more_left_out = lookalikes(opened, others, report or _silent)
+            groups = alike if near else _joined(groups, alike)
+            left_out += more_left_out
+    groups.sort(key=lambda group: group[0].image.path)
+    return Duplicates(str(opened.folder), tuple(map(tuple, groups)), tuple(left_out))
+
+
+def _same_bytes(index: Index) -> tuple[list[list[ImageRecord]], set[int], list[LeftOut]]:
+    """Images that have the same bytes, the best first; the ids of all but the best; those that have gone or changed."""
+    clusters, others, left_out = [], set(), []
+    for ids in index.catalog.exact_copies():
+        there, gone = still_there(index.images(ids))
+        there.sort(key=goodness)
+        clusters.append(there)
+        others.update(set(ids) - {record.id for record in there[:1]})
+        left_out += gone
+    return clusters, others, left_out
+
+
+def _exact(records: Sequence[ImageRecord]) -> list[Copy]:
+    return [Copy(record, EXACT) for record in records]
+
+
+def _joined(same_bytes: Sequence[list[Copy]], alike: Sequence[list[Copy]]) -> list[list[Copy]]:
+    """Groups of those that look the same, each picture followed by those with its bytes; then what remains of these."""
+    by_best = {group[0].image.id: group for group in same_bytes}
+    joined = [[copy for member in group for copy in _with_same_bytes(member, by_best)] for group in alike]
+    used = {copy.image.id for group in alike for copy in group}
+    return [*joined, *(group for group in same_bytes if group[0].image.id not in used)]
+
+
+def _with_same_bytes(member: Copy, by_best: Mapping[int, Sequence[Copy]]) -> list[Copy]:
+    kind = EXACT if member.kind == BEST else member.kind
+    others = by_best.get(member.image.id, [])[1:]
+    return [member, *(Copy(other.image, kind, member.changes, member.likeness) for other in others)]
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Report nothing."""
