@@ -14,6 +14,8 @@ from indexer.decode import Framing
 from indexer.workers import DecodedChunk, Job, Outcome, Worker
 
 WAIT = 0.1
+# A drive that stalls must not stall the run; the largest picture that is accepted takes some seconds.
+SECONDS_A_CHUNK, SECONDS_A_FILE = 120.0, 30.0
 
 
 def cores() -> int:
@@ -24,7 +26,8 @@ def cores() -> int:
 class DecodingPool:
     """Decodes chunks of jobs ahead of whoever takes the results, but only a few chunks ahead.
 
-    Where a worker dies of a chunk, its files are tried one by one; one that kills a worker again is the culprit.
+    Where a worker dies of a chunk, or does not answer in time, its files are tried one by one; one that does it
+    again is the culprit.
     """
 
     def __init__(self, framing: Framing, chunks: Iterable[list[Job]], workers: int | None = None) -> None:
@@ -93,17 +96,17 @@ class DecodingPool:
 
 
 def _decode_surely(worker: Worker, chunk: list[Job]) -> Iterator[DecodedChunk]:
+    limit = SECONDS_A_CHUNK if len(chunk) > 1 else SECONDS_A_FILE
     try:
-        yield worker.decode(chunk)
+        yield worker.decode(chunk, limit)
+        return
+    except TimeoutError:
+        worker.restart()
+        reason = f"reading and decoding it took more than {limit:g} s"
     except (EOFError, OSError):
-        death = worker.restart()
-        if len(chunk) == 1:
-            yield _death_of(chunk[0], death)
-            return
-        for job in chunk:
-            yield from _decode_surely(worker, [job])
-
-
-def _death_of(job: Job, death: str) -> DecodedChunk:
-    outcome = Outcome(job, f"the process that decoded it died ({death})")
-    return DecodedChunk([outcome], np.empty((0, 1, 1, 3), np.uint8), 0.0)
+        reason = f"the process that decoded it died ({worker.restart()})"
+    if len(chunk) == 1:
+        yield DecodedChunk([Outcome(chunk[0], reason)], np.empty((0, 1, 1, 3), np.uint8), 0.0)
+        return
+    for job in chunk:
+        yield from _decode_surely(worker, [job])

@@ -26,6 +26,7 @@ from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
 
 NO_PIXELS = -1
+SECONDS_TO_DIE = 2.0
 NICE = 10
 
 
@@ -101,25 +102,43 @@ class Worker:
         self._framing = framing
         self._start()
 
-    def decode(self, jobs: list[Job]) -> DecodedChunk:
-        """Decode a chunk there. Raises EOFError or OSError when the process dies of it."""
+    def decode(self, jobs: list[Job], seconds: float | None = None) -> DecodedChunk:
+        """Decode a chunk there.
+
+        Raises EOFError or OSError when the process dies of it, TimeoutError when it takes more than so many seconds.
+        """
         self._connection.send(jobs)
+        if not self._connection.poll(seconds):
+            raise TimeoutError
         outcomes, shape, seconds = self._connection.recv()
         pixels = np.frombuffer(self._connection.recv_bytes(), np.uint8).reshape(shape)
         return DecodedChunk(outcomes, pixels, seconds)
 
     def restart(self) -> str:
-        """Replace a process that has died. Returns of what."""
+        """Replace a process that has died, or does not answer. Returns what the old one died of."""
         self._connection.close()
-        code = self._process.wait()
+        code = self._end()
         self._start()
+        if code is None:
+            return "it cannot be ended"
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
     def end(self) -> None:
         """End the process, whatever it is doing."""
         self._process.kill()
-        self._process.wait()
+        self._end()
         self._connection.close()
+
+    def _end(self) -> int | None:
+        """The exit code of a process that has died or is killed now; None where the system cannot end it."""
+        try:
+            return self._process.wait(SECONDS_TO_DIE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        try:
+            return self._process.wait(SECONDS_TO_DIE)
+        except subprocess.TimeoutExpired:  # it waits for a drive, which no signal interrupts
+            return None
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()

@@ -59,7 +59,7 @@ def least_field(references: Array, pictures: Array, windows: Array) -> Array:
     first, second, weights = map(_fields, (details(references), details(seen), inside))
     variance = (weights * first * first).mean((1, 2))
     alike = np.where(variance > LEAST_DETAIL, correlation(first, second, weights), 1)
-    return np.asarray(np.sort(alike.reshape(len(references), -1), axis=1)[:, 1], np.float32)
+    return np.asarray(np.sort(alike.reshape(-1, FIELDS * FIELDS), axis=1)[:, 1], np.float32)
 
 
 def details(pictures: Array) -> Array:
@@ -122,7 +122,7 @@ def _moved(references: Array, seen: Array, inside: Array, windows: Array) -> Arr
     down /= (windows[:, 3] - windows[:, 2])[:, None, None]
     slopes = [across * (1 - place), across * place, down * (1 - place)[:, None], down * place[:, None]]
     columns = np.stack([*slopes, seen, np.ones_like(seen)], axis=1) * inside[:, None]
-    columns = columns.reshape(len(seen), len(slopes) + 2, -1)
+    columns = columns.reshape(len(seen), len(slopes) + 2, side * side)
     normal = columns @ columns.transpose(0, 2, 1)
     # So that a picture without contrast in one direction can be solved for as well.
     size = np.trace(normal, axis1=1, axis2=2)[:, None, None] / normal.shape[-1]

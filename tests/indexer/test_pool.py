@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer import pool, workers
 from indexer.decode import CELEBA, Framing, decode
 from indexer.pool import DecodingPool
 from indexer.workers import Job, Outcome, Worker
@@ -29,14 +30,23 @@ class DeadlyFraming(Framing):
         return super().box(width, height)
 
 
+class StallingFraming(Framing):
+    """A framing that takes forever for pictures of one size, as a drive that stalls would."""
+
+    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        if (width, height) == DEADLY_SIZE:
+            time.sleep(1_000)
+        return super().box(width, height)
+
+
 def jobs_for(paths: list[Path]) -> list[Job]:
     return [Job(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
 def run(chunks: list[list[Job]], framing: Framing = CELEBA) -> dict[str, tuple[Outcome, np.ndarray | None]]:
     found = {}
-    with DecodingPool(framing, chunks, workers=2) as pool:
-        for decoded in filter(None, pool.results()):
+    with DecodingPool(framing, chunks, workers=2) as decoding:
+        for decoded in filter(None, decoding.results()):
             for outcome in decoded.outcomes:
                 pixels = decoded.pixels[outcome.row] if outcome.row >= 0 else None
                 found[outcome.job.path] = (outcome, pixels)
@@ -75,19 +85,31 @@ def test_a_picture_that_kills_its_worker_is_the_only_one_lost(tmp_path: Path) ->
     assert len(found) == 7
 
 
+def test_a_file_that_stalls_is_the_only_one_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "SECONDS_A_CHUNK", 2.0)
+    monkeypatch.setattr(pool, "SECONDS_A_FILE", 1.0)
+    monkeypatch.setattr(workers, "SECONDS_TO_DIE", 0.2)
+    paths = make_folder(tmp_path, 5)
+    draw_picture(1, DEADLY_SIZE).save(paths[3])
+    found = run([jobs_for(paths)], StallingFraming(64, 64))
+    failed = {path: outcome.reason for path, (outcome, _) in found.items() if outcome.reason}
+    assert failed == {str(paths[3]): "reading and decoding it took more than 1 s"}
+    assert len(found) == 5
+
+
 def test_an_error_in_the_list_of_files_reaches_the_caller(tmp_path: Path) -> None:
     def chunks() -> Iterator[list[Job]]:
         yield jobs_for(make_folder(tmp_path, 2))
         raise RuntimeError("the disk is gone")
 
-    with DecodingPool(CELEBA, chunks(), workers=2) as pool, pytest.raises(RuntimeError, match="the disk is gone"):
-        list(pool.results())
+    with DecodingPool(CELEBA, chunks(), workers=2) as decoding, pytest.raises(RuntimeError, match="the disk is gone"):
+        list(decoding.results())
 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
     jobs = jobs_for(make_folder(tmp_path, 3))
-    with DecodingPool(CELEBA, ([job] for job in jobs * 500), workers=2) as pool:
-        next(filter(None, pool.results()))
+    with DecodingPool(CELEBA, ([job] for job in jobs * 500), workers=2) as decoding:
+        next(filter(None, decoding.results()))
         start = time.monotonic()
     assert time.monotonic() - start < 10
 

@@ -1,0 +1,102 @@
+"""A small collection whose index is put through faults: drawn pictures with labels, and how it is indexed and read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.encoder import load_generator
+from indexer.index import Index
+
+# Small chunks, many commits, and time between them to be killed in: a run of a second has as many stages as a long one.
+SLOWED = """
+import time
+import indexer.kinds, indexer.plan, indexer.storing
+add = indexer.storing.Store.add
+indexer.storing.Store.add = lambda store, decoded: (add(store, decoded), time.sleep(0.02))
+indexer.plan.CHUNK_FILES, indexer.storing.SECONDS_BETWEEN_COMMITS = 8, 0.02
+indexer.kinds.FLAT_ALWAYS_BELOW = 0
+from latentsearch.cli import main
+main({arguments}, prog_name="latentsearch")
+"""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A folder of pictures drawn by the generator that ships, with a label file beside it."""
+
+    folder: Path
+
+    @property
+    def pictures(self) -> Path:
+        """Where the pictures are."""
+        return self.folder / "pictures"
+
+    @property
+    def labels(self) -> Path:
+        """A CSV: name, number, half."""
+        return self.folder / "labels.csv"
+
+    @classmethod
+    def draw(cls, folder: Path, count: int) -> Collection:
+        """Draw it."""
+        from PIL import Image
+
+        collection = cls(folder)
+        collection.pictures.mkdir(parents=True)
+        lines = ["name,number,half"]
+        for number, pixels in enumerate(load_generator().draw(count)):
+            Image.fromarray(pixels).save(collection.pictures / f"{number:05}.png")
+            lines.append(f"{number:05}.png,{number},{number % 2}")
+        collection.labels.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return collection
+
+    def index(self, index: Path, *options: str) -> list[str]:
+        """The arguments that index it."""
+        return ["index", str(self.pictures), "--labels", str(self.labels), "--index", str(index), *options]
+
+
+def start(arguments: Sequence[str], slowed: bool = True) -> subprocess.Popen[str]:
+    """Start `latentsearch` with these arguments as a process."""
+    code = SLOWED.format(arguments=list(arguments))
+    command = [sys.executable, "-c", code] if slowed else [sys.executable, "-m", "latentsearch", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, process_group=0
+    )
+
+
+def run(arguments: Sequence[str], slowed: bool = False) -> tuple[int, str, str]:
+    """Run it to its end: exit code, stdout and stderr."""
+    process = start(arguments, slowed)
+    stdout, stderr = process.communicate()
+    return process.returncode, stdout, stderr
+
+
+def content(index: Path) -> dict[str, Any]:
+    """What an index holds, by path, in a form that two indexes of the same pictures share; and what a search finds."""
+    with Index.open(index) as opened:
+        records = list(opened.catalog.all_images())
+        ids = [record.id for record in records]
+        labels, codes = opened.labels(ids), opened.codes(ids)
+        images = {
+            record.path: (record.digest.hex(), record.width, record.height, labels.get(record.id)) for record in records
+        }
+        assert len(images) == len(records) == opened.count(), "an image is there twice"
+        by_path = np.argsort([record.path for record in records])
+        distances, found = opened.search(codes[by_path][:5], 10)
+        paths = {record.id: record.path for record in records}
+        return {
+            "images": images,
+            "codes": codes[by_path].round(5).tolist(),
+            "found": [[paths[image_id] for image_id in row] for row in found.tolist()],
+            "distances": distances.round(5).tolist(),
+            "problems": [*opened.check().problems],
+        }

@@ -1,0 +1,140 @@
+"""SIGKILL at random moments of every command that writes; what is left must be as if nothing had happened."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.fault_collection import Collection, content, run, start
+from indexer.index import Index
+from indexer.schema import MIGRATIONS
+
+# How many pictures are taken away before --prune and remove.
+TAKEN = 40
+
+
+def killed(collection: Collection, scratch: Path, kills: int, seed: int) -> dict[str, Any]:
+    """Kill each kind of run in turn, do it once more undisturbed, and compare with one that was never killed."""
+    random = np.random.default_rng(seed)
+    whole = scratch / "whole"
+    assert run(collection.index(whole))[0] == 0
+    faults, wrong, landed = 0, [], dict.fromkeys(KINDS, 0)
+    prepared = {name: _prepared(kind, collection, scratch / name, whole) for name, kind in KINDS.items()}
+    for number in range(kills):
+        name = list(KINDS)[number % len(KINDS)]
+        before, arguments, expected, seconds = prepared[name]
+        index = scratch / f"{name}-{number}"
+        if before is not None:
+            shutil.copytree(before, index)
+        process = start([*arguments, "--index", str(index)])
+        time.sleep(random.uniform(0.05, 1.0) * seconds)
+        landed[name] += process.poll() is None
+        process.kill()
+        process.communicate()
+        problem = _compare(index, arguments, expected)
+        if problem:
+            wrong.append(f"{name}, kill {number}: {problem}")
+        faults += 1
+        shutil.rmtree(index, ignore_errors=True)
+    return {"kills": faults, "killed_before_their_end": landed, "wrong": wrong}
+
+
+def _prepared(
+    kind: Callable[[Collection, Path, Path], tuple[Path | None, list[str]]],
+    collection: Collection,
+    place: Path,
+    whole: Path,
+) -> tuple[Path | None, list[str], dict[str, Any], float]:
+    """The index before a run, the run's arguments, what it makes undisturbed, and how long it takes."""
+    before, arguments = kind(collection, place, whole)
+    after = place.with_name(f"{place.name}-after")
+    if before is not None:
+        shutil.copytree(before, after)
+    begin = time.perf_counter()
+    code, _, stderr = run([*arguments, "--index", str(after)], slowed=True)
+    assert code == 0, stderr
+    seconds = time.perf_counter() - begin
+    return before, arguments, content(after), seconds
+
+
+def _compare(index: Path, arguments: list[str], expected: dict[str, Any]) -> str:
+    code, _, stderr = run([*arguments, "--index", str(index)], slowed=True)
+    # What was killed after its work was done has nothing left to remove.
+    if code != 0 and not (arguments[0] == "remove" and "is not in the index" in stderr):
+        return f"the next run failed: {stderr.strip()}"
+    found = content(index)
+    differing = [key for key in expected if found[key] != expected[key]]
+    return f"{', '.join(differing)} differ from an undisturbed run's" if differing else ""
+
+
+def _index(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    return None, ["index", str(collection.pictures), "--labels", str(collection.labels)]
+
+
+def _fewer(collection: Collection, place: Path) -> Path:
+    """The same pictures, of which the first are gone."""
+    folder = place.with_name(f"{place.name}-pictures")
+    shutil.copytree(collection.pictures, folder)
+    return folder
+
+
+def _prune(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    folder = _fewer(collection, place)
+    assert run(["index", str(folder), "--labels", str(collection.labels), "--index", str(place)])[0] == 0
+    for path in sorted(folder.iterdir())[:TAKEN]:
+        path.unlink()
+    return place, ["index", str(folder), "--labels", str(collection.labels), "--prune"]
+
+
+def _remove(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, place)
+    return place, ["remove", *map(str, sorted(collection.pictures.iterdir())[:TAKEN])]
+
+
+def _retrain(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, place)
+    return place, [*_index(collection, place, whole)[1], "--kind", "ivf-sq8", "--recall", "1"]
+
+
+def _check(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, place)
+    (place / "vectors.faiss").unlink()
+    return place, ["check"]
+
+
+def _migrate(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, place)
+    downgrade(place / "catalog.sqlite")
+    return place, ["check"]
+
+
+def downgrade(path: Path) -> None:
+    """Turn a catalogue into one of the first schema, with the same images."""
+    Index.open(path.parent).close()
+    with sqlite3.connect(path) as connection:
+        kept = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        first = {statement.split()[2].split("(")[0] for statement in MIGRATIONS[0]}
+        for name in kept - first - {"sqlite_sequence"}:
+            connection.execute(f"DROP TABLE {name}")
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchall():
+            connection.execute(f"DROP INDEX {name}")
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+    connection.close()
+
+
+KINDS: dict[str, Callable[[Collection, Path, Path], tuple[Path | None, list[str]]]] = {
+    "index": _index,
+    "remove": _remove,
+    "prune": _prune,
+    "retrain": _retrain,
+    "rebuild": _check,
+    "migrate": _migrate,
+}

@@ -1,0 +1,71 @@
+"""Bytes -> damaged bytes, as broken disks, cut transfers and people with bad intentions make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Random = np.random.Generator
+EXTREMES = (b"\x00", b"\xff", b"\x7f", b"\x80")
+
+
+def mutate(content: bytes, random: Random) -> tuple[str, bytes]:
+    """One mutation of a file's bytes, drawn at random: its name and the new bytes, which differ from the old."""
+    names = list(MUTATIONS)
+    while True:
+        name = str(random.choice(names))
+        changed = MUTATIONS[name](content, random)
+        if changed != content:
+            return name, changed
+
+
+def _flip_bits(content: bytes, random: Random) -> bytes:
+    changed = bytearray(content)
+    for place in random.integers(0, len(changed), int(random.integers(1, 16))):
+        changed[place] ^= 1 << int(random.integers(8))
+    return bytes(changed)
+
+
+def _flip_in_head(content: bytes, random: Random) -> bytes:
+    """Headers hold lengths, sizes and offsets: what is wrong there does most."""
+    head = min(len(content), 512)
+    return _flip_bits(content[:head], random) + content[head:]
+
+
+def _truncate(content: bytes, random: Random) -> bytes:
+    return content[: int(random.integers(0, len(content)))]
+
+
+def _extreme_length(content: bytes, random: Random) -> bytes:
+    """Four bytes at an even place become the greatest, the least, or another extreme number."""
+    place = int(random.integers(0, max(1, min(len(content), 4_096) // 2))) * 2
+    extreme = EXTREMES[int(random.integers(len(EXTREMES)))]
+    return content[:place] + extreme * 4 + content[place + 4 :]
+
+
+def _repeat(content: bytes, random: Random) -> bytes:
+    start, end = sorted(int(place) for place in random.integers(0, len(content) + 1, 2))
+    return content[:end] + content[start:end] + content[end:]
+
+
+def _cut_out(content: bytes, random: Random) -> bytes:
+    start, end = sorted(int(place) for place in random.integers(0, len(content) + 1, 2))
+    return content[:start] + content[end:]
+
+
+def _overwrite(content: bytes, random: Random) -> bytes:
+    start = int(random.integers(0, len(content)))
+    noise = random.bytes(int(random.integers(1, 257)))
+    return content[:start] + noise + content[start + len(noise) :]
+
+
+MUTATIONS: dict[str, Callable[[bytes, Random], bytes]] = {
+    "bits flipped": _flip_bits,
+    "bits flipped in the head": _flip_in_head,
+    "cut short": _truncate,
+    "a length made extreme": _extreme_length,
+    "a part repeated": _repeat,
+    "a part cut out": _cut_out,
+    "overwritten": _overwrite,
+}
