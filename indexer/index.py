@@ -325,8 +325,8 @@ class Index:
         with self.writing():
             found: dict[str, int] = {}
             for path in map(os.path.abspath, paths):
-                under = self.catalog.images_under(path)
-                failed = self.catalog.failures_under(path)
+                under = list(self.catalog.images_under(path))
+                failed = list(self.catalog.failures_under(path))
                 if not under and not failed:
                     raise InputError(f"{printable(path)} is not in the index at {printable(self.folder)}")
                 self.catalog.remove_failures(failed)

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 from indexer.catalog import Catalog
@@ -51,10 +50,11 @@ class LabelStore:
         """Label the images that were there before, where a label file is new or has changed."""
         if self._stored == self._sources:
             return
-        before = [record for record in self._catalog.all_images() if record.id < self._first_new]
-        images = ((record.id, self._labels.of(record.path)) for record in before)
-        while some := list(islice(images, IMAGES_AT_ONCE)):
-            self._catalog.add_labels(some)
+        first = 0
+        while some := self._catalog.images_from(first, IMAGES_AT_ONCE):
+            first = some[-1].id + 1
+            before = (record for record in some if record.id < self._first_new)
+            self._catalog.add_labels((record.id, self._labels.of(record.path)) for record in before)
         self._catalog.set_label_sources(self._catalog.label_sources() | self._sources)
 
     @cached_property

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from indexer.building import Report
     from indexer.encoder import Encoder
-    from indexer.pipeline import Summary
+    from indexer.summary import Summary
     from latentsearch.cli.progress import Bar
 
 GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
