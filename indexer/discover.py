@@ -94,7 +94,7 @@ def discover_again(paths: Iterable[str], names: FolderNames) -> Iterator[Found |
     for path in paths:
         if os.path.isdir(path):
             folders.append(path)
-        elif _is_picture(path):
+        elif is_picture(path):
             yield from _examine(path)
     yield from _walk(folders, names)
 
@@ -139,7 +139,7 @@ def _walk(roots: list[str], names: FolderNames) -> Iterator[Found | Problem]:
                     continue
                 if _is_folder(entry):
                     (links if entry.is_symlink() else folders).append(entry.path)
-                elif _is_picture(entry.name):
+                elif is_picture(entry.name):
                     yield from _examine(entry)
         except FileNotFoundError:  # it was removed just now
             continue
@@ -149,11 +149,14 @@ def _walk(roots: list[str], names: FolderNames) -> Iterator[Found | Problem]:
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        while part := sorted(islice(entries, SORTED_AT_ONCE), key=lambda entry: entry.name):
-            yield from part
+        while part := sorted(islice(entries, SORTED_AT_ONCE), key=lambda entry: entry.name, reverse=True):
+            while part:
+                # An entry grows when it is looked at, and goes when it was.
+                yield part.pop()
 
 
-def _is_picture(path: str) -> bool:
+def is_picture(path: str) -> bool:
+    """Whether a name is one that a picture would have."""
     return os.path.splitext(path)[1].lower() in SUFFIXES
 
 

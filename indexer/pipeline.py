@@ -21,7 +21,7 @@ from indexer.encoder import Encoder
 from indexer.errors import InputError
 from indexer.index import Index
 from indexer.interrupts import interruptible
-from indexer.label_store import LabelStore
+from indexer.label_store import LabelCache, LabelStore
 from indexer.labels import load_labels
 from indexer.plan import CHUNK_FILES, Count, Plan
 from indexer.pool import DecodingPool
@@ -44,19 +44,21 @@ class Vectors(NamedTuple):
 
 
 class Wishes(NamedTuple):
-    """What is asked of a run; see `index_folders`."""
+    """What is asked of a run; see `index_folders`. label_cache: for runs that follow one another."""
 
     prune: bool = False
     labels: Path | None = None
     vectors: Vectors = Vectors()
+    label_cache: LabelCache | None = None
 
 
-def check_sources(folders: Sequence[str | Path], labels: Path | None = None) -> None:
+def check_sources(folders: Sequence[str | Path], labels: Path | None = None, may_be_empty: bool = False) -> None:
     """Look at what an index is to be made of, before it is made.
 
-    Raises InputError where a folder does not exist, none of them holds a picture, or a label file cannot be read.
+    Raises InputError where a folder does not exist, none of them holds a picture (they may be empty where they are
+    watched), or a label file cannot be read.
     """
-    if next(discover(folders), None) is None:
+    if next(discover(folders), None) is None and not may_be_empty:
         raise InputError(f"no pictures in {', '.join(map(printable, folders))}")
     load_labels(folders, [] if labels is None else [labels])
 
@@ -95,7 +97,7 @@ def bring_up_to_date(
     start = time.perf_counter()
     check_device(wishes.vectors.device)
     files = scope.files()
-    label_store = LabelStore(index.catalog, scope.folders, wishes.labels)
+    label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
     with _full_disk_told(index), interruptible() as interrupted, index.catalog.beside() as reader:
         plan = Plan(reader, index.catalog.next_id())
         store = Store(index, encoder, plan, label_store)
