@@ -6,11 +6,9 @@ run loses what was not committed, and the next goes on from there.
 
 from __future__ import annotations
 
-import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +17,7 @@ from indexer.building import check_device
 from indexer.discover import discover, printable
 from indexer.encoder import Encoder
 from indexer.errors import InputError
+from indexer.full_disk import full_disk_told
 from indexer.index import Index
 from indexer.interrupts import interruptible
 from indexer.label_store import LabelCache, LabelStore
@@ -98,7 +97,7 @@ def bring_up_to_date(
     check_device(wishes.vectors.device)
     files = scope.files()
     label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
-    with _full_disk_told(index), interruptible() as interrupted, index.catalog.beside() as reader:
+    with full_disk_told(index.folder), interruptible() as interrupted, index.catalog.beside() as reader:
         plan = Plan(reader, index.catalog.next_id())
         store = Store(index, encoder, plan, label_store)
         count = Count(scope.files()) if report else None
@@ -145,16 +144,3 @@ def _store_all(
 
 def _chunked(jobs: list[Job]) -> Iterator[list[Job]]:
     return (jobs[start : start + CHUNK_FILES] for start in range(0, len(jobs), CHUNK_FILES))
-
-
-@contextmanager
-def _full_disk_told(index: Index) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise InputError(
-            f"no space left for the index at {printable(index.folder)}: what was stored before is kept, the same "
-            "command goes on from there"
-        ) from error
