@@ -25,7 +25,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from indexer.discover import printable
-from indexer.errors import DamagedIndex
+from indexer.errors import DamagedIndex, InputError, LockedIndex
 from indexer.facts import Facts
 from indexer.fingerprint import SIDE
 from indexer.schema import (
@@ -406,16 +406,35 @@ def _connect(path: Path, options: str) -> Connection:
     try:
         return engine.connect()
     except (DatabaseError, sqlite3.DatabaseError) as error:
-        raise DamagedIndex(f"{path} cannot be opened: {getattr(error, 'orig', error)}") from error
+        original = getattr(error, "orig", error)
+        raise _translated(original) or DamagedIndex(f"{path} cannot be opened: {original}") from error
 
 
 def _translate(context: Any) -> None:
-    """Turn what SQLite says of damage, of a full disk and of missing permission into a sentence."""
-    code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF
+    """Turn what SQLite says of the file and its disk into a sentence."""
+    error = _translated(context.original_exception)
+    if error is not None:
+        raise error
+
+
+def _translated(original: Any) -> Exception | None:
+    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        raise DamagedIndex(f"the catalogue is damaged ({context.original_exception}): make the index anew")
+        return DamagedIndex(f"the catalogue is damaged ({original}): make the index anew")
     if code == sqlite3.SQLITE_FULL:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return DamagedIndex(
+            f"the catalogue cannot be opened ({original}): where its folder is read-only and its last writer was "
+            "killed, copy the index to where it can be written to"
+        )
+    if code == sqlite3.SQLITE_READONLY:
+        return InputError(f"the catalogue cannot be written to ({original})")
+    if code == sqlite3.SQLITE_BUSY:
+        return LockedIndex(f"the catalogue is in use ({original}): try again")
+    if code == sqlite3.SQLITE_IOERR:
+        return OSError(errno.EIO, f"the catalogue cannot be read or written: {original}")
+    return None
 
 
 def is_under(column: Column[str], path: str) -> ColumnElement[bool]:
