@@ -100,6 +100,7 @@ class Worker:
 
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
+        self._is_ready = False
         self._start()
 
     def decode(self, jobs: list[Job], seconds: float | None = None) -> DecodedChunk:
