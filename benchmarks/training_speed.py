@@ -1,6 +1,6 @@
 """How fast a training step is against the same networks in eager fp32, step by step in turn.
 
-The precision is the one that `latentsearch train` chooses on this machine, and bf16 beside it where that was not chosen.
+The precision is the one that `latentsearch train` chooses here; bf16 stands beside it where it was not chosen.
 """
 
 from __future__ import annotations
