@@ -5,59 +5,71 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks.crowd import crowd
-from benchmarks.damaged_files import damaged_indexes, damaged_pictures
+from benchmarks.damaged_indexes import damaged_indexes
+from benchmarks.damaged_pictures import damaged_pictures
 from benchmarks.fault_collection import Collection
 from benchmarks.killing import killed
 from benchmarks.results_store import RESULTS, load, store
 from indexer.errors import InputError
 
 SEED = 0
-PICTURES = 160
-PARTS = ("kill", "crowd", "images", "files")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How often, how long and how many."""
+
+    kills: int
+    seconds: float
+    images: int
+    files: int
+
+
+Part = Callable[[Collection, Path, Sizes], dict[str, Any]]
+PARTS: dict[str, Part] = {
+    "kill": lambda collection, scratch, sizes: killed(collection, scratch, sizes.kills, SEED),
+    "crowd": lambda collection, scratch, sizes: crowd(collection, scratch, sizes.seconds),
+    "images": lambda collection, scratch, sizes: damaged_pictures(scratch, sizes.images, SEED),
+    "files": lambda collection, scratch, sizes: damaged_indexes(collection, scratch, sizes.files, SEED),
+}
 
 
 @click.command("faults", help=__doc__)
-@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; may be repeated.")
+@click.option("--part", "parts", type=click.Choice(list(PARTS)), multiple=True, help="Only this; may be repeated.")
 @click.option("--kills", default=200, show_default=True)
-@click.option("--seconds", default=300, show_default=True, help="How long the crowd goes on.")
+@click.option("--seconds", default=300.0, show_default=True, help="How long the crowd goes on.")
 @click.option("--images", default=1_000, show_default=True, help="Damaged picture files.")
 @click.option("--files", default=200, show_default=True, help="Damaged files of indexes and bundles.")
-@click.option("--store/--no-store", "keep", default=True, help="Write benchmarks/results/faults.json.")
-def command(parts: tuple[str, ...], kills: int, seconds: int, images: int, files: int, keep: bool) -> None:
+@click.option("--pictures", default=160, show_default=True, help="How many the collection has.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(parts: tuple[str, ...], pictures: int, results: Path, **sizes: Any) -> None:
     """Measure, print and store; parts that are not run keep what is stored of them."""
     measured: dict[str, Any] = {}
     folder = Path(tempfile.mkdtemp())
     try:
-        collection = Collection.draw(folder / "collection", PICTURES)
+        collection = Collection.draw(folder / "collection", pictures)
         for part in parts or PARTS:
             begin = time.perf_counter()
-            scratch = folder / part
-            scratch.mkdir()
-            if part == "kill":
-                measured[part] = killed(collection, scratch, kills, SEED)
-            elif part == "crowd":
-                measured[part] = crowd(collection, scratch, seconds)
-            elif part == "images":
-                measured[part] = damaged_pictures(scratch, images, SEED)
-            else:
-                measured[part] = damaged_indexes(collection, scratch, files, SEED)
-            measured[part]["seconds"] = round(time.perf_counter() - begin, 1)
+            (folder / part).mkdir()
+            measured[part] = PARTS[part](collection, folder / part, Sizes(**sizes))
+            measured[part]["took_s"] = round(time.perf_counter() - begin, 1)
             click.echo(f"{part}: {measured[part]}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if keep:
-        click.echo(store("faults", _stored() | measured | {"seed": SEED}))
+    click.echo(f"stored in {store('faults', _stored(results) | measured | {'seed': SEED}, results)}")
 
 
-def _stored() -> dict[str, Any]:
+def _stored(results: Path) -> dict[str, Any]:
     try:
-        stored: dict[str, Any] = load("faults", RESULTS)["result"]
+        stored: dict[str, Any] = load("faults", results)["result"]
     except InputError:
         return {}
     return stored

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,22 @@ from benchmarks.fault_collection import Collection, content, run, start
 from indexer.index import Index
 from indexer.schema import MIGRATIONS
 
-# How many pictures are taken away before --prune and remove.
-TAKEN = 40
+# One in so many pictures is taken away before --prune and remove.
+TAKEN = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command to be killed: the index before it, its arguments, what it makes undisturbed, and in what time."""
+
+    before: Path | None
+    arguments: list[str]
+    expected: dict[str, Any]
+    seconds: float
+
+
+# From the collection, a folder for the index before, and an index of it all: the index before, and the arguments.
+Prepare = Callable[[Collection, Path, Path], tuple[Path | None, list[str]]]
 
 
 def killed(collection: Collection, scratch: Path, kills: int, seed: int) -> dict[str, Any]:
@@ -24,35 +39,21 @@ def killed(collection: Collection, scratch: Path, kills: int, seed: int) -> dict
     random = np.random.default_rng(seed)
     whole = scratch / "whole"
     assert run(collection.index(whole))[0] == 0
-    faults, wrong, landed = 0, [], dict.fromkeys(KINDS, 0)
-    prepared = {name: _prepared(kind, collection, scratch / name, whole) for name, kind in KINDS.items()}
+    runs = {name: _prepared(prepare, collection, scratch / name, whole) for name, prepare in KINDS.items()}
+    problems, landed = [], dict.fromkeys(KINDS, 0)
     for number in range(kills):
         name = list(KINDS)[number % len(KINDS)]
-        before, arguments, expected, seconds = prepared[name]
         index = scratch / f"{name}-{number}"
-        if before is not None:
-            shutil.copytree(before, index)
-        process = start([*arguments, "--index", str(index)])
-        time.sleep(random.uniform(0.05, 1.0) * seconds)
-        landed[name] += process.poll() is None
-        process.kill()
-        process.communicate()
-        problem = _compare(index, arguments, expected)
+        landed[name] += _kill(runs[name], index, random.uniform(0.05, 1.0))
+        problem = _compare(index, runs[name])
         if problem:
-            wrong.append(f"{name}, kill {number}: {problem}")
-        faults += 1
+            problems.append(f"{name}, kill {number}: {problem}")
         shutil.rmtree(index, ignore_errors=True)
-    return {"kills": faults, "killed_before_their_end": landed, "wrong": wrong}
+    return {"kills": kills, "killed_before_their_end": landed, "problems": problems}
 
 
-def _prepared(
-    kind: Callable[[Collection, Path, Path], tuple[Path | None, list[str]]],
-    collection: Collection,
-    place: Path,
-    whole: Path,
-) -> tuple[Path | None, list[str], dict[str, Any], float]:
-    """The index before a run, the run's arguments, what it makes undisturbed, and how long it takes."""
-    before, arguments = kind(collection, place, whole)
+def _prepared(prepare: Prepare, collection: Collection, place: Path, whole: Path) -> Run:
+    before, arguments = prepare(collection, place, whole)
     after = place.with_name(f"{place.name}-after")
     if before is not None:
         shutil.copytree(before, after)
@@ -60,17 +61,35 @@ def _prepared(
     code, _, stderr = run([*arguments, "--index", str(after)], slowed=True)
     assert code == 0, stderr
     seconds = time.perf_counter() - begin
-    return before, arguments, content(after), seconds
+    return Run(before, arguments, content(after), seconds)
 
 
-def _compare(index: Path, arguments: list[str], expected: dict[str, Any]) -> str:
-    code, _, stderr = run([*arguments, "--index", str(index)], slowed=True)
+def _kill(victim: Run, index: Path, moment: float) -> bool:
+    """Kill it after a share of the time that it takes; returns whether it was still running."""
+    if victim.before is not None:
+        shutil.copytree(victim.before, index)
+    process = start([*victim.arguments, "--index", str(index)])
+    time.sleep(moment * victim.seconds)
+    was_running = process.poll() is None
+    process.kill()
+    process.communicate()
+    return was_running
+
+
+def _compare(index: Path, victim: Run) -> str:
+    """What is wrong after one more run, undisturbed; empty where nothing is."""
+    code, _, stderr = run([*victim.arguments, "--index", str(index)], slowed=True)
     # What was killed after its work was done has nothing left to remove.
-    if code != 0 and not (arguments[0] == "remove" and "is not in the index" in stderr):
+    if code != 0 and not (victim.arguments[0] == "remove" and "is not in the index" in stderr):
         return f"the next run failed: {stderr.strip()}"
     found = content(index)
-    differing = [key for key in expected if found[key] != expected[key]]
+    differing = [key for key in victim.expected if found[key] != victim.expected[key]]
     return f"{', '.join(differing)} differ from an undisturbed run's" if differing else ""
+
+
+def _taken(folder: Path) -> list[Path]:
+    everything = sorted(folder.iterdir())
+    return everything[: len(everything) // TAKEN]
 
 
 def _index(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
@@ -87,14 +106,14 @@ def _fewer(collection: Collection, place: Path) -> Path:
 def _prune(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
     folder = _fewer(collection, place)
     assert run(["index", str(folder), "--labels", str(collection.labels), "--index", str(place)])[0] == 0
-    for path in sorted(folder.iterdir())[:TAKEN]:
+    for path in _taken(folder):
         path.unlink()
     return place, ["index", str(folder), "--labels", str(collection.labels), "--prune"]
 
 
 def _remove(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
     shutil.copytree(whole, place)
-    return place, ["remove", *map(str, sorted(collection.pictures.iterdir())[:TAKEN])]
+    return place, ["remove", *map(str, _taken(collection.pictures))]
 
 
 def _retrain(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
@@ -130,7 +149,7 @@ def downgrade(path: Path) -> None:
     connection.close()
 
 
-KINDS: dict[str, Callable[[Collection, Path, Path], tuple[Path | None, list[str]]]] = {
+KINDS: dict[str, Prepare] = {
     "index": _index,
     "remove": _remove,
     "prune": _prune,

@@ -73,7 +73,7 @@ def wrong_codes(ids: NDArray[np.int64], codes: NDArray[np.float32], distance: st
     finite = np.isfinite(codes).all(axis=1)
     yield from ((int(image_id), "is not finite") for image_id in ids[~finite])
     if distance == "cosine":
-        lengths = np.linalg.norm(codes[finite], axis=1)
+        lengths = np.linalg.norm(codes[finite].astype(np.float64), axis=1)  # damaged ones overflow in float32
         for image_id, length in zip(ids[finite], lengths, strict=True):
             # A picture without any contrast may have a code of zeros.
             if length != 0 and abs(length - 1) > LENGTH_TOLERANCE:

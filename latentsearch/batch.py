@@ -19,6 +19,7 @@ from indexer.discover import Found, Problem, discover, printable
 from indexer.errors import InputError
 from indexer.pool import DecodingPool
 from indexer.workers import DecodedChunk, Job, Outcome
+from latentsearch.editing import editor
 from latentsearch.finder import Finder
 from latentsearch.others import Itself, ids_at
 from latentsearch.queries import Options, check_files
@@ -62,6 +63,7 @@ class FolderSearch:
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus), minus, self._encoder)
             self._finder = Finder(self._index, self._encoder, options, self._watch)
+            self._edit = editor(options.changes, self._index, tell)
         except BaseException:
             self._index.close()
             raise
@@ -95,7 +97,7 @@ class FolderSearch:
             codes = self._encoder.encode(decoded.pixels)
         for outcome, code in zip(readable, codes, strict=True):
             try:
-                asked.append((outcome, combined(code[None], self._minus, self._encoder.distance)))
+                asked.append((outcome, self._edit(combined(code[None], self._minus, self._encoder.distance))))
             except InputError as error:
                 yield outcome, Unreadable(outcome.job.path, str(error))
         for outcome in decoded.outcomes:
@@ -114,7 +116,20 @@ class FolderSearch:
         name, index = self._encoder.name, str(self._index.folder)
         for (outcome, _), hits in zip(asked, found, strict=True):
             query = (outcome.job.path,)
-            yield outcome, Results(query, name, index, took, hits, self._names, self.matching, self._options.diverse)
+            yield (
+                outcome,
+                Results(
+                    query,
+                    name,
+                    index,
+                    took,
+                    hits,
+                    self._names,
+                    self.matching,
+                    self._options.diverse,
+                    tuple(map(str, self._options.changes)),
+                ),
+            )
 
     def _itself(self, outcome: Outcome) -> Itself:
         if not self._options.exclude_self:

@@ -144,6 +144,7 @@ def _plain(results: Results) -> dict[str, Any]:
     plain = {
         "query": results.query[0] if len(results.query) == 1 else list(results.query),
         "minus": list(results.minus) or None,
+        "set": list(results.changes) or None,
         "encoder": results.encoder,
         "index": results.index,
         "took_ms": {stage: milliseconds for stage, milliseconds in spent.items() if milliseconds is not None},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from indexer.errors import InputError
 
 # As a picture's name: its bytes come from elsewhere, such as standard input.
 PIPED = Path("-")
+CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 # How many candidates a diverse ranking chooses each of its results from.
 POOL = 10
 
@@ -39,6 +41,25 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Change:
+    """One change that is asked of a query: a label, and the value, 0 or 1, that what is found shall have."""
+
+    label: str
+    value: int
+
+    @classmethod
+    def parse(cls, text: str) -> Change:
+        """Read NAME=0 or NAME=1. Raises InputError."""
+        found = CHANGE.fullmatch(text)
+        if found is None:
+            raise InputError(f"{printable(text)!r} sets no label: write its name, = and 1 or 0, as in Eyeglasses=1")
+        return cls(found[1], int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.label}={self.value}"
+
+
+@dataclass(frozen=True)
 class Options:
     """Which pictures to return, and how many.
 
@@ -54,6 +75,7 @@ class Options:
     diverse: float | None = None
     where: tuple[str, ...] = ()
     under: tuple[Path, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     @property
     def filtered(self) -> bool:

@@ -44,6 +44,7 @@ class Results:
     query, minus: the names of the pictures that were searched for, and of those subtracted. matching: for how many
     pictures the conditions hold, None where there were none. diverse: what likeness counts against variety in the
     ranking, None where distance alone ranks; then hits ascend by it, else only the first is sure to be the nearest.
+    changes: the labels that were set.
     Raises ValueError where the hits are not that, when it is made.
     """
 
@@ -55,6 +56,7 @@ class Results:
     minus: tuple[str, ...] = ()
     matching: int | None = None
     diverse: float | None = None
+    changes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no search may return."""

@@ -13,6 +13,7 @@ from indexer.discover import printable
 from indexer.encoder import Encoder, load_encoder
 from indexer.errors import IndexStateError, InputError, UnreadableImage
 from indexer.index import Index
+from latentsearch.editing import editor
 from latentsearch.finder import Finder
 from latentsearch.others import Itself
 from latentsearch.queries import PIPED, Options, Query
@@ -50,7 +51,8 @@ def search(
         finder = Finder(opened, model, options, watch)
         with watch.stage("encode"):
             contents = read_contents(query.files, query.piped)
-            code = _code(query, contents, opened, model)
+            edit = editor(options.changes, opened, tell)
+            code = edit(_code(query, contents, opened, model))
         with watch.stage("search"):
             stored = opened.images(query.ids)
             itself = Itself.of(query.files, contents, stored, opened) if options.exclude_self else Itself()
@@ -64,6 +66,7 @@ def search(
         tuple(map(str, query.minus)),
         finder.matching,
         options.diverse,
+        tuple(map(str, options.changes)),
     )
 
 

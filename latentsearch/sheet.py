@@ -70,7 +70,8 @@ def _save(sheet: Image.Image, target: Path) -> None:
 
 
 def _tiles(results: Results, piped: bytes | None = None) -> Iterator[Tile]:
-    for names, caption in ((results.query, "query"), (results.minus, "minus")):
+    asked = ", ".join(("query", *results.changes))
+    for names, caption in ((results.query, asked), (results.minus, "minus")):
         for name in names:
             yield (piped if piped is not None and name == str(PIPED) else name), caption
     for hit in results.hits:

@@ -14,7 +14,7 @@ from latentsearch.cli.showing import Form
 
 if TYPE_CHECKING:
     from latentsearch.batch import FolderSearch
-    from latentsearch.queries import Options
+    from latentsearch.queries import Change, Options
     from latentsearch.results import Results
 
 PATH = click.Path(path_type=Path)
@@ -42,6 +42,14 @@ class QueryCommand(click.Command):
     "--id", "ids", type=int, multiple=True, metavar="N", help="Query with the stored picture of this id, too."
 )
 @click.option("--minus", type=PATH, multiple=True, metavar="IMAGE", help="Subtract a picture; may be repeated.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=lambda ctx, parameter, given: _changes(given),
+    help="As the queried pictures would be with a label set to 1 or 0; may be repeated.",
+)
 @click.option("--batch", type=PATH, metavar="DIR", help="Query with every picture of a folder, each by itself.")
 @click.option("-k", "k", type=int, default=20, show_default=True, help="How many pictures to return.")
 @click.option("--where", multiple=True, metavar="CONDITION", help="Only pictures for which this holds: see above.")
@@ -91,6 +99,9 @@ def command(
     without the label never matches. File facts: id, path, name, size (bytes), width, height, added, changed. Put
     what holds spaces at its ends or signs in "quotation marks"; write label:NAME or file:NAME where both have one.
 
+    --set Eyeglasses=1 looks for the same picture but with glasses, --set Smiling=0 for it without a smile: for labels
+    that are 1 or 0 in this index. The first time it learns from labelled pictures what they look like.
+
     A terminal gets a table, with the labels that are true; a pipe gets lines of rank, id, distance, similarity,
     path and labels, separated by tabs.
     """
@@ -115,6 +126,12 @@ def command(
         query = Query(images, ids, minus, _piped(images + minus))
         results = search_once(query, options, index=index, encoder=encoder, tell=_tell)
         _show(results, options, query.piped, form, sheet)
+
+
+def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
+    from latentsearch.queries import Change
+
+    return tuple(map(Change.parse, given))
 
 
 def _check_sheet(target: Path) -> None:

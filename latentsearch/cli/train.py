@@ -77,7 +77,7 @@ def command(
     if generator:
         settings = _as_the_generator(generator, settings)
     recipe = families.choose_recipe(family, examples.kind_of(data), preset, settings)
-    chosen = Precision.choose(device, precision)
+    chosen = Precision.choose(device, runs.precision_of(folder) if resume and precision == "auto" else precision)
     found = _prepare(data, folder, family, recipe, resume)
     learner = families.load_module(family).FAMILY(recipe, chosen)
     if generator and not resume:

@@ -57,6 +57,12 @@ def read(folder: Path) -> dict[str, Any]:
     return description
 
 
+def precision_of(folder: Path) -> str:
+    """The type that a run began to compute in, "auto" where it has not begun."""
+    begun = read(folder) if (folder / RUN).exists() else {}
+    return str(begun.get("precision", "auto")).split()[-1]
+
+
 def _commit() -> str:
     """The commit of the checkout that this code runs from, or "unknown"."""
     here = Path(__file__).parent

@@ -55,5 +55,6 @@ def test_training_speed_compares_steps_in_turn(tmp_path):
     benchmarks(["training-speed", *options])
     result = load("training-speed", tmp_path)["result"]
     for step in ("generator_step", "inverse_step"):
-        assert len(result[step]["ratios"]) == 3
-        assert result[step]["chosen_images_per_second"] > 0
+        assert len(result[step]["ratios_by_turn"]["chosen"]) == 3
+        assert result[step]["images_per_second"]["chosen"] > 0
+        assert "bf16" in result[step]["ratios"] or result["precision"] == "cpu bfloat16"

@@ -242,6 +242,15 @@ def test_bf16_with_channels_last_trains_too(pictures, tmp_path):
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_a_run_goes_on_in_the_precision_that_it_began_with(pictures, tmp_path, precision):
+    begun = train(pictures, tmp_path / "run", "--precision", precision, "--device", "cpu", "--inverse-epochs", "0")
+    before = json.loads((tmp_path / "run/run.json").read_text())["precision"]
+    resumed = train(pictures, tmp_path / "run", "--device", "cpu", "--resume")
+    assert (begun.exit_code, resumed.exit_code) == (0, 0), resumed.stderr
+    assert json.loads((tmp_path / "run/run.json").read_text())["precision"] == before
+
+
 def test_asking_for_a_device_that_is_not_there_is_one_sentence(pictures, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("a CUDA device is present")

@@ -1,0 +1,177 @@
+"""A face searched with one attribute set: do the results have it, and do they keep the others and the person?
+
+As `latentsearch query --set` does it: the code is moved along the attribute's direction. Directions are learned from
+half of the people of the gallery; queries and results are of the other half, so no label of a result is ever used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import metrics
+from benchmarks.celeba import Faces, load_faces
+from benchmarks.encoders import Bundle
+from benchmarks.exact_search import Codes, nearest
+from benchmarks.results_store import RESULTS, store
+from indexer.encoder import load_encoder
+from latentsearch.directions import Move, fit_moves, moved_codes
+
+NAME = "edited-search"
+# Named before any was measured on the encoder that ships: seen at once in a face, and in 5 % of the faces or more.
+ASKED = (
+    "Bangs",
+    "Black_Hair",
+    "Blond_Hair",
+    "Eyeglasses",
+    "Male",
+    "Mouth_Slightly_Open",
+    "No_Beard",
+    "Smiling",
+    "Wearing_Hat",
+)
+K, DEEP = 10, 1_000
+QUERIES, RESAMPLES = 500, 1_000
+
+
+@dataclass(frozen=True)
+class Half:
+    """The faces of half of the people: codes (n, d), attributes uint8 (n, attributes) and who is shown, int64 (n,)."""
+
+    codes: Codes
+    attributes: NDArray[np.uint8]
+    identity: NDArray[np.int64]
+
+
+def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
+    """The faces of half of the people, and those of the others."""
+    people = np.random.default_rng([seed, 0]).permutation(np.unique(faces.identity))
+    first = np.isin(faces.identity, people[: len(people) // 2])
+    parts = (first, ~first)
+    made = [Half(codes[part], faces.attributes[part], faces.identity[part]) for part in parts]
+    return made[0], made[1]
+
+
+def measure(half: Half, attribute: int, value: int, move: Move, distance: str, seed: int) -> dict[str, Any]:
+    """Search for faces that lack a value of an attribute, as they are and with it set, among the others' faces."""
+    lacking = np.flatnonzero(half.attributes[:, attribute] != value)
+    queries = np.sort(np.random.default_rng([seed, 1]).permutation(lacking)[:QUERIES])
+    before = _found(half, half.codes[queries], queries, distance)
+    after = _found(half, moved_codes(half.codes[queries] + move.vector, distance), queries, distance)
+    weights = metrics.bootstrap_weights(len(queries), RESAMPLES, seed)
+    kept = _others_kept(half, queries, after, attribute) - _others_kept(half, queries, before, attribute)
+    return {
+        "value": value,
+        "queries": len(queries),
+        "learned_share": move.share,
+        "asked_before": _score(_has(half, before, attribute, value), weights),
+        "asked": _score(_has(half, after, attribute, value), weights),
+        "others_kept_change": _score(kept, weights),
+        "same_person": _same_person(half, queries, before, after, attribute, value),
+    }
+
+
+def _found(half: Half, codes: Codes, queries: NDArray[np.int64], distance: str) -> NDArray[np.int64]:
+    """The nearest faces of each code, itself left out: rows, int64 (q, DEEP or fewer)."""
+    deep = min(DEEP, len(half.codes) - 1)
+    found = nearest(codes, half.codes, deep + 1, distance)
+    others = found != queries[:, None]
+    others[others.all(axis=1), -1] = False
+    return np.asarray(found[others].reshape(len(queries), deep))
+
+
+def _has(half: Half, found: NDArray[np.int64], attribute: int, value: int) -> metrics.Floats:
+    """The share of the first K that have the value, by query."""
+    return np.asarray((half.attributes[found[:, :K], attribute] == value).mean(axis=1), np.float64)
+
+
+def _others_kept(half: Half, queries: NDArray[np.int64], found: NDArray[np.int64], attribute: int) -> metrics.Floats:
+    """The share of the other attributes that the query and its first K have in common, by query."""
+    others = np.delete(np.arange(half.attributes.shape[1]), attribute)
+    own = half.attributes[queries][:, None, others]
+    return np.asarray((half.attributes[found[:, :K]][:, :, others] == own).mean(axis=(1, 2)), np.float64)
+
+
+def _same_person(
+    half: Half,
+    queries: NDArray[np.int64],
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+    attribute: int,
+    value: int,
+) -> dict[str, Any]:
+    """At which rank a picture of the same person with the value comes, where there is one."""
+    has = half.attributes[:, attribute] == value
+    wanted = [np.any(has & (half.identity == half.identity[query])) for query in queries]
+    ranks = {}
+    for name, found in (("before", before), ("after", after)):
+        hits = (half.identity[found] == half.identity[queries][:, None]) & has[found]
+        first = np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, found.shape[1] + 1)[wanted]
+        ranks[name] = {
+            "median_rank": float(np.median(first)) if len(first) else None,
+            "among_first_10": float(np.mean(first <= K)) if len(first) else None,
+        }
+    return {"queries": int(np.sum(wanted)), **ranks}
+
+
+def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
+    return {"mean": float(values.mean()), "interval": metrics.interval(weights @ values)}
+
+
+def measure_all(faces: Faces, method: Bundle, asked: Sequence[str], seed: int) -> dict[str, Any]:
+    """Learn directions on half of the people, and measure each attribute both ways on the other half."""
+    learned_from, measured_on = halves(method.codes(faces), faces, seed)
+    moves = fit_moves(learned_from.codes, learned_from.attributes.astype(np.int8), method.distance, seed)
+    rows = {}
+    for name in asked:
+        attribute = faces.attribute_names.index(name)
+        both = moves[attribute]
+        if both is not None:
+            rows[name] = {
+                "share_of_faces": float(faces.attributes[:, attribute].mean()),
+                "ways": [
+                    measure(measured_on, attribute, value, both[value], method.distance, seed) for value in (1, 0)
+                ],
+            }
+    return {
+        "faces": len(faces),
+        "learned_from": len(learned_from.codes),
+        "measured_on": len(measured_on.codes),
+        "k": K,
+        "deep": DEEP,
+        "resamples": RESAMPLES,
+        "method": {"name": method.name, "code": method.code, "distance": method.distance, **method.facts},
+        "asked": rows,
+        "seed": seed,
+    }
+
+
+@click.command(NAME, help=__doc__)
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
+@click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
+@click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(data: Path, encoder: str | None, asked: tuple[str, ...], seed: int, results: Path) -> None:
+    """Measure, print and store."""
+    loaded = load_encoder(encoder)
+    method = Bundle(loaded, "bundle", f"bundle {loaded.name}")
+    result = measure_all(load_faces(data, "train"), method, asked or ASKED, seed)
+    for name, row in result["asked"].items():
+        for way in row["ways"]:
+            click.echo(
+                f"{name}={way['value']}: {way['asked']['mean']:.3f} of the first {K} have it "
+                f"({way['asked_before']['mean']:.3f} before), others kept {way['others_kept_change']['mean']:+.4f}"
+            )
+    click.echo(f"stored in {store(NAME, result, results)}")
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)
