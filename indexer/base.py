@@ -12,7 +12,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -186,7 +186,8 @@ def write_base(path: Path, header: Header, index: Any | None, ids: Ids, rows: Id
             os.fsync(file.fileno())
         unfinished.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def parameters_of(index: Any, effort: int, allowed: NDArray[np.bool_] | None = None) -> Any:

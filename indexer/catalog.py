@@ -13,6 +13,7 @@ import os
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -24,7 +25,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from indexer.discover import printable
-from indexer.errors import DamagedIndex
+from indexer.errors import DamagedIndex, InputError, LockedIndex
 from indexer.facts import Facts
 from indexer.fingerprint import SIDE
 from indexer.schema import (
@@ -111,6 +112,15 @@ class Catalog:
             raise
         return catalog
 
+    @contextmanager
+    def beside(self) -> Iterator[Catalog]:
+        """Another look at the same file, for reading, by its own transactions."""
+        reader = Catalog.read(self.path)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
     def close(self) -> None:
         """Forget what was not committed and let the file go."""
         self._connection.close()
@@ -160,6 +170,11 @@ class Catalog:
         """Every image, by id."""
         return map(ImageRecord._make, self._connection.execute(select(IMAGE).order_by(IMAGE.c.id)))
 
+    def images_from(self, first: int, count: int) -> list[ImageRecord]:
+        """The first so many images with this id or a greater one, by id."""
+        some = select(IMAGE).where(IMAGE.c.id >= first).order_by(IMAGE.c.id).limit(count)
+        return [ImageRecord._make(row) for row in self._connection.execute(some)]
+
     def images(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
         """The images of these ids that there are."""
         rows = self._rows(select(IMAGE), IMAGE.c.id, ids)
@@ -170,10 +185,10 @@ class Catalog:
         found: int | None = self._connection.execute(select(IMAGE.c.id).where(IMAGE.c.path == path)).scalar()
         return found
 
-    def images_under(self, path: str) -> list[tuple[int, str]]:
-        """Id and path of the image at an absolute path, or of all in that folder."""
-        rows = self._connection.execute(select(IMAGE.c.id, IMAGE.c.path).where(is_under(IMAGE.c.path, path)))
-        return [(image_id, found) for image_id, found in rows]
+    def images_under(self, path: str) -> Iterator[tuple[int, str]]:
+        """Id and path of the image at an absolute path, and of all in that folder; they may be removed meanwhile."""
+        images = self._under(select(IMAGE.c.id, IMAGE.c.path), IMAGE.c.path, path)
+        return ((image_id, found) for image_id, found in images)
 
     def positions(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ids and the positions of their codes, int64 (n,) each, by position; of all images, or of those there are."""
@@ -281,9 +296,9 @@ class Catalog:
         """How many files cannot be used."""
         return self._scalar(select(func.count()).select_from(FAILURE))
 
-    def failures_under(self, path: str) -> list[str]:
-        """The path itself, if its file cannot be used, or those of all such files in that folder."""
-        return list(self._connection.execute(select(FAILURE.c.path).where(is_under(FAILURE.c.path, path))).scalars())
+    def failures_under(self, path: str) -> Iterator[str]:
+        """The path itself, if its file cannot be used, and those of all such files in that folder; as images_under."""
+        return (found for (found,) in self._under(select(FAILURE.c.path), FAILURE.c.path, path))
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
         """Note failures, each in the place of an earlier one of that file."""
@@ -356,6 +371,16 @@ class Catalog:
     def _scalar(self, query: Select[Any]) -> int:
         return int(self._connection.execute(query).scalar_one())
 
+    def _under(self, query: Select[Any], column: Column[str], path: str) -> Iterator[Any]:
+        """What a SELECT that ends with a path gives for a path and all below it, by pages, so that all may change."""
+        yield from self.rows(query.where(column == path))
+        first, behind = _below(path)
+        some = self.rows(query.where(column >= first, column < behind).order_by(column).limit(VALUES_AT_ONCE))
+        while some:
+            yield from some
+            rest = query.where(column > some[-1][-1], column < behind).order_by(column)
+            some = self.rows(rest.limit(VALUES_AT_ONCE))
+
     def _rows(self, query: Select[Any], column: Any, values: Sequence[int]) -> Iterator[Any]:
         for start in range(0, len(values), VALUES_AT_ONCE):
             some = [int(value) for value in values[start : start + VALUES_AT_ONCE]]
@@ -366,7 +391,10 @@ def _connect(path: Path, options: str) -> Connection:
     def open_file() -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(path))}?{options}"
         # isolation_level None: transactions begin when SQLAlchemy says so, for changes of the schema too.
-        connection = sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None)
+        # One thread at a time uses a connection, but not always the same.
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
+        )
         if "mode=rwc" in options:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -378,20 +406,44 @@ def _connect(path: Path, options: str) -> Connection:
     try:
         return engine.connect()
     except (DatabaseError, sqlite3.DatabaseError) as error:
-        raise DamagedIndex(f"{path} cannot be opened: {getattr(error, 'orig', error)}") from error
+        original = getattr(error, "orig", error)
+        raise _translated(original) or DamagedIndex(f"{path} cannot be opened: {original}") from error
 
 
 def _translate(context: Any) -> None:
-    """Turn what SQLite says of damage, of a full disk and of missing permission into a sentence."""
-    code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF
+    """Turn what SQLite says of the file and its disk into a sentence."""
+    error = _translated(context.original_exception)
+    if error is not None:
+        raise error
+
+
+def _translated(original: Any) -> Exception | None:
+    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        raise DamagedIndex(f"the catalogue is damaged ({context.original_exception}): make the index anew")
+        return DamagedIndex(f"the catalogue is damaged ({original}): make the index anew")
     if code == sqlite3.SQLITE_FULL:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return DamagedIndex(
+            f"the catalogue cannot be opened ({original}): where its folder is read-only and its last writer was "
+            "killed, copy the index to where it can be written to"
+        )
+    if code == sqlite3.SQLITE_READONLY:
+        return InputError(f"the catalogue cannot be written to ({original})")
+    if code == sqlite3.SQLITE_BUSY:
+        return LockedIndex(f"the catalogue is in use ({original}): try again")
+    if code == sqlite3.SQLITE_IOERR:
+        return OSError(errno.EIO, f"the catalogue cannot be read or written: {original}")
+    return None
 
 
 def is_under(column: Column[str], path: str) -> ColumnElement[bool]:
     """SQL for whether a path is this one or lies in that folder; by a range, which the column's index finds."""
-    folder = path.rstrip(os.sep)
-    first, behind = folder + os.sep, folder + chr(ord(os.sep) + 1)
+    first, behind = _below(path)
     return (column == path) | ((column >= first) & (column < behind))
+
+
+def _below(path: str) -> tuple[str, str]:
+    """What the paths of all that lies in a folder are not below, and what they are all below."""
+    folder = path.rstrip(os.sep)
+    return folder + os.sep, folder + chr(ord(os.sep) + 1)

@@ -50,7 +50,7 @@ def _check_codes(index: Index, report: CheckReport) -> None:
     readable = (positions >= 0) & (positions < min(whole_rows, index.facts.code_rows))
     codes = code_files.map_codes(index.folder / code_files.FILE_NAME, _end(positions[readable]), index.latent_size)
     for some in _parts(readable.nonzero()[0]):
-        for image_id, wrong in _wrong_codes(ids[some], codes[positions[some]], index.distance):
+        for image_id, wrong in wrong_codes(ids[some], codes[positions[some]], index.distance):
             report.problems.append(f"the code of {printable(index.images([image_id])[0].path)} (id {image_id}) {wrong}")
 
 
@@ -68,7 +68,8 @@ def _wrong_positions(ids: NDArray[np.int64], positions: NDArray[np.int64], rows:
     return problems
 
 
-def _wrong_codes(ids: NDArray[np.int64], codes: NDArray[np.float32], distance: str) -> Iterator[tuple[int, str]]:
+def wrong_codes(ids: NDArray[np.int64], codes: NDArray[np.float32], distance: str) -> Iterator[tuple[int, str]]:
+    """Of codes (n, d) with these ids (n,) those that no encoder gives: id, and what is wrong."""
     finite = np.isfinite(codes).all(axis=1)
     yield from ((int(image_id), "is not finite") for image_id in ids[~finite])
     if distance == "cosine":

@@ -28,10 +28,7 @@ def map_codes(path: Path, rows: int, latent_size: int) -> NDArray[np.float32]:
     size = rows * latent_size * CODE_TYPE.itemsize
     if rows == 0:
         return np.empty((0, latent_size), CODE_TYPE)
-    if size_of(path) < size:
-        raise DamagedIndex(
-            f"{path} holds {size_of(path)} bytes and the catalogue names {size}: `latentsearch check` tells more"
-        )
+    _require_rows(path, size)
     with open(path, "rb") as file:
         mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
     return np.frombuffer(mapped, CODE_TYPE).reshape(rows, latent_size)
@@ -45,16 +42,25 @@ def size_of(path: Path) -> int:
         return 0
 
 
+def _require_rows(path: Path, size: int) -> None:
+    if size_of(path) < size:
+        raise DamagedIndex(
+            f"{path} holds {size_of(path)} bytes and the catalogue names {size}: `latentsearch check` tells more"
+        )
+
+
 class CodeWriter:
     """Appends codes behind the rows that count.
 
-    rows: how many there are, appended ones included.
+    rows: how many there are, appended ones included. Raises DamagedIndex when the file holds fewer: what is lost would
+    become zeros.
     """
 
     def __init__(self, path: Path, rows: int, latent_size: int) -> None:
         self.rows = rows
         self._latent_size = latent_size
         self._row_bytes = latent_size * CODE_TYPE.itemsize
+        _require_rows(path, rows * self._row_bytes)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
     def append(self, codes: NDArray[np.float32]) -> range:

@@ -46,23 +46,57 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A path that cannot be used, and why."""
+    """A path that cannot be used, and why.
+
+    is_hidden: what is there, or below it, cannot be seen now, but may be there all the same.
+    """
 
     path: str
     reason: str
+    is_hidden: bool = False
 
 
-def discover(paths: Iterable[str | Path]) -> Iterator[Found | Problem]:
+class FolderNames:
+    """The one path by which each real folder goes, however many links lead to it."""
+
+    def __init__(self) -> None:
+        self._paths: dict[tuple[int, int], str] = {}
+
+    def name_of(self, folder: str, status: os.stat_result) -> str:
+        """The path by which a folder goes: this one, where no earlier one still leads there."""
+        key = _identity(status)
+        name = self._paths.setdefault(key, folder)
+        if name != folder and _identity_at(name) != key:
+            name = self._paths[key] = folder
+        return name
+
+
+def discover(paths: Iterable[str | Path], names: FolderNames | None = None) -> Iterator[Found | Problem]:
     """Stream the pictures in folders, by their suffix, and files that are named themselves, whatever their suffix.
 
     Links are followed, each real folder is visited once and under its own name where it has one here; hidden files
-    and folders are left out unless named. Raises InputError, before anything is listed, for a path that is not there.
+    and folders are left out unless named. names: learns the folders' names. Raises InputError, before anything is
+    listed, for a path that is not there.
     """
     roots = list(dict.fromkeys(os.path.abspath(path) for path in paths))
     for root in roots:
         if not os.path.lexists(root):
             raise InputError(f"{printable(root)}: no such file or folder")
-    return _walk(roots)
+    return _walk(roots, names or FolderNames())
+
+
+def discover_again(paths: Iterable[str], names: FolderNames) -> Iterator[Found | Problem]:
+    """Stream what `discover` would find now at some of the paths below its folders; nothing where a path is gone.
+
+    paths: absolute, files or folders, none within another.
+    """
+    folders = []
+    for path in paths:
+        if os.path.isdir(path):
+            folders.append(path)
+        elif is_picture(path):
+            yield from _examine(path)
+    yield from _walk(folders, names)
 
 
 def reason_for(path: str | Path, error: OSError) -> str:
@@ -84,11 +118,11 @@ def printable(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _walk(roots: list[str]) -> Iterator[Found | Problem]:
+def _walk(roots: list[str], names: FolderNames) -> Iterator[Found | Problem]:
     named = {root for root in roots if not os.path.isdir(root)}
     for root in roots:
         if root in named:
-            yield _examine(root)
+            yield from _examine(root)
     folders = deque(root for root in roots if root not in named)
     links: deque[str] = deque()
     visited: set[tuple[int, int]] = set()
@@ -97,24 +131,44 @@ def _walk(roots: list[str]) -> Iterator[Found | Problem]:
         folder = folders.popleft() if folders else links.popleft()
         try:
             status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in visited:
+            if _identity(status) in visited or names.name_of(folder, status) != folder:
                 continue
-            visited.add((status.st_dev, status.st_ino))
+            visited.add(_identity(status))
             for entry in _entries(folder):
                 if entry.name.startswith(".") or entry.path in named:
                     continue
                 if _is_folder(entry):
                     (links if entry.is_symlink() else folders).append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                    yield _examine(entry)
+                elif is_picture(entry.name):
+                    yield from _examine(entry)
+        except FileNotFoundError:  # it was removed just now
+            continue
         except OSError as error:
-            yield Problem(folder, reason_for(folder, error))
+            yield Problem(folder, reason_for(folder, error), is_hidden=True)
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        while part := sorted(islice(entries, SORTED_AT_ONCE), key=lambda entry: entry.name):
-            yield from part
+        while part := sorted(islice(entries, SORTED_AT_ONCE), key=lambda entry: entry.name, reverse=True):
+            while part:
+                # An entry grows when it is looked at, and goes when it was.
+                yield part.pop()
+
+
+def is_picture(path: str) -> bool:
+    """Whether a name is one that a picture would have."""
+    return os.path.splitext(path)[1].lower() in SUFFIXES
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _identity_at(path: str) -> tuple[int, int] | None:
+    try:
+        return _identity(os.stat(path))
+    except OSError:
+        return None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -124,11 +178,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _examine(file: str | os.DirEntry[str]) -> Found | Problem:
+def _examine(file: str | os.DirEntry[str]) -> Iterator[Found | Problem]:
+    """The file, or why it cannot be used; nothing where it was removed just now."""
     path = os.fspath(file)
     try:
         status = os.stat(path) if isinstance(file, str) else file.stat()
     except OSError as error:
-        return Problem(path, reason_for(path, error))
+        is_gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        if not is_gone or os.path.islink(path):
+            yield Problem(path, reason_for(path, error), is_hidden=not is_gone and error.errno != errno.ELOOP)
+        return
     reason = reason_for_mode(status.st_mode)
-    return Problem(path, reason) if reason else Found(path, status.st_size, status.st_mtime_ns)
+    yield Problem(path, reason) if reason else Found(path, status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Which of the two extras is installed, `cpu` or `gpu`; neither, or both at once, is told in one sentence."""
+"""Which extras are installed: of `cpu` and `gpu` one is needed, others where they are; each is told in one sentence."""
 
 from __future__ import annotations
 
@@ -43,6 +43,11 @@ def _is_installed(distribution: str) -> bool:
 
 def require_training() -> None:
     """Raise MissingExtra where the extra `train` is missing. Imports nothing."""
-    for module in ("torch", "torchvision", "safetensors", "onnx", "onnxscript"):
+    require_extra("train", "torch", "torchvision", "safetensors", "onnx", "onnxscript")
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Raise MissingExtra where a module of an extra is missing. Imports nothing."""
+    for module in modules:
         if importlib.util.find_spec(module) is None:
-            raise MissingExtra(f"{module} is not installed: pip install 'latentsearch[train]'")
+            raise MissingExtra(f"{module} is not installed: pip install 'latentsearch[{extra}]'")

@@ -27,6 +27,7 @@ from indexer.discover import printable
 from indexer.encoder import Encoder
 from indexer.errors import IndexStateError, InputError
 from indexer.facts import Facts
+from indexer.full_disk import full_disk_told
 from indexer.lock import WriterLock
 from indexer.neighbours import Neighbours
 from indexer.schema import SCHEMA_VERSION
@@ -80,7 +81,8 @@ class Index:
     def open(cls, folder: Path) -> Index:
         """Open an index for reading; no writer makes it wait.
 
-        Raises IndexStateError where there is none or a newer version made it, DamagedIndex where it cannot be read.
+        Raises IndexStateError where there is none or a newer version made it, DamagedIndex where it cannot be read,
+        InputError where an older version made it and it cannot be brought up to date here.
         """
         path = folder / catalogs.FILE_NAME
         if not cls.exists(folder):
@@ -89,9 +91,7 @@ class Index:
         catalog = Catalog.read(path)
         if catalog.version() != SCHEMA_VERSION:
             catalog.close()
-            lock.acquire()
-            Catalog.write(path).close()
-            lock.release()
+            _bring_up_to_date(folder, lock)
             catalog = Catalog.read(path)
         return cls(folder, catalog, _facts(catalog, folder), lock)
 
@@ -105,8 +105,9 @@ class Index:
         _make_folder(folder)
         lock = WriterLock(folder)
         try:
-            lock.acquire()
-            catalog = Catalog.write(folder / catalogs.FILE_NAME, Facts.of_new(encoder))
+            with full_disk_told(folder):
+                lock.acquire()
+                catalog = Catalog.write(folder / catalogs.FILE_NAME, Facts.of_new(encoder))
         except BaseException:
             lock.release()
             raise
@@ -325,8 +326,8 @@ class Index:
         with self.writing():
             found: dict[str, int] = {}
             for path in map(os.path.abspath, paths):
-                under = self.catalog.images_under(path)
-                failed = self.catalog.failures_under(path)
+                under = list(self.catalog.images_under(path))
+                failed = list(self.catalog.failures_under(path))
                 if not under and not failed:
                     raise InputError(f"{printable(path)} is not in the index at {printable(self.folder)}")
                 self.catalog.remove_failures(failed)
@@ -355,7 +356,8 @@ class Index:
             self.catalog = Catalog.write(self.folder / catalogs.FILE_NAME)
             try:
                 self.refresh()
-                yield
+                with full_disk_told(self.folder):
+                    yield
             finally:
                 self.catalog.close()
         finally:
@@ -386,6 +388,20 @@ def _facts(catalog: Catalog, folder: Path) -> Facts:
     if facts is None:
         raise IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
     return facts
+
+
+def _bring_up_to_date(folder: Path, lock: WriterLock) -> None:
+    """Bring the catalogue of an earlier version to this one's schema."""
+    try:
+        with full_disk_told(folder):
+            lock.acquire()
+            Catalog.write(folder / catalogs.FILE_NAME).close()
+    except InputError as error:
+        raise InputError(
+            f"{error}; an earlier latentsearch made it, and it must be brought up to date first"
+        ) from error
+    finally:
+        lock.release()
 
 
 def _make_folder(folder: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 from indexer.catalog import Catalog
@@ -17,14 +16,32 @@ from indexer.labels import Labels, find_celeba_files, load_labels
 IMAGES_AT_ONCE = 2_000
 
 
+class LabelCache:
+    """The label files as they were read last, for runs that follow one another."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, bytes] | None = None
+        self._labels = Labels()
+
+    def read(self, folders: Sequence[str | Path], files: Sequence[Path], sources: dict[str, bytes]) -> Labels:
+        """The labels of these files, whose digests are `sources`."""
+        if sources != self._sources:
+            self._labels = load_labels(folders, files)
+            self._sources = sources
+        return self._labels
+
+
 class LabelStore:
     """The labels of one run: CelebA's own, in or beside its folders, and those of a file that the user names.
 
     Raises InputError, when it is made, for a file that is missing or is no label file.
     """
 
-    def __init__(self, catalog: Catalog, folders: Sequence[str | Path], file: Path | None) -> None:
+    def __init__(
+        self, catalog: Catalog, folders: Sequence[str | Path], file: Path | None, cache: LabelCache | None = None
+    ) -> None:
         self._catalog = catalog
+        self._cache = cache or LabelCache()
         self._folders = folders
         self._files = [] if file is None else [file]
         paths = [*find_celeba_files(folders), *self._files]
@@ -51,15 +68,16 @@ class LabelStore:
         """Label the images that were there before, where a label file is new or has changed."""
         if self._stored == self._sources:
             return
-        before = [record for record in self._catalog.all_images() if record.id < self._first_new]
-        images = ((record.id, self._labels.of(record.path)) for record in before)
-        while some := list(islice(images, IMAGES_AT_ONCE)):
-            self._catalog.add_labels(some)
+        first = 0
+        while some := self._catalog.images_from(first, IMAGES_AT_ONCE):
+            first = some[-1].id + 1
+            before = (record for record in some if record.id < self._first_new)
+            self._catalog.add_labels((record.id, self._labels.of(record.path)) for record in before)
         self._catalog.set_label_sources(self._catalog.label_sources() | self._sources)
 
     @cached_property
     def _labels(self) -> Labels:
-        return load_labels(self._folders, self._files)
+        return self._cache.read(self._folders, self._files, self._sources)
 
 
 def _digest(path: Path) -> bytes:

@@ -7,7 +7,8 @@ import os
 import socket
 from pathlib import Path
 
-from indexer.errors import LockedIndex
+from indexer.discover import printable
+from indexer.errors import InputError, LockedIndex
 
 FILE_NAME = "writer.lock"
 
@@ -25,10 +26,17 @@ class WriterLock:
         return self._file is not None
 
     def acquire(self) -> None:
-        """Take the lock without waiting. Raises LockedIndex, naming the holder, where another has it."""
+        """Take the lock without waiting.
+
+        Raises LockedIndex, naming the holder, where another has it, InputError where the folder cannot be written to.
+        """
         if self.held:
             return
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"the index at {printable(self._path.parent)} cannot be written to: {reason}") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

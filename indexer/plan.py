@@ -2,52 +2,58 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
 
-from indexer.catalog import Failure, ImageRecord
+from indexer.catalog import Catalog, Failure, ImageRecord
 from indexer.discover import Found, Problem
+from indexer.known import contents_of_size, failures_at, images_at
+from indexer.seen import Seen
 from indexer.workers import Job
 
 # A chunk goes to a worker at once: enough files to hide the way there, few enough bytes to be back soon.
 CHUNK_FILES = 64
 CHUNK_BYTES = 4_000_000
+# Files that the catalogue is asked about at once.
+ASKED_AT_ONCE = 256
 # Contents of one size that a worker is told of; beyond that, a moved file is decoded once more.
 KNOWN_AT_MOST = 1_000
+SIZES_REMEMBERED = 1_024
 
 
 class Plan:
     """Goes through the files that were found, once, and tells those to decode from those that have not changed.
 
-    images: the catalogue's, by path. failures: its own, by path. After `chunks` has ended, `unseen` holds the images
-    whose files were not found, and `unseen_failures` the failures.
+    catalog: for this plan alone, and open for reading. before: ids from here on are given in this run.
+    It keeps eight bytes a file: `seen`. problems: what cannot be used, until somebody takes them; hidden: the paths
+    of those that cannot be seen now.
     """
 
-    def __init__(self, images: Iterable[ImageRecord], failures: Iterable[Failure]) -> None:
-        self.unseen = {record.path: record for record in images}
-        self.unseen_failures = {failure.path: failure for failure in failures}
-        self.changed: dict[str, ImageRecord] = {}
-        self.problems: list[Problem] = []
+    def __init__(self, catalog: Catalog, before: int) -> None:
+        self._catalog = catalog
+        self.seen = Seen()
+        self.problems: deque[Problem] = deque()
+        self.hidden: list[str] = []
         self.found = self.unchanged = self.still_failing = 0
         self.seconds = 0.0
-        self.by_digest: dict[bytes, list[ImageRecord]] = {}
-        self._digests_by_size: dict[int, list[bytes]] = {}
-        for record in self.unseen.values():
-            self.by_digest.setdefault(record.digest, []).append(record)
-            self._digests_by_size.setdefault(record.size, []).append(record.digest)
+        self._contents = lru_cache(SIZES_REMEMBERED)(
+            lambda size: contents_of_size(catalog, size, before, KNOWN_AT_MOST)
+        )
 
-    def chunks(self, files: Iterable[Found | Problem]) -> Iterator[list[Job]]:
-        """The files to decode, some at a time."""
+    def take_problems(self) -> list[Problem]:
+        """What cannot be used and has not been taken before."""
+        return [self.problems.popleft() for _ in range(len(self.problems))]
+
+    def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
+        """The files to decode, some at a time, until `ended`."""
         chunk: list[Job] = []
         size = 0
         start = time.perf_counter()
-        for file in files:
-            job = self._look_at(file)
-            if job is None:
-                continue
+        for job in self._jobs(files, ended):
             if chunk and (len(chunk) == CHUNK_FILES or size + job.size > CHUNK_BYTES):
                 self.seconds += time.perf_counter() - start
                 yield chunk
@@ -59,36 +65,33 @@ class Plan:
         if chunk:
             yield chunk
 
-    def vanished(self, folders: Sequence[str | Path]) -> list[ImageRecord]:
-        """Images under these folders whose files were not found, but for those in folders that could not be listed."""
-        return [record for record in self.unseen.values() if self._should_have_been_found(record.path, folders)]
+    def _jobs(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[Job]:
+        files = iter(files)
+        while some := list(islice(files, ASKED_AT_ONCE)):
+            paths = [file.path for file in some]
+            images, failures = images_at(self._catalog, paths), failures_at(self._catalog, paths)
+            jobs = [self._look_at(file, images.get(file.path), failures.get(file.path)) for file in some]
+            # What is read now may be written over by the next commit: a long look would make the journal grow.
+            self._catalog.refresh()
+            yield from filter(None, jobs)
+            if ended.is_set():
+                return
 
-    def vanished_failures(self, folders: Sequence[str | Path]) -> list[str]:
-        """Paths of failures under these folders whose files were not found."""
-        return [path for path in self.unseen_failures if self._should_have_been_found(path, folders)]
-
-    def _look_at(self, file: Found | Problem) -> Job | None:
+    def _look_at(self, file: Found | Problem, image: ImageRecord | None, failure: Failure | None) -> Job | None:
         self.found += 1
-        failure = self.unseen_failures.pop(file.path, None)
+        self.seen.add(file.path)
         if isinstance(file, Problem):
             self.problems.append(file)
+            self.hidden += [file.path] if file.is_hidden else []
             return None
-        record = self.unseen.pop(file.path, None)
-        if record is not None:
-            if (record.size, record.mtime_ns) == (file.size, file.mtime_ns):
-                self.unchanged += 1
-                return None
-            self.changed[file.path] = record
-        elif failure is not None and (failure.size, failure.mtime_ns) == (file.size, file.mtime_ns):
+        now = (file.size, file.mtime_ns)
+        if image is not None and (image.size, image.mtime_ns) == now:
+            self.unchanged += 1
+            return None
+        if image is None and failure is not None and (failure.size, failure.mtime_ns) == now:
             self.still_failing += 1
             return None
-        known = self._digests_by_size.get(file.size, ())
-        return Job(file.path, file.size, file.mtime_ns, tuple(known[:KNOWN_AT_MOST]))
-
-    def _should_have_been_found(self, path: str, folders: Sequence[str | Path]) -> bool:
-        if not any(is_under(path, os.path.abspath(folder)) for folder in folders):
-            return False
-        return not any(is_under(path, problem.path) for problem in self.problems if problem.path != path)
+        return Job(file.path, file.size, file.mtime_ns, self._contents(file.size))
 
 
 class Count(threading.Thread):
@@ -102,8 +105,3 @@ class Count(threading.Thread):
     def run(self) -> None:
         """Count."""
         self.total = sum(1 for _ in self._files)
-
-
-def is_under(path: str, folder: str) -> bool:
-    """Whether a path is this one or lies in that folder."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
@@ -16,6 +17,7 @@ from indexer.workers import DecodedChunk, Job, Outcome, Worker
 WAIT = 0.1
 # A drive that stalls must not stall the run; the largest picture that is accepted takes some seconds.
 SECONDS_A_CHUNK, SECONDS_A_FILE = 120.0, 30.0
+SECONDS_TO_END = 10.0
 
 
 def cores() -> int:
@@ -48,8 +50,10 @@ class DecodingPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
+        deadline = time.monotonic() + SECONDS_TO_END
         for thread in self._threads:
-            thread.join()
+            # One that waits for a drive, in the middle of its list of files, is left to wait.
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def results(self) -> Iterator[DecodedChunk | None]:
         """Decoded chunks until all are done; None now and then where there is nothing to take yet."""

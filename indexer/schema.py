@@ -101,6 +101,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE removed (id INTEGER PRIMARY KEY)",
     ),
     ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
+    ("CREATE INDEX image_content ON image (size, digest)",),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

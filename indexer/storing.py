@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog import Failure, ImageRecord
+from indexer.discover import Problem
 from indexer.encoder import Encoder
 from indexer.errors import EncoderError
 from indexer.index import Index
+from indexer.known import images_at, images_with
 from indexer.label_store import LabelStore
 from indexer.plan import Plan
 from indexer.workers import NO_PIXELS, DecodedChunk, Job, Outcome
@@ -20,6 +23,8 @@ from indexer.workers import NO_PIXELS, DecodedChunk, Job, Outcome
 # What a run that is killed may lose.
 SECONDS_BETWEEN_COMMITS = 2.0
 NO_CODE = "the encoder gives no finite code for it"
+# Images of one content that are looked at together.
+TWINS_AT_ONCE = 16
 
 
 @dataclass
@@ -34,12 +39,17 @@ class Changes:
     fingerprints: list[tuple[int, bytes]] = field(default_factory=list)
     copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
 
+    def concern(self, image_id: int) -> bool:
+        """Whether an image that was there is removed or moved by them."""
+        return image_id in self.removed or any(image_id == moved for moved, _ in self.moved)
+
 
 class Store:
     """Writes what workers have decoded to an index: encodes what is new, reuses codes of contents that are known.
 
     The counters say what became of the files: encoded or copied (either may be changed), unchanged but for their time
-    of change, moved, failed.
+    of change, moved, failed, gone before they were read. again: files that must be decoded after all, since the image
+    that had their content is no more.
     """
 
     def __init__(self, index: Index, encoder: Encoder, plan: Plan, labels: LabelStore) -> None:
@@ -48,9 +58,10 @@ class Store:
         self._plan = plan
         self._labels = labels
         self._next_id = index.catalog.next_id()
-        self._replaced: set[int] = set()
+        self._looked_at: dict[bytes, int] = {}
         self._committed = time.monotonic()
-        self.encoded = self.copied = self.changed = self.unchanged = self.moved = self.failed = 0
+        self.again: list[Job] = []
+        self.encoded = self.copied = self.changed = self.unchanged = self.moved = self.failed = self.gone = 0
         self.decode_seconds = self.encode_seconds = self.store_seconds = 0.0
 
     @property
@@ -66,12 +77,25 @@ class Store:
         encoded = time.perf_counter()
         positions = self._append(codes)
         changes = Changes()
+        before = images_at(self._index.catalog, [outcome.job.path for outcome in decoded.outcomes])
         for outcome in decoded.outcomes:
-            self._decide(outcome, positions, changes)
+            self._decide(outcome, before.get(outcome.job.path), positions, changes)
         self._write(changes)
         self.encode_seconds += encoded - start
         self.store_seconds += time.perf_counter() - encoded
         self.commit_in_time()
+
+    def note(self, problems: Sequence[Problem]) -> None:
+        """Write down what cannot be used; an image whose file is one of them, and can be seen to be, leaves."""
+        plain = [problem.path for problem in problems if not problem.is_hidden]
+        self._index.catalog.remove_images(record.id for record in images_at(self._index.catalog, plain).values())
+        self._index.catalog.add_failures(Failure(problem.path, problem.reason) for problem in problems)
+        self.failed += len(problems)
+
+    def take_again(self) -> list[Job]:
+        """The files to decode after all; they count as taken."""
+        taken, self.again = self.again, []
+        return taken
 
     def commit_in_time(self) -> None:
         """Commit if the last commit is some seconds ago."""
@@ -103,45 +127,68 @@ class Store:
         positions[finite] = self._index.appended.append(codes[finite])
         return positions
 
-    def _decide(self, outcome: Outcome, positions: NDArray[np.int64], changes: Changes) -> None:
+    def _decide(
+        self, outcome: Outcome, before: ImageRecord | None, positions: NDArray[np.int64], changes: Changes
+    ) -> None:
+        """before: the image that the index has at this path."""
         job = outcome.job
-        before = self._plan.changed.get(job.path)
-        if before is not None and before.digest == outcome.digest and not outcome.reason:
+        if outcome.reason and not os.path.lexists(job.path):
+            self.gone += 1
+            self._plan.seen.forget(job.path)
+        elif outcome.reason:
+            self._replace(before, changes)
+            self._fail(outcome.reason, job, changes)
+        elif before is not None and before.digest == outcome.digest:
             self.unchanged += 1
             changes.touched.append((before.id, job))
-            return
-        if before is not None:
-            self._replaced.add(before.id)
-            changes.removed.append(before.id)
-        if outcome.reason:
-            self._fail(outcome.reason, job, changes)
         elif outcome.row == NO_PIXELS:
-            self._reuse(outcome, before is not None, changes)
+            self._reuse(outcome, before, changes)
         elif positions[outcome.row] < 0:
+            self._replace(before, changes)
             self._fail(NO_CODE, job, changes)
         else:
+            self._replace(before, changes)
             self.encoded += 1
             self.changed += before is not None
             position = int(positions[outcome.row])
             changes.added.append(self._record(outcome, outcome.width, outcome.height, position))
             changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
 
-    def _reuse(self, outcome: Outcome, is_changed: bool, changes: Changes) -> None:
+    def _replace(self, before: ImageRecord | None, changes: Changes) -> None:
+        if before is not None:
+            changes.removed.append(before.id)
+
+    def _reuse(self, outcome: Outcome, before: ImageRecord | None, changes: Changes) -> None:
         """Move the image that has this content and whose file is gone; else copy the code of one that has it."""
-        twins = self._plan.by_digest[outcome.digest]
-        for number, twin in enumerate(twins):
-            if twin.id not in self._replaced and not os.path.lexists(twin.path):
-                self.moved += 1
-                self._plan.unseen.pop(twin.path, None)
-                twins[number] = twin._replace(path=outcome.job.path)
-                changes.moved.append((twin.id, outcome.job))
-                return
+        catalog, job = self._index.catalog, outcome.job
+        twin = next(iter(images_with(catalog, job.size, outcome.digest, 0, 1)), None)
+        if twin is None:
+            self.again.append(job._replace(known=()))
+            return
+        self._replace(before, changes)
+        moved = self._twin_without_file(outcome, changes)
+        if moved is not None:
+            self.moved += 1
+            changes.moved.append((moved.id, job))
+            return
         self.copied += 1
-        self.changed += is_changed
-        twin = twins[0]
+        self.changed += before is not None
         (position,) = self._index.appended.append(self._index.appended.read(twin.position)[None])
         changes.added.append(self._record(outcome, twin.width, twin.height, position))
         changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
+
+    def _twin_without_file(self, outcome: Outcome, changes: Changes) -> ImageRecord | None:
+        """An image of this content that has no file any more; of many with files, each is looked at once."""
+        size, digest = outcome.job.size, outcome.digest
+        while True:
+            after = self._looked_at.get(digest, 0)
+            twins = images_with(self._index.catalog, size, digest, after, TWINS_AT_ONCE)
+            for twin in twins:
+                if not changes.concern(twin.id) and not os.path.lexists(twin.path):
+                    return twin
+            if len(twins) < TWINS_AT_ONCE:
+                return None
+            self._looked_at[digest] = twins[-1].id
 
     def _record(self, outcome: Outcome, width: int, height: int, position: int) -> ImageRecord:
         job, image_id = outcome.job, self._next_id

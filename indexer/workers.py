@@ -26,7 +26,7 @@ from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
 
 NO_PIXELS = -1
-SECONDS_TO_DIE = 2.0
+SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
 NICE = 10
 
 
@@ -100,6 +100,7 @@ class Worker:
 
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
+        self._is_ready = False
         self._start()
 
     def decode(self, jobs: list[Job], seconds: float | None = None) -> DecodedChunk:
@@ -107,12 +108,21 @@ class Worker:
 
         Raises EOFError or OSError when the process dies of it, TimeoutError when it takes more than so many seconds.
         """
+        self._wait_until_ready()
         self._connection.send(jobs)
         if not self._connection.poll(seconds):
             raise TimeoutError
         outcomes, shape, seconds = self._connection.recv()
         pixels = np.frombuffer(self._connection.recv_bytes(), np.uint8).reshape(shape)
         return DecodedChunk(outcomes, pixels, seconds)
+
+    def _wait_until_ready(self) -> None:
+        """On a busy machine an interpreter takes its time to start, which is not the file's fault."""
+        if not self._is_ready:
+            if not self._connection.poll(SECONDS_TO_START):
+                raise TimeoutError
+            self._connection.recv()
+            self._is_ready = True
 
     def restart(self) -> str:
         """Replace a process that has died, or does not answer. Returns what the old one died of."""
@@ -155,6 +165,7 @@ class Worker:
             )
         self._connection = Connection(ours.detach())
         self._connection.send(self._framing)
+        self._is_ready = False
 
 
 def serve(descriptor: int) -> None:
@@ -164,6 +175,7 @@ def serve(descriptor: int) -> None:
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
         framing = connection.recv()
+        connection.send("ready")
         while True:
             decoded = decode_chunk(connection.recv(), framing)
             connection.send((decoded.outcomes, decoded.pixels.shape, decoded.seconds))

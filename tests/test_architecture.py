@@ -16,7 +16,7 @@ from tests.support import make_bundle, make_folder
 
 ROOT = Path(__file__).parent.parent
 FLOORS = ("indexer", "latentsearch", "benchmarks")
-HEAVY = ("torch", "torchvision", "faiss", "onnxruntime", "sqlalchemy", "sklearn", "matplotlib")
+HEAVY = ("torch", "torchvision", "faiss", "onnxruntime", "sqlalchemy", "sklearn", "matplotlib", "pyarrow", "watchfiles")
 # None in sys.modules makes any import of that name fail, wherever it stands.
 WITHOUT = "import sys\nfor name in {names}: sys.modules[name] = None\n"
 RUN = "from latentsearch.cli import main\nmain({arguments}, prog_name='latentsearch')\n"

@@ -24,12 +24,14 @@ VERBS = {
     "check": "Check the index and rebuild what is derived.",
     "encoders": "List the encoders that can be used.",
     "train": "Learn codes from a folder of pictures.",
-    "export": "Make an encoder bundle of a training run.",
+    "export": "Make an encoder bundle of a training run, or a Parquet file of the index.",
+    "import": "Make or extend an index from a Parquet file.",
     "sample": "Draw pictures from a bundle's generator.",
     "invert": "Find a picture's code by optimisation.",
     "data": "List, fetch and verify public data sets.",
 }
-
+# A module cannot have the name of a word of Python's.
+MODULES = {"import": "import_"}
 
 BROKEN_PIPE = 141
 
@@ -55,7 +57,8 @@ class Verbs(click.Group):
         """Import the verb's module and return its command."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"latentsearch.cli.{cmd_name}").command
+        module = MODULES.get(cmd_name, cmd_name)
+        command: click.Command = importlib.import_module(f"latentsearch.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

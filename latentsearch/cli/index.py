@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 if TYPE_CHECKING:
     from indexer.building import Report
     from indexer.encoder import Encoder
-    from indexer.pipeline import Summary
+    from indexer.pipeline import Wishes
+    from indexer.summary import Summary
     from latentsearch.cli.progress import Bar
 
 GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
+WATCHED = "the watching has ended: what was taken in is kept"
 
 
 @click.command("index")
@@ -30,7 +32,8 @@ GOES_ON = "interrupted: what was encoded is kept, and the same command goes on f
 )
 @click.option("--recall", type=float, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where the search index is built.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("--watch", is_flag=True, help="Then go on, and take in what changes, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, a line a batch.")
 def command(
     folders: tuple[Path, ...],
     option: str | None,
@@ -40,6 +43,7 @@ def command(
     kind: str | None,
     recall: float | None,
     device: str,
+    watch: bool,
     as_json: bool,
 ) -> None:
     """Add the pictures of folders to the index, or bring it up to date with them.
@@ -48,31 +52,78 @@ def command(
     `latentsearch status --failures`. CelebA's label files, in a folder or beside it, are read along.
 
     What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
+
+    With --watch the folders are then followed: what is added, changed, moved or removed is taken in a second or two
+    after it has become quiet. The index is locked only while it is written. On drives that tell the system nothing of
+    their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
     """
     from indexer.index import Index
-    from indexer.pipeline import Vectors, check_sources, index_folders
-    from latentsearch.cli import Interrupted
-    from latentsearch.cli.progress import Bar
+    from indexer.pipeline import Vectors, Wishes, check_sources
 
     place = Index.locate(option)
+    if watch:
+        from indexer.extras import require_extra
+
+        require_extra("watch", "watchfiles")
     model = _encoder(place, encoder)
     if not Index.exists(place):
-        check_sources(folders, labels)
-    try:
-        with Index.create(place, model) as index, Bar("indexing") as bar:
-            summary = index_folders(
-                index,
-                model,
-                folders,
-                prune=prune,
-                labels=labels,
-                vectors=Vectors(kind, recall, device),
-                report=bar.show if bar.is_shown else None,
-                report_base=_base_shown_by(bar),
-            )
-    except KeyboardInterrupt:
-        raise Interrupted(GOES_ON) from None
-    click.echo(json.dumps(summary.to_json()) if as_json else _for_people(summary, prune))
+        check_sources(folders, labels, may_be_empty=watch)
+    run = _Run(place, model, folders, Wishes(prune, labels, Vectors(kind, recall, device)), as_json)
+    if watch:
+        run.follow()
+    else:
+        run.once()
+
+
+class _Run(NamedTuple):
+    """One call of the verb."""
+
+    place: Path
+    encoder: Encoder
+    folders: tuple[Path, ...]
+    wishes: Wishes
+    as_json: bool
+
+    def once(self) -> None:
+        from indexer.index import Index
+        from indexer.pipeline import bring_up_to_date
+        from indexer.scope import Scope
+        from latentsearch.cli import Interrupted
+        from latentsearch.cli.progress import Bar
+
+        try:
+            with Index.create(self.place, self.encoder) as index, Bar("indexing") as bar:
+                reports = (bar.show if bar.is_shown else None, _base_shown_by(bar))
+                summary = bring_up_to_date(index, self.encoder, Scope(self.folders), self.wishes, *reports)
+        except KeyboardInterrupt:
+            raise Interrupted(GOES_ON) from None
+        self.show(summary)
+
+    def follow(self) -> None:
+        from indexer.live import LiveIndex
+        from latentsearch.cli import Interrupted
+        from latentsearch.cli.progress import Bar
+
+        bar = Bar("indexing")
+
+        def show(summary: Summary) -> None:
+            bar.end()
+            self.show(summary)
+
+        def tell(sentence: str) -> None:
+            click.echo(f"latentsearch: {sentence}", err=True)
+
+        reports = (bar.show if bar.is_shown else None, _base_shown_by(bar))
+        try:
+            LiveIndex(self.place, self.encoder, self.folders, self.wishes, show, tell, *reports).run()
+        except KeyboardInterrupt:
+            raise Interrupted(WATCHED) from None
+        finally:
+            bar.end()
+
+    def show(self, summary: Summary) -> None:
+        """Print what a run or a batch has done."""
+        click.echo(json.dumps(summary.to_json()) if self.as_json else _for_people(summary, self.wishes.prune))
 
 
 def _base_shown_by(bar: Bar) -> Report:

@@ -34,6 +34,10 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Take it away."""
         if self._progress is not None:
             self._progress.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,23 @@ def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
         next(filter(None, decoding.results()))
         start = time.monotonic()
     assert time.monotonic() - start < 10
+
+
+def test_a_list_of_files_that_stalls_holds_up_nobody_who_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "SECONDS_TO_END", 0.5)
+    drive_is_back = threading.Event()
+
+    def chunks() -> Iterator[list[Job]]:
+        yield jobs_for(make_folder(tmp_path, 2))
+        drive_is_back.wait(60)
+
+    with DecodingPool(CELEBA, chunks(), workers=2) as decoding:
+        next(filter(None, decoding.results()))
+        start = time.monotonic()
+    assert time.monotonic() - start < 10
+    drive_is_back.set()
 
 
 def test_a_worker_ends_when_its_parent_is_gone() -> None:

@@ -1,0 +1,168 @@
+"""An index that follows its folders: an ordinary run, then one over what has changed, whenever something has.
+
+The index is opened and locked only while it is written, so that others can write between, and readers see each batch.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from indexer.building import Report as BaseReport
+from indexer.catalog import FILE_NAME, Catalog
+from indexer.discover import FolderNames, is_picture
+from indexer.encoder import Encoder
+from indexer.errors import InputError, LockedIndex
+from indexer.index import Index
+from indexer.interrupts import interruptible
+from indexer.label_store import LabelCache
+from indexer.pending import Pending
+from indexer.pipeline import Report, Wishes, bring_up_to_date
+from indexer.scope import Scope
+from indexer.summary import Summary
+from indexer.vanished import is_under
+from indexer.watching import Watcher
+
+SECONDS_BETWEEN_TRIES = 0.2
+# A full disk or a label file that cannot be read does not end the watching: what could not be done is tried again.
+SECONDS_BEFORE_ANOTHER_BATCH = 5.0
+
+Tell = Callable[[str], None]
+
+
+class LiveIndex:
+    """Keeps an index up to date with folders until Ctrl-C.
+
+    show: gets the summary of the first run and of each batch. tell: gets what people should know, a sentence each.
+    report, report_base: of the first run, as `index_folders` has them.
+    """
+
+    def __init__(
+        self,
+        place: Path,
+        encoder: Encoder,
+        folders: Sequence[str | Path],
+        wishes: Wishes,
+        show: Callable[[Summary], None],
+        tell: Tell,
+        report: Report | None = None,
+        report_base: BaseReport | None = None,
+    ) -> None:
+        self._place, self._encoder, self._folders = place, encoder, folders
+        self._wishes = wishes._replace(label_cache=LabelCache())
+        self._show, self._tell, self._reports = show, tell, (report, report_base)
+        self._names, self._pending = FolderNames(), Pending()
+        self._told = ""
+        self._not_before = 0.0
+
+    def run(self) -> None:
+        """Watch. Raises KeyboardInterrupt after Ctrl-C, InputError where no folder is left, and as `index_folders`."""
+        with interruptible() as interrupted:
+            watcher = Watcher(self._folders, self._tell, interrupted)
+            is_first = True
+            for changed in watcher.changes():
+                if is_first:  # what changes from here on is heard of
+                    self._show(self._write(Scope(self._folders, names=self._names), interrupted, *self._reports))
+                    self._tell("watching; Ctrl-C ends it")
+                    is_first = False
+                self._hear(changed, watcher)
+                self._take_in(watcher, interrupted)
+        raise KeyboardInterrupt
+
+    def _hear(self, changed: set[str], watcher: Watcher) -> None:
+        if any(folder in changed for folder in watcher.folders):
+            self._pending.add_all(time.monotonic())
+        else:
+            self._pending.add(changed, time.monotonic())
+
+    def _take_in(self, watcher: Watcher, interrupted: threading.Event) -> None:
+        """Do a batch where something has become quiet."""
+        if time.monotonic() < self._not_before:
+            return
+        changed = self._pending.take(time.monotonic())
+        there = watcher.there()
+        if changed is None or (changed and not Index.exists(self._place)):
+            scope = Scope(there, names=self._names)
+        else:
+            scope = Scope(there, self._relevant(changed or [], there), self._names)
+        if scope.changed == [] or not there:
+            return
+        try:
+            self._show(self._write(scope, interrupted))
+            self._told = ""
+        except InputError as error:
+            self._put_off(error, scope)
+
+    def _put_off(self, error: InputError, scope: Scope) -> None:
+        if str(error) != self._told:
+            self._told = str(error)
+            self._tell(f"{error} (tried again until it succeeds)")
+        self._not_before = time.monotonic() + SECONDS_BEFORE_ANOTHER_BATCH
+        if scope.changed is None:
+            self._pending.add_all(time.monotonic())
+        else:
+            self._pending.add(scope.changed, time.monotonic())
+
+    def _relevant(self, changed: Sequence[str], folders: Sequence[str]) -> list[str]:
+        """The paths that a run over the folders would look at, by the names that it would give them."""
+        named = list(dict.fromkeys(self._named(path) for path in changed if _is_visible(path, folders)))
+        if not named:
+            return []
+        catalog = Catalog.read(self._place / FILE_NAME)
+        try:
+            return [path for path in named if _is_of_use(path, catalog)]
+        finally:
+            catalog.close()
+
+    def _named(self, path: str) -> str:
+        folder, name = os.path.split(path)
+        try:
+            return os.path.join(self._names.name_of(folder, os.stat(folder)), name)
+        except OSError:
+            return path
+
+    def _write(
+        self,
+        scope: Scope,
+        interrupted: threading.Event,
+        report: Report | None = None,
+        report_base: BaseReport | None = None,
+    ) -> Summary:
+        with self._opened(interrupted) as index:
+            return bring_up_to_date(index, self._encoder, scope, self._wishes, report, report_base)
+
+    def _opened(self, interrupted: threading.Event) -> Index:
+        """The index, locked; where another process writes, as soon as it has ended."""
+        has_told = False
+        while True:
+            try:
+                return Index.create(self._place, self._encoder)
+            except LockedIndex as error:
+                if not has_told:
+                    self._tell(f"{error} (waiting)")
+                    has_told = True
+            if interrupted.wait(SECONDS_BETWEEN_TRIES):
+                raise KeyboardInterrupt
+
+
+def _is_visible(path: str, folders: Sequence[str]) -> bool:
+    """Whether a path lies in one of the folders, and nothing on the way there is hidden."""
+    return any(
+        is_under(path, folder) and not any(part.startswith(".") for part in os.path.relpath(path, folder).split(os.sep))
+        for folder in folders
+    )
+
+
+def _is_of_use(path: str, catalog: Catalog) -> bool:
+    """Whether there is a picture, a folder, or something that the catalogue knows and that is gone."""
+    if os.path.lexists(path):
+        return is_picture(path) or os.path.isdir(path)
+    return next(_known(path, catalog), None) is not None
+
+
+def _known(path: str, catalog: Catalog) -> Iterator[object]:
+    yield from catalog.images_under(path)
+    yield from catalog.failures_under(path)

@@ -1,0 +1,63 @@
+"""What a run did, in figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from indexer.plan import Plan
+from indexer.storing import Store
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did with the files that it found.
+
+    found = encoded + copied + unchanged + moved + failed. copied: have the content of another file, and got its code.
+    changed: those of the encoded and copied whose content was another before. failed: cannot be used; failed_before of
+    them have not changed since an earlier run and were not tried again. vanished: images whose file was not found;
+    removed: those of them that were removed. seconds: by stage; decode is summed over the workers, and the stages
+    overlap, so that total is less than their sum. images_per_second: encoded, by total.
+    """
+
+    found: int
+    encoded: int
+    copied: int
+    unchanged: int
+    moved: int
+    changed: int
+    failed: int
+    failed_before: int
+    vanished: int
+    removed: int
+    seconds: dict[str, float]
+    images_per_second: float
+
+    @classmethod
+    def of(cls, plan: Plan, store: Store, vanished: int, removed: int, total: float) -> Summary:
+        """Of a run that has ended; total: its seconds."""
+        seconds = {
+            "walk": plan.seconds,
+            "decode": store.decode_seconds,
+            "encode": store.encode_seconds,
+            "store": store.store_seconds,
+            "total": total,
+        }
+        return cls(
+            found=plan.found - store.gone,
+            encoded=store.encoded,
+            copied=store.copied,
+            unchanged=plan.unchanged + store.unchanged,
+            moved=store.moved,
+            changed=store.changed,
+            failed=store.failed + plan.still_failing,
+            failed_before=plan.still_failing,
+            vanished=vanished,
+            removed=removed,
+            seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
+            images_per_second=round(store.encoded / total, 1),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As `latentsearch index --json` prints it."""
+        return asdict(self)

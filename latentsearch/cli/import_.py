@@ -1,0 +1,63 @@
+"""`latentsearch import FILE`: codes of a Parquet file -> the index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from indexer.encoder import Encoder
+    from indexer.importing import ImportSummary
+
+GOES_ON = "interrupted: what was imported is kept, and the same command goes on from there"
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
+@click.option("--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's or the file's].")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+def command(file: Path, option: str | None, encoder: str | None, as_json: bool) -> None:
+    """Add the pictures of a Parquet file, as `latentsearch export` writes it, to the index, or make one of them.
+
+    The pictures' files are not read. Where a path is in the index with another content or code, the file's is taken;
+    its labels are added. The file must be of the index's encoder; nothing is imported of one that is damaged.
+    """
+    from indexer.codes_file import CodesFile
+    from indexer.importing import import_codes
+    from indexer.index import Index
+    from latentsearch.cli import Interrupted
+    from latentsearch.cli.progress import Bar
+
+    place = Index.locate(option)
+    with CodesFile(file) as codes:
+        model = _encoder(place, encoder, codes.encoder["name"])
+        codes.require(model)
+        codes.look_through()
+        try:
+            with Index.create(place, model) as index, Bar("importing") as bar:
+                summary = import_codes(index, codes, bar.show if bar.is_shown else None)
+        except KeyboardInterrupt:
+            raise Interrupted(GOES_ON) from None
+    click.echo(json.dumps(summary.to_json()) if as_json else _for_people(summary))
+
+
+def _encoder(place: Path, option: str | None, named: str) -> Encoder:
+    from indexer.encoder import load_encoder
+    from indexer.index import Index
+    from latentsearch.search import encoder_of
+
+    if not Index.exists(place):
+        return load_encoder(option or named, network=False)
+    with Index.open(place) as index:
+        return encoder_of(index, option, network=False)
+
+
+def _for_people(summary: ImportSummary) -> str:
+    told = f"{summary.found} pictures: {summary.added} added"
+    if summary.replaced:
+        told += f", {summary.replaced} of them in place of others"
+    return told + (f", {summary.unchanged} were there" if summary.unchanged else "")

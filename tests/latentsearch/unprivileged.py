@@ -1,0 +1,39 @@
+"""latentsearch as a process for which a folder that may not be written to is one, whoever runs the tests."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DROP_FROM_BOUNDING_SET, OVERRIDE_PERMISSIONS = 24, 1
+
+
+def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a verb without root's right to write where the permissions forbid it."""
+    libc = ctypes.CDLL(None)
+    return subprocess.run(
+        [sys.executable, "-m", "latentsearch", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: libc.prctl(DROP_FROM_BOUNDING_SET, OVERRIDE_PERMISSIONS),
+    )
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Take from a folder and its files the permission to be written to, for a while."""
+    paths = [*folder.iterdir(), folder]
+    modes = [path.stat().st_mode for path in paths]
+    for path, mode in zip(paths, modes, strict=True):
+        os.chmod(path, mode & ~0o222)
+    try:
+        yield
+    finally:
+        for path, mode in reversed(list(zip(paths, modes, strict=True))):
+            if path.exists():
+                os.chmod(path, mode)
