@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -45,6 +47,11 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
     return indexed(pictures, folder / "index")
 
 
+@pytest.fixture(scope="module")
+def answer(copies: Copies) -> dict[str, Any]:
+    return copies.json()
+
+
 @pytest.fixture
 def few(tmp_path: Path) -> Copies:
     """A picture, a copy with the same bytes and two re-encoded ones, and another picture."""
@@ -58,8 +65,8 @@ def few(tmp_path: Path) -> Copies:
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_every_kind_of_copy_is_found_and_named(copies: Copies, face: str) -> None:
-    (group,) = (group for group in copies.json()["groups"] if names(group)[0] == f"{face}.png")
+def test_every_kind_of_copy_is_found_and_named(answer: dict[str, Any], face: str) -> None:
+    (group,) = (group for group in answer["groups"] if names(group)[0] == f"{face}.png")
     best, *others = group["pictures"]
     assert (best["kind"], best["changes"], best["likeness"]) == ("best", [], 1)
     found = {Path(other["path"]).name: (other["kind"], other["changes"]) for other in others}
@@ -68,8 +75,8 @@ def test_every_kind_of_copy_is_found_and_named(copies: Copies, face: str) -> Non
         assert other["likeness"] == 1 if other["kind"] == "exact" else LEAST_LIKENESS <= other["likeness"] <= 1
 
 
-def test_nothing_else_is_reported(copies: Copies) -> None:
-    firsts = [group[0] for group in copies.groups()]
+def test_nothing_else_is_reported(answer: dict[str, Any]) -> None:
+    firsts = [names(group)[0] for group in answer["groups"]]
     assert firsts == ["age-b.jpg", "ann.png", "bob.png", "bytes-b.jpg", "path-0.jpg", "pixels-b.jpg"]
 
 
@@ -79,12 +86,12 @@ def test_nothing_else_is_reported(copies: Copies) -> None:
     ("age", ["age-b.jpg", "age-a.jpg"]),
     ("path", ["path-0.jpg", "path-a.jpg"]),
 ])  # fmt: skip
-def test_the_best_comes_first(copies: Copies, part: str, group: list[str]) -> None:
-    assert group in copies.groups()
+def test_the_best_comes_first(answer: dict[str, Any], part: str, group: list[str]) -> None:
+    assert group in [names(found) for found in answer["groups"]]
 
 
-def test_links_are_no_copies(copies: Copies) -> None:
-    found = {name for group in copies.groups() for name in group}
+def test_links_are_no_copies(answer: dict[str, Any]) -> None:
+    found = {name for group in answer["groups"] for name in names(group)}
     assert not found & {"linked.jpg", "a-link.jpg", "hard-link.jpg", "a-link-to-ann.jpg"}
     assert "ann.png" in found
 
@@ -107,10 +114,12 @@ def test_near_finds_other_bytes_alone(copies: Copies) -> None:
         assert len(set(digests)) == len(digests)
 
 
-def test_the_function_gives_what_the_verb_prints_and_tells_what_it_does(copies: Copies) -> None:
+def test_the_function_gives_what_the_verb_prints_and_tells_what_it_does(copies: Copies, answer: dict[str, Any]) -> None:
     told = []
     found = find_duplicates(str(copies.index), report=lambda *progress: told.append(progress))
-    assert [[Path(copy.image.path).name for copy in group] for group in found.groups] == copies.groups()
+    assert [[Path(copy.image.path).name for copy in group] for group in found.groups] == [
+        names(group) for group in answer["groups"]
+    ]
     assert {what for what, _, _ in told} == {"looking for copies", "reading candidates", "comparing candidates"}
     assert all(0 <= done <= total for _, done, total in told)
 
@@ -131,8 +140,8 @@ def test_files_that_are_gone_or_changed_are_left_out_and_told(few: Copies) -> No
     (few.pictures / "quality-95.jpg").unlink()
     draw_photo(3).save(few.pictures / "quality-60.jpg")
     result = few.call("--json")
-    answer = few.json()
-    assert few.groups() == [["quality-80.jpg", "same-bytes.jpg"]]
+    answer = json.loads(result.stdout)
+    assert [names(group) for group in answer["groups"]] == [["quality-80.jpg", "same-bytes.jpg"]]
     told = {Path(left["path"]).name: left["reason"] for left in answer["left_out"]}
     assert told == {
         "quality-95.jpg": "no such file",
@@ -168,7 +177,6 @@ def test_an_index_from_before_there_were_fingerprints_gets_them(few: Copies) -> 
     connection.close()
     assert few.groups() == expected
     assert stored_fingerprints(few) == 5
-    assert few.groups() == expected
 
 
 def test_missing_fingerprints_are_not_kept_while_another_writes(few: Copies) -> None:
