@@ -33,7 +33,7 @@ PARTS = ("copies", "scale")
     "--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder in CelebA's format."
 )
 @click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; may be repeated.")
-@click.option("--count", default=5_000, show_default=True, help="How many copies to plant.")
+@click.option("--count", default=5_000, type=click.IntRange(min=1), show_default=True, help="How many copies to plant.")
 @click.option("--scale", default=1_000_000, show_default=True, help="Among how many pictures to look for candidates.")
 @click.option("--store/--no-store", "keep", default=True, help="Write benchmarks/results/duplicates.json.")
 def command(data: Path, parts: tuple[str, ...], count: int, scale: int, keep: bool) -> None:

@@ -92,11 +92,9 @@ def _sought(groups: Sequence[Sequence[str]], planted: Planted, people: Mapping[s
     ]
 
 
-def _share(holds: Sequence[bool]) -> float | None:
-    return float(np.mean(holds)) if holds else None
+def _share(holds: Sequence[bool]) -> float:
+    return float(np.mean(holds)) if holds else 0.0
 
 
-def _interval(holds: Sequence[bool]) -> list[float] | None:
-    if not holds:
-        return None
+def _interval(holds: Sequence[bool]) -> list[float]:
     return interval(bootstrap_weights(len(holds), RESAMPLES, SEED) @ np.array(holds, np.float64))
