@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentsearch.alignment import WHOLE, Array, align, least_field, likeness, through
-from latentsearch.candidates import Pairs, Report, laid_over, no_pairs, turned
+from latentsearch.candidates import Report, laid_over, turned
+from latentsearch.pairs import Pairs
 
 SIDE = 64
 STEPS = 3
@@ -23,7 +24,7 @@ def verified(pairs: Pairs, pictures: NDArray[np.uint8], report: Report | None = 
 
     pictures: the whole of each, grey, uint8 (n, SIDE, SIDE), as `pairs` count them.
     """
-    found = [no_pairs()]
+    found = [Pairs.none()]
     for number, part in enumerate(pairs.parts(AT_ONCE)):
         found.append(_verified(part, pictures))
         if report:

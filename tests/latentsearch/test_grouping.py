@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from latentsearch import candidates as module
-from latentsearch.candidates import Pairs, candidates, no_pairs
+from latentsearch.candidates import candidates
 from latentsearch.grouping import Verdicts, groups_around_best
+from latentsearch.pairs import Pairs
 
 ROWS = 9
 PROPERTY = settings(max_examples=100, deadline=None)
@@ -23,7 +24,7 @@ orders = some.permutations(range(ROWS))
 
 def pairs(rows: list[tuple[int, int]]) -> Pairs:
     if not rows:
-        return no_pairs()
+        return Pairs.none()
     first, second = np.array(rows, np.int64).T
     return Pairs.unknown(first, second)[: len(rows)]
 
