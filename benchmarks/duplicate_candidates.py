@@ -100,7 +100,7 @@ def search_many(
 def make_fingerprints(real: Fingerprints, count: int, seed: int) -> Fingerprints:
     """As many fingerprints as wanted, each a real one with noise of the same mean and covariance.
 
-    The noise is such that the nearest of a million are about as near as the trend over subsets of the real ones says.
+    They come nearer to one another than the real ones do, and real ones find them nearer still: docs/decisions.md.
     """
     random = np.random.default_rng(seed)
     flat = real.reshape(len(real), -1).astype(np.float32)

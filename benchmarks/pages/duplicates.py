@@ -34,6 +34,7 @@ def report(record: dict[str, Any]) -> str:
         *(_found(copies) if copies else []),
         *(_searched(scale) if scale else []),
         "## How it was measured",
+        "By part: the command below is the last that was run, and what it did not run is kept from before.",
         provenance(record),
     )
 
@@ -116,8 +117,8 @@ def _searched(scale: Part) -> list[str]:
     return [
         f"## Among {scale['fingerprints']:,} pictures",
         f"The {scale['real']:,} fingerprints of faces and copies among made ones, which are faces' with noise of the "
-        "same mean and covariance, such that the nearest of them are about as near as subsets of the real ones let "
-        "expect; FAISS's inverted file, no quadratic pass.",
+        "same mean and covariance; how near they come is told in `docs/decisions.md`. FAISS's inverted file, no "
+        "quadratic pass.",
         markdown(
             ["fingerprints", "seconds", "candidate pairs", "copies among them", "peak memory, MB", "before, MB"],
             [
