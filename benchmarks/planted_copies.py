@@ -15,6 +15,8 @@ KNOWN = "known"
 
 Random = np.random.Generator
 Strength = dict[str, Any]
+# A copy's file name -> its original's, and the kind of copy.
+Planted = dict[str, tuple[str, str]]
 
 
 def load_strengths() -> dict[str, Strength]:
@@ -23,18 +25,18 @@ def load_strengths() -> dict[str, Strength]:
     return {kind: strength for kind, strength in stored.items() if kind != KNOWN}
 
 
-def known_copies() -> set[frozenset[str]]:
+def known_copies() -> frozenset[frozenset[str]]:
     """Pairs of file names of CelebA that show one photograph, looked at by eye."""
     stored = tomllib.loads(STRENGTHS.read_text(encoding="utf-8"))
-    return {frozenset(pair) for pair in stored[KNOWN]["pairs"]}
+    return frozenset(frozenset(pair) for pair in stored[KNOWN]["pairs"])
 
 
-def plant(originals: Sequence[Path], folder: Path, seed: int) -> dict[str, tuple[str, str]]:
-    """Write a copy of each original, the kinds in turn; returns copy's file name -> (original's file name, kind)."""
+def plant(originals: Sequence[Path], folder: Path, seed: int) -> Planted:
+    """Write a copy of each original into a new folder, the kinds in turn."""
     folder.mkdir(parents=True)
     strengths = load_strengths()
     kinds = list(strengths)
-    planted = {}
+    planted: Planted = {}
     for number, original in enumerate(originals):
         kind = kinds[number % len(kinds)]
         random = np.random.default_rng([seed, number])

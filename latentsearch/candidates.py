@@ -6,8 +6,7 @@ crops are looked up among the vectors of all; the few that come near are laid ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from indexer.exact import import_faiss
 from indexer.fingerprint import SIDE
 from latentsearch.alignment import WHOLE, Array, align, sampling
+from latentsearch.pairs import Pairs
 
 # Done, and in all.
 Report = Callable[[int, int], None]
@@ -25,7 +25,7 @@ SIZE = FREQUENCIES**2 - 1
 # What a crop leaves of width and height when it is looked for; those between this and the whole are found as well.
 CROP = 0.92
 NEIGHBOURS = 5
-# Measured on faces, the hardest case since all are alike: of 5,000 altered ones these lose 11.
+# Faces are the hardest case, since all are alike: `python -m benchmarks duplicates` says how many copies these lose.
 LEAST_COSINE, LEAST_CORRELATION = 0.85, 0.92
 STEPS = 2
 # From here on the vectors are searched through an inverted file; below, all of them.
@@ -34,68 +34,13 @@ LISTS_PROBED, POINTS_A_LIST = 16, 64
 PICTURES_AT_ONCE, PAIRS_AT_ONCE = 32_768, 1_000
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """Pairs of pictures, by row: picture, mirrored or not, looks through its window as reference does.
-
-    pictures, references: int64 (n,). mirrored: bool (n,). windows: float32 (n, 4), as latentsearch.alignment has them.
-    likeness: float32 (n,), at most 1.
-    """
-
-    pictures: NDArray[np.int64]
-    references: NDArray[np.int64]
-    mirrored: NDArray[np.bool_]
-    windows: Array
-    likeness: Array
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def __getitem__(self, chosen: Any) -> Pairs:
-        return Pairs(*(column[chosen] for column in self.columns()))
-
-    def columns(self) -> tuple[NDArray[Any], ...]:
-        """The five arrays."""
-        return self.pictures, self.references, self.mirrored, self.windows, self.likeness
-
-    @classmethod
-    def joined(cls, parts: list[Pairs]) -> Pairs:
-        """All pairs of several."""
-        return cls(*(np.concatenate(columns) for columns in zip(*(part.columns() for part in parts), strict=True)))
-
-    @classmethod
-    def unknown(cls, pictures: NDArray[np.int64], references: NDArray[np.int64]) -> Pairs:
-        """Pairs of which nothing is known, each twice: as it is and mirrored."""
-        count = len(pictures)
-        return cls(
-            np.tile(pictures, 2),
-            np.tile(references, 2),
-            np.repeat([False, True], count),
-            np.tile(WHOLE, (2 * count, 1)),
-            np.zeros(2 * count, np.float32),
-        )
-
-    def parts(self, size: int = PAIRS_AT_ONCE) -> Iterator[Pairs]:
-        """The pairs in order, so many at a time."""
-        for start in range(0, len(self), size):
-            yield self[start : start + size]
-
-    def best(self) -> Pairs:
-        """Every two pictures once, however often and in whatever order they stand here: as they are most alike."""
-        low, high = np.minimum(self.pictures, self.references), np.maximum(self.pictures, self.references)
-        order = np.lexsort((-self.likeness, high, low))
-        first = np.ones(len(order), bool)
-        first[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
-        return self[order[first]]
-
-
 def candidates(fingerprints: NDArray[np.uint8], report: Report | None = None) -> Pairs:
     """The pairs among fingerprints, uint8 (n, SIDE, SIDE), that look like copies, each once.
 
     Takes, beside the fingerprints, 252 bytes a picture and some 100 MB. Raises MissingExtra without FAISS.
     """
     searched = _searchable(fingerprints)
-    found = [no_pairs()]
+    found = [Pairs.none()]
     for start in range(0, len(fingerprints), PICTURES_AT_ONCE):
         rows = np.arange(start, min(start + PICTURES_AT_ONCE, len(fingerprints)))
         near = Pairs.joined([_near(searched, fingerprints, rows, *look) for look in _looks()])
@@ -107,8 +52,8 @@ def candidates(fingerprints: NDArray[np.uint8], report: Report | None = None) ->
 
 def laid_over(fingerprints: NDArray[np.uint8], pairs: Pairs) -> Pairs:
     """Those of the pairs whose fingerprints, one laid over the other, are alike."""
-    found = [no_pairs()]
-    for part in pairs.parts():
+    found = [Pairs.none()]
+    for part in pairs.parts(PAIRS_AT_ONCE):
         pictures = turned(fingerprints[part.pictures], part.mirrored)
         references = fingerprints[part.references].astype(np.float32)
         windows, likeness = align(references, pictures, part.windows, STEPS)
@@ -120,12 +65,6 @@ def laid_over(fingerprints: NDArray[np.uint8], pairs: Pairs) -> Pairs:
 def turned(pictures: NDArray[np.uint8], mirrored: NDArray[np.bool_]) -> Array:
     """Pictures (n, side, side) as float32, the mirrored ones turned back."""
     return np.where(mirrored[:, None, None], pictures[:, :, ::-1], pictures).astype(np.float32)
-
-
-def no_pairs() -> Pairs:
-    """None."""
-    nothing = np.empty(0, np.int64)
-    return Pairs.unknown(nothing, nothing)
 
 
 def _looks() -> list[tuple[bool, Array]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from latentsearch.candidates import Pairs
+from latentsearch.pairs import Pairs
 
 # Two arrays of rows -> the pairs of them that are copies.
 Compare = Callable[[NDArray[np.int64], NDArray[np.int64]], Pairs]

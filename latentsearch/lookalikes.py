@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from indexer.catalog import ImageRecord
 from indexer.index import Index
-from latentsearch.candidates import Pairs, candidates
+from latentsearch.candidates import candidates
 from latentsearch.copies import BEST, NEAR, SAME, Copy, LeftOut, goodness
 from latentsearch.grouping import Verdicts, groups_around_best
 from latentsearch.originals import complete_fingerprints, grey_pictures, still_there
+from latentsearch.pairs import Pairs
 from latentsearch.verification import SIDE, changes, compared, verified
 
 # What is being done, how much of it is done, and of how much.

@@ -78,24 +78,41 @@ def complete_fingerprints(
     unkept: list[tuple[int, bytes]] = []
     left_out: list[LeftOut] = []
     for start in range(0, len(missing), KEPT_AT_ONCE):
-        made = []
-        records = index.images(missing[start : start + KEPT_AT_ONCE])
-        by_path = {record.path: record for record in records}
-        for chunk in _decoded(records, Whole(SIDE, SIDE), _behind(report, start, len(missing))):
-            for outcome in chunk.outcomes:
-                record = by_path[outcome.job.path]
-                if outcome.reason or outcome.digest != record.digest:
-                    left_out.append(LeftOut(record.path, outcome.reason or CHANGED))
-                else:
-                    made.append((record.id, outcome.fingerprint))
+        # Not all of them may be there any more: once a part is kept, others' removals are seen.
+        records = list(index.catalog.images(missing[start : start + KEPT_AT_ONCE]).values())
+        made, unusable = _fingerprints(records, _behind(report, start, len(missing)))
+        left_out += unusable
         if not _kept(index, made):
             unkept += made
-    ids, fingerprints = index.catalog.fingerprints()
-    if unkept:
-        ids = np.concatenate([ids, [image_id for image_id, _ in unkept]])
-        more = np.frombuffer(b"".join(pixels for _, pixels in unkept), np.uint8)
-        fingerprints = np.concatenate([fingerprints, more.reshape(-1, SIDE, SIDE)])
-    return ids, fingerprints, left_out
+    return *_with(unkept, *index.catalog.fingerprints()), left_out
+
+
+def _fingerprints(
+    records: Sequence[ImageRecord], report: Report | None
+) -> tuple[list[tuple[int, bytes]], list[LeftOut]]:
+    """Ids and fingerprints of images, read from their files, and those whose files cannot be read or have changed."""
+    by_path = {record.path: record for record in records}
+    made, left_out = [], []
+    for chunk in _decoded(records, Whole(SIDE, SIDE), report):
+        for outcome in chunk.outcomes:
+            record = by_path[outcome.job.path]
+            if outcome.reason or outcome.digest != record.digest:
+                left_out.append(LeftOut(record.path, outcome.reason or CHANGED))
+            else:
+                made.append((record.id, outcome.fingerprint))
+    return made, left_out
+
+
+def _with(
+    more: list[tuple[int, bytes]], ids: NDArray[np.int64], fingerprints: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Ids and fingerprints with more of them, by id."""
+    if not more:
+        return ids, fingerprints
+    ids = np.concatenate([ids, [image_id for image_id, _ in more]])
+    added = np.frombuffer(b"".join(pixels for _, pixels in more), np.uint8).reshape(-1, SIDE, SIDE)
+    order = np.argsort(ids)
+    return ids[order], np.concatenate([fingerprints, added])[order]
 
 
 def _decoded(records: Sequence[ImageRecord], framing: Framing, report: Report | None) -> Iterator[DecodedChunk]:
