@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from benchmarks.killing import downgrade
 from indexer.lock import WriterLock
 from latentsearch.duplicates import find_duplicates
 from latentsearch.verification import LEAST_LIKENESS
@@ -170,11 +171,7 @@ def test_copies_that_are_left_out_leave_no_group_of_one(few: Copies) -> None:
 
 def test_an_index_from_before_there_were_fingerprints_gets_them(few: Copies) -> None:
     expected = few.groups()
-    catalogue = few.index / "catalog.sqlite"
-    with sqlite3.connect(catalogue) as connection:
-        connection.execute("DROP TABLE fingerprint")
-        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
-    connection.close()
+    downgrade(few.index / "catalog.sqlite")
     assert few.groups() == expected
     assert stored_fingerprints(few) == 5
 
