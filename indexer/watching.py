@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from indexer.discover import printable
@@ -34,7 +34,6 @@ class Watcher:
         self.folders = list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
         self._tell, self._ended = tell, ended
         self._watched: dict[str, Identity] = {}
-        self._removed: set[str] = set()
         for folder in self.folders:
             if not os.path.isdir(folder):
                 reason = "not a folder, and only folders are watched" if os.path.exists(folder) else "no such folder"
@@ -53,17 +52,18 @@ class Watcher:
         self._watched = self._identities()
         missed: set[str] = set()
         while not self._ended.is_set():
-            try:
+            # watchfiles cannot say a name that is not UTF-8, and forgets what it has heard.
+            with suppress(RuntimeError):
                 for heard in self._heard():
                     yield missed | heard
                     missed = set()
-                missed |= self._look_again()
-            except RuntimeError:  # watchfiles cannot say a name that is not UTF-8, and forgets what it has heard
-                missed = set(self._watched)
+                self._look_again()
+            # Until all are watched again, nothing is heard of any.
+            missed = set(self._watched)
             self._ended.wait(SECONDS_BEFORE_ANOTHER_WATCH)
 
-    def _look_again(self) -> set[str]:
-        """Take note of the folders that are there now. Returns those that are new, or others by the same name."""
+    def _look_again(self) -> None:
+        """Take note of the folders that are there now, and tell which are not any more."""
         before, self._watched = self._watched, self._identities()
         for folder in before:
             if folder not in self._watched:
@@ -72,7 +72,6 @@ class Watcher:
                 )
         if not self._watched:
             raise InputError("none of the watched folders is there any more: nothing is left to watch")
-        return {folder for folder, now in self._watched.items() if before.get(folder) != now or folder in self._removed}
 
     def _heard(self) -> Iterator[set[str]]:
         """What is heard of the folders until one of them comes or goes."""
@@ -90,9 +89,8 @@ class Watcher:
                 stop_event=self._ended,
                 ignore_permission_denied=True,
             ):
-                self._removed = {path for change, path in changes if path in self._watched and change == Change.deleted}
                 yield {path for change, path in changes if path not in self._watched and _is_news(change, path)}
-                if self._removed:
+                if any(change == Change.deleted and path in self._watched for change, path in changes):
                     return
                 if time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS_AT_FOLDERS:
                     looked = time.monotonic()
