@@ -20,10 +20,13 @@ from indexer.kinds import FLAT
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
+NONE = np.empty(0, np.int64)
 # So many ids to leave out cost less as candidates too many than as a bitmap.
 FEW = 1_000
 # float32 scores may swap neighbours that are almost equally far.
 SPARE = 16
+# Up to so many codes are ranked as candidates at once.
+RANKED_AT_ONCE = 200
 
 
 class Delta(NamedTuple):
@@ -61,11 +64,11 @@ class Neighbours:
         """Distances and ids, (q, k') each, by ascending distance; those equally far by id."""
         if self._facts.distance == "cosine":
             queries = exact.unit(queries)
-        hidden = np.array(sorted(excluded), np.int64)
+        hidden = np.array(sorted(excluded), np.int64) if excluded else NONE
         if within is None and len(hidden) > FEW:
             within = self.ids()
         if within is None:
-            found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0])
+            found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0] if len(hidden) else NONE)
         else:
             found = self._among(queries, k, within, hidden)
         return self._ranked(queries, found, k)
@@ -148,7 +151,8 @@ class Neighbours:
         most = self.base.header.tuning.most
         while True:
             found = self.base.search(queries, wanted, effort, allowed)
-            if effort >= most or np.all(np.count_nonzero(found >= 0, axis=1) >= needed):
+            # Those that are none come last.
+            if effort >= most or needed == 0 or found[:, needed - 1].min() >= 0:
                 return found
             effort = min(most, 4 * effort)
 
@@ -167,7 +171,7 @@ class Neighbours:
         tuning = base.header.tuning
         wanted, effort = tuning.candidates(k), tuning.effort(k * self.in_base / in_base)
         found = self._searched(queries, wanted, min(wanted, in_base), effort, allowed)
-        if np.any(np.count_nonzero(found >= 0, axis=1) < min(k, in_base)):
+        if found[:, min(k, in_base) - 1].min() < 0:
             return self._exactly(queries, k, within, hidden)
         if not len(self.delta.ids):
             return Candidates(found, base.rows_of(found), in_base)
@@ -181,14 +185,13 @@ class Neighbours:
             rows[np.isin(ids, hidden)] = -1
         if rows.size and rows.min() < 0:
             ids, rows = ids[rows >= 0], rows[rows >= 0]
-        if len(rows) > max(k, FEW) * 2:
-            if np.any(rows[1:] < rows[:-1]):
-                order = np.argsort(rows, kind="stable")
-                ids, rows = ids[order], rows[order]
-            nearest = exact.nearest_rows(queries, self.codes, rows, k + SPARE)
-            return Candidates(ids[np.searchsorted(rows, nearest)], nearest, len(rows))
-        shape = (len(queries), len(rows))
-        return Candidates(np.broadcast_to(ids, shape), np.broadcast_to(rows, shape), len(rows))
+        if len(rows) <= RANKED_AT_ONCE or len(rows) <= k + SPARE:
+            return Candidates(_for_each(queries, ids), _for_each(queries, rows), len(rows))
+        if np.any(rows[1:] < rows[:-1]):
+            order = np.argsort(rows, kind="stable")
+            ids, rows = ids[order], rows[order]
+        nearest = exact.nearest_rows(queries, self.codes, rows, k + SPARE)
+        return Candidates(ids[np.searchsorted(rows, nearest)], nearest, len(rows))
 
     def _ranked(self, queries: Codes, found: Candidates, k: int) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest of the candidates by their exact codes."""
@@ -199,12 +202,16 @@ class Neighbours:
         k = min(k, found.available)
         distances = np.empty((len(queries), k), np.float32)
         ids = np.empty((len(queries), k), np.int64)
+        are_all_there = not found.rows.size or found.rows.min() >= 0
         for row, query in enumerate(queries):
-            there = found.rows[row] >= 0
-            candidates = found.ids[row][there]
-            exactly = exact.distances_to(query, self.codes[found.rows[row][there]], self._facts.distance)
-            order = np.lexsort((candidates, exactly))[:k]
-            distances[row], ids[row] = exactly[order], candidates[order]
+            candidates, rows = found.ids[row], found.rows[row]
+            if not are_all_there:
+                candidates, rows = candidates[rows >= 0], rows[rows >= 0]
+            codes = self.codes.take(rows, axis=0)
+            near = exact.nearest_few(query, codes, k)
+            exactly = exact.distances_to(query, codes[near], self._facts.distance)
+            order = np.lexsort((candidates[near], exactly))[:k]
+            distances[row], ids[row] = exactly[order], candidates[near[order]]
         return distances, ids
 
     @cached_property
@@ -241,6 +248,11 @@ class Neighbours:
         self.newest_generation = max(base.header.generation, self._facts.generation)
         fits = self._facts.base_generation <= base.header.generation <= self._facts.generation
         return base if fits else None
+
+
+def _for_each(queries: Codes, candidates: Ids) -> Ids:
+    """The same candidates for every query, (q, c), not copied."""
+    return candidates[None] if len(queries) == 1 else np.broadcast_to(candidates, (len(queries), len(candidates)))
 
 
 def _beside(parts: list[tuple[Ids, Ids]], count: int) -> tuple[Ids, Ids]:
