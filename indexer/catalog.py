@@ -13,6 +13,7 @@ import os
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -50,6 +51,9 @@ LABELS_OF_IDS = (
     "SELECT image_id, name, value FROM label CROSS JOIN label_value ON label_id = label.id "
     "WHERE image_id IN (?) ORDER BY label.id"
 )
+
+# As `is_under`: a thousand paths to remove are looked for one by one.
+UNDER = "path = ? OR (path >= ? AND path < ?)"
 
 LabelValue = int | float | str
 Item = TypeVar("Item")
@@ -178,8 +182,8 @@ class Catalog:
 
     def images_under(self, path: str) -> list[tuple[int, str]]:
         """Id and path of the image at an absolute path, or of all in that folder."""
-        rows = self._connection.execute(select(IMAGE.c.id, IMAGE.c.path).where(is_under(IMAGE.c.path, path)))
-        return [(image_id, found) for image_id, found in rows]
+        rows = self._connection.exec_driver_sql(f"SELECT id, path FROM image WHERE {UNDER}", _ends_of(path))
+        return [(image_id, os.fsdecode(found)) for image_id, found in rows]
 
     def positions(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ids and the positions of their codes, int64 (n,) each, by position; of all images, or of those there are."""
@@ -291,7 +295,8 @@ class Catalog:
 
     def failures_under(self, path: str) -> list[str]:
         """The path itself, if its file cannot be used, or those of all such files in that folder."""
-        return list(self._connection.execute(select(FAILURE.c.path).where(is_under(FAILURE.c.path, path))).scalars())
+        rows = self._connection.exec_driver_sql(f"SELECT path FROM failure WHERE {UNDER}", _ends_of(path))
+        return [os.fsdecode(found) for (found,) in rows]
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
         """Note failures, each in the place of an earlier one of that file."""
@@ -362,15 +367,30 @@ class Catalog:
     def _scalar(self, query: Select[Any]) -> int:
         return int(self._connection.execute(query).scalar_one())
 
-    def _of_ids(self, statement: str, ids: Sequence[int]) -> Iterator[Any]:
+    def _of_ids(self, statement: str, ids: Sequence[int]) -> list[Any]:
         """The rows of a statement for ids, which stand where it has (?).
 
-        As text: SQLAlchemy would take several times as long to put it together as SQLite to carry it out.
+        By SQLite's own module: SQLAlchemy takes several times as long to put such a statement together, and its rows,
+        as SQLite to carry it out.
         """
+        if not self._connection.in_transaction():
+            self._connection.begin()
+        found: list[Any] = []
         for start in range(0, len(ids), VALUES_AT_ONCE):
-            some = tuple(map(int, ids[start : start + VALUES_AT_ONCE]))
+            some = list(map(int, ids[start : start + VALUES_AT_ONCE]))
             marks = f"({','.join('?' * len(some))})"
-            yield from self._connection.exec_driver_sql(statement.replace("(?)", marks), some).all()
+            try:
+                found += self._sqlite.execute(statement.replace("(?)", marks), some).fetchall()
+            except sqlite3.DatabaseError as error:
+                _raise_told(error)
+                raise
+        return found
+
+    @cached_property
+    def _sqlite(self) -> sqlite3.Connection:
+        connection = self._connection.connection.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        return connection
 
 
 def _connect(path: Path, options: str) -> Connection:
@@ -385,24 +405,34 @@ def _connect(path: Path, options: str) -> Connection:
 
     engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    event.listen(engine, "handle_error", _translate)
+    event.listen(engine, "handle_error", lambda context: _raise_told(context.original_exception))
     try:
         return engine.connect()
     except (DatabaseError, sqlite3.DatabaseError) as error:
         raise DamagedIndex(f"{path} cannot be opened: {getattr(error, 'orig', error)}") from error
 
 
-def _translate(context: Any) -> None:
-    """Turn what SQLite says of damage, of a full disk and of missing permission into a sentence."""
-    code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF
+def _raise_told(error: BaseException | None) -> None:
+    """Turn what SQLite says of damage and of a full disk into a sentence; of anything else nothing is raised."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        raise DamagedIndex(f"the catalogue is damaged ({context.original_exception}): make the index anew")
+        raise DamagedIndex(f"the catalogue is damaged ({error}): make the index anew")
     if code == sqlite3.SQLITE_FULL:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def is_under(column: Column[str], path: str) -> ColumnElement[bool]:
     """SQL for whether a path is this one or lies in that folder; by a range, which the column's index finds."""
-    folder = path.rstrip(os.sep)
-    first, behind = folder + os.sep, folder + chr(ord(os.sep) + 1)
+    first, behind = _range_under(path)
     return (column == path) | ((column >= first) & (column < behind))
+
+
+def _ends_of(path: str) -> tuple[bytes, ...]:
+    """The values of UNDER."""
+    return tuple(map(os.fsencode, (path, *_range_under(path))))
+
+
+def _range_under(path: str) -> tuple[str, str]:
+    """The first path that may lie in a folder, and the first behind it."""
+    folder = path.rstrip(os.sep)
+    return folder + os.sep, folder + chr(ord(os.sep) + 1)

@@ -15,6 +15,8 @@ from indexer.extras import require
 NUMPY_COMPARISONS = 200_000
 # float32 scores of codes of some hundred numbers are off by less than this share of the squared lengths.
 ROUNDING = 1e-5
+# So many codes are compared exactly in less time than it takes to look which of them need it.
+FEW = 100
 
 Codes = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -36,16 +38,16 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
 def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
     """Rows of codes (n, d) among which the nearest to a code (d,) surely are, int64 (m,), ascending, m >= wanted.
 
-    All of them where there are no more than `wanted`; else those whose distance, in float32, may be among the least.
+    All of them where there are hardly more than `wanted`; else those whose distance, in float32, may be among the least.
     """
-    if len(codes) <= wanted:
+    if len(codes) <= wanted + FEW:
         return np.arange(len(codes))
-    halves = 0.5 * np.einsum("nd,nd->n", codes, codes)
-    # Twice this is the squared distance less the query's squared length.
-    scores = halves - codes @ query
+    squares = np.einsum("nd,nd->n", codes, codes)
+    # This is the squared distance less the query's squared length.
+    scores = squares - 2 * (codes @ query)
     limit = np.partition(scores, wanted - 1)[wanted - 1]
-    slack = ROUNDING * (np.abs(halves).max() + float(query @ query))
-    return np.flatnonzero(scores <= limit + slack)
+    slack = ROUNDING * (squares.max() + query @ query)
+    return np.asarray((scores <= limit + slack).nonzero()[0])
 
 
 def distances_to(query: Codes, codes: Codes, distance: str) -> NDArray[np.float64]:
@@ -61,11 +63,14 @@ def distances_to(query: Codes, codes: Codes, distance: str) -> NDArray[np.float6
 
 def unit(codes: Codes) -> Codes:
     """Codes (n, d) scaled to length 1; a code of zeros stays."""
+    squares = np.einsum("nd,nd->n", codes, codes)
+    if squares.size and abs(squares.min() - 1) < ROUNDING and abs(squares.max() - 1) < ROUNDING:
+        return codes
     exactly = codes.astype(np.float64)
     lengths = np.sqrt(np.einsum("nd,nd->n", exactly, exactly))[:, None]
     # A code that has length 1 but for rounding stays as it is, so that it equals the stored one.
     stays = (np.abs(lengths - 1) < 1e-5) | (lengths == 0)
-    return codes if stays.all() else np.asarray(codes / np.where(stays, 1, lengths), np.float32)
+    return np.asarray(codes / np.where(stays, 1, lengths), np.float32)
 
 
 def pad(codes: Codes, width: int) -> Codes:
