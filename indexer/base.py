@@ -108,11 +108,11 @@ class Base:
 
     def rows_of(self, ids: Ids) -> Ids:
         """The rows of ids' codes, int64 of the same shape; -1 for ids that it does not hold."""
-        inside = (ids >= 0) & (ids < len(self._row_of_id))
         if not len(self._row_of_id):
             return np.full(ids.shape, -1, np.int64)
-        rows = self._row_of_id[np.where(inside, ids, 0)]
-        return np.where(inside & (rows != NO_ROW), rows.astype(np.int64), -1)
+        rows = self._row_of_id.take(ids, mode="clip").astype(np.int64)
+        rows[(rows == NO_ROW) | (ids < 0) | (ids >= len(self._row_of_id))] = -1
+        return rows
 
     @cached_property
     def ids(self) -> Ids:

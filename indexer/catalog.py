@@ -14,6 +14,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -34,7 +35,6 @@ from indexer.schema import (
     IMAGE,
     LABEL,
     LABEL_SOURCE,
-    LABEL_VALUE,
     META,
     REMOVED,
     migrate,
@@ -45,6 +45,14 @@ FILE_NAME = "catalog.sqlite"
 SECONDS_TO_WAIT = 30
 # SQLite takes at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
+
+IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
+# CROSS JOIN keeps SQLite from going through a label's every value.
+LABELS_OF_IDS = (
+    "SELECT image_id, name, value FROM label CROSS JOIN label_value ON label_id = label.id "
+    "WHERE image_id IN (?) ORDER BY label.id"
+)
+
 
 LabelValue = int | float | str
 Item = TypeVar("Item")
@@ -177,8 +185,8 @@ class Catalog:
 
     def images(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
         """The images of these ids that there are."""
-        rows = self._rows(select(IMAGE), IMAGE.c.id, ids)
-        return {row[0]: ImageRecord._make(row) for row in rows}
+        rows = self._of_ids(f"SELECT {IMAGE_COLUMNS} FROM image WHERE id IN (?)", ids)
+        return {row[0]: ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows}
 
     def id_of(self, path: str) -> int | None:
         """The id of the image at an absolute path."""
@@ -187,16 +195,17 @@ class Catalog:
 
     def images_under(self, path: str) -> Iterator[tuple[int, str]]:
         """Id and path of the image at an absolute path, and of all in that folder; they may be removed meanwhile."""
-        images = self._under(select(IMAGE.c.id, IMAGE.c.path), IMAGE.c.path, path)
-        return ((image_id, found) for image_id, found in images)
+        return ((image_id, os.fsdecode(found)) for image_id, found in self._under("id, path", "image", path))
 
     def positions(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ids and the positions of their codes, int64 (n,) each, by position; of all images, or of those there are."""
-        columns = select(IMAGE.c.id, IMAGE.c.position)
         if ids is None:
+            columns = select(IMAGE.c.id, IMAGE.c.position)
             rows: Iterable[Sequence[int]] = self._connection.execute(columns.order_by(IMAGE.c.position))
         else:
-            rows = sorted(self._rows(columns, IMAGE.c.id, ids), key=lambda row: row[1])
+            rows = sorted(
+                self._of_ids("SELECT id, position FROM image WHERE id IN (?)", ids), key=lambda row: int(row[1])
+            )
         numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
         return numbers[0::2], numbers[1::2]
 
@@ -298,7 +307,7 @@ class Catalog:
 
     def failures_under(self, path: str) -> Iterator[str]:
         """The path itself, if its file cannot be used, and those of all such files in that folder; as images_under."""
-        return (found for (found,) in self._under(select(FAILURE.c.path), FAILURE.c.path, path))
+        return (os.fsdecode(found) for (found,) in self._under("path", "failure", path))
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
         """Note failures, each in the place of an earlier one of that file."""
@@ -316,10 +325,8 @@ class Catalog:
 
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """The labels of images, for those that have any, in the order in which the labels were first seen."""
-        columns = select(LABEL_VALUE.c.image_id, LABEL.c.name, LABEL_VALUE.c.value)
-        joined = columns.join(LABEL, LABEL.c.id == LABEL_VALUE.c.label_id).order_by(LABEL.c.id)
         found: dict[int, dict[str, LabelValue]] = {}
-        for image_id, name, value in self._rows(joined, LABEL_VALUE.c.image_id, ids):
+        for image_id, name, value in self._of_ids(LABELS_OF_IDS, ids):
             found.setdefault(image_id, {})[name] = value
         return found
 
@@ -371,20 +378,48 @@ class Catalog:
     def _scalar(self, query: Select[Any]) -> int:
         return int(self._connection.execute(query).scalar_one())
 
-    def _under(self, query: Select[Any], column: Column[str], path: str) -> Iterator[Any]:
-        """What a SELECT that ends with a path gives for a path and all below it, by pages, so that all may change."""
-        yield from self.rows(query.where(column == path))
-        first, behind = _below(path)
-        some = self.rows(query.where(column >= first, column < behind).order_by(column).limit(VALUES_AT_ONCE))
-        while some:
-            yield from some
-            rest = query.where(column > some[-1][-1], column < behind).order_by(column)
-            some = self.rows(rest.limit(VALUES_AT_ONCE))
+    def _under(self, columns: str, table: str, path: str) -> Iterator[Any]:
+        """Columns, the path last, of a path's row and of those below it, by pages, so that all may change meanwhile.
 
-    def _rows(self, query: Select[Any], column: Any, values: Sequence[int]) -> Iterator[Any]:
-        for start in range(0, len(values), VALUES_AT_ONCE):
-            some = [int(value) for value in values[start : start + VALUES_AT_ONCE]]
-            yield from self._connection.execute(query.where(column.in_(some)))
+        As plain statements: a thousand paths to remove are looked for one by one.
+        """
+        select_them = f"SELECT {columns} FROM {table} WHERE"
+        yield from self._connection.exec_driver_sql(f"{select_them} path = ?", (os.fsencode(path),)).all()
+        first, behind = map(os.fsencode, _below(path))
+        least = ">="
+        while True:
+            some = self._connection.exec_driver_sql(
+                f"{select_them} path {least} ? AND path < ? ORDER BY path LIMIT {VALUES_AT_ONCE}", (first, behind)
+            ).all()
+            yield from some
+            if len(some) < VALUES_AT_ONCE:
+                return
+            first, least = some[-1][-1], ">"
+
+    def _of_ids(self, statement: str, ids: Sequence[int]) -> list[Any]:
+        """The rows of a statement for ids, which stand where it has (?).
+
+        By SQLite's own module: SQLAlchemy takes several times as long to put such a statement together, and its rows,
+        as SQLite to carry it out.
+        """
+        if not self._connection.in_transaction():
+            self._connection.begin()
+        found: list[Any] = []
+        for start in range(0, len(ids), VALUES_AT_ONCE):
+            some = list(map(int, ids[start : start + VALUES_AT_ONCE]))
+            marks = f"({','.join('?' * len(some))})"
+            try:
+                found += self._sqlite.execute(statement.replace("(?)", marks), some).fetchall()
+            except sqlite3.DatabaseError as error:
+                _raise_told(error)
+                raise
+        return found
+
+    @cached_property
+    def _sqlite(self) -> sqlite3.Connection:
+        connection = self._connection.connection.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        return connection
 
 
 def _connect(path: Path, options: str) -> Connection:
@@ -402,7 +437,7 @@ def _connect(path: Path, options: str) -> Connection:
 
     engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    event.listen(engine, "handle_error", _translate)
+    event.listen(engine, "handle_error", lambda context: _raise_told(context.original_exception))
     try:
         return engine.connect()
     except (DatabaseError, sqlite3.DatabaseError) as error:
@@ -410,11 +445,11 @@ def _connect(path: Path, options: str) -> Connection:
         raise _translated(original) or DamagedIndex(f"{path} cannot be opened: {original}") from error
 
 
-def _translate(context: Any) -> None:
-    """Turn what SQLite says of the file and its disk into a sentence."""
-    error = _translated(context.original_exception)
-    if error is not None:
-        raise error
+def _raise_told(error: BaseException | None) -> None:
+    """Turn what SQLite says of the file and its disk into a sentence; of anything else nothing is raised."""
+    told = _translated(error)
+    if told is not None:
+        raise told
 
 
 def _translated(original: Any) -> Exception | None:

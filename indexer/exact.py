@@ -13,6 +13,10 @@ from indexer.extras import require
 
 # Up to this many comparisons numpy takes less time than importing FAISS, which is quicker once it is there.
 NUMPY_COMPARISONS = 200_000
+# float32 scores of codes of some hundred numbers are off by less than this share of the squared lengths.
+ROUNDING = 1e-5
+# So many codes are compared exactly in less time than it takes to look which of them need it.
+FEW = 100
 
 Codes = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -31,22 +35,42 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     return _by_faiss(queries, codes, rows, wanted)
 
 
+def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
+    """Rows of codes (n, d) among which the nearest to a code (d,) surely are, int64 (m,), ascending, m >= wanted.
+
+    All of them where there are hardly more than `wanted`; else those whose float32 distance may be among the least.
+    """
+    if len(codes) <= wanted + FEW:
+        return np.arange(len(codes))
+    squares = np.einsum("nd,nd->n", codes, codes)
+    # This is the squared distance less the query's squared length.
+    scores = squares - 2 * (codes @ query)
+    limit = np.partition(scores, wanted - 1)[wanted - 1]
+    slack = ROUNDING * (squares.max() + query @ query)
+    return np.asarray((scores <= limit + slack).nonzero()[0])
+
+
 def distances_to(query: Codes, codes: Codes, distance: str) -> NDArray[np.float64]:
     """Distances from a code (d,) to codes (n, d): Euclidean, or for codes of length 1 their 1 - cosine.
 
     Exactly 0 for equal codes.
     """
-    squares = np.sum((codes.astype(np.float64) - query) ** 2, axis=1)
+    apart = (codes - query).astype(np.float64)
+    squares = np.einsum("nd,nd->n", apart, apart)
     # For unit vectors 1 - cosine is half the squared distance; as 1 - dot it would leave rounding where they are equal.
     return np.asarray(np.sqrt(squares) if distance == "euclidean" else squares / 2)
 
 
 def unit(codes: Codes) -> Codes:
     """Codes (n, d) scaled to length 1; a code of zeros stays."""
-    lengths = np.linalg.norm(codes.astype(np.float64), axis=1, keepdims=True)
+    squares = np.einsum("nd,nd->n", codes, codes)
+    if squares.size and abs(squares.min() - 1) < ROUNDING and abs(squares.max() - 1) < ROUNDING:
+        return codes
+    exactly = codes.astype(np.float64)
+    lengths = np.sqrt(np.einsum("nd,nd->n", exactly, exactly))[:, None]
     # A code that has length 1 but for rounding stays as it is, so that it equals the stored one.
-    near = np.abs(lengths - 1) < 1e-5
-    return np.asarray(codes / np.where(near | (lengths == 0), 1, lengths), np.float32)
+    stays = (np.abs(lengths - 1) < 1e-5) | (lengths == 0)
+    return np.asarray(codes / np.where(stays, 1, lengths), np.float32)
 
 
 def pad(codes: Codes, width: int) -> Codes:

@@ -194,11 +194,14 @@ class Index:
     def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> NDArray[np.int64]:
         """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
 
-        Conditions are as `indexer.conditions` has them. Raises InputError where one cannot be read.
+        Conditions are as `indexer.conditions` has them. The array is read-only: of one that cannot change, searches
+        keep what they made of it. Raises InputError where one cannot be read.
         """
         from indexer.conditions import matching_ids
 
-        return matching_ids(self.catalog, where, under)
+        found = matching_ids(self.catalog, where, under)
+        found.flags.writeable = False
+        return found
 
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
         """The images of these ids, in that order. Raises InputError where there is none with an id."""

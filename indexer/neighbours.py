@@ -20,10 +20,13 @@ from indexer.kinds import FLAT
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
+NONE = np.empty(0, np.int64)
 # So many ids to leave out cost less as candidates too many than as a bitmap.
 FEW = 1_000
 # float32 scores may swap neighbours that are almost equally far.
 SPARE = 16
+# Up to so many codes are ranked as candidates at once.
+RANKED_AT_ONCE = 200
 
 
 class Delta(NamedTuple):
@@ -41,6 +44,21 @@ class Candidates(NamedTuple):
     available: int
 
 
+class Some:
+    """Some images that are there, int64 (n,) each, by row."""
+
+    def __init__(self, ids: Ids, rows: Ids) -> None:
+        self.ids, self.rows = ids, rows
+        self._mask: NDArray[np.bool_] | None = None
+
+    def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
+        """For every id below `ids` whether it is one of those whose code lies below `rows`; made once."""
+        if self._mask is None:
+            self._mask = np.zeros(ids, np.bool_)
+            self._mask[self.ids[: np.searchsorted(self.rows, rows)]] = True
+        return self._mask
+
+
 class Neighbours:
     """Searches the state of an index that its catalogue's open transaction sees.
 
@@ -52,6 +70,7 @@ class Neighbours:
         self._catalog = catalog
         self._facts = facts
         self.problem = ""
+        self._last: tuple[Ids, Some] = NONE, Some(NONE, NONE)
         self.newest_generation = facts.generation
         self.base: Base | None = self._fitting_base(before.base if before else None)
 
@@ -61,13 +80,15 @@ class Neighbours:
         """Distances and ids, (q, k') each, by ascending distance; those equally far by id."""
         if self._facts.distance == "cosine":
             queries = exact.unit(queries)
-        hidden = np.array(sorted(excluded), np.int64)
+        hidden = np.array(sorted(excluded), np.int64) if excluded else NONE
         if within is None and len(hidden) > FEW:
             within = self.ids()
         if within is None:
-            found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0])
+            found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0] if len(hidden) else NONE)
+        elif len(hidden):
+            found = self._among(queries, k, self._of_rows(np.setdiff1d(within, hidden, assume_unique=True)))
         else:
-            found = self._among(queries, k, within, hidden)
+            found = self._among(queries, k, self._prepared(within))
         return self._ranked(queries, found, k)
 
     @cached_property
@@ -148,47 +169,54 @@ class Neighbours:
         most = self.base.header.tuning.most
         while True:
             found = self.base.search(queries, wanted, effort, allowed)
-            if effort >= most or np.all(np.count_nonzero(found >= 0, axis=1) >= needed):
+            # Those that are none come last.
+            if effort >= most or needed == 0 or found[:, needed - 1].min() >= 0:
                 return found
             effort = min(most, 4 * effort)
 
-    def _among(self, queries: Codes, k: int, within: Ids, hidden: Ids) -> Candidates:
-        """Candidates among some images, those hidden left out."""
+    def _among(self, queries: Codes, k: int, some: Some) -> Candidates:
+        """Candidates among some images."""
         base = self.base
-        if base is None or base.kind == FLAT or base.header.tuning.prefers_exact(len(within), self.in_base, k):
-            return self._exactly(queries, k, within, hidden)
-        allowed = np.zeros(len(self._live_mask), np.bool_)
-        allowed[within[: np.searchsorted(within, len(allowed))]] = True
-        allowed[hidden[: np.searchsorted(hidden, len(allowed))]] = False
-        allowed &= self._live_mask
-        in_base = int(np.count_nonzero(allowed))
-        if in_base == 0:
-            return self._exactly(queries, k, within, hidden)
+        if base is None or base.kind == FLAT or len(some.ids) <= RANKED_AT_ONCE:
+            return self._exactly(queries, k, some)
+        in_base = int(np.searchsorted(some.rows, base.header.rows))
         tuning = base.header.tuning
+        if in_base == 0 or tuning.prefers_exact(len(some.ids), self.in_base, k):
+            return self._exactly(queries, k, some)
+        allowed = some.mask(base.header.rows, len(base.holds))
         wanted, effort = tuning.candidates(k), tuning.effort(k * self.in_base / in_base)
         found = self._searched(queries, wanted, min(wanted, in_base), effort, allowed)
-        if np.any(np.count_nonzero(found >= 0, axis=1) < min(k, in_base)):
-            return self._exactly(queries, k, within, hidden)
-        if not len(self.delta.ids):
+        if found[:, min(k, in_base) - 1].min() < 0:
+            return self._exactly(queries, k, some)
+        if in_base == len(some.ids):
             return Candidates(found, base.rows_of(found), in_base)
-        new = self._exactly(queries, k, within[np.isin(within, self.delta.ids)], hidden)
+        new = self._exactly(queries, k, Some(some.ids[in_base:], some.rows[in_base:]))
         both = _beside([(found, base.rows_of(found)), (new.ids, new.rows)], len(queries))
         return Candidates(*both, in_base + new.available)
 
-    def _exactly(self, queries: Codes, k: int, ids: Ids, hidden: Ids) -> Candidates:
+    def _exactly(self, queries: Codes, k: int, some: Some) -> Candidates:
+        if len(some.rows) <= max(RANKED_AT_ONCE, k + SPARE):
+            return Candidates(_for_each(queries, some.ids), _for_each(queries, some.rows), len(some.rows))
+        nearest = exact.nearest_rows(queries, self.codes, some.rows, k + SPARE)
+        return Candidates(some.ids[np.searchsorted(some.rows, nearest)], nearest, len(some.rows))
+
+    def _prepared(self, within: Ids) -> Some:
+        """The images of these ids and their rows; those of the last array are kept, if nobody can have changed it."""
+        if within is not self._last[0]:
+            some = self._of_rows(within)
+            if within.flags.writeable:
+                return some
+            self._last = within, some
+        return self._last[1]
+
+    def _of_rows(self, ids: Ids) -> Some:
         rows = self.rows_of(ids)
-        if len(hidden):
-            rows[np.isin(ids, hidden)] = -1
         if rows.size and rows.min() < 0:
             ids, rows = ids[rows >= 0], rows[rows >= 0]
-        if len(rows) > max(k, FEW) * 2:
-            if np.any(rows[1:] < rows[:-1]):
-                order = np.argsort(rows, kind="stable")
-                ids, rows = ids[order], rows[order]
-            nearest = exact.nearest_rows(queries, self.codes, rows, k + SPARE)
-            return Candidates(ids[np.searchsorted(rows, nearest)], nearest, len(rows))
-        shape = (len(queries), len(rows))
-        return Candidates(np.broadcast_to(ids, shape), np.broadcast_to(rows, shape), len(rows))
+        if np.any(rows[1:] < rows[:-1]):
+            order = np.argsort(rows, kind="stable")
+            ids, rows = ids[order], rows[order]
+        return Some(ids, rows)
 
     def _ranked(self, queries: Codes, found: Candidates, k: int) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest of the candidates by their exact codes."""
@@ -199,12 +227,16 @@ class Neighbours:
         k = min(k, found.available)
         distances = np.empty((len(queries), k), np.float32)
         ids = np.empty((len(queries), k), np.int64)
+        are_all_there = not found.rows.size or found.rows.min() >= 0
         for row, query in enumerate(queries):
-            there = found.rows[row] >= 0
-            candidates = found.ids[row][there]
-            exactly = exact.distances_to(query, self.codes[found.rows[row][there]], self._facts.distance)
-            order = np.lexsort((candidates, exactly))[:k]
-            distances[row], ids[row] = exactly[order], candidates[order]
+            candidates, rows = found.ids[row], found.rows[row]
+            if not are_all_there:
+                candidates, rows = candidates[rows >= 0], rows[rows >= 0]
+            codes = self.codes.take(rows, axis=0)
+            near = exact.nearest_few(query, codes, k)
+            exactly = exact.distances_to(query, codes[near], self._facts.distance)
+            order = np.lexsort((candidates[near], exactly))[:k]
+            distances[row], ids[row] = exactly[order], candidates[near[order]]
         return distances, ids
 
     @cached_property
@@ -241,6 +273,11 @@ class Neighbours:
         self.newest_generation = max(base.header.generation, self._facts.generation)
         fits = self._facts.base_generation <= base.header.generation <= self._facts.generation
         return base if fits else None
+
+
+def _for_each(queries: Codes, candidates: Ids) -> Ids:
+    """The same candidates for every query, (q, c), not copied."""
+    return candidates[None] if len(queries) == 1 else np.broadcast_to(candidates, (len(queries), len(candidates)))
 
 
 def _beside(parts: list[tuple[Ids, Ids]], count: int) -> tuple[Ids, Ids]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import deriving, exact, kinds
+from indexer import deriving, exact, kinds, neighbours
 from indexer.base import write_base
 from indexer.catalog import Failure, ImageRecord
 from indexer.encoder import Encoder, load_encoder
@@ -99,6 +99,20 @@ def test_excluded_images_make_room_for_others(opened: Index) -> None:
     _, others = opened.search(query, 3, exclude_ids=[int(ids[0, 0]), int(ids[0, 2]), 999])
     assert others[0].tolist() == [ids[0, 1], ids[0, 3], opened.search(query, 5)[1][0, 4]]
     assert opened.search(query, 100, exclude_ids=[5])[1].shape == (1, COUNT - 1)
+
+
+@pytest.mark.parametrize("ranked_at_once", [0, 10_000])
+def test_within_some_images_the_nearest_are_found_by_either_way(
+    opened: Index, encoder: Encoder, ranked_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "RANKED_AT_ONCE", ranked_at_once)
+    codes, queries = draw_codes(encoder, COUNT), draw_codes(encoder, 3, seed=1)
+    within = np.arange(2, COUNT, 1)
+    distances, ids = opened.search(queries, 7, within=within)
+    for row, query in enumerate(queries):
+        expected = by_brute_force(encoder, query, codes[within - 1])
+        assert ids[row].tolist() == within[expected.argsort()[:7]].tolist()
+        assert np.allclose(distances[row], np.sort(expected)[:7], atol=1e-6)
 
 
 def test_codes_of_another_length_are_refused(opened: Index) -> None:
