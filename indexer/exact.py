@@ -38,7 +38,7 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
 def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
     """Rows of codes (n, d) among which the nearest to a code (d,) surely are, int64 (m,), ascending, m >= wanted.
 
-    All of them where there are hardly more than `wanted`; else those whose distance, in float32, may be among the least.
+    All of them where there are hardly more than `wanted`; else those whose float32 distance may be among the least.
     """
     if len(codes) <= wanted + FEW:
         return np.arange(len(codes))
