@@ -1,0 +1,188 @@
+"""The engine at up to 10,000,000 codes: searches, filters, memory, changes, cold starts, indexing; other searches."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.change_speed import measure_changes
+from benchmarks.cold_query import measure_cold
+from benchmarks.filter_speed import measure_filters
+from benchmarks.indexing_memory import measure_indexing
+from benchmarks.large_index import RECALL as LARGE_RECALL
+from benchmarks.large_index import derived, large_bars, measure_large
+from benchmarks.other_searchers import check_python, measure_others
+from benchmarks.results_store import RESULTS, load, store
+from benchmarks.search_speed import RECALL, measure_search
+from benchmarks.synthetic_codes import (
+    SyntheticCodes,
+    fitted_noise,
+    line_through,
+    ratios,
+    real_curve,
+    wanted_ratio,
+)
+from benchmarks.synthetic_index import fill
+from indexer.encoder import Encoder, load_encoder
+from indexer.errors import InputError
+from indexer.index import Index
+from indexer.pipeline import index_folders
+
+SEED = 0
+# The least that `codes` found to reach what is asked at every count that it was tried with.
+NOISE = 3.5
+QUERIES_SEED = 77
+PARTS = ("codes", "search", "filters", "growth", "cold", "changes", "indexing", "others")
+COLD = 1_000
+CURVE = (10_000, 20_000, 100_000, 1_000_000)
+
+Codes = NDArray[np.float32]
+Result = dict[str, Any]
+
+
+class Bench:
+    """What the parts share: real codes, the source of synthetic ones, and the collections made of them.
+
+    keep: a folder in which collections stay, `c` and their count, and are found again; each is made when it is needed.
+    """
+
+    def __init__(self, data: Path, keep: Path, scratch: Path, queries: int, note: str) -> None:
+        self.data, self.keep, self.scratch, self.note = data, keep, scratch, note
+        keep.mkdir(parents=True, exist_ok=True)
+        self.encoder: Encoder = load_encoder(None)
+        self.real = self._real_codes()
+        self.source = SyntheticCodes(self.real, self.encoder.distance, NOISE)
+        self.queries = self.source.draw(queries, QUERIES_SEED)
+        self.queries_file = keep / "queries.npy"
+        np.save(self.queries_file, self.queries)
+
+    def collection(self, count: int, kind: str = "auto", recall: float = RECALL) -> tuple[Path, Result]:
+        """The folder of an index of so many synthetic codes, and what making its base took."""
+        folder = self.keep / f"c{count}"
+        if not Index.exists(folder):
+            with Index.create(folder, self.encoder) as index:
+                begin = time.perf_counter()
+                fill(index, self.source, count, SEED)
+                click.echo(f"{count:,} codes filled in {time.perf_counter() - begin:.0f} s", err=True)
+        return folder, derived(folder, kind, recall, self.note)
+
+    def _real_codes(self) -> Codes:
+        """The codes of real pictures, indexed here; searched for, and moved, to make synthetic ones."""
+        folder = self.keep / "real"
+        with Index.create(folder, self.encoder) as index:
+            index_folders(index, self.encoder, [self.data])
+            if index.count() <= COLD:
+                raise InputError(f"{self.data} has {index.count()} pictures: more than {COLD:,} are needed")
+            return np.array(index.neighbours.codes[index.neighbours.rows_of(index.neighbours.ids())])
+
+
+def codes_part(bench: Bench, counts: list[int]) -> Result:
+    """The ratio over subsets of real codes, the line through it, and what synthetic codes reach."""
+    curve = real_curve(bench.real, SEED)
+    line = line_through(curve)
+    wanted = {count: wanted_ratio(count, line) for count in counts}
+    tried = fitted_noise(bench.real, bench.encoder.distance, wanted, SEED)
+    tried.setdefault(NOISE, ratios(bench.source, counts, SEED))
+    return {
+        "real": curve,
+        "line": line,
+        "wanted": sorted(wanted.items()),
+        "tried": [{"noise": noise, "ratios": sorted(reached.items())} for noise, reached in sorted(tried.items())],
+        "noise": NOISE,
+    }
+
+
+def growth_part(bench: Bench, counts: list[int]) -> Result:
+    """Searches at every count, each in a process of its own; the last is the large one."""
+    measured = []
+    for count in counts:
+        recall = LARGE_RECALL if count == counts[-1] else RECALL
+        folder, build = bench.collection(count, "ivf-pq" if count >= 200_000 else "auto", recall)
+        measured.append(measure_large(folder, build, bench.queries_file))
+        click.echo(f"{count:,}: {measured[-1]['times']['ours']['median_ms']:.2f} ms", err=True)
+    small = measured[0]["times"]["ours"]["median_ms"]
+    return {"sizes": measured, "bars": large_bars(measured[-1], small)}
+
+
+@click.command("speed", help=__doc__)
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
+@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; may be repeated.")
+@click.option("--count", default=1_000_000, show_default=True, help="Codes to search among.")
+@click.option("--large", default=10_000_000, show_default=True, help="Codes of the largest index.")
+@click.option("--queries", default=500, show_default=True)
+@click.option("--pairs", default=11, show_default=True, help="Cold queries of each.")
+@click.option("--pictures", default=3_000, show_default=True, help="For the other searches.")
+@click.option("--others", type=click.Path(path_type=Path), help="A Python that has them; see other_searchers.py.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Where collections stay  [a temporary folder].")
+@click.option("--note", default="", help="What else runs on this machine; stored.")
+@click.option("--store/--no-store", "keep_result", default=True, help="Write benchmarks/results/speed.json.")
+def command(
+    data: Path,
+    parts: tuple[str, ...],
+    count: int,
+    large: int,
+    queries: int,
+    pairs: int,
+    pictures: int,
+    others: Path | None,
+    keep: Path | None,
+    note: str,
+    keep_result: bool,
+) -> None:
+    """Measure, print and store; parts that are not run keep what is stored of them."""
+    check_python(others)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        bench = Bench(data, keep or scratch / "collections", scratch, queries, note)
+        sizes = sorted({size for size in (10_000, 100_000, count, large) if size <= large})
+        work: dict[str, Callable[[], Result]] = {
+            "codes": lambda: codes_part(bench, [*(size for size in CURVE if size < count), count]),
+            "search": lambda: measure_search(bench.collection(count)[0], bench.queries),
+            "filters": lambda: _together(measure_filters(bench.collection(count)[0], bench.queries)),
+            "growth": lambda: growth_part(bench, sizes),
+            "cold": lambda: measure_cold(bench.collection(count)[0], bench.collection(COLD)[0], pairs),
+            "changes": lambda: measure_changes(bench.collection(count)[0], bench.source, scratch, SEED + 9),
+            "indexing": lambda: measure_indexing(data, scratch),
+            "others": lambda: measure_others(data, others, scratch, pictures),
+        }
+        for part in parts or PARTS:
+            begin, load_before = time.perf_counter(), os.getloadavg()[0]
+            measured = work[part]()
+            measured |= {"seconds_in_all": round(time.perf_counter() - begin, 1), "note": note}
+            measured["load_average"] = [load_before, os.getloadavg()[0]]
+            _print(part, measured)
+            if keep_result:
+                store("speed", _stored() | {part: measured, "seed": SEED})
+
+
+def _together(filters: list[Result]) -> Result:
+    return {"filters": filters, "bars": [one for measured in filters for one in measured["bars"]]}
+
+
+def _print(part: str, measured: Result) -> None:
+    for one in measured.get("bars", []):
+        sign = ">=" if one["at_least"] else "<="
+        verdict = "met" if one["met"] else "MISSED"
+        click.echo(f"{part}: {one['what']}: {one['measured']:.4g} {sign} {one['limit']:.4g} {one['unit']} {verdict}")
+    click.echo(f"{part}: {measured['seconds_in_all']} s")
+
+
+def _stored() -> Result:
+    try:
+        stored: Result = load("speed", RESULTS)["result"]
+    except InputError:
+        return {}
+    return stored
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name="python -m benchmarks speed", standalone_mode=False)

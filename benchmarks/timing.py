@@ -1,0 +1,49 @@
+"""Times of calls that are made in turn, so that all meet the same machine, and what is told of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WARM_UP = 10
+
+Seconds = NDArray[np.float64]
+
+
+def in_turn(calls: Mapping[str, Callable[[int], object]], count: int, warm_up: int = WARM_UP) -> dict[str, Seconds]:
+    """Seconds of each call, (count,), each called with 0, 1, … in turn with the others.
+
+    The one that comes first changes from round to round: whoever comes later finds caches filled. The first `warm_up`
+    rounds are run before without being timed.
+    """
+    names = list(calls)
+    seconds = {name: np.zeros(count) for name in names}
+    for round_ in range(-min(warm_up, count), count):
+        number = round_ % count
+        for place in range(len(names)):
+            name = names[(number + place) % len(names)]
+            begin = time.perf_counter()
+            calls[name](number)
+            spent = time.perf_counter() - begin
+            if round_ >= 0:
+                seconds[name][number] = spent
+    return seconds
+
+
+def told(seconds: Seconds) -> dict[str, float]:
+    """Median, 99th percentile and least of seconds, in milliseconds."""
+    return {
+        "median_ms": float(np.median(seconds)) * 1e3,
+        "p99_ms": float(np.quantile(seconds, 0.99)) * 1e3,
+        "least_ms": float(seconds.min()) * 1e3,
+    }
+
+
+def bar(what: str, measured: float, limit: float, unit: str = "", at_least: bool = False) -> dict[str, Any]:
+    """A verdict: what was measured, its limit, and whether it is met."""
+    met = measured >= limit if at_least else measured <= limit
+    return {"what": what, "measured": measured, "limit": limit, "unit": unit, "at_least": at_least, "met": bool(met)}
