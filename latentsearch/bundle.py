@@ -20,13 +20,17 @@ from latentsearch.calibration import closest_pairs, random_pair_distances
 from latentsearch.graphs import compress, export_graph, store_as_int8
 from latentsearch.model_card import write_model
 from latentsearch.training.finished import Trained
-from latentsearch.training.images import Images
+from latentsearch.training.images import Images, to_float
+from latentsearch.training.transforms import Alteration
 
 FIT_IMAGES = 20_000
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
 LEAST_VARIANCE = 1e-6
+ALTERED_IMAGES = 5_000
+LEAST_CHANGE = 1e-3
+STEADYING = 0.35
 Report = Callable[[str], None]
 
 
@@ -37,23 +41,40 @@ def unit(codes: Tensor) -> Tensor:
 
 
 class EncoderGraph(nn.Module):
-    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d): scaling and whitening are inside."""
+    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d): scaling and whitening are inside.
 
-    def __init__(self, network: nn.Module) -> None:
+    mirrored: whether a code is the mean of the picture's and its mirror image's, so that it is the same for both.
+    """
+
+    def __init__(self, network: nn.Module, mirrored: bool = False) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.mirrored = network, mirrored
         self.whiten: nn.Linear | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode one batch."""
-        codes: Tensor = self.network(images.permute(0, 3, 1, 2).float() / 255)
+        codes = self.codes(images.permute(0, 3, 1, 2).float() / 255)
         if self.whiten is not None:
             return unit(self.whiten(codes))
         return codes
 
-    def fit_whitening(self, codes: NDArray[np.float32]) -> None:
-        """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance."""
+    def codes(self, x: Tensor) -> Tensor:
+        """Codes before whitening, of pictures float32 (n, 3, h, w) in [0, 1]."""
+        if not self.mirrored:
+            codes: Tensor = self.network(x)
+            return codes
+        both: Tensor = self.network(torch.cat([x, x.flip(3)]))
+        return both.view(2, -1, both.shape[1]).mean(0)
+
+    def fit_whitening(self, codes: NDArray[np.float32], altered: NDArray[np.float32] | None = None) -> None:
+        """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance.
+
+        altered: codes of the first of the same pictures after the alterations that codes are not to see: whitened
+        codes are then shortened along what those change (`steadying`).
+        """
         mean, matrix = whitening(codes)
+        if altered is not None:
+            matrix = matrix @ steadying((altered - codes[: len(altered)]) @ matrix)
         self.whiten = nn.Linear(*matrix.shape)
         self.whiten.weight.data = torch.from_numpy(matrix.T.astype(np.float32)).contiguous()
         self.whiten.bias.data = torch.from_numpy((-mean @ matrix).astype(np.float32))
@@ -85,18 +106,20 @@ def export(
     """Write a bundle and return its model.json.
 
     distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
-    training images. precision: of the encoder: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static,
-    calibrated on training images); beside the latter two, the generator's weights are stored as int8.
+    training images and, where the family has an invariance, on altered ones. precision: of the encoder: "fp32", "fp16"
+    (stored so, computed in fp32) or "int8" (static, calibrated on training images); beside the latter two, the
+    generator's weights are stored as int8.
     Raises InputError when the folder holds something already.
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: name a new folder for the bundle")
-    graph = EncoderGraph(trained.encoder).eval()
+    mirrored = distance == "cosine" and trained.invariance is not None and trained.invariance.mirrors
+    graph = EncoderGraph(trained.encoder, mirrored).eval()
     training = images.pixels[images.held_out :][:FIT_IMAGES]
     report(f"encoding {len(training)} training images")
     codes = encode(graph, training)
     if distance == "cosine":
-        graph.fit_whitening(codes)
+        graph.fit_whitening(codes, encode_altered(graph, trained.invariance, training))
         codes = encode_whitened(graph, codes)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
@@ -125,6 +148,18 @@ def encode(graph: EncoderGraph, pixels: NDArray[np.uint8], batch: int = 128) -> 
 
 
 @torch.no_grad()
+def encode_altered(
+    graph: EncoderGraph, alter: Alteration | None, pixels: NDArray[np.uint8], batch: int = 128
+) -> NDArray[np.float32] | None:
+    """Codes, not yet whitened, of the first pictures (n, h, w, 3) after alterations: float32 (m, d); None without."""
+    if alter is None:
+        return None
+    random = torch.Generator().manual_seed(0)
+    starts = range(0, min(ALTERED_IMAGES, len(pixels)), batch)
+    return torch.cat([graph.codes(alter(to_float(pixels[at : at + batch]), random)) for at in starts]).numpy()
+
+
+@torch.no_grad()
 def encode_whitened(graph: EncoderGraph, codes: NDArray[np.float32]) -> NDArray[np.float32]:
     """The network's own codes as the graph whitens and normalises them."""
     assert graph.whiten is not None
@@ -141,6 +176,17 @@ def whitening(codes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[
     lively = values > LEAST_VARIANCE * values.max()
     scales = np.where(lively, 1 / np.sqrt(np.where(lively, values, 1)), 0)
     return mean, vectors * scales @ vectors.T
+
+
+def steadying(changes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The matrix (d, d) that shortens whitened codes along what alterations change; changes: (n, d) of such codes.
+
+    S^(-STEADYING), with S the within-class covariance of linear discriminant analysis, a picture and its altered
+    versions being a class: along each of its axes, the mean square of a change over that of two pictures' difference.
+    """
+    values, vectors = np.linalg.eigh(changes.T @ changes / (2 * len(changes)))
+    matrix: NDArray[np.float64] = vectors * np.maximum(values, LEAST_CHANGE) ** -STEADYING @ vectors.T
+    return matrix
 
 
 def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np.float32]) -> dict[str, float]:

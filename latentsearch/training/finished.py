@@ -20,13 +20,14 @@ from latentsearch.training.family import Family
 from latentsearch.training.images import Images, cached_images
 from latentsearch.training.loop import restore
 from latentsearch.training.precision import Precision
+from latentsearch.training.transforms import Alteration
 
 
 @dataclass(frozen=True)
 class Trained:
     """What a family gives to be exported: eval-mode networks on the CPU, and what was trained on what.
 
-    prior: of the generator's codes: "uniform", "gaussian" or "none".
+    prior: of the generator's codes: "uniform", "gaussian" or "none". invariance: what codes are not to see, or None.
     """
 
     family: str
@@ -36,6 +37,7 @@ class Trained:
     framing: Framing
     prior: str
     facts: dict[str, Any]
+    invariance: Alteration | None = None
 
 
 def load_family(run: Path) -> Family:
@@ -66,6 +68,7 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
         framing=family.recipe.framing,
         prior=family.prior,
         facts=_facts(about, checkpoint.place, terms),
+        invariance=family.invariance(),
     )
     return trained, images
 
