@@ -178,14 +178,14 @@ def whitening(codes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[
     return mean, vectors * scales @ vectors.T
 
 
-def steadying(changes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def steadying(changes: NDArray[np.floating[Any]], power: float = STEADYING) -> NDArray[np.float64]:
     """The matrix (d, d) that shortens whitened codes along what alterations change; changes: (n, d) of such codes.
 
-    S^(-STEADYING), with S the within-class covariance of linear discriminant analysis, a picture and its altered
+    S^(-power), with S the within-class covariance of linear discriminant analysis, a picture and its altered
     versions being a class: along each of its axes, the mean square of a change over that of two pictures' difference.
     """
     values, vectors = np.linalg.eigh(changes.T @ changes / (2 * len(changes)))
-    matrix: NDArray[np.float64] = vectors * np.maximum(values, LEAST_CHANGE) ** -STEADYING @ vectors.T
+    matrix: NDArray[np.float64] = vectors * np.maximum(values, LEAST_CHANGE) ** -power @ vectors.T
     return matrix
 
 
