@@ -1,4 +1,4 @@
-"""What each step from a network's codes to the published ones is worth: mirroring, whitening, steadying."""
+"""What each step from a network's codes to the published ones is worth: features, views, whitening."""
 
 from __future__ import annotations
 
@@ -29,55 +29,46 @@ NAME = "published-codes"
 
 @dataclass(frozen=True)
 class Steps:
-    """What is done to a network's codes before they are compared. steadying: its power, None for none."""
+    """What is done before codes are compared. whitening: its power, None for none."""
 
     name: str
+    features: bool = False
     mirrored: bool = False
-    whitened: bool = False
-    steadying: float | None = None
+    closer: bool = False
+    whitening: float | None = 0.5
     distance: str = "cosine"
 
 
 VARIANTS = (
-    Steps("the network's own", distance="euclidean"),
-    Steps("whitened", whitened=True),
-    Steps("whitened, steadied by 0.35", whitened=True, steadying=0.35),
-    Steps("mirrored, whitened", mirrored=True, whitened=True),
-    Steps("mirrored, whitened, steadied by 0.25", True, True, 0.25),
-    Steps("mirrored, whitened, steadied by 0.35", True, True, 0.35),
-    Steps("mirrored, whitened, steadied by 0.5", True, True, 0.5),
-    Steps("mirrored, whitened, steadied by 1", True, True, 1.0),
+    Steps("the network's own", whitening=None, distance="euclidean"),
+    Steps("whitened"),
+    Steps("mirrored, whitened", mirrored=True),
+    Steps("features, whitened", features=True),
+    Steps("features, mirrored, whitened", True, True),
+    Steps("features, mirrored, closer, whitened", True, True, True),
+    Steps("features, mirrored, closer, whitened by 0.4", True, True, True, 0.4),
+    Steps("features, mirrored, closer, whitened by 0.3", True, True, True, 0.3),
 )
 
 
 @dataclass
 class Source:
-    """A trained encoder, and what it made of faces, remembered: both are needed by every variant."""
+    """A trained encoder, and what it made of faces, remembered: several variants need it."""
 
     trained: Trained
-    codes: dict[tuple[str, bool], Codes] = field(default_factory=dict)
-    altered: dict[bool, Codes] = field(default_factory=dict)
+    read: dict[tuple[str, bool, bool, bool], Codes] = field(default_factory=dict)
 
-    def of(self, faces: Faces, mirrored: bool) -> Codes:
-        """The network's codes of faces, of a picture alone or the mean with its mirror image's: float32 (n, d)."""
+    def of(self, faces: Faces, steps: Steps) -> Codes:
+        """The codes or features of faces, of a picture alone or the mean over its views: float32 (n, d)."""
         from latentsearch.bundle import EncoderGraph, encode
 
-        key = (faces.names_sha256, mirrored)
-        if key not in self.codes:
-            graph = EncoderGraph(self.trained.encoder, mirrored).eval()
-            self.codes[key] = encode(graph, faces.pixels(self.trained.framing))
-        return self.codes[key]
-
-    def of_altered(self, faces: Faces, mirrored: bool) -> Codes:
-        """The codes of the first of the faces, altered as the encoder's codes are not to see."""
-        from latentsearch.bundle import EncoderGraph, encode_altered
-
-        if mirrored not in self.altered:
-            graph = EncoderGraph(self.trained.encoder, mirrored).eval()
-            altered = encode_altered(graph, self.trained.invariance, faces.pixels(self.trained.framing))
-            assert altered is not None
-            self.altered[mirrored] = altered
-        return self.altered[mirrored]
+        key = (faces.names_sha256, steps.features, steps.mirrored, steps.closer)
+        if key not in self.read:
+            network = self.trained.features if steps.features else self.trained.encoder
+            assert network is not None
+            graph = EncoderGraph(network, steps.mirrored, steps.closer).eval()
+            self.read[key] = encode(graph, faces.pixels(self.trained.framing))
+        return self.read[key]
 
 
 class Variant:
@@ -90,40 +81,36 @@ class Variant:
 
     def fit(self, gallery: Faces) -> None:
         """Fit centre and matrix."""
-        from latentsearch.bundle import steadying, whitening
+        from latentsearch.bundle import whitening
 
-        codes = self.source.of(gallery, self.steps.mirrored)
+        codes = self.source.of(gallery, self.steps)
         self._mean: NDArray[np.float64] = np.zeros(codes.shape[1])
         self._matrix: NDArray[np.float64] = np.eye(codes.shape[1])
-        if self.steps.whitened:
-            self._mean, self._matrix = whitening(codes)
-        if self.steps.steadying is not None:
-            altered = self.source.of_altered(gallery, self.steps.mirrored)
-            changes = (altered - codes[: len(altered)]) @ self._matrix
-            self._matrix = self._matrix @ steadying(changes, self.steps.steadying)
+        if self.steps.whitening is not None:
+            self._mean, self._matrix = whitening(codes, self.source.trained.latent_size, self.steps.whitening)
 
     def codes(self, faces: Faces) -> Codes:
         """The codes after the steps."""
-        codes = ((self.source.of(faces, self.steps.mirrored) - self._mean) @ self._matrix).astype(np.float32)
+        codes = ((self.source.of(faces, self.steps) - self._mean) @ self._matrix).astype(np.float32)
         return unit(codes) if self.distance == "cosine" else codes
 
 
 @click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run with an invariance.")
+@click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run of a family with features.")
 @click.option("--seed", default=0, show_default=True, help="Of the altered faces, the alterations and the resamples.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
 def command(data: Path, run: Path, seed: int, results: Path) -> None:
     """Measure label similarity and the recall of altered faces after each of some steps, and write the results.
 
-    Raises InputError for a run whose family has no invariance.
+    Raises InputError for a run whose family has no features.
     """
     import_torch()
     from latentsearch.training.finished import load_trained
 
     trained, _ = load_trained(run, terms="")
-    if trained.invariance is None:
-        raise InputError(f"{run} holds a run of {trained.family}, whose codes are not fitted to leave anything out")
+    if trained.features is None:
+        raise InputError(f"{run} holds a run of {trained.family}, whose codes are not made of features")
     source = Source(trained)
     variants = [Variant(source, steps, f"variant-{number}") for number, steps in enumerate(VARIANTS)]
     result = {"seed": seed, "run": {"family": trained.family} | trained.facts}

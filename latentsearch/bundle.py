@@ -20,17 +20,16 @@ from latentsearch.calibration import closest_pairs, random_pair_distances
 from latentsearch.graphs import compress, export_graph, store_as_int8
 from latentsearch.model_card import write_model
 from latentsearch.training.finished import Trained
-from latentsearch.training.images import Images, to_float
-from latentsearch.training.transforms import Alteration
+from latentsearch.training.images import Images
 
 FIT_IMAGES = 20_000
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
 LEAST_VARIANCE = 1e-6
-ALTERED_IMAGES = 5_000
-LEAST_CHANGE = 1e-3
-STEADYING = 0.35
+# Of `whitening`: features whitened wholly give noise as much weight as what many features agree on.
+WHOLLY, PARTLY = 0.5, 0.4
+EDGE = 1 / 16
 Report = Callable[[str], None]
 
 
@@ -43,12 +42,13 @@ def unit(codes: Tensor) -> Tensor:
 class EncoderGraph(nn.Module):
     """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d): scaling and whitening are inside.
 
-    mirrored: whether a code is the mean of the picture's and its mirror image's, so that it is the same for both.
+    mirrored, closer: whether a code is the mean of the picture's and its mirror image's, and of their middles', scaled
+    to the same size.
     """
 
-    def __init__(self, network: nn.Module, mirrored: bool = False) -> None:
+    def __init__(self, network: nn.Module, mirrored: bool = False, closer: bool = False) -> None:
         super().__init__()
-        self.network, self.mirrored = network, mirrored
+        self.network, self.mirrored, self.closer = network, mirrored, closer
         self.whiten: nn.Linear | None = None
 
     def forward(self, images: Tensor) -> Tensor:
@@ -60,24 +60,29 @@ class EncoderGraph(nn.Module):
 
     def codes(self, x: Tensor) -> Tensor:
         """Codes before whitening, of pictures float32 (n, 3, h, w) in [0, 1]."""
-        if not self.mirrored:
-            codes: Tensor = self.network(x)
-            return codes
-        both: Tensor = self.network(torch.cat([x, x.flip(3)]))
-        return both.view(2, -1, both.shape[1]).mean(0)
+        views = [x, middle(x)] if self.closer else [x]
+        if self.mirrored:
+            views += [view.flip(3) for view in views]
+        codes: Tensor = self.network(torch.cat(views))
+        return codes if len(views) == 1 else codes.view(len(views), -1, codes.shape[1]).mean(0)
 
-    def fit_whitening(self, codes: NDArray[np.float32], altered: NDArray[np.float32] | None = None) -> None:
+    def fit_whitening(self, codes: NDArray[np.float32], size: int | None = None, power: float = WHOLLY) -> None:
         """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance.
 
-        altered: codes of the first of the same pictures after the alterations that codes are not to see: whitened
-        codes are then shortened along what those change (`steadying`).
+        size, power: see `whitening`.
         """
-        mean, matrix = whitening(codes)
-        if altered is not None:
-            matrix = matrix @ steadying((altered - codes[: len(altered)]) @ matrix)
+        mean, matrix = whitening(codes, size, power)
         self.whiten = nn.Linear(*matrix.shape)
         self.whiten.weight.data = torch.from_numpy(matrix.T.astype(np.float32)).contiguous()
         self.whiten.bias.data = torch.from_numpy((-mean @ matrix).astype(np.float32))
+
+
+def middle(x: Tensor) -> Tensor:
+    """The middle of pictures (n, c, s, s), without a sixteenth of a side at each edge, scaled to their size."""
+    size = x.shape[-1]
+    edge = round(size * EDGE)
+    inner = x[:, :, edge : size - edge, edge : size - edge]
+    return nn.functional.interpolate(inner, size=(size, size), mode="bilinear", align_corners=False)
 
 
 class GeneratorGraph(nn.Module):
@@ -106,20 +111,19 @@ def export(
     """Write a bundle and return its model.json.
 
     distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
-    training images and, where the family has an invariance, on altered ones. precision: of the encoder: "fp32", "fp16"
+    training images (`published_graph`). precision: of the encoder: "fp32", "fp16"
     (stored so, computed in fp32) or "int8" (static, calibrated on training images); beside the latter two, the
     generator's weights are stored as int8.
     Raises InputError when the folder holds something already.
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: name a new folder for the bundle")
-    mirrored = distance == "cosine" and trained.invariance is not None and trained.invariance.mirrors
-    graph = EncoderGraph(trained.encoder, mirrored).eval()
+    graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
     training = images.pixels[images.held_out :][:FIT_IMAGES]
     report(f"encoding {len(training)} training images")
     codes = encode(graph, training)
     if distance == "cosine":
-        graph.fit_whitening(codes, encode_altered(graph, trained.invariance, training))
+        graph.fit_whitening(codes, trained.latent_size, WHOLLY if trained.features is None else PARTLY)
         codes = encode_whitened(graph, codes)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
@@ -140,23 +144,18 @@ def export(
     return model
 
 
+def published_graph(trained: Trained) -> EncoderGraph:
+    """What codes for cosine distance are fitted on: features where the family has them, of the views that are alike."""
+    alike = trained.invariance
+    mirrored, closer = (False, False) if alike is None else (alike.mirrors, alike.zooms)
+    return EncoderGraph(trained.features or trained.encoder, mirrored, closer).eval()
+
+
 @torch.no_grad()
 def encode(graph: EncoderGraph, pixels: NDArray[np.uint8], batch: int = 128) -> NDArray[np.float32]:
     """Codes of pictures uint8 (n, h, w, 3) by PyTorch: float32 (n, d)."""
     parts = [graph(torch.from_numpy(np.array(pixels[start : start + batch]))) for start in range(0, len(pixels), batch)]
     return torch.cat(parts).numpy()
-
-
-@torch.no_grad()
-def encode_altered(
-    graph: EncoderGraph, alter: Alteration | None, pixels: NDArray[np.uint8], batch: int = 128
-) -> NDArray[np.float32] | None:
-    """Codes, not yet whitened, of the first pictures (n, h, w, 3) after alterations: float32 (m, d); None without."""
-    if alter is None:
-        return None
-    random = torch.Generator().manual_seed(0)
-    starts = range(0, min(ALTERED_IMAGES, len(pixels)), batch)
-    return torch.cat([graph.codes(alter(to_float(pixels[at : at + batch]), random)) for at in starts]).numpy()
 
 
 @torch.no_grad()
@@ -166,27 +165,21 @@ def encode_whitened(graph: EncoderGraph, codes: NDArray[np.float32]) -> NDArray[
     return unit(graph.whiten(torch.from_numpy(codes))).numpy()
 
 
-def whitening(codes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(mean (d,), matrix (d, d)) such that (codes - mean) @ matrix has unit covariance.
+def whitening(
+    codes: NDArray[np.float32], size: int | None = None, power: float = WHOLLY
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(mean (d,), matrix (d, size)) such that (codes - mean) @ matrix has unit covariance.
 
-    Directions that hardly vary are left at zero, not blown up.
+    Directions that hardly vary are left at zero, not blown up. size: below d, how many principal axes are kept. power:
+    each axis is divided by its variance to this power; below 1/2, axes that vary more go on counting for more.
     """
     mean = codes.mean(0, dtype=np.float64)
     values, vectors = np.linalg.eigh(np.cov(codes - mean, rowvar=False))
     lively = values > LEAST_VARIANCE * values.max()
-    scales = np.where(lively, 1 / np.sqrt(np.where(lively, values, 1)), 0)
+    scales = np.where(lively, np.where(lively, values, 1) ** -power, 0)
+    if size is not None and size < len(values):
+        return mean, (vectors * scales)[:, -size:]
     return mean, vectors * scales @ vectors.T
-
-
-def steadying(changes: NDArray[np.floating[Any]], power: float = STEADYING) -> NDArray[np.float64]:
-    """The matrix (d, d) that shortens whitened codes along what alterations change; changes: (n, d) of such codes.
-
-    S^(-power), with S the within-class covariance of linear discriminant analysis, a picture and its altered
-    versions being a class: along each of its axes, the mean square of a change over that of two pictures' difference.
-    """
-    values, vectors = np.linalg.eigh(changes.T @ changes / (2 * len(changes)))
-    matrix: NDArray[np.float64] = vectors * np.maximum(values, LEAST_CHANGE) ** -power @ vectors.T
-    return matrix
 
 
 def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np.float32]) -> dict[str, float]:

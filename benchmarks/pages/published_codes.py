@@ -22,9 +22,10 @@ def report(record: dict[str, Any]) -> str:
     return page(
         "# From the network's codes to the published ones",
         f"One training run ({run['family']}, {run['images']:,} pictures, {run['steps']:,} steps), its codes compared "
-        "after different steps. Mirrored: the mean of a picture's code and its mirror image's. Whitened: centred, with "
-        "unit covariance. Steadied: whitened codes shortened along what the run's alterations change, by that power of "
-        "the within-class covariance. All is fitted on the gallery without labels.",
+        "after different steps. Features: what the encoder's last layer reads, on as many principal axes as codes have "
+        "numbers. Mirrored: the mean with the mirror image's. Closer: the mean with those of the middles. Whitened: "
+        "centred, each principal axis divided by its variance to the power 1/2, or the one named. All is fitted on the "
+        "gallery without labels.",
         f"Agreement and same person as on the page of label-similarity ({protocol['queries']:,} queries, "
         f"{protocol['gallery']:,} faces), recall@1 as on that of altered-search ({protocol['altered']:,} faces).",
         main_table(summary),

@@ -48,6 +48,22 @@ class Encoder(nn.Module):
         self.covariance.lerp_((codes - mean).T @ (codes - mean) / (len(codes) - 1), MOMENTUM)
 
 
+class Features(nn.Module):
+    """What an encoder's last layer reads: images -> features (n, f)."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.prepare, reader = encoder.prepare, encoder.reader
+        assert isinstance(reader, InverseGenerator | Reader)
+        # Behind AEGAN's last layer stands what took the place of its Tanh.
+        self.layers = reader.codes[:-2] if isinstance(reader, InverseGenerator) else reader.layers[:-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Read images."""
+        features: Tensor = self.layers(self.prepare(x) * 2 - 1).float()
+        return features
+
+
 class WhiteningEncoder(nn.Module):
     """An encoder whose codes are made N(0, 1), as far as mean and covariance go: (z - mean) covariance^(-1/2)."""
 

@@ -3,8 +3,8 @@
 Two views of every picture are encoded, one as it is or mirrored, one altered further than IVE-GAN's T does. A
 projection of the code is to find the other view among those of all other pictures (SimCLR: Chen et al., 2020, eq. 1);
 the code itself, through a generator, is to draw the first view. So the projection can leave out what the alterations
-change while the code keeps it. What is published for cosine distance leaves it out too: latentsearch.bundle divides the
-codes by how far the alterations move them. No label is used.
+change while the code keeps it. For cosine distance latentsearch.bundle publishes the principal axes of what the
+encoder's last layer reads, averaged over the picture, its mirror image and the middles of both. No label is used.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from latentsearch.models.autoencoder import Decoder
 from latentsearch.models.contrastive import (
     ColouringGenerator,
     Encoder,
+    Features,
     WhiteningEncoder,
     digit_networks,
     picture_networks,
@@ -194,6 +195,10 @@ class Contrastive(Family):
         network = self.averages["generator"].network
         assert isinstance(network, Decoder)
         return ColouringGenerator(self._averaged_encoder(), network).eval()
+
+    def code_features(self) -> Features:
+        """What the averaged encoder's last layer reads: it knows more than the codes say."""
+        return Features(self._averaged_encoder()).eval()
 
     def invariance(self) -> Alteration:
         """The alterations of the second view."""

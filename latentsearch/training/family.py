@@ -93,8 +93,15 @@ class Family(ABC):
     def generator(self) -> nn.Module | None:
         """What is published, in eval mode: codes (n, latent_size) -> RGB images (n, 3, h, w) in [0, 1]; or None."""
 
+    def code_features(self) -> nn.Module | None:
+        """What codes for cosine distance are made of instead of the encoder's codes, in eval mode; or None.
+
+        RGB images float32 (n, 3, h, w) in [0, 1] -> features (n, f), f at least latent_size.
+        """
+        return None
+
     def invariance(self) -> Alteration | None:
-        """What the family's codes are not to see, where its published ones are fitted to leave it out; or None."""
+        """What the family's codes are not to see, where its published ones leave some of it out; or None."""
         return None
 
     def take_generator(self, other: Family) -> None:

@@ -27,7 +27,8 @@ from latentsearch.training.transforms import Alteration
 class Trained:
     """What a family gives to be exported: eval-mode networks on the CPU, and what was trained on what.
 
-    prior: of the generator's codes: "uniform", "gaussian" or "none". invariance: what codes are not to see, or None.
+    prior: of the generator's codes: "uniform", "gaussian" or "none". features: what codes for cosine distance are made
+    of where it is not the encoder's own codes. invariance: what codes are not to see, or None.
     """
 
     family: str
@@ -37,6 +38,7 @@ class Trained:
     framing: Framing
     prior: str
     facts: dict[str, Any]
+    features: nn.Module | None = None
     invariance: Alteration | None = None
 
 
@@ -59,7 +61,7 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
     family, checkpoint = _restored(run)
     images = cached_images(run, family.recipe.framing)
     about = runs.read(run)
-    generator = family.generator()
+    generator, features = family.generator(), family.code_features()
     trained = Trained(
         family=about["family"],
         encoder=family.encoder().eval().requires_grad_(False),
@@ -68,6 +70,7 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
         framing=family.recipe.framing,
         prior=family.prior,
         facts=_facts(about, checkpoint.place, terms),
+        features=None if features is None else features.eval().requires_grad_(False),
         invariance=family.invariance(),
     )
     return trained, images

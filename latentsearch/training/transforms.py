@@ -99,6 +99,11 @@ class Alteration:
         """Whether a picture and its mirror image are to be the same."""
         return self.transformation.flip
 
+    @property
+    def zooms(self) -> bool:
+        """Whether a picture and its middle are to be the same."""
+        return self.transformation.zoom > 0
+
     def __call__(self, x: Tensor, random: torch.Generator) -> Tensor:
         """Alter square pictures (n, c, s, s) in [0, 1], each in its own way, drawn from `random`."""
         return self._hide(self._blur(self.transformation(x, random), random), random)

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from click.testing import CliRunner  # noqa: E402
 
 from indexer.encoder import load_encoder, load_generator  # noqa: E402
-from latentsearch.bundle import steadying  # noqa: E402
+from latentsearch.bundle import middle, whitening  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.training.contrastive import PRESETS, Contrastive, Recipe  # noqa: E402
 from latentsearch.training.finished import load_family, load_trained  # noqa: E402
@@ -153,14 +153,33 @@ def test_the_running_covariance_is_that_of_codes():
     assert torch.allclose(encoder.mean, torch.full((6,), 3.0), atol=0.1)
 
 
-def test_steadying_shortens_most_what_alterations_change_most():
+def test_whitening_keeps_the_principal_axes_and_divides_by_a_power_of_their_variance():
     random = np.random.default_rng(0)
-    turn = np.linalg.qr(random.normal(size=(4, 4)))[0]
-    matrix = steadying(random.normal(size=(20_000, 4)) * [2.0, 1.0, 0.5, 0.1] @ turn)
-    lengths = np.linalg.norm(turn @ matrix, axis=1)
-    assert (np.diff(lengths) > 0).all()
-    # S is half the mean square of a change, its power negative: twice the change, a length divided by a constant.
-    assert lengths[1] / lengths[0] == pytest.approx(lengths[2] / lengths[1], rel=0.05)
+    turn = np.linalg.qr(random.normal(size=(5, 5)))[0]
+    codes = random.normal(size=(20_000, 5)) * [4.0, 2.0, 1.0, 0.5, 0.25] @ turn + 3
+    mean, matrix = whitening(codes, 3, 0.4)
+    assert matrix.shape == (5, 3)
+    variances = np.sort(np.var((codes - mean) @ matrix, axis=0))
+    # What varies as v is divided by v^0.4, so its variance becomes v^0.2.
+    np.testing.assert_allclose(variances, np.array([1.0, 4.0, 16.0]) ** 0.2, rtol=0.05)
+    np.testing.assert_allclose(np.cov((codes - mean) @ whitening(codes)[1], rowvar=False), np.eye(5), atol=0.01)
+
+
+def test_the_middle_of_a_picture_is_what_lies_within_its_edges():
+    x = torch.zeros(1, 3, 64, 64)
+    x[..., 4:60, 4:60] = torch.linspace(0.2, 0.8, 56)
+    assert middle(x).shape == x.shape and middle(x).min() > 0.19
+    assert torch.allclose(middle(x)[0, 0, 0], torch.linspace(0.2, 0.8, 64), atol=0.01)
+
+
+def test_features_are_what_the_last_layer_reads():
+    for kind in KINDS:
+        family, x = make(kind), draw(kind)
+        encoder = family.averages["encoder"].network
+        last = [layer for layer in encoder.reader.modules() if isinstance(layer, torch.nn.Linear)][-1]
+        with torch.no_grad():
+            expected = encoder.standardise(last(family.code_features()(x)))
+            assert torch.allclose(encoder(x), expected, atol=1e-5), kind
 
 
 def test_a_killed_run_goes_on_to_bitwise_the_same_end(data, tmp_path):
