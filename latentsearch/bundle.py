@@ -27,9 +27,7 @@ CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
 LEAST_VARIANCE = 1e-6
-# Of `whitening`: features whitened wholly give noise as much weight as what many features agree on.
-WHOLLY, PARTLY = 0.5, 0.4
-EDGE = 1 / 16
+EDGE = 1 / 9
 Report = Callable[[str], None]
 
 
@@ -66,19 +64,19 @@ class EncoderGraph(nn.Module):
         codes: Tensor = self.network(torch.cat(views))
         return codes if len(views) == 1 else codes.view(len(views), -1, codes.shape[1]).mean(0)
 
-    def fit_whitening(self, codes: NDArray[np.float32], size: int | None = None, power: float = WHOLLY) -> None:
+    def fit_whitening(self, codes: NDArray[np.float32], size: int | None = None) -> None:
         """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance.
 
-        size, power: see `whitening`.
+        size: see `whitening`.
         """
-        mean, matrix = whitening(codes, size, power)
+        mean, matrix = whitening(codes, size)
         self.whiten = nn.Linear(*matrix.shape)
         self.whiten.weight.data = torch.from_numpy(matrix.T.astype(np.float32)).contiguous()
         self.whiten.bias.data = torch.from_numpy((-mean @ matrix).astype(np.float32))
 
 
 def middle(x: Tensor) -> Tensor:
-    """The middle of pictures (n, c, s, s), without a sixteenth of a side at each edge, scaled to their size."""
+    """The middle of pictures (n, c, s, s), without a ninth of a side at each edge, scaled to their size."""
     size = x.shape[-1]
     edge = round(size * EDGE)
     inner = x[:, :, edge : size - edge, edge : size - edge]
@@ -123,7 +121,7 @@ def export(
     report(f"encoding {len(training)} training images")
     codes = encode(graph, training)
     if distance == "cosine":
-        graph.fit_whitening(codes, trained.latent_size, WHOLLY if trained.features is None else PARTLY)
+        graph.fit_whitening(codes, trained.latent_size)
         codes = encode_whitened(graph, codes)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
@@ -166,7 +164,7 @@ def encode_whitened(graph: EncoderGraph, codes: NDArray[np.float32]) -> NDArray[
 
 
 def whitening(
-    codes: NDArray[np.float32], size: int | None = None, power: float = WHOLLY
+    codes: NDArray[np.float32], size: int | None = None, power: float = 0.5
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(mean (d,), matrix (d, size)) such that (codes - mean) @ matrix has unit covariance.
 

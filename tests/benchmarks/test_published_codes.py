@@ -15,7 +15,7 @@ from benchmarks.published_codes import VARIANTS, Source, Steps, Variant  # noqa:
 from benchmarks.results_store import load  # noqa: E402
 from indexer.encoder import load_encoder  # noqa: E402
 from indexer.errors import InputError  # noqa: E402
-from latentsearch.bundle import PARTLY, export  # noqa: E402
+from latentsearch.bundle import export  # noqa: E402
 from latentsearch.training.finished import load_trained  # noqa: E402
 from tests.benchmarks.drawn_celeba import make_drawn_celeba  # noqa: E402
 from tests.benchmarks.drawn_runs import ONCE, SIZES, train  # noqa: E402
@@ -65,7 +65,7 @@ def test_the_last_steps_are_those_of_an_exported_bundle(folder, tmp_path):
     trained, images = load_trained(folder / "run", terms="")
     export(trained, images, tmp_path / "bundle", name="mine", precision="fp32")
     gallery, queries = (load_faces(folder / "celeba", partition) for partition in ("train", "validation"))
-    ours = Variant(Source(trained), Steps("as exported", True, True, True, PARTLY), "ours")
+    ours = Variant(Source(trained), Steps("as exported", True, True, True), "ours")
     ours.fit(gallery)
     expected = Bundle(load_encoder(tmp_path / "bundle"), "mine", "mine").codes(queries)
     np.testing.assert_allclose(ours.codes(queries), expected, atol=1e-3)

@@ -167,9 +167,9 @@ def test_whitening_keeps_the_principal_axes_and_divides_by_a_power_of_their_vari
 
 def test_the_middle_of_a_picture_is_what_lies_within_its_edges():
     x = torch.zeros(1, 3, 64, 64)
-    x[..., 4:60, 4:60] = torch.linspace(0.2, 0.8, 56)
+    x[..., 7:57, 7:57] = torch.linspace(0.2, 0.8, 50)
     assert middle(x).shape == x.shape and middle(x).min() > 0.19
-    assert torch.allclose(middle(x)[0, 0, 0], torch.linspace(0.2, 0.8, 64), atol=0.01)
+    assert torch.allclose(middle(x)[0, 0, 0], torch.linspace(0.2, 0.8, 64), atol=0.02)
 
 
 def test_features_are_what_the_last_layer_reads():
