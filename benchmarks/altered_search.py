@@ -16,6 +16,7 @@ from benchmarks import metrics
 from benchmarks.alterations import altered_faces, load_strengths
 from benchmarks.celeba import Faces, load_faces
 from benchmarks.exact_search import Codes, distance_matrix
+from benchmarks.keeping import keep_arrays, keep_rows
 from benchmarks.learned import encoder_facts, learned_methods
 from benchmarks.methods import Method, baselines
 from benchmarks.pages.altered_search import recall_table
@@ -126,8 +127,11 @@ def _mean(scores: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
     return {"mean": round(float(scores.mean()), 5), "interval": metrics.interval(weights @ scores)}
 
 
-def store_raw(measured: Sequence[Measured], originals: NDArray[np.int64], folder: Path) -> Path:
-    """Write what every query gave, altered-search.npz: `originals`, and KEY_closer and KEY_ties (alterations, q)."""
+def store_raw(measured: Sequence[Measured], originals: NDArray[np.int64], folder: Path, keep: bool = False) -> Path:
+    """Write what every query gave, altered-search.npz: `originals`, and KEY_closer and KEY_ties (alterations, q).
+
+    keep: what is stored of other methods stays.
+    """
     arrays: dict[str, NDArray[Any]] = {"originals": originals}
     for one in measured:
         for field in ("closer", "ties"):
@@ -135,7 +139,7 @@ def store_raw(measured: Sequence[Measured], originals: NDArray[np.int64], folder
             arrays[f"{one.method.key}_{field}"] = np.asarray(by_alteration, np.uint32)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}.npz"
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    np.savez_compressed(path, allow_pickle=False, **(keep_arrays(path, arrays) if keep else arrays))
     return path
 
 
@@ -145,9 +149,10 @@ def store_raw(measured: Sequence[Measured], originals: NDArray[np.int64], folder
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
 @click.option("--methods", default="", help="Keys of what needs no training, with commas between; or none. [all]")
 @click.option("--seed", default=0, show_default=True, help="Of the queries, the alterations and the resamples.")
+@click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
 def command(
-    data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], methods: str, seed: int, results: Path
+    data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], methods: str, seed: int, keep: bool, results: Path
 ) -> None:
     """Search 500 altered faces of the train partition among all of its faces, and write the raw results."""
     gallery = load_faces(data, "train")
@@ -158,7 +163,9 @@ def command(
     measured, left_out = measure_all(chosen, gallery, originals, altered)
     summary = summarise(measured, gallery, len(originals), seed)
     summary |= {"left_out": left_out, "encoders": encoder_facts(chosen)}
-    store_raw(measured, originals, results)
+    if keep:
+        summary = keep_rows(NAME, summary, results)
+    store_raw(measured, originals, results, keep)
     path = store(NAME, summary, results)
     click.echo(recall_table(summary, KS[0]))
     click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)

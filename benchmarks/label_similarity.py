@@ -15,6 +15,7 @@ from benchmarks import metrics
 from benchmarks.celeba import Faces, load_faces
 from benchmarks.encoders import Bundle
 from benchmarks.exact_search import nearest
+from benchmarks.keeping import keep_arrays, keep_rows
 from benchmarks.label_statistics import KS, PERSON_KS, Measured, summarise
 from benchmarks.label_tables import main_table, reference_sentence
 from benchmarks.learned import encoder_facts, learned_methods
@@ -78,15 +79,18 @@ def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[
     return methods + learned_methods(runs, bundles, [method.key for method in methods])
 
 
-def store_raw(measured: Sequence[Measured], folder: Path) -> Path:
-    """Write what every query gave, label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured."""
+def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) -> Path:
+    """Write what every query gave, label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured.
+
+    keep: what is stored of other methods stays.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     for one in measured:
         arrays[f"{one.method.key}_counts"] = one.counts
         arrays[f"{one.method.key}_person_ranks"] = one.person_ranks
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}.npz"
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    np.savez_compressed(path, allow_pickle=False, **(keep_arrays(path, arrays) if keep else arrays))
     return path
 
 
@@ -108,9 +112,17 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
 @click.option("--methods", default="", help="Keys of baselines, with commas between; none: only the bundles. [all]")
 @click.option("--seed", default=0, show_default=True, help="Of the random row, the resamples and the draws.")
 @click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
+@click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
 def command(
-    data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], methods: str, seed: int, record: bool, results: Path
+    data: Path,
+    runs: tuple[Path, ...],
+    bundles: tuple[str, ...],
+    methods: str,
+    seed: int,
+    record: bool,
+    keep: bool,
+    results: Path,
 ) -> None:
     """Measure agreement@k of the gallery's faces with validation faces, and write the raw results.
 
@@ -127,7 +139,9 @@ def command(
     summary["reference"] = check_against_reference(summary)
     if record:
         record_in_bundles(chosen, summary)
-    store_raw(measured, results)
+    if keep:
+        summary = keep_rows(NAME, summary, results)
+    store_raw(measured, results, keep)
     path = store(NAME, summary, results)
     click.echo(main_table(summary))
     click.echo(reference_sentence(summary))

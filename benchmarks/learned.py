@@ -23,6 +23,7 @@ NAMES = {
     "direct": "direct inverse (IcGAN's Ez)",
     "bigan": "BiGAN",
     "ivegan": "IVE-GAN",
+    "contrastive": "contrastive codes",
     "autoencoder": "autoencoder",
     "variational-autoencoder": "variational autoencoder",
 }

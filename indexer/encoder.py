@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 # Both packages stand side by side, in a checkout as in the wheel.
 SHIPPED = Path(__file__).parent.parent / "latentsearch" / "bundles"
-DEFAULT_ENCODER = "aegan"
+DEFAULT_ENCODER = "contrastive"
+# Whose faces look most like faces, drawn from random codes.
+DEFAULT_GENERATOR = "aegan"
 BATCH_SIZE = 64
 REPAIR = "export or fetch the bundle again"
 NEEDED_KEYS = ("format", "name", "latent_size", "framing", "distance", "files", "random_pair_distances")
@@ -105,7 +107,7 @@ class Generator:
 
 
 def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
-    """Load an encoder by name or by its bundle's folder; None is the one that ships.
+    """Load an encoder by name or by its bundle's folder; None is DEFAULT_ENCODER.
 
     threads: of ONNX Runtime, 0 for one a core. network: False for one that does everything but encode, and needs no
     ONNX Runtime. Raises EncoderError when there is none or it is damaged, MissingExtra without ONNX Runtime.
@@ -116,8 +118,8 @@ def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, netwo
 
 
 def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> Generator:
-    """Load a bundle's generator; arguments and errors as those of load_encoder."""
-    folder = find_bundle(name_or_path)
+    """Load a bundle's generator; arguments and errors as those of load_encoder; None is DEFAULT_GENERATOR."""
+    folder = find_bundle(name_or_path, DEFAULT_GENERATOR)
     model = read_model(folder)
     if "generator.onnx" not in model["files"] or "generator" not in model:
         raise EncoderError(f"encoder {model['name']} at {folder} has no generator")
@@ -131,9 +133,12 @@ def bundle_folders() -> list[Path]:
     return [SHIPPED, platformdirs.user_data_path("latentsearch") / "encoders"]
 
 
-def find_bundle(name_or_path: str | Path | None = None) -> Path:
-    """The absolute folder of a bundle: a path to one, else a name. Raises EncoderError when there is none."""
-    wanted = Path(DEFAULT_ENCODER if name_or_path is None else name_or_path)
+def find_bundle(name_or_path: str | Path | None = None, default: str = DEFAULT_ENCODER) -> Path:
+    """The absolute folder of a bundle: a path to one, else a name; None is the default.
+
+    Raises EncoderError when there is none.
+    """
+    wanted = Path(default if name_or_path is None else name_or_path)
     # The default is the one that ships, also beside a folder of that name.
     if name_or_path is not None and (wanted / "model.json").is_file():
         return wanted.absolute()

@@ -27,6 +27,7 @@ CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
 LEAST_VARIANCE = 1e-6
+EDGE = 1 / 9
 Report = Callable[[str], None]
 
 
@@ -37,26 +38,49 @@ def unit(codes: Tensor) -> Tensor:
 
 
 class EncoderGraph(nn.Module):
-    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d): scaling and whitening are inside."""
+    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d): scaling and whitening are inside.
 
-    def __init__(self, network: nn.Module) -> None:
+    mirrored, closer: whether a code is the mean of the picture's and its mirror image's, and of their middles', scaled
+    to the same size.
+    """
+
+    def __init__(self, network: nn.Module, mirrored: bool = False, closer: bool = False) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.mirrored, self.closer = network, mirrored, closer
         self.whiten: nn.Linear | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode one batch."""
-        codes: Tensor = self.network(images.permute(0, 3, 1, 2).float() / 255)
+        codes = self.codes(images.permute(0, 3, 1, 2).float() / 255)
         if self.whiten is not None:
             return unit(self.whiten(codes))
         return codes
 
-    def fit_whitening(self, codes: NDArray[np.float32]) -> None:
-        """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance."""
-        mean, matrix = whitening(codes)
+    def codes(self, x: Tensor) -> Tensor:
+        """Codes before whitening, of pictures float32 (n, 3, h, w) in [0, 1]."""
+        views = [x, middle(x)] if self.closer else [x]
+        if self.mirrored:
+            views += [view.flip(3) for view in views]
+        codes: Tensor = self.network(torch.cat(views))
+        return codes if len(views) == 1 else codes.view(len(views), -1, codes.shape[1]).mean(0)
+
+    def fit_whitening(self, codes: NDArray[np.float32], size: int | None = None) -> None:
+        """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance.
+
+        size: see `whitening`.
+        """
+        mean, matrix = whitening(codes, size)
         self.whiten = nn.Linear(*matrix.shape)
         self.whiten.weight.data = torch.from_numpy(matrix.T.astype(np.float32)).contiguous()
         self.whiten.bias.data = torch.from_numpy((-mean @ matrix).astype(np.float32))
+
+
+def middle(x: Tensor) -> Tensor:
+    """The middle of pictures (n, c, s, s), without a ninth of a side at each edge, scaled to their size."""
+    size = x.shape[-1]
+    edge = round(size * EDGE)
+    inner = x[:, :, edge : size - edge, edge : size - edge]
+    return nn.functional.interpolate(inner, size=(size, size), mode="bilinear", align_corners=False)
 
 
 class GeneratorGraph(nn.Module):
@@ -85,18 +109,19 @@ def export(
     """Write a bundle and return its model.json.
 
     distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
-    training images. precision: of the encoder: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static,
-    calibrated on training images); beside the latter two, the generator's weights are stored as int8.
+    training images (`published_graph`). precision: of the encoder: "fp32", "fp16"
+    (stored so, computed in fp32) or "int8" (static, calibrated on training images); beside the latter two, the
+    generator's weights are stored as int8.
     Raises InputError when the folder holds something already.
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: name a new folder for the bundle")
-    graph = EncoderGraph(trained.encoder).eval()
+    graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
     training = images.pixels[images.held_out :][:FIT_IMAGES]
     report(f"encoding {len(training)} training images")
     codes = encode(graph, training)
     if distance == "cosine":
-        graph.fit_whitening(codes)
+        graph.fit_whitening(codes, trained.latent_size)
         codes = encode_whitened(graph, codes)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
@@ -117,6 +142,13 @@ def export(
     return model
 
 
+def published_graph(trained: Trained) -> EncoderGraph:
+    """What codes for cosine distance are fitted on: features where the family has them, of the views that are alike."""
+    alike = trained.invariance
+    mirrored, closer = (False, False) if alike is None else (alike.mirrors, alike.zooms)
+    return EncoderGraph(trained.features or trained.encoder, mirrored, closer).eval()
+
+
 @torch.no_grad()
 def encode(graph: EncoderGraph, pixels: NDArray[np.uint8], batch: int = 128) -> NDArray[np.float32]:
     """Codes of pictures uint8 (n, h, w, 3) by PyTorch: float32 (n, d)."""
@@ -131,15 +163,20 @@ def encode_whitened(graph: EncoderGraph, codes: NDArray[np.float32]) -> NDArray[
     return unit(graph.whiten(torch.from_numpy(codes))).numpy()
 
 
-def whitening(codes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(mean (d,), matrix (d, d)) such that (codes - mean) @ matrix has unit covariance.
+def whitening(
+    codes: NDArray[np.float32], size: int | None = None, power: float = 0.5
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(mean (d,), matrix (d, size)) such that (codes - mean) @ matrix has unit covariance.
 
-    Directions that hardly vary are left at zero, not blown up.
+    Directions that hardly vary are left at zero, not blown up. size: below d, how many principal axes are kept. power:
+    each axis is divided by its variance to this power; below 1/2, axes that vary more go on counting for more.
     """
     mean = codes.mean(0, dtype=np.float64)
     values, vectors = np.linalg.eigh(np.cov(codes - mean, rowvar=False))
     lively = values > LEAST_VARIANCE * values.max()
-    scales = np.where(lively, 1 / np.sqrt(np.where(lively, values, 1)), 0)
+    scales = np.where(lively, np.where(lively, values, 1) ** -power, 0)
+    if size is not None and size < len(values):
+        return mean, (vectors * scales)[:, -size:]
     return mean, vectors * scales @ vectors.T
 
 

@@ -14,7 +14,7 @@ from onnx import NodeProto
 from torch import Tensor, nn
 
 from indexer.decode import Framing
-from indexer.encoder import REPAIR, find_bundle, read_model, read_verified
+from indexer.encoder import DEFAULT_GENERATOR, REPAIR, find_bundle, read_model, read_verified
 from indexer.errors import EncoderError
 from latentsearch.operators import OPERATORS, apply, to_tensor
 
@@ -56,11 +56,11 @@ class GraphGenerator(nn.Module):
 
 
 def load_differentiable(name_or_path: str | Path | None = None) -> GraphGenerator:
-    """Load a bundle's generator by the bundle's name or folder; None is the one that ships.
+    """Load a bundle's generator by the bundle's name or folder; None is DEFAULT_GENERATOR.
 
     Raises EncoderError when there is none, it is damaged, or it has an operator that is not known here.
     """
-    folder = find_bundle(name_or_path)
+    folder = find_bundle(name_or_path, DEFAULT_GENERATOR)
     model = read_model(folder)
     if "generator.onnx" not in model["files"] or "generator" not in model:
         raise EncoderError(f"encoder {model['name']} at {folder} has no generator")

@@ -40,7 +40,7 @@ class Schedule:
     learning_rate: float
 
 
-# Tried on the generator that ships, from random codes: mean absolute difference in steps of 255 after 200 steps, from
+# Tried on the generator of aegan, from random codes: mean absolute difference in steps of 255 after 200 steps, from
 # four real faces and from four generated pictures. Projected Adam at rates of 0.02, 0.05, 0.1, 0.2 and 0.4: 16.0 and
 # 6.9, 14.6 and 4.5, 14.1 and 3.3, 13.3 and 2.6, 13.9 and 2.9. Gradient descent at 0.0003: 16.8 and 7.4. Of six and six
 # after 300 steps at 0.00001, 0.0001, 0.0003 and 0.001, where codes begin to leap: 31.7 and 20.6, 20.1 and 8.4, 18.4 and

@@ -32,12 +32,19 @@ def write_page(folder: Path, name: str, text: str) -> Path:
 
 
 def provenance(record: dict[str, Any]) -> str:
-    """How a stored result came about: command, seed, commit, date, machine and versions."""
+    """How a stored result came about: command, seed, commit, date, machine and versions; of kept rows as well."""
+    parts = [_origin(record, f"Seed {record['seed']}, commit")]
+    for run in record["result"].get("kept", []):
+        parts.append(f"The rows {', '.join(run['methods'])} are of an earlier run:\n\n{_origin(run, 'Commit')}")
+    return "\n\n".join(parts)
+
+
+def _origin(record: dict[str, Any], before_commit: str) -> str:
     machine = record["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     commit = f"{(record['commit'] or 'unknown')[:12]}{' with changes' if record['dirty'] else ''}"
     return (
-        f"    {record['command']}\n\nSeed {record['seed']}, commit {commit}, {record['date'][:10]}. "
+        f"    {record['command']}\n\n{before_commit} {commit}, {record['date'][:10]}. "
         f"{machine['processor']}, {machine['cores']} cores; {versions}."
     )
 

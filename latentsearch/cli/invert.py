@@ -16,7 +16,7 @@ DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "pr
 
 @click.command("invert")
 @click.argument("image", type=click.Path(path_type=Path))
-@click.option("--generator", "bundle", metavar="BUNDLE", help="Whose generator, by name or folder.  [the shipped one]")
+@click.option("--generator", "bundle", metavar="BUNDLE", help="Whose generator, by name or folder.  [aegan]")
 @click.option("--method", type=click.Choice(tuple(DESCRIBED)), default="projected", show_default=True)
 @click.option(
     "--start",

@@ -15,7 +15,7 @@ BATCH = 256
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same pictures.")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Where they go.")
 def command(bundle: str | None, count: int, seed: int, folder: Path) -> None:
-    """Draw pictures from the generator of BUNDLE, a name or a folder; by default the encoder that ships."""
+    """Draw pictures from the generator of BUNDLE, a name or a folder; by default aegan, which ships."""
     from PIL import Image
 
     from indexer.encoder import load_generator

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from latentsearch.training.points import Points
 
 # A module each in latentsearch.training, which `--help` does not import.
-FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder")
+FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive")
 
 
 @click.command("train")
 @click.argument("family", type=click.Choice(FAMILIES))
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="The run's folder.")
-@click.option("--preset", type=click.Choice(("paper", "small")), default="small", show_default=True)
+@click.option("--preset", type=click.Choice(("paper", "small", "large")), default="small", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 @click.option("--generator", type=click.Path(path_type=Path), help="direct: take the generator of this aegan run.")
 @click.option("--width", type=click.IntRange(1), help="Channels of the first convolution.")

@@ -27,11 +27,13 @@ def load_module(name: str) -> Module:
 def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -> family.Recipe:
     """A family's preset for this kind of data, with the settings that are not None in place of its own.
 
-    Raises InputError for a kind of data or a setting that the family does not have.
+    Raises InputError for a kind of data, a preset or a setting that the family does not have.
     """
     presets = load_module(name).PRESETS
     if kind not in presets:
         raise InputError(f"{name} does not learn from {kind}: it learns from {' or '.join(presets)}")
+    if preset not in presets[kind]:
+        raise InputError(f"{name} has no preset {preset} for {kind}: choose {' or '.join(presets[kind])}")
     recipe = presets[kind][preset]
     given = {setting: value for setting, value in settings.items() if value is not None}
     unknown = set(given) - {field.name for field in fields(recipe)}

@@ -13,6 +13,7 @@ from indexer.decode import CELEBA, Framing
 from indexer.errors import InputError
 from latentsearch.training.average import Average
 from latentsearch.training.precision import Precision
+from latentsearch.training.transforms import Alteration
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ class Stage:
 class Family(ABC):
     """Networks with their optimisers and stages. Every tensor that a later step depends on is in these dictionaries.
 
-    prior: of the generator's codes: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none".
+    prior: of the generator's codes: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none". progress: the share of the
+    stage's steps that are done, in [0, 1), set by the loop before every step.
     """
 
     prior: str = "uniform"
+    progress: float = 0.0
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
         self.recipe, self.precision = recipe, precision
@@ -89,6 +92,17 @@ class Family(ABC):
     @abstractmethod
     def generator(self) -> nn.Module | None:
         """What is published, in eval mode: codes (n, latent_size) -> RGB images (n, 3, h, w) in [0, 1]; or None."""
+
+    def code_features(self) -> nn.Module | None:
+        """What codes for cosine distance are made of instead of the encoder's codes, in eval mode; or None.
+
+        RGB images float32 (n, 3, h, w) in [0, 1] -> features (n, f), f at least latent_size.
+        """
+        return None
+
+    def invariance(self) -> Alteration | None:
+        """What the family's codes are not to see, where its published ones leave some of it out; or None."""
+        return None
 
     def take_generator(self, other: Family) -> None:
         """Start from the generator of another run. Raises InputError in a family that learns its own."""

@@ -20,13 +20,15 @@ from latentsearch.training.family import Family
 from latentsearch.training.images import Images, cached_images
 from latentsearch.training.loop import restore
 from latentsearch.training.precision import Precision
+from latentsearch.training.transforms import Alteration
 
 
 @dataclass(frozen=True)
 class Trained:
     """What a family gives to be exported: eval-mode networks on the CPU, and what was trained on what.
 
-    prior: of the generator's codes: "uniform", "gaussian" or "none".
+    prior: of the generator's codes: "uniform", "gaussian" or "none". features: what codes for cosine distance are made
+    of where it is not the encoder's own codes. invariance: what codes are not to see, or None.
     """
 
     family: str
@@ -36,6 +38,8 @@ class Trained:
     framing: Framing
     prior: str
     facts: dict[str, Any]
+    features: nn.Module | None = None
+    invariance: Alteration | None = None
 
 
 def load_family(run: Path) -> Family:
@@ -57,7 +61,7 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
     family, checkpoint = _restored(run)
     images = cached_images(run, family.recipe.framing)
     about = runs.read(run)
-    generator = family.generator()
+    generator, features = family.generator(), family.code_features()
     trained = Trained(
         family=about["family"],
         encoder=family.encoder().eval().requires_grad_(False),
@@ -66,6 +70,8 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
         framing=family.recipe.framing,
         prior=family.prior,
         facts=_facts(about, checkpoint.place, terms),
+        features=None if features is None else features.eval().requires_grad_(False),
+        invariance=family.invariance(),
     )
     return trained, images
 

@@ -139,6 +139,7 @@ class Training:
             epoch, start = divmod(self.place.step, steps_per_epoch)
             seed = (self.family.seed, self.place.stage, epoch)
             for rows in epoch_batches(len(self.examples), self.family.batch, seed)[start:]:
+                self.family.progress = self.place.step / steps
                 losses = stage.step(self.family.precision.place_batch(self.examples.batch(rows)))
                 self.place.step += 1
                 self.place.total_step += 1

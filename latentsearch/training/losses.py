@@ -1,7 +1,8 @@
-"""The losses that the papers share, on logits, averaged over the batch."""
+"""The losses that the papers share, averaged over the batch."""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,3 +25,15 @@ def image_cross_entropy(x: Tensor, reconstruction_logits: Tensor) -> Tensor:
 def gaussian_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, variance) || N(0, 1)), summed over a code's numbers (n, latent_size), mean over the batch."""
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
+
+
+def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tensor:
+    """NT-Xent (Chen et al., 2020, eq. 1): two views' projections (n, d) each, of which row i shows one picture.
+
+    The cross-entropy of finding a view's other view among those of all other pictures, by cosine over `temperature`.
+    """
+    count = len(first)
+    views = F.normalize(torch.cat([first, second]).float())
+    similarities = views @ views.T / temperature
+    similarities.fill_diagonal_(-torch.inf)
+    return F.cross_entropy(similarities, torch.arange(2 * count, device=views.device).roll(count))

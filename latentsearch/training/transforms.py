@@ -11,6 +11,8 @@ from torch import Tensor
 
 # A turn about the grey axis of RGB by an angle is cos * I + (1 - cos) * MEAN + sin * CROSS (Rodrigues).
 MEAN = torch.full((3, 3), 1 / 3)
+BLUR = 1.2  # pixels
+HIDDEN = (0.1, 0.7)  # of a side
 CROSS = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3)
 
 
@@ -19,8 +21,9 @@ class Transformation:
     """How far pictures may be moved and coloured; each value is drawn evenly between minus and plus its limit.
 
     shift: pixels, across and down independently; rotation: degrees; flip: whether every second picture is mirrored;
-    brightness: added, of 1; contrast: factor 1 + contrast about each channel's mean; hue: of a full turn.
-    padding: what lies beyond the edges: "zeros" (black) or "reflection".
+    zoom: the logarithm of a factor; brightness: added, of 1; contrast: factor 1 + contrast about each channel's mean;
+    hue: of a full turn; recoloured: the share of pictures whose hue turns by any angle instead.
+    padding: what lies beyond the edges: "zeros" (black), "reflection" or "border" (the edge, repeated).
     """
 
     shift: float = 0.0
@@ -30,25 +33,29 @@ class Transformation:
     contrast: float = 0.0
     hue: float = 0.0
     padding: str = "reflection"
+    zoom: float = 0.0
+    recoloured: float = 0.0
 
     def __call__(self, x: Tensor, random: torch.Generator) -> Tensor:
         """Transform square pictures (n, c, s, s) in [0, 1], each in its own way, drawn from `random`."""
         moved = self._move(x, random)
-        return self._colour(moved, random) if self.brightness or self.contrast or self.hue else moved
+        colours = self.brightness or self.contrast or self.hue or self.recoloured
+        return self._colour(moved, random) if colours else moved
 
     def _move(self, x: Tensor, random: torch.Generator) -> Tensor:
         size = x.shape[-1]
         angle = _draw(x, random, math.radians(self.rotation))
         across, down = (_draw(x, random, 2 * self.shift / size) for _ in range(2))
         mirrored = torch.sign(_draw(x, random, 1.0) + (1.0 if not self.flip else 0.0))
-        cosine, sine = angle.cos(), angle.sin()
+        scale = _draw(x, random, self.zoom).exp() if self.zoom else 1.0
+        cosine, sine = angle.cos() * scale, angle.sin() * scale
         rows = (torch.stack([cosine * mirrored, -sine, across], 1), torch.stack([sine * mirrored, cosine, down], 1))
         grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
         return F.grid_sample(x, grid, padding_mode=self.padding, align_corners=False)
 
     def _colour(self, x: Tensor, random: torch.Generator) -> Tensor:
         """M (x - mean) + mean + brightness with M the turn of the hue times the contrast: one product a picture."""
-        angle = _draw(x, random, 2 * math.pi * self.hue)[:, None, None]
+        angle = self._hue(x, random)[:, None, None]
         contrast = 1 + _draw(x, random, self.contrast)[:, None, None]
         brightness = _draw(x, random, self.brightness)[:, None, None]
         mean, cross = MEAN.to(x.device), CROSS.to(x.device)
@@ -58,10 +65,72 @@ class Transformation:
         coloured = torch.baddbmm((1 - contrast) * middle + brightness, turn * contrast, flat)
         return coloured.clamp(0, 1).view_as(x)
 
+    def _hue(self, x: Tensor, random: torch.Generator) -> Tensor:
+        angle = _draw(x, random, 2 * math.pi * self.hue)
+        if not self.recoloured:
+            return angle
+        return torch.where(_chosen(x, random, self.recoloured), _draw(x, random, math.pi), angle)
+
 
 def _draw(x: Tensor, random: torch.Generator, limit: float) -> Tensor:
     """One number a picture, U(-limit, limit)."""
     return ((torch.rand(len(x), generator=random) * 2 - 1) * limit).to(x.device)
+
+
+def _chosen(x: Tensor, random: torch.Generator, share: float) -> Tensor:
+    """Whether a picture is among this share of them: bool (n,)."""
+    return (torch.rand(len(x), generator=random) < share).to(x.device)
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """Stronger than T: pictures are moved and coloured, and some are blurred or have a rectangle hidden.
+
+    blurred: the share of pictures that are smoothed by up to a Gaussian of 1.2 pixels. hidden: the share of which a
+    rectangle of one shade, every second one black, covers 0.1 to 0.7 of width and of height, drawn independently.
+    """
+
+    transformation: Transformation
+    blurred: float = 0.3
+    hidden: float = 0.5
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether a picture and its mirror image are to be the same."""
+        return self.transformation.flip
+
+    @property
+    def zooms(self) -> bool:
+        """Whether a picture and its middle are to be the same."""
+        return self.transformation.zoom > 0
+
+    def __call__(self, x: Tensor, random: torch.Generator) -> Tensor:
+        """Alter square pictures (n, c, s, s) in [0, 1], each in its own way, drawn from `random`."""
+        return self._hide(self._blur(self.transformation(x, random), random), random)
+
+    def _blur(self, x: Tensor, random: torch.Generator) -> Tensor:
+        strength = torch.rand(len(x), generator=random).to(x.device) * _chosen(x, random, self.blurred)
+        weights = torch.exp(-(torch.arange(-2.0, 3.0, device=x.device) ** 2) / (2 * BLUR**2))
+        weights = weights / weights.sum()
+        kernel = (weights[:, None] * weights).expand(x.shape[1], 1, 5, 5)
+        smooth = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), kernel, groups=x.shape[1])
+        return torch.lerp(x, smooth, strength[:, None, None, None])
+
+    def _hide(self, x: Tensor, random: torch.Generator) -> Tensor:
+        rows, columns = (self._span(x, random) for _ in range(2))
+        inside = rows[:, None, :, None] & columns[:, None, None, :]
+        chosen = _chosen(x, random, self.hidden)
+        black = _chosen(x, random, 0.5)
+        shade = torch.rand(len(x), generator=random).to(x.device) * ~black
+        return torch.where(inside & chosen[:, None, None, None], shade[:, None, None, None], x)
+
+    def _span(self, x: Tensor, random: torch.Generator) -> Tensor:
+        """Which pixels of a side are hidden: bool (n, s)."""
+        least, most = HIDDEN
+        length = least + (most - least) * torch.rand(len(x), generator=random)
+        start = (1 - length) * torch.rand(len(x), generator=random)
+        place = (torch.arange(x.shape[-1]) + 0.5) / x.shape[-1]
+        return ((place >= start[:, None]) & (place < (start + length)[:, None])).to(x.device)
 
 
 @dataclass(frozen=True)

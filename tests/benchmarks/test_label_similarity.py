@@ -107,6 +107,18 @@ def test_raw_results_give_the_means_again(results, by_key):
     assert (ranks == 1).mean() == pytest.approx(by_key["dhash"]["same_person"]["1"]["mean"], abs=1e-5)
 
 
+def test_kept_rows_and_raw_results_stay(results, data, tmp_path, by_key):
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    options = ["--data", str(data), "--methods", "pixels", "--results", str(folder), "--keep"]
+    run([NAME, *options, f"--bundle={folder / 'bundles' / 'tiny-cosine'}"])
+    again = {row["key"]: row for row in load(NAME, folder)["result"]["methods"]}
+    assert list(again) == list(by_key)
+    assert again["dhash"] == by_key["dhash"] and again["pixels"]["agreement"]["1"]["mean"] > 0
+    with np.load(folder / f"{NAME}.npz") as raw:
+        assert {f"{key}_counts" for key in by_key} <= set(raw.files)
+
+
 def test_the_same_seed_gives_the_same_numbers(data, tmp_path, by_key, monkeypatch):
     run([NAME, "--data", str(data), "--methods", "dhash", "--results", str(tmp_path)])
     again = {method["key"]: method for method in load(NAME, tmp_path)["result"]["methods"]}

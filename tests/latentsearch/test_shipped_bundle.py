@@ -1,8 +1,9 @@
-"""The encoder that ships, as a newcomer meets it."""
+"""The encoders that ship, as a newcomer meets them: the default, and AEGAN's by name."""
 
 import json
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
@@ -12,21 +13,36 @@ from latentsearch.cli import main
 GALLERY, QUERIES = 400, 100
 
 
-def test_it_is_small_and_says_what_it_is():
-    encoder = load_encoder()
+# The default beats whitened PCA of thumbnails by cosine, AEGAN's pHash.
+@pytest.mark.parametrize(("name", "megabytes", "least"), [(None, 8, 0.791), ("aegan", 20, 0.754)])
+def test_it_is_small_and_says_what_it_is(name, megabytes, least):
+    encoder = load_encoder(name)
     size = sum(path.stat().st_size for path in encoder.folder.iterdir())
-    assert size <= 20e6
+    assert size <= megabytes * 1e6
     assert encoder.model["fidelity"]["mean_cosine"] > 0.995
-    assert encoder.model["scores"]["agreement@1"] > 0.754  # pHash
+    assert encoder.model["scores"]["agreement@1"] > least
     card = (encoder.folder / "MODEL_CARD.md").read_text()
     for word in ("CelebA", "non-commercial", "hours", encoder.model["trained"]["hardware"], "agreement@20"):
         assert word in card
 
 
-def test_it_is_listed():
+def test_they_are_listed():
     result = CliRunner().invoke(main, ["encoders", "--json"])
     assert result.exit_code == 0
-    assert "aegan" in [encoder["name"] for encoder in json.loads(result.output)]
+    assert {"aegan", "contrastive"} <= {encoder["name"] for encoder in json.loads(result.output)}
+
+
+def test_one_encodes_and_the_other_draws_unless_told_otherwise():
+    assert load_encoder().name == "contrastive" and load_generator().name == "aegan"
+
+
+def test_the_default_knows_mirrored_pictures_and_its_generator_draws_faces_too():
+    encoder, generator = load_encoder(), load_generator("contrastive")
+    pictures = np.stack(list(generator.draw(64, seed=0)))
+    assert generator.prior == "gaussian"
+    assert pictures.shape == (64, 64, 64, 3) and pictures.std(axis=0).mean() > 15
+    likeness = (encoder.encode(pictures) * encoder.encode(pictures[:, :, ::-1])).sum(axis=1)
+    assert likeness.min() > 0.97
 
 
 def test_its_generator_draws_different_pictures():
@@ -35,8 +51,9 @@ def test_its_generator_draws_different_pictures():
     assert pictures.std(axis=0).mean() > 15
 
 
-def test_it_finds_the_original_of_a_picture_that_was_shrunk_and_brightened():
-    encoder = load_encoder()
+@pytest.mark.parametrize("name", [None, "aegan"])
+def test_it_finds_the_original_of_a_picture_that_was_shrunk_and_brightened(name):
+    encoder = load_encoder(name)
     gallery = np.stack(list(load_generator().draw(GALLERY, seed=1)))
     altered = [
         Image.fromarray(pixels).resize((40, 40)).resize((64, 64)).point(lambda value: min(255, value * 1.1))

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from latentsearch.training.transforms import Jitter, Transformation  # noqa: E402
+from latentsearch.training.transforms import Alteration, Jitter, Transformation  # noqa: E402
 
 SIZE = 32
 FREE = {"shift": 4, "rotation": 20, "flip": True, "brightness": 0.1, "contrast": 0.1, "hue": 0.05}
@@ -120,3 +120,58 @@ def test_points_are_shifted_by_half_the_covariance():
     y = Jitter(0.02 / 2**0.5)(x, seeded())
     assert torch.allclose(y.T.cov(), torch.eye(2) * 0.02**2 / 2, atol=1e-5)
     assert torch.equal(y, Jitter(0.02 / 2**0.5)(x, seeded()))
+
+
+def test_zoom_makes_larger_and_smaller_up_to_its_limit():
+    areas = Transformation(zoom=0.2, padding="zeros")(spots(256), seeded()).sum((1, 2, 3)) / 16
+    assert math.exp(-0.4) * 0.9 < areas.min() < 0.75 and 1.35 < areas.max() < math.exp(0.4) * 1.1
+
+
+def test_a_share_of_the_pictures_gets_any_hue():
+    red = torch.tensor([1.0, 0.4, 0.4]).view(1, 3, 1, 1).expand(400, 3, 8, 8)
+    turned = Transformation(recoloured=0.25)(red, seeded())[:, :, 0, 0]
+    changed = (turned - red[0, :, 0, 0]).abs().max(1).values > 0.01
+    assert 0.18 < changed.float().mean() < 0.32
+    assert {int(channel) for channel in turned[changed].argmax(1)} == {0, 1, 2}
+
+
+def test_an_alteration_of_nothing_is_nothing():
+    x = pictures()
+    assert torch.allclose(Alteration(Transformation(), blurred=0, hidden=0)(x, seeded()), x, atol=1e-5)
+
+
+def test_an_alteration_draws_from_its_own_source_alone():
+    x, alter = pictures(), Alteration(Transformation(**FREE, zoom=0.1, recoloured=0.5))
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert torch.equal(alter(x, seeded()), alter(x, seeded()))
+    assert not torch.equal(alter(x, seeded()), alter(x, seeded(1)))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_some_pictures_are_smoothed_and_keep_their_mean():
+    x = pictures(256)
+    y = Alteration(Transformation(), blurred=0.5, hidden=0)(x, seeded())
+    changed = (y - x).abs().amax((1, 2, 3)) > 1e-3
+    assert 0.4 < changed.float().mean() < 0.6
+    inner = slice(4, -4)  # what lies at the edges is repeated beyond them
+    assert torch.allclose(y[..., inner, inner].mean((1, 2, 3)), x[..., inner, inner].mean((1, 2, 3)), atol=0.01)
+    assert (y[changed].std((1, 2, 3)) < x[changed].std((1, 2, 3))).all()
+
+
+def test_some_pictures_have_a_rectangle_of_one_shade_hidden():
+    x = pictures(256) * 0.5 + 0.25
+    y = Alteration(Transformation(), blurred=0, hidden=0.5)(x, seeded())
+    hidden = (y != x).any(1)
+    chosen = hidden.flatten(1).any(1)
+    assert 0.4 < chosen.float().mean() < 0.6
+    shares = hidden[chosen].float().mean((1, 2))
+    assert shares.min() < 0.05 and 0.3 < shares.max() <= 0.72**2
+    black = 0
+    for before, now, where in zip(x[chosen], y[chosen], hidden[chosen], strict=True):
+        rows, columns = where.any(1), where.any(0)
+        assert torch.equal(where, rows[:, None] & columns[None, :])
+        assert now[:, where].unique().numel() == 1
+        assert torch.equal(now[:, ~where], before[:, ~where])
+        black += now[:, where].max().item() == 0
+    assert 0.35 < black / len(y[chosen]) < 0.65

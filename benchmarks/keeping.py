@@ -1,0 +1,55 @@
+"""Rows of an earlier run kept beside new ones, so that a new encoder is measured without all others once more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.results_store import load
+from indexer.errors import InputError
+
+ORIGIN = ("command", "commit", "dirty", "date", "machine")
+
+
+def keep_rows(name: str, summary: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A summary with the stored rows of the methods that it did not measure, each in its place.
+
+    Under "kept" stands where those came from. Raises InputError when nothing is stored, or by another protocol.
+    """
+    record = load(name, folder)
+    stored = record["result"]
+    if stored["protocol"] != summary["protocol"] or stored["seed"] != summary["seed"]:
+        raise InputError(f"the rows in {folder / f'{name}.json'} were measured otherwise: measure all without --keep")
+    rows = {row["key"]: row for row in stored["methods"]} | {row["key"]: row for row in summary["methods"]}
+    measured = {row["key"] for row in summary["methods"]}
+    origin = {"methods": [row["key"] for row in stored["methods"]]} | {key: record[key] for key in ORIGIN}
+    earlier = [
+        {**run, "methods": [key for key in run["methods"] if key not in measured]}
+        for run in [*stored.get("kept", []), origin]
+    ]
+    return summary | {
+        "methods": list(rows.values()),
+        "encoders": stored["encoders"] | summary["encoders"],
+        "kept": _latest(earlier),
+    }
+
+
+def _latest(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs that rows are still of: each row belongs to the first run that names it."""
+    seen: set[str] = set()
+    kept = []
+    for run in runs:
+        methods = [key for key in run["methods"] if key not in seen]
+        seen.update(methods)
+        if methods:
+            kept.append({**run, "methods": methods})
+    return kept
+
+
+def keep_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays of a stored .npz file with these in place of its own of the same names."""
+    with np.load(path, allow_pickle=False) as stored:
+        return dict(stored) | arrays
