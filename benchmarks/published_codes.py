@@ -47,7 +47,6 @@ VARIANTS = (
     Steps("features, mirrored, whitened", True, True),
     Steps("features, mirrored, closer, whitened", True, True, True),
     Steps("features, mirrored, closer, whitened by 0.4", True, True, True, 0.4),
-    Steps("features, mirrored, closer, whitened by 0.3", True, True, True, 0.3),
 )
 
 
