@@ -42,7 +42,6 @@ class Steps:
 VARIANTS = (
     Steps("the network's own", whitening=None, distance="euclidean"),
     Steps("whitened"),
-    Steps("mirrored, whitened", mirrored=True),
     Steps("features, whitened", features=True),
     Steps("features, mirrored, whitened", True, True),
     Steps("features, mirrored, closer, whitened", True, True, True),
@@ -77,11 +76,15 @@ class Variant:
         self.source, self.steps = source, steps
         self.key, self.name, self.distance = key, steps.name, steps.distance
         self.code = f"{source.trained.latent_size} numbers"
+        self._fitted_on = ""
 
     def fit(self, gallery: Faces) -> None:
-        """Fit centre and matrix."""
+        """Fit centre and matrix, once: both measures ask for it."""
         from latentsearch.bundle import whitening
 
+        if self._fitted_on == gallery.names_sha256:
+            return
+        self._fitted_on = gallery.names_sha256
         codes = self.source.of(gallery, self.steps)
         self._mean: NDArray[np.float64] = np.zeros(codes.shape[1])
         self._matrix: NDArray[np.float64] = np.eye(codes.shape[1])

@@ -49,7 +49,7 @@ def test_a_row_for_every_variant(record):
 
 def test_mirrored_codes_find_mirrored_pictures(record):
     by_name = {row["name"]: row for row in record["result"]["variants"]}
-    assert by_name["mirrored, whitened"]["recall"]["flip"]["mean"] > 0.9
+    assert by_name["features, mirrored, whitened"]["recall"]["flip"]["mean"] > 0.9
 
 
 def test_the_page_comes_from_stored_results_alone(folder, tmp_path, record):
