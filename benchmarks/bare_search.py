@@ -117,4 +117,4 @@ def recall(found: Ids, truth: Ids) -> float:
     """The share of true neighbours, int64 (q, k), -1 for none, that are among what was found, int64 (q, k)."""
     there = truth >= 0
     hits = np.array([np.isin(true, some) for true, some in zip(truth, found, strict=True)])
-    return float(np.sum(hits & there) / max(1, int(np.count_nonzero(there))))
+    return np.count_nonzero(hits & there) / max(1, int(np.count_nonzero(there)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.synthetic_codes import SyntheticCodes
-from benchmarks.synthetic_index import fill
+from benchmarks.synthetic_index import ENCODER, fill
 from benchmarks.timing import bar
 from indexer.encoder import load_encoder
 from indexer.index import Index
@@ -41,7 +41,7 @@ def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: i
 
 
 def _add(folder: Path, source: SyntheticCodes, seed: int) -> None:
-    with Index.create(folder, load_encoder(None, network=False)) as index:
+    with Index.create(folder, load_encoder(ENCODER, network=False)) as index:
         fill(index, source, CHANGED, seed, "/added")
         index.derive()
 
@@ -52,7 +52,7 @@ def _remove(folder: Path, paths: list[str]) -> None:
 
 
 def _anew(folder: Path) -> None:
-    with Index.create(folder, load_encoder(None, network=False)) as index:
+    with Index.create(folder, load_encoder(ENCODER, network=False)) as index:
         index.derive(anew=True)
 
 

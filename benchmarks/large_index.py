@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.child_process import GIB, in_child
 from benchmarks.search_speed import measure_search
+from benchmarks.synthetic_index import ENCODER
 from benchmarks.timing import bar
 from indexer.codes import size_of
 from indexer.encoder import load_encoder
@@ -69,7 +70,7 @@ def large_bars(large: dict[str, Any], small_median_ms: float) -> list[dict[str, 
 
 def _derive(folder: Path, kind: str, recall: float) -> float:
     begin = time.perf_counter()
-    with Index.create(folder, load_encoder(None, network=False)) as index:
+    with Index.create(folder, load_encoder(ENCODER, network=False)) as index:
         index.derive(kind, recall, anew=True)
     return time.perf_counter() - begin
 

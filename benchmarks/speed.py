@@ -30,7 +30,7 @@ from benchmarks.synthetic_codes import (
     real_curve,
     wanted_ratio,
 )
-from benchmarks.synthetic_index import fill
+from benchmarks.synthetic_index import ENCODER, fill
 from indexer.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from indexer.index import Index
@@ -57,7 +57,7 @@ class Bench:
     def __init__(self, data: Path, keep: Path, scratch: Path, queries: int, note: str) -> None:
         self.data, self.keep, self.scratch, self.note = data, keep, scratch, note
         keep.mkdir(parents=True, exist_ok=True)
-        self.encoder: Encoder = load_encoder(None)
+        self.encoder: Encoder = load_encoder(ENCODER)
         self.real = self._real_codes()
         self.source = SyntheticCodes(self.real, self.encoder.distance, NOISE)
         self.queries = self.source.draw(queries, QUERIES_SEED)
@@ -97,6 +97,7 @@ def codes_part(bench: Bench, counts: list[int]) -> Result:
         "wanted": sorted(wanted.items()),
         "tried": [{"noise": noise, "ratios": sorted(reached.items())} for noise, reached in sorted(tried.items())],
         "noise": NOISE,
+        "encoder": bench.encoder.name,
     }
 
 

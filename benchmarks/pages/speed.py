@@ -69,7 +69,13 @@ def _labelled(name: str, part: Result) -> Iterable[Result]:
 def _bar(part: str, one: Result) -> list[str]:
     sign, unit = ("at least", "at most")[not one["at_least"]], one["unit"]
     verdict = "met" if one["met"] else "**missed**"
-    return [part, one["what"], verdict, f"{one['measured']:.4g} {unit}".strip(), f"{sign} {one['limit']:.4g} {unit}"]
+    return [
+        part,
+        one["what"],
+        verdict,
+        f"{one['measured']:.4g} {unit}".strip(),
+        f"{sign} {one['limit']:.4g} {unit}".strip(),
+    ]
 
 
 def _part(name: str, part: Result) -> list[str]:
