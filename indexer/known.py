@@ -11,6 +11,7 @@ from indexer.schema import FAILURE, IMAGE
 
 # At most this many paths in one question: SQLite takes 32,766 values.
 PATHS_AT_ONCE = 10_000
+FIRST_ID = 1
 
 
 def images_at(catalog: Catalog, paths: Sequence[str]) -> dict[str, ImageRecord]:
@@ -27,6 +28,8 @@ def failures_at(catalog: Catalog, paths: Sequence[str]) -> dict[str, Failure]:
 
 def contents_of_size(catalog: Catalog, size: int, before: int, at_most: int) -> tuple[bytes, ...]:
     """SHA-256 of the contents of so many bytes that images with ids below `before` have, some at most."""
+    if before <= FIRST_ID:  # a new index has none: a question for every size would cost a tenth of the run
+        return ()
     found = select(IMAGE.c.digest).where(IMAGE.c.size == size, IMAGE.c.id < before).distinct().limit(at_most)
     return tuple(row[0] for row in catalog.rows(found))
 
