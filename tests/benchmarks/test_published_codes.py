@@ -21,6 +21,7 @@ from tests.benchmarks.drawn_celeba import make_drawn_celeba  # noqa: E402
 from tests.benchmarks.drawn_runs import ONCE, SIZES, train  # noqa: E402
 
 NAME = "published-codes"
+MIRRORED = "features, mirrored, whitened"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,9 @@ def test_a_row_for_every_variant(record):
 
 def test_mirrored_codes_find_mirrored_pictures(record):
     by_name = {row["name"]: row for row in record["result"]["variants"]}
-    assert by_name["features, mirrored, whitened"]["recall"]["flip"]["mean"] > 0.9
+    plain, mirrored = (by_name[name]["recall"]["flip"]["mean"] for name in ("features, whitened", MIRRORED))
+    # Not 1: some drawn faces are so alike that their codes tie. That the codes are the same is tested with the family.
+    assert mirrored > plain + 0.5
 
 
 def test_the_page_comes_from_stored_results_alone(folder, tmp_path, record):
