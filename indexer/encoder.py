@@ -216,7 +216,7 @@ def _open_session(folder: Path, model: dict[str, Any], file: str, threads: int) 
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what is wrong with a graph is told by the error alone
     # Threads that spin while they wait take the cores from the processes that decode.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     known = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -224,7 +224,9 @@ def _open_session(folder: Path, model: dict[str, Any], file: str, threads: int) 
     try:
         return onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # its exceptions have no common base but this
-        raise EncoderError(f"{folder / file} cannot be loaded by ONNX Runtime: {error}") from error
+        # It repeats what stands in the graph, whatever that is.
+        reason = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+        raise EncoderError(f"{folder / file} cannot be loaded by ONNX Runtime: {reason}") from error
 
 
 def read_verified(path: Path, stated: dict[str, Any]) -> bytes:

@@ -184,6 +184,22 @@ def test_a_network_that_onnx_runtime_cannot_load(tmp_path: Path) -> None:
         load_encoder(bundle)
 
 
+@pytest.mark.parametrize("damage", [b"\x7f\x7f\x7f\x7f", b"\n\n\x1b[", b"oops"])
+def test_what_onnx_runtime_says_of_a_network_is_one_line_and_nothing_beside_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], damage: bytes
+) -> None:
+    bundle = make_bundle(tmp_path, generator=True)
+    content = (bundle / "generator.onnx").read_bytes().replace(b"nearest", damage + b"est")
+    (bundle / "generator.onnx").write_bytes(content)
+    files = json.loads((bundle / "model.json").read_text())["files"]
+    files["generator.onnx"] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    change_model(bundle, files=files)
+    with pytest.raises(EncoderError, match="cannot be loaded by ONNX Runtime") as caught:
+        load_generator(bundle)
+    assert str(caught.value).isprintable()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_codes_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path, distance="euclidean")
     graph = onnx.load(bundle / "encoder.onnx")
