@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setattr("benchmarks.altered_search.QUERIES", 24)
         data = make_drawn_celeba(folder / "celeba")
-        train("contrastive", data, folder / "run", *SIZES, "--epochs", "10")
+        train("contrastive", data, folder / "run", *SIZES, "--epochs", "10", "--precision", "bf16")
         run([NAME, f"--data={data}", f"--run={folder / 'run'}", f"--results={folder}"])
         yield folder
 
@@ -51,8 +51,9 @@ def test_a_row_for_every_variant(record):
 def test_mirrored_codes_find_mirrored_pictures(record):
     by_name = {row["name"]: row for row in record["result"]["variants"]}
     plain, mirrored = (by_name[name]["recall"]["flip"]["mean"] for name in ("features, whitened", MIRRORED))
-    # Not 1: some drawn faces are so alike that their codes tie. That the codes are the same is tested with the family.
-    assert mirrored > plain + 0.5
+    # Not 1: some drawn faces are so alike that their codes tie, most in a run of fp32. That the codes of a picture and its
+    # mirror image are the same is tested with the family.
+    assert mirrored > max(0.9, plain + 0.5)
 
 
 def test_the_page_comes_from_stored_results_alone(folder, tmp_path, record):
