@@ -51,8 +51,8 @@ def test_a_row_for_every_variant(record):
 def test_mirrored_codes_find_mirrored_pictures(record):
     by_name = {row["name"]: row for row in record["result"]["variants"]}
     plain, mirrored = (by_name[name]["recall"]["flip"]["mean"] for name in ("features, whitened", MIRRORED))
-    # Not 1: some drawn faces are so alike that their codes tie, most in a run of fp32. That the codes of a picture and its
-    # mirror image are the same is tested with the family.
+    # Not 1: some drawn faces are so alike that their codes tie, most in a run of fp32. That a picture and its mirror
+    # image have the same code is tested with the family.
     assert mirrored > max(0.9, plain + 0.5)
 
 
