@@ -90,13 +90,15 @@ class Failure(NamedTuple):
 class Catalog:
     """One open catalogue. Raises DamagedIndex, on any use, when SQLite finds its file damaged.
 
-    images_changed: whether images were added or removed since the last commit.
+    images_changed: whether images were added or removed since the last commit. relabelled: whether images that were
+    there when it was opened for writing got labels since the last commit.
     """
 
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
+        self._first_new = 0
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
@@ -116,6 +118,7 @@ class Catalog:
             migrate(catalog._connection, printable(path.parent))
             if facts_of_new is not None and catalog.facts() is None:
                 catalog.set_facts(facts_of_new)
+            catalog._first_new = catalog.next_id()
             catalog.commit()
         except BaseException:
             catalog.close()
@@ -138,12 +141,12 @@ class Catalog:
     def refresh(self) -> None:
         """Forget what was not committed; the next look sees what others have committed since."""
         self._connection.rollback()
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
 
     def commit(self) -> None:
         """Make all changes since the last commit lasting and seen, at once."""
         self._connection.commit()
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
 
     def version(self) -> int:
         """The version of the schema; 0 for a file that a first run was killed before filling."""
@@ -339,6 +342,7 @@ class Catalog:
     def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]]) -> None:
         """Give images labels by id, each in the place of an earlier one of that name."""
         given = list(labels)
+        self.relabelled |= any(image_id < self._first_new for image_id, _ in given)
         numbers = {name: number for number, name in self._connection.execute(select(LABEL).order_by(LABEL.c.id))}
         for _, values in given:
             for name in values if not values.keys() <= numbers.keys() else ():

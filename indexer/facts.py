@@ -21,7 +21,7 @@ class Facts:
     uuid: tells it from every other index. encoder_source: the folder of the bundle that was last used.
     code_rows: how many rows of the array of codes count. generation: grows whenever images are added or removed.
     base_generation: the earliest of a base that can be used, since of what was removed until then nothing is known any
-    more. kind, recall: what was asked of the base.
+    more. kind, recall: what was asked of the base. relabelled: grows whenever images that were there before get labels.
     """
 
     uuid: str
@@ -36,6 +36,7 @@ class Facts:
     base_generation: int = 0
     kind: str = AUTO
     recall: float = 0.95
+    relabelled: int = 0
 
     @classmethod
     def of_new(cls, encoder: Encoder) -> Facts:

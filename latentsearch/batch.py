@@ -63,8 +63,8 @@ class FolderSearch:
             with self._watch.stage("load"):
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus), minus, self._encoder)
-            self._finder = Finder(self._index, self._encoder, options, self._watch)
-            self._edit = editor(options.changes, self._index, tell)
+            edited = editor(options.changes, self._index, tell)
+            self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
         except BaseException:
             self._index.close()
             raise
@@ -103,7 +103,7 @@ class FolderSearch:
                 yield outcome, Unreadable(outcome.job.path, NO_CODE)
                 continue
             try:
-                asked.append((outcome, self._edit(combined(code[None], self._minus, self._encoder.distance))))
+                asked.append((outcome, combined(code[None], self._minus, self._encoder.distance)))
             except InputError as error:
                 yield outcome, Unreadable(outcome.job.path, str(error))
         for outcome in decoded.outcomes:

@@ -65,7 +65,7 @@ class Options:
 
     k: at most. exclude_self: not the queried ones nor exact copies of them. max_distance, min_similarity: none that
     are less alike. diverse: from 1, only likeness counts, to 0, only variety; None to rank by distance. where, under:
-    conditions and folders as `indexer.conditions` has them.
+    conditions and folders as `indexer.conditions` has them. changes: labels to set.
     """
 
     k: int = 20
@@ -81,6 +81,11 @@ class Options:
     def filtered(self) -> bool:
         """Whether only some pictures of the index come into question."""
         return bool(self.where or self.under)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether pictures must be as near as that."""
+        return self.max_distance is not None or self.min_similarity is not None
 
     @property
     def candidates(self) -> int:
