@@ -2,8 +2,8 @@
 
 As `latentsearch query --set` does it: by directions along which codes tell attributes. They are learned from half of
 the people of the gallery, and so is how much an attribute that is set counts for; queries and results are of the other
-half, so no label of a result is ever used. Beside it what someone finds who reads the labels: of the faces that have the
-attribute those with the nearest codes, and those that share the most other attributes.
+half, so no label of a result is ever used. Beside it what someone finds who reads the labels: of the faces that have
+the attribute those with the nearest codes, and those that share the most other attributes.
 """
 
 from __future__ import annotations

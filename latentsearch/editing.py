@@ -37,14 +37,16 @@ Codes = NDArray[np.float32]
 class Learned:
     """What was learned from an index: which labels can be set, and how.
 
-    labels: their names. directions: weights, float32 (d, labels), biases, float32 (labels,), as `Directions` has them.
-    price: as `EditedRanking` has it. counts_for: float32 (labels, 2), as `fit_ranking` gives it. index, count,
+    labels: their names. mean, spread, first, second: as `Directions` has them. price: as `EditedRanking` has it.
+    counts_for: float32 (labels, 2), as `fit_ranking` gives it. index, count,
     relabelled: the uuid of the index, its pictures at that time, and how often they had got labels anew.
     """
 
     labels: tuple[str, ...]
-    weights: Codes
-    biases: Codes
+    mean: Codes
+    spread: float
+    first: Codes
+    second: Codes
     price: float
     counts_for: Codes
     index: str
@@ -55,7 +57,7 @@ class Learned:
         """Whether it was learned from this index, as it is labelled, and from about as many pictures as it has."""
         grown = index.count() / max(self.count, 1)
         is_of_it = (self.index, self.relabelled) == (index.facts.uuid, index.facts.relabelled)
-        return is_of_it and len(self.weights) == index.latent_size and 1 / OUTGROWN <= grown <= OUTGROWN
+        return is_of_it and len(self.mean) == index.latent_size and 1 / OUTGROWN <= grown <= OUTGROWN
 
     def search(self, index: Index, changes: Sequence[Change]) -> EditedSearch:
         """A search of the index with all changes at once, each of a label that can be set."""
@@ -63,7 +65,7 @@ class Learned:
         for change in changes:
             label = self.labels.index(change.label)
             settings.append(Setting(label, change.value, float(self.counts_for[label, change.value])))
-        ranking = EditedRanking(Directions(self.weights, self.biases), self.price)
+        ranking = EditedRanking(Directions(self.mean, self.spread, self.first, self.second), self.price)
         return EditedSearch(index, ranking, settings)
 
     def save(self, folder: Path) -> None:
@@ -84,8 +86,10 @@ class Learned:
             with open(folder / FILE_NAME, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 found = cls(
                     tuple(map(str, stored["labels"])),
-                    stored["weights"],
-                    stored["biases"],
+                    stored["mean"],
+                    float(stored["spread"]),
+                    stored["first"],
+                    stored["second"],
                     float(stored["price"]),
                     stored["counts_for"],
                     str(stored["index"]),
@@ -97,13 +101,11 @@ class Learned:
         return found if found._is_whole() else None
 
     def _is_whole(self) -> bool:
-        labels, numbers = len(self.labels), (self.weights, self.biases, self.counts_for)
-        shapes_fit = self.weights.ndim == 2 and [array.shape for array in numbers] == [
-            (len(self.weights), labels),
-            (labels,),
-            (labels, 2),
-        ]
-        return shapes_fit and all(np.isfinite(array).all() for array in numbers) and bool(np.isfinite(self.price))
+        labels, size = len(self.labels), self.mean.size
+        shapes = [(size,), (size + 1, labels), (size + labels + 1, labels), (labels, 2)]
+        arrays = (self.mean, self.first, self.second, self.counts_for)
+        is_finite = all(np.isfinite(numbers).all() for numbers in (*arrays, self.spread, self.price))
+        return is_finite and [array.shape for array in arrays] == shapes and self.spread > 0
 
 
 def editor(changes: Sequence[Change], index: Index, tell: Callable[[str], None] | None = None) -> EditedSearch | None:
@@ -140,8 +142,7 @@ def learn(index: Index, seed: int = 0) -> Learned:
     ranking, counts_for = fit_ranking(index.codes(ids.tolist()), values[:, usable], index.distance, seed)
     return Learned(
         tuple(name for name, is_usable in zip(names, usable, strict=True) if is_usable),
-        ranking.directions.weights,
-        ranking.directions.biases,
+        *ranking.directions,
         ranking.price,
         counts_for,
         index.facts.uuid,
