@@ -21,11 +21,11 @@ LEAST_PICTURES = 10
 # A label that differs makes a picture as much farther as this share of the mean distance of two pictures.
 SHARE_OF_DISTANCE = 1 / 3
 # How many labels one that is set may count for.
-WEIGHTS = tuple(2 ** (step / 4) for step in range(-12, 17))
+WEIGHTS = tuple(2 ** (step / 8) for step in range(-24, 33))
 # The share of the NEAREST that must have the label; measured on so many pictures among so many that the directions did
 # not learn from.
-ENOUGH, NEAREST = 0.84, 10
-QUERIES, GALLERY, FOLDS = 150, 10_000, 4
+ENOUGH, NEAREST = 0.82, 10
+QUERIES, GALLERY, FOLDS = 300, 10_000, 4
 PAIRS = 10_000
 
 
