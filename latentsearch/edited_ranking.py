@@ -22,9 +22,9 @@ LEAST_PICTURES = 10
 SHARE_OF_DISTANCE = 1 / 3
 # How many labels one that is set may count for.
 WEIGHTS = tuple(2 ** (step / 8) for step in range(-24, 33))
-# The share of the NEAREST that must have the label; measured on so many pictures among so many that the directions did
-# not learn from.
-ENOUGH, NEAREST = 0.82, 10
+# The share of the NEAREST that must have the label, and the share that is wished for where it costs no other label;
+# measured on so many pictures among so many that the directions did not learn from.
+ENOUGH, WISHED, NEAREST = 0.82, 0.92, 10
 QUERIES, GALLERY, FOLDS = 300, 10_000, 4
 PAIRS = 10_000
 
@@ -116,13 +116,14 @@ class _Gallery(NamedTuple):
     price: float
 
     def weight(self, label: int, value: int, random: np.random.Generator) -> float:
-        """The greatest of WEIGHTS that costs no other label, or the least with which enough of the nearest have it."""
+        """The least of WEIGHTS with which enough of the nearest have the value, or more where no other label suffers."""
         lacking = random.permutation(np.flatnonzero(self.values[:, label] == 1 - value))[:QUERIES]
         if not len(lacking):
             return 1.0
         trials = _Trials(self, lacking, label, value)
         enough = bisect_left(WEIGHTS, True, key=lambda weight: trials.share(weight) >= ENOUGH)
-        costly = bisect_left(WEIGHTS, True, lo=enough, key=lambda weight: trials.kept(weight) < trials.kept_before)
+        wished = bisect_left(WEIGHTS, True, lo=enough, key=lambda weight: trials.share(weight) >= WISHED)
+        costly = bisect_left(WEIGHTS, True, enough, wished, key=lambda weight: trials.kept(weight) < trials.kept_before)
         return WEIGHTS[min(max(enough, costly - 1), len(WEIGHTS) - 1)]
 
 
