@@ -116,7 +116,7 @@ class _Gallery(NamedTuple):
     price: float
 
     def weight(self, label: int, value: int, random: np.random.Generator) -> float:
-        """The least of WEIGHTS with which enough of the nearest have the value, or more where no other label suffers."""
+        """The least of WEIGHTS with which enough of the nearest have the value; more where no other suffers."""
         lacking = random.permutation(np.flatnonzero(self.values[:, label] == 1 - value))[:QUERIES]
         if not len(lacking):
             return 1.0
