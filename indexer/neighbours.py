@@ -206,12 +206,13 @@ class Neighbours:
 
     def _among_few(self, queries: Codes, k: int, some: Some) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest among a few images, each of which is compared."""
-        codes, distance = some.codes(self.codes), self._facts.distance
-        k = min(k, len(some.ids))
-        distances, ids = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-        for row, query in enumerate(queries):
-            distances[row], ids[row] = exact.nearest_of(query, codes, some.ids, k, distance)
-        return distances, ids
+        codes = some.codes(self.codes)
+        found = [exact.nearest_of(query, codes, some.ids, k, self._facts.distance) for query in queries]
+        if len(found) == 1:  # a copy would cost as much as comparing the codes
+            return found[0][0][None], found[0][1][None]
+        shape = len(queries), min(k, len(some.ids))
+        distances = np.array([distances for distances, _ in found], np.float32).reshape(shape)
+        return distances, np.array([ids for _, ids in found], np.int64).reshape(shape)
 
     def _exactly(self, queries: Codes, k: int, some: Some) -> Candidates:
         if len(some.rows) <= max(RANKED_AT_ONCE, k + SPARE):
