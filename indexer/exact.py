@@ -34,14 +34,27 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     return _by_faiss(queries, codes, rows, wanted)
 
 
-def nearest_of(query: Codes, codes: Codes, ids: Rows, k: int, distance: str) -> tuple[Codes, Rows]:
-    """Distances, float32, and ids of the codes nearest to a code (d,), by distance; those equally far by id.
+class FewCodes:
+    """Codes (n, d) of some images, ids int64 (n,), ascending, each of which a query is compared with."""
 
-    codes (n, d) and their ids, int64 (n,). Returns min(k, n) of each; distances as `distances_to` gives them.
-    """
-    far = distances_to(query, codes, distance)
-    order = np.lexsort((ids, far))[:k]
-    return far[order], ids[order]
+    def __init__(self, ids: Rows, codes: Codes, distance: str) -> None:
+        self._ids, self._codes, self._distance = ids, codes, distance
+        self._count, self._size = codes.shape
+        self._pointer = import_faiss().swig_ptr(codes) if "faiss" in sys.modules else None
+
+    def nearest(self, query: Codes, k: int) -> tuple[Codes, Rows]:
+        """Distances, as `distances_to` gives them, and ids of the nearest to a code (d,); those equally far by id.
+
+        min(k, n) of each.
+        """
+        if self._pointer is None:
+            squares = _squared_distances(query, self._codes)
+        else:
+            faiss = import_faiss()
+            squares = np.empty(self._count, np.float32)
+            faiss.fvec_L2sqr_ny(faiss.swig_ptr(squares), faiss.swig_ptr(query), self._pointer, self._size, self._count)
+        order = squares.argsort(kind="stable")[:k]
+        return _distances(squares[order], self._distance), self._ids[order]
 
 
 def distances_to(query: Codes, codes: Codes, distance: str) -> Codes:
@@ -49,14 +62,15 @@ def distances_to(query: Codes, codes: Codes, distance: str) -> Codes:
 
     Exactly 0 for equal codes.
     """
-    if "faiss" not in sys.modules:
-        apart = codes - query
-        squares = np.vecdot(apart, apart)
-    else:
-        faiss = import_faiss()
-        pointer = faiss.swig_ptr
-        squares = np.empty(len(codes), np.float32)
-        faiss.fvec_L2sqr_ny(pointer(squares), pointer(query), pointer(codes), codes.shape[1], len(codes))
+    return _distances(_squared_distances(query, codes), distance)
+
+
+def _squared_distances(query: Codes, codes: Codes) -> Codes:
+    apart = codes - query
+    return np.asarray(np.vecdot(apart, apart))
+
+
+def _distances(squares: Codes, distance: str) -> Codes:
     # For unit vectors 1 - cosine is half the squared distance; as 1 - dot it would leave rounding where they are equal.
     return np.asarray(np.sqrt(squares) if distance == "euclidean" else squares * HALF)
 
