@@ -229,7 +229,7 @@ class Catalog:
         """Add images with ids from `next_id` on."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
-            self._connection.exec_driver_sql("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._plainly("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows, many=True)
             self.images_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
@@ -291,8 +291,8 @@ class Catalog:
         """Give images by id their fingerprints; one whose image is gone is left out."""
         rows = [(image_id, pixels, image_id) for image_id, pixels in fingerprints]
         if rows:
-            self._connection.exec_driver_sql(
-                "REPLACE INTO fingerprint SELECT ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)", rows
+            self._plainly(
+                "REPLACE INTO fingerprint SELECT ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)", rows, many=True
             )
 
     def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
@@ -327,7 +327,7 @@ class Catalog:
         """Forget the failures of files."""
         rows = [(os.fsencode(path),) for path in paths]
         if rows:
-            self._connection.exec_driver_sql("DELETE FROM failure WHERE path = ?", rows)
+            self._plainly("DELETE FROM failure WHERE path = ?", rows, many=True)
 
     # Labels
 
@@ -363,7 +363,7 @@ class Catalog:
             some = given[start : start + LABELS_AT_ONCE]
             marks = ", ".join(["(?, ?, ?)"] * len(some))
             flat = tuple(itertools.chain.from_iterable(some))
-            self._connection.exec_driver_sql(f"REPLACE INTO label_value VALUES {marks}", flat)
+            self._plainly(f"REPLACE INTO label_value VALUES {marks}", flat)
 
     def label_sources(self) -> dict[str, bytes]:
         """The label files whose every value has been stored: path -> SHA-256 of the content."""
@@ -390,11 +390,11 @@ class Catalog:
 
     def _label_ids(self, names: Sequence[str]) -> list[int]:
         """The ids of labels by name; those that are not there yet are added."""
-        there = {name: label_id for label_id, name in self._connection.execute(select(LABEL))}
+        there = {name: label_id for label_id, name in self._plainly("SELECT id, name FROM label", ())}
         for name in names:
             if name not in there:
-                added = self._connection.exec_driver_sql("INSERT INTO label (name) VALUES (?)", (name,))
-                there[name] = int(added.lastrowid)
+                added = self._plainly("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid
+                there[name] = int(added or 0)
         return [there[name] for name in names]
 
     def _scalar(self, query: Select[Any]) -> int:
@@ -422,23 +422,28 @@ class Catalog:
         return self._of(statement, list(map(int, ids)))
 
     def _of(self, statement: str, values: Sequence[int | bytes]) -> list[Any]:
-        """The rows of a statement for some values, which stand where it has (?).
+        """The rows of a statement for some values, which stand where it has (?)."""
+        found: list[Any] = []
+        for start in range(0, len(values), VALUES_AT_ONCE):
+            some = values[start : start + VALUES_AT_ONCE]
+            marks = f"({','.join('?' * len(some))})"
+            found += self._plainly(statement.replace("(?)", marks), some).fetchall()
+        return found
+
+    def _plainly(self, statement: str, values: Sequence[Any], many: bool = False) -> sqlite3.Cursor:
+        """Carry out a statement with values, or with many rows of them, inside the open transaction.
 
         By SQLite's own module: SQLAlchemy takes several times as long to put such a statement together, and its rows,
         as SQLite to carry it out.
         """
         if not self._connection.in_transaction():
             self._connection.begin()
-        found: list[Any] = []
-        for start in range(0, len(values), VALUES_AT_ONCE):
-            some = values[start : start + VALUES_AT_ONCE]
-            marks = f"({','.join('?' * len(some))})"
-            try:
-                found += self._sqlite.execute(statement.replace("(?)", marks), some).fetchall()
-            except sqlite3.DatabaseError as error:
-                _raise_told(error)
-                raise
-        return found
+        carry_out = self._sqlite.executemany if many else self._sqlite.execute
+        try:
+            return carry_out(statement, values)
+        except sqlite3.DatabaseError as error:
+            _raise_told(error)
+            raise
 
     @cached_property
     def _sqlite(self) -> sqlite3.Connection:
