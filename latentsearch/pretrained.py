@@ -34,7 +34,7 @@ class Normalised(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        about = network.pretrained_cfg
+        about: Any = network.pretrained_cfg
         for name, key in (("mean", "mean"), ("deviation", "std")):
             self.register_buffer(name, torch.tensor(about[key]).view(1, 3, 1, 1))
         self.network = network
