@@ -100,7 +100,7 @@ def fit_ranking(codes: Codes, values: Values, distance: str, seed: int = 0) -> t
 def _told_unseen(codes: Codes, values: Values) -> Probabilities:
     """How probable labels are by directions that did not learn from the picture: (n, labels)."""
     told = np.empty(values.shape, np.float32)
-    for part in np.array_split(np.arange(len(codes)), FOLDS):
+    for part in np.array_split(np.arange(len(codes)), FOLDS) if told.size else ():
         others = np.delete(np.arange(len(codes)), part)
         told[part] = fit_directions(codes[others], values[others]).probabilities(codes[part])
     return told

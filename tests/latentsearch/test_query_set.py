@@ -10,7 +10,7 @@ from latentsearch.directions import MISSING, fit_directions
 from latentsearch.edited_ranking import LEAST_PICTURES, Setting, distances_between, fit_ranking, settable
 from tests.benchmarks.drawn_celeba import make_drawn_celeba
 from tests.latentsearch.collection import assert_fails, call
-from tests.support import make_bundle
+from tests.support import make_bundle, make_folder
 
 LEARNING = "learning once"
 
@@ -170,6 +170,16 @@ def test_an_index_without_labels_says_so(tmp_path):
     assert call("index", faces, "--index", tmp_path / "index", "--encoder", bundle).exit_code == 0
     result = call("query", "--id", "1", "--set", "Large=1", "--index", tmp_path / "index")
     assert_fails(result, 2, "no label is called 'Large'")
+
+
+def test_a_few_pictures_with_other_labels_say_so(tmp_path):
+    make_folder(tmp_path / "pictures", 1)
+    (tmp_path / "ages.csv").write_text("file,age\n000001.jpg,31\n")
+    made = ("--index", tmp_path / "index", "--encoder", make_bundle(tmp_path / "bundles"))
+    assert call("index", tmp_path / "pictures", *made, "--labels", tmp_path / "ages.csv").exit_code == 0
+    result = call("query", "--id", "1", "--set", "age=1", "--index", tmp_path / "index")
+    told = [line for line in result.stderr.splitlines() if LEARNING not in line]
+    assert result.exit_code == 2 and len(told) == 1 and "age cannot be set" in told[0]
 
 
 def test_labels_that_few_pictures_have_or_lack_cannot_be_set():
