@@ -23,7 +23,7 @@ def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
     Raises InputError when the folder holds another run, or when there is nothing to resume.
     """
     about = folder / RUN
-    settings = {"family": family, "recipe": asdict(recipe)}
+    settings = json.loads(json.dumps({"family": family, "recipe": asdict(recipe)}))  # tuples become lists
     if about.exists():
         if not resume:
             raise InputError(f"{folder} already holds a run: go on with --resume, or name another folder")
