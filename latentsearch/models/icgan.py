@@ -77,7 +77,7 @@ def _first_deconvolution(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 class Discriminator(nn.Module):
-    """D, Table 1: images and labels -> logits (n,), above 0 for a real image with its own y; the sigmoid is the loss's."""
+    """D, Table 1: images and labels -> logits (n,), above 0 for a real image with its own y."""
 
     def __init__(self, width: int = 64, labels: int = 18, position: int = 1, channels: int = 3) -> None:
         super().__init__()
