@@ -54,6 +54,17 @@ LABELS_OF_IDS = (
 )
 
 
+# `predicted` is 0 unless it is named.
+ADD_GIVEN = "REPLACE INTO label_value (label_id, image_id, value) VALUES (?, ?, ?)"
+ADD_PREDICTED = (
+    "INSERT INTO label_value (label_id, image_id, value, predicted) VALUES (?, ?, ?, 1) "
+    "ON CONFLICT DO UPDATE SET value = excluded.value WHERE predicted = 1"
+)
+PREDICTED_OF_IDS = (
+    "SELECT image_id, name FROM label CROSS JOIN label_value ON label_id = label.id "
+    "WHERE image_id IN (?) AND predicted = 1 ORDER BY label.id"
+)
+
 LabelValue = int | float | str
 Item = TypeVar("Item")
 
@@ -334,8 +345,11 @@ class Catalog:
         """The names of all labels, in the order in which they were first seen."""
         return list(self._connection.execute(select(LABEL.c.name).order_by(LABEL.c.id)).scalars())
 
-    def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]]) -> None:
-        """Give images labels by id, each in the place of an earlier one of that name."""
+    def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]], predicted: bool = False) -> None:
+        """Give images labels by id, each in the place of an earlier one of that name.
+
+        predicted: whether they are predicted ones, which take the place of predicted ones alone.
+        """
         given = list(labels)
         numbers = {name: number for number, name in self._connection.execute(select(LABEL).order_by(LABEL.c.id))}
         for _, values in given:
@@ -350,7 +364,18 @@ class Catalog:
             if name in values
         ]
         if rows:
-            self._connection.exec_driver_sql("REPLACE INTO label_value VALUES (?, ?, ?)", rows)
+            self._connection.exec_driver_sql(ADD_PREDICTED if predicted else ADD_GIVEN, rows)
+
+    def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
+        """The names of those labels of images that are predicted, for those images that have any."""
+        found: dict[int, set[str]] = {}
+        for image_id, name in self._of_ids(PREDICTED_OF_IDS, ids):
+            found.setdefault(image_id, set()).add(name)
+        return found
+
+    def forget_predicted(self) -> None:
+        """Take away every predicted label."""
+        self._connection.exec_driver_sql("DELETE FROM label_value WHERE predicted = 1")
 
     def label_sources(self) -> dict[str, bytes]:
         """The label files whose every value has been stored: path -> SHA-256 of the content."""

@@ -77,12 +77,16 @@ class Generator:
     """A loaded bundle's generator.
 
     prior: what its codes are drawn from: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none" for a plain autoencoder's.
+    labels: the names of those whose values, 1 or 0, stand at the end of its codes; () for a generator without.
     """
 
     def __init__(self, model: dict[str, Any], session: InferenceSession) -> None:
         self.name: str = model["name"]
         self.latent_size: int = model["generator"]["latent_size"]
         self.prior: str = model["generator"]["prior"]
+        labels = model["generator"].get("labels", {})
+        self.labels: tuple[str, ...] = tuple(labels.get("names", ()))
+        self._label_vectors = [[int(digit) for digit in vector] for vector in labels.get("drawn", ())]
         self._session = session
 
     def draw(self, count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
@@ -97,6 +101,9 @@ class Generator:
             codes = random.standard_normal((count, self.latent_size)).astype(np.float32)
         else:
             codes = random.uniform(-1, 1, (count, self.latent_size)).astype(np.float32)
+        if self.labels:
+            # Of pictures that there are: labels go together, such as beards and men.
+            codes[:, -len(self.labels) :] = random.choice(self._label_vectors, count)
         for start in range(0, count, BATCH_SIZE):
             yield from self.generate(codes[start : start + BATCH_SIZE])
 
@@ -114,7 +121,7 @@ def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, netwo
     """
     folder = find_bundle(name_or_path)
     model = read_model(folder)
-    return Encoder(folder, model, _open_session(folder, model, "encoder.onnx", threads) if network else None)
+    return Encoder(folder, model, open_session(folder, model, "encoder.onnx", threads) if network else None)
 
 
 def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> Generator:
@@ -123,7 +130,7 @@ def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> 
     model = read_model(folder)
     if "generator.onnx" not in model["files"] or "generator" not in model:
         raise EncoderError(f"encoder {model['name']} at {folder} has no generator")
-    return Generator(model, _open_session(folder, model, "generator.onnx", threads))
+    return Generator(model, open_session(folder, model, "generator.onnx", threads))
 
 
 def bundle_folders() -> list[Path]:
@@ -207,7 +214,8 @@ def available_encoders(report: Callable[[str], None] | None = None) -> list[tupl
     return found
 
 
-def _open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
+def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
+    """A bundle's graph in ONNX Runtime. Raises EncoderError when it is damaged, MissingExtra without ONNX Runtime."""
     require("onnxruntime")
     graph = read_verified(folder / file, model["files"].get(file, {}))
     import onnxruntime

@@ -21,6 +21,7 @@ from indexer.pool import DecodingPool
 from indexer.workers import DecodedChunk, Job, Outcome
 from latentsearch.editing import editor
 from latentsearch.finder import Finder
+from latentsearch.generated_edit import editing_encoder
 from latentsearch.others import Itself, ids_at
 from latentsearch.queries import Options, check_files
 from latentsearch.results import Answer, Results, Took, Unreadable
@@ -63,7 +64,8 @@ class FolderSearch:
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus), minus, self._encoder)
             self._finder = Finder(self._index, self._encoder, options, self._watch)
-            self._edit = editor(options.changes, self._index, tell)
+            self._edit = editor(() if options.drawn_anew else options.changes, self._index, tell)
+            self._reader = editing_encoder(self._encoder, options)
         except BaseException:
             self._index.close()
             raise
@@ -81,7 +83,7 @@ class FolderSearch:
     def __iter__(self) -> Iterator[Answer]:
         order = _Order()
         files = order.noting(discover([self._folder]))
-        with DecodingPool(self._encoder.framing, _chunks(files)) as pool:
+        with DecodingPool(self._reader.framing, _chunks(files)) as pool:
             for decoded in pool.results():
                 if decoded is not None:
                     for outcome, answer in self._answers(decoded):
@@ -94,7 +96,7 @@ class FolderSearch:
         readable = [outcome for outcome in decoded.outcomes if not outcome.reason]
         asked: list[tuple[Outcome, NDArray[np.float32]]] = []
         with watch.stage("encode"):
-            codes = self._encoder.encode(decoded.pixels)
+            codes = self._reader.encode(decoded.pixels)
         for outcome, code in zip(readable, codes, strict=True):
             try:
                 asked.append((outcome, self._edit(combined(code[None], self._minus, self._encoder.distance))))

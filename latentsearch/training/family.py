@@ -127,6 +127,7 @@ class Family(ABC):
 
     def take_labels(self, values: Tensor) -> None:
         """Know the labels of all training images, float32 (n, labels), before the first step; to draw from them."""
+        self.values = values.to(self.precision.device)
 
     def take_generator(self, other: Family) -> None:
         """Start from the generator of another run. Raises InputError in a family that learns its own."""

@@ -107,7 +107,7 @@ class Icgan(Family):
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
         super().__init__(recipe, precision)
         self.shown_codes = self.codes(SHOWN)
-        self.values = torch.zeros(1, len(recipe.labels), device=precision.device)
+        self.take_labels(torch.zeros(1, len(recipe.labels)))
 
     def build_networks(self) -> dict[str, nn.Module]:
         """G and D (Table 1), and Ez and Ey (Table 2) or, as SNG, both in one."""
@@ -142,10 +142,6 @@ class Icgan(Family):
             Stage("attribute encoder", recipe.attribute_epochs, self.attribute_step),
             Stage("latent encoder", recipe.inverse_epochs, self.latent_step),
         ]
-
-    def take_labels(self, values: Tensor) -> None:
-        """The labels that y' is drawn from."""
-        self.values = values.to(self.precision.device)
 
     def take_generator(self, other: Family) -> None:
         """Start from G and D of a finished IcGAN run, and from its Ey where none is to be learned.

@@ -39,7 +39,7 @@ def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
 
 
 def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
-    recipe = {name: value for name, value in settings["recipe"].items() if not name.endswith("_epochs")}
+    recipe = {name: value for name, value in settings["recipe"].items() if not name.endswith("epochs")}
     return {"family": settings["family"], "recipe": recipe}
 
 

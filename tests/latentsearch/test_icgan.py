@@ -12,8 +12,8 @@ from click.testing import CliRunner  # noqa: E402
 
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.models.icgan import Discriminator, Encoder, Generator, SingleEncoder  # noqa: E402
-from latentsearch.training.attributes import Anet  # noqa: E402
 from latentsearch.training.attributes import PRESETS as ANET_PRESETS  # noqa: E402
+from latentsearch.training.attributes import Anet  # noqa: E402
 from latentsearch.training.finished import load_family  # noqa: E402
 from latentsearch.training.icgan import DESIGNS, PRESETS, Icgan  # noqa: E402
 from latentsearch.training.labelled import papers_attributes  # noqa: E402
@@ -22,8 +22,6 @@ from latentsearch.training.precision import Precision  # noqa: E402
 from tests.latentsearch.one_family import (  # noqa: E402
     changed,
     copy_of,
-    exported,
-    indexed,
     parameters,
     same_end_after_a_kill,
     train,
@@ -256,6 +254,13 @@ def test_another_design_takes_the_generator_and_the_attribute_encoder_of_a_run(c
 
 def invoked(*words):
     return CliRunner().invoke(main, ["train", *map(str, words)])
+
+
+def test_a_finished_attribute_net_can_be_given_more_epochs(celeba, tmp_path):
+    once, more = (*SIZES, "--epochs", "1"), (*SIZES, "--epochs", "3")
+    train("attributes", celeba, tmp_path / "run", *once)
+    train("attributes", celeba, tmp_path / "run", *more, "--resume")
+    assert json.loads((tmp_path / "run/checkpoint.json").read_text())["total_step"] == 6
 
 
 def test_labels_are_celebas_or_those_of_a_file_or_chosen(celeba, tmp_path):
