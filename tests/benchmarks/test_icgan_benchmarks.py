@@ -1,0 +1,114 @@
+"""The experiments of IcGAN, on drawn discs and tiny networks."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from benchmarks.__main__ import run
+from benchmarks.attribute_judge import scores
+from benchmarks.pages import attribute_editing, conditional_position, encoder_designs
+from benchmarks.results_store import load
+from indexer.errors import InputError
+from tests.benchmarks.drawn_celeba import ATTRIBUTES, make_drawn_celeba
+from tests.benchmarks.drawn_runs import train
+
+SIZES = ("--width", "4", "--batch", "16", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Drawn faces, a judge and one run a design, all of one generator."""
+    folder = tmp_path_factory.mktemp("icgan")
+    data = make_drawn_celeba(folder / "celeba")
+    train("attributes", data, folder / "judge", *SIZES, "--epochs", "30")
+    sizes = (*SIZES, "--latent-size", "8", "--inverse-epochs", "1")
+    train("icgan", data, folder / "IND", *sizes, "--generator-epochs", "1", "--attribute-epochs", "20")
+    for design in ("IND-COND", "SNG"):
+        words = ("--generator", str(folder / "IND"), "--design", design, "--attribute-epochs", "0")
+        train("icgan", data, folder / design, *sizes, *words)
+    return folder
+
+
+def measured(place, name, *words):
+    results = place / "results"
+    run([name, "--data", str(place / "celeba"), "--judge", str(place / "judge"), *words, "--results", str(results)])
+    return load(name, results)
+
+
+def test_scores_are_means_over_attributes():
+    asked = np.array([[1, 1], [1, 0], [0, 0], [0, 0]], bool)
+    seen = np.array([[1, 0], [1, 0], [1, 0], [0, 0]], bool)
+    found = scores(seen, asked, ("a", "b"), seed=0)
+    assert found["by_label"]["a"] == {"accuracy": 0.75, "f1": 0.8, "asked": 0.5}
+    assert found["by_label"]["b"] == {"accuracy": 0.75, "f1": 0.0, "asked": 0.25}
+    assert (found["accuracy"]["mean"], found["f1"]["mean"]) == (0.75, 0.4)
+    low, high = found["f1"]["interval"]
+    assert low < 0.4 < high
+
+
+def test_conditional_position_has_a_row_for_each_place_and_goes_on_where_it_was(place):
+    words = ("--runs", str(place / "places"), "--width", "4", "--pictures", "40", "--threads", "1")
+    record = measured(place, "conditional-position", *words)
+    rows = record["result"]["rows"]
+    assert set(rows) == {"real", *(f"g0-d{n}" for n in range(5)), *(f"g{n}-d1" for n in range(5))}
+    assert rows["real"]["accuracy"]["mean"] > 0.9  # discs are easy
+    assert rows["g0-d1"]["pictures"] == 40 and rows["real"]["pictures"] == 32
+    recipe = json.loads((place / "places/g2-d1/run.json").read_text())["recipe"]
+    assert (recipe["generator_position"], recipe["discriminator_position"]) == (2, 1)
+    again = measured(place, "conditional-position", *words)["result"]["rows"]
+    for row in (*rows.values(), *again.values()):
+        row.pop("seconds", None)
+    assert again == rows
+    assert json.loads((place / "places/g2-d1/checkpoint.json").read_text())["total_step"] == 4
+    page = conditional_position.report(record)
+    assert "| generator | layer 4 |" in page and "0.928" in page and "discriminator: F1 is highest at" in page
+
+
+def test_encoder_designs_measures_every_design_on_one_generator(place):
+    words = [word for design in ("IND", "IND-COND", "SNG") for word in ("--run", str(place / design))]
+    record = measured(place, "encoder-designs", *words, "--pictures", "60")
+    rows = record["result"]["rows"]
+    assert list(rows) == ["IND", "IND-COND", "SNG"]
+    for row in rows.values():
+        assert 0 < row["code_error"]["mean"] < 3 and row["image_error"]["mean"] > 0
+    assert rows["IND"]["labels"]["accuracy"]["mean"] > 0.8  # Ey has learned; SNG's for one epoch alone
+    assert rows["IND"]["labels"] == rows["IND-COND"]["labels"]
+    page = encoder_designs.report(record)
+    assert "| IND-COND |" in page and "0.432" in page and "Le: " in page
+
+
+def test_encoders_of_another_generator_are_refused(place):
+    sizes = (*SIZES, "--latent-size", "8", "--inverse-epochs", "1", "--attribute-epochs", "1")
+    words = ("--generator-epochs", "1", "--seed", "1", "--design", "SNG")
+    train("icgan", place / "celeba", place / "other", *sizes, *words)
+    with pytest.raises(InputError, match="another generator's images"):
+        measured(place, "encoder-designs", "--run", str(place / "IND"), "--run", str(place / "other"))
+    with pytest.raises(InputError, match="no run of icgan"):
+        measured(place, "encoder-designs", "--run", str(place / "judge"))
+
+
+def test_attribute_editing_says_what_is_seen_and_what_moves(place):
+    words = ("--run", str(place / "IND"), "--sheets", str(place / "sheets"))
+    record = measured(place, "attribute-editing", *words)
+    result = record["result"]
+    assert set(result["set"]) == set(ATTRIBUTES) and result["faces"] == 32
+    for ways in result["set"].values():
+        assert [way["value"] for way in ways] == [1, 0]
+        assert sum(way["faces"] for way in ways) == 32  # each face shows one value or the other
+        for way in (way for way in ways if way["faces"]):
+            assert 0 <= way["seen"]["mean"] <= 1 and way["moved"]["mean"] > 0
+    assert result["blended"]["largest_step"]["mean"] >= 1 / 8 and 0 <= result["swapped"]["taken"]["mean"] <= 1
+    assert (place / "results/attribute-editing-sheet.png").is_file()
+    assert {path.name for path in (place / "sheets").iterdir()} == {"fig-5b.png", "fig-6a.png", "fig-6b.png"}
+    page = attribute_editing.report(record)
+    assert "Mean over all of these" in page and "Large=" in page and "Swapped, 32 pairs" in page
+
+
+def test_a_judge_of_other_labels_is_refused(place):
+    train("attributes", place / "celeba", place / "blind", *SIZES, "--epochs", "1", "--label", "Large")
+    words = ["attribute-editing", "--data", str(place / "celeba"), "--judge", str(place / "blind")]
+    with pytest.raises(InputError, match="do not know the same labels"):
+        run([*words, "--run", str(place / "IND"), "--results", str(place / "results")])
