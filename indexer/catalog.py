@@ -45,6 +45,8 @@ FILE_NAME = "catalog.sqlite"
 SECONDS_TO_WAIT = 30
 # SQLite takes at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
+# Rows in one statement take half the time of a statement each.
+LABELS_AT_ONCE = 256
 
 IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 # CROSS JOIN keeps SQLite from going through a label's every value.
@@ -54,10 +56,10 @@ LABELS_OF_IDS = (
 )
 
 
-# `predicted` is 0 unless it is named.
-ADD_GIVEN = "REPLACE INTO label_value (label_id, image_id, value) VALUES (?, ?, ?)"
+# A predicted label takes the place of a predicted one alone.
+ADD_GIVEN = "REPLACE INTO label_value (label_id, image_id, value, predicted) VALUES {}"
 ADD_PREDICTED = (
-    "INSERT INTO label_value (label_id, image_id, value, predicted) VALUES (?, ?, ?, 1) "
+    "INSERT INTO label_value (label_id, image_id, value, predicted) VALUES {} "
     "ON CONFLICT DO UPDATE SET value = excluded.value WHERE predicted = 1"
 )
 PREDICTED_OF_IDS = (
@@ -363,8 +365,12 @@ class Catalog:
             for image_id, values in given
             if name in values
         ]
-        if rows:
-            self._connection.exec_driver_sql(ADD_PREDICTED if predicted else ADD_GIVEN, rows)
+        statement = ADD_PREDICTED if predicted else ADD_GIVEN
+        for start in range(0, len(rows), LABELS_AT_ONCE):
+            some = rows[start : start + LABELS_AT_ONCE]
+            marks = ", ".join([f"(?, ?, ?, {int(predicted)})"] * len(some))
+            flat = tuple(itertools.chain.from_iterable(some))
+            self._connection.exec_driver_sql(statement.format(marks), flat)
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """The names of those labels of images that are predicted, for those images that have any."""

@@ -7,31 +7,18 @@ draws, and the index's own encoder makes the code to search with. No label of a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.attributes import AttributeEncoder, load_attribute_encoder
-from indexer.decode import Framing
 from indexer.discover import printable
-from indexer.encoder import Encoder, Generator, load_encoder, load_generator
+from indexer.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
 from indexer.errors import EncoderError, InputError
 from latentsearch.queries import Change, Options
 
 Pixels = NDArray[np.uint8]
-
-
-class PictureEncoder(Protocol):
-    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, latent_size)."""
-
-    framing: Framing
-    latent_size: int
-
-    def encode(self, images: Pixels) -> NDArray[np.float32]:
-        """Encode some."""
-        ...
 
 
 class Redrawing:

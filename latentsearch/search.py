@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from indexer.decode import decode_bytes, read_file
 from indexer.discover import printable
-from indexer.encoder import Encoder, load_encoder
+from indexer.encoder import Encoder, PictureEncoder, load_encoder
 from indexer.errors import IndexStateError, InputError, UnreadableImage
 from indexer.index import Index
 from latentsearch.editing import editor
 from latentsearch.finder import Finder
-from latentsearch.generated_edit import PictureEncoder, editing_encoder
+from latentsearch.generated_edit import editing_encoder
 from latentsearch.others import Itself
 from latentsearch.queries import PIPED, Options, Query
 from latentsearch.results import Results
