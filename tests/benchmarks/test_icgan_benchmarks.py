@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("torch")
 
 from benchmarks.__main__ import run
 from benchmarks.attribute_judge import scores
-from benchmarks.pages import attribute_editing, conditional_position, encoder_designs
+from benchmarks.digit_editing import slants
+from benchmarks.pages import attribute_editing, conditional_position, digit_editing, encoder_designs
 from benchmarks.results_store import load
 from indexer.errors import InputError
 from tests.benchmarks.drawn_celeba import ATTRIBUTES, make_drawn_celeba
@@ -112,3 +114,30 @@ def test_a_judge_of_other_labels_is_refused(place):
     words = ["attribute-editing", "--data", str(place / "celeba"), "--judge", str(place / "blind")]
     with pytest.raises(InputError, match="do not know the same labels"):
         run([*words, "--run", str(place / "IND"), "--results", str(place / "results")])
+
+
+def test_digits_are_drawn_as_each_digit(tmp_path):
+    random, arrays = np.random.default_rng(0), {}
+    for split, count in (("train", 64), ("test", 20)):
+        arrays[f"x_{split}"] = random.integers(0, 256, (count, 28, 28), np.uint8)
+        arrays[f"y_{split}"] = np.arange(count, dtype=np.uint8) % 10
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    epochs = ("--generator-epochs", "1", "--attribute-epochs", "1", "--inverse-epochs", "1")
+    train("icgan", tmp_path / "mnist.npz", tmp_path / "run", *SIZES, "--latent-size", "8", *epochs)
+    data, results = str(tmp_path / "mnist.npz"), tmp_path / "results"
+    run(["digit-editing", "--data", data, "--run", str(tmp_path / "run"), "--results", str(results)])
+    record = load("digit-editing", results)
+    assert set(record["result"]["drawn"]) == set(map(str, range(10))) and record["result"]["digits"] == 20
+    with Image.open(results / "digit-editing-sheet.png") as sheet:
+        assert sheet.size == (11 * 28, 10 * 28)
+    page = digit_editing.report(record)
+    assert "All 20 test digits" in page and "| 9 |" in page
+
+
+def test_slant_is_told_by_the_ink():
+    upright, leaning = np.zeros((2, 28, 28), np.uint8)
+    upright[4:24, 14] = 255
+    for row in range(4, 24):
+        leaning[row, 20 - row // 2] = 255
+    found = slants(np.stack([upright, leaning]))
+    assert found[0] == 0 and found[1] == pytest.approx(-0.5, abs=0.02)
