@@ -14,8 +14,9 @@ from torch.nn.functional import mse_loss
 from indexer.decode import Framing
 from latentsearch.models.icgan import Encoder
 from latentsearch.training.family import Family, LabelledRecipe, Stage
-from latentsearch.training.icgan import Reader, mirrored
+from latentsearch.training.icgan_published import Reader
 from latentsearch.training.ivegan import FRAMINGS, pad_digits
+from latentsearch.training.transforms import mirrored
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ class Anet(Family):
         with self.precision.autocast():
             values = self.network(x)
         loss = mse_loss(values, y)
-        share = 1 - self.progress if self.recipe.annealed else 1
-        for group in self.optimisers["attributes"].param_groups:
-            group["lr"] = share * self.recipe.learning_rate
+        self.set_rate("attributes", self.recipe.learning_rate * (1 - self.progress if self.recipe.annealed else 1))
         self.descend(loss, "attributes")
         return {"attribute_loss": loss.detach()}
 

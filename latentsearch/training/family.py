@@ -141,6 +141,11 @@ class Family(ABC):
         """Draw from N(0, 1): float32 (count, size)."""
         return torch.randn(count, size, generator=self.random).to(self.precision.device)
 
+    def set_rate(self, name: str, rate: float) -> None:
+        """Let the optimiser of the network of this name go on with another learning rate."""
+        for group in self.optimisers[name].param_groups:
+            group["lr"] = rate
+
     def descend(self, loss: Tensor, *names: str) -> None:
         """One step down the loss by the optimisers of the networks of these names."""
         for name in names:

@@ -22,10 +22,12 @@ from indexer.errors import InputError
 from latentsearch.models.icgan import HIDDEN, Discriminator, Encoder, Generator, SingleEncoder
 from latentsearch.training.average import Average, recalibrate
 from latentsearch.training.family import Family, LabelledRecipe, Stage
-from latentsearch.training.ivegan import FRAMINGS, pad_digits, unpad_digits
+from latentsearch.training.icgan_published import Conditioned, Reader, SideBySide
+from latentsearch.training.ivegan import FRAMINGS, pad_digits
 from latentsearch.training.losses import generator_loss, matching_aware_loss
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside
+from latentsearch.training.transforms import mirrored
 
 DESIGNS = ("IND", "IND-COND", "SNG")
 SHOWN = 64
@@ -199,7 +201,7 @@ class Icgan(Family):
         with self.precision.autocast():
             values = self.attribute_encoder(x)
         loss = mse_loss(values, y)
-        self.anneal("attribute_encoder")
+        self.set_learning_rate("attribute_encoder")
         self.descend(loss, "attribute_encoder")
         return {"attribute_loss": loss.detach()}
 
@@ -209,7 +211,7 @@ class Icgan(Family):
         with self.precision.autocast():
             z_hat = self.latent_encoder(generated, self.condition(generated))
         loss = mse_loss(z_hat, z)
-        self.anneal("latent_encoder")
+        self.set_learning_rate("latent_encoder")
         self.descend(loss, "latent_encoder")
         return {"latent_loss": loss.detach()}
 
@@ -219,7 +221,7 @@ class Icgan(Family):
         with self.precision.autocast():
             (z_hat, _), (_, values) = self.single(generated), self.single(x)
         latent_loss, attribute_loss = mse_loss(z_hat, z), mse_loss(values, y)
-        self.anneal("single_encoder")
+        self.set_learning_rate("single_encoder")
         self.descend(latent_loss + attribute_loss, "single_encoder")
         return {"latent_loss": latent_loss.detach(), "attribute_loss": attribute_loss.detach()}
 
@@ -239,11 +241,10 @@ class Icgan(Family):
         self.attribute_encoder.train()
         return values
 
-    def anneal(self, name: str) -> None:
-        """The encoders' learning rate, along a line to 0 where the recipe says so."""
+    def set_learning_rate(self, name: str) -> None:
+        """An encoder's learning rate, along a line to 0 where the recipe says so."""
         share = 1 - self.progress if self.recipe.annealed else 1
-        for group in self.optimisers[name].param_groups:
-            group["lr"] = share * self.recipe.encoder_learning_rate
+        self.set_rate(name, share * self.recipe.encoder_learning_rate)
 
     def recalibrate(self) -> None:
         """Measure the averaged generator's batch statistics anew."""
@@ -280,55 +281,6 @@ class Icgan(Family):
         for network in self.networks.values():
             network.train()
         return {"samples": samples, "reconstructions": beside(originals, reconstructions)}
-
-
-class Reader(nn.Module):
-    """An encoder behind its preparation: RGB images in [0, 1] -> codes or label values.
-
-    part: which of a single encoder's two outputs; None where there is one.
-    """
-
-    def __init__(self, network: nn.Module, data: str, part: int | None = None) -> None:
-        super().__init__()
-        self.network, self.digits, self.part = network, data == "digits", part
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Read one batch."""
-        read = self.network(pad_digits(x) if self.digits else x)
-        values: Tensor = read if self.part is None else read[self.part]
-        return values
-
-
-class Conditioned(nn.Module):
-    """Ez(x, Ey(x))."""
-
-    def __init__(self, latent_encoder: nn.Module, attribute_encoder: nn.Module) -> None:
-        super().__init__()
-        self.latent_encoder, self.attribute_encoder = latent_encoder, attribute_encoder
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Encode one batch."""
-        codes: Tensor = self.latent_encoder(x, self.attribute_encoder(x))
-        return codes
-
-
-class SideBySide(nn.Module):
-    """G of codes and labels in one tensor (n, latent_size + labels) -> RGB images, digits without their padding."""
-
-    def __init__(self, network: nn.Module, latent_size: int, data: str) -> None:
-        super().__init__()
-        self.network, self.latent_size, self.digits = network, latent_size, data == "digits"
-
-    def forward(self, codes: Tensor) -> Tensor:
-        """Generate one batch."""
-        made: Tensor = self.network(codes[:, : self.latent_size], codes[:, self.latent_size :])
-        return unpad_digits(made) if self.digits else made
-
-
-def mirrored(x: Tensor, random: torch.Generator) -> Tensor:
-    """Every second picture (n, c, h, w), drawn from `random`, left and right exchanged."""
-    chosen = (torch.rand(len(x), generator=random) < 0.5).to(x.device)
-    return torch.where(chosen[:, None, None, None], x.flip(3), x)
 
 
 FAMILY = Icgan
