@@ -11,11 +11,18 @@ pytest.importorskip("torch")
 from benchmarks.__main__ import run
 from benchmarks.attribute_judge import scores
 from benchmarks.digit_editing import slants
-from benchmarks.pages import attribute_editing, conditional_position, digit_editing, encoder_designs
+from benchmarks.pages import (
+    attribute_editing,
+    conditional_position,
+    digit_editing,
+    encoder_designs,
+    redrawn_search,
+)
 from benchmarks.results_store import load
 from indexer.errors import InputError
 from tests.benchmarks.drawn_celeba import ATTRIBUTES, make_drawn_celeba
 from tests.benchmarks.drawn_runs import train
+from tests.support import make_bundle
 
 SIZES = ("--width", "4", "--batch", "16", "--threads", "1")
 
@@ -141,3 +148,22 @@ def test_slant_is_told_by_the_ink():
         leaning[row, 20 - row // 2] = 255
     found = slants(np.stack([upright, leaning]))
     assert found[0] == 0 and found[1] == pytest.approx(-0.5, abs=0.02)
+
+
+def test_a_query_drawn_anew_is_searched_as_it_is_and_with_an_attribute_set(place):
+    eyes = make_bundle(place / "bundles", "eyes", "euclidean", generator=True, attributes=True)
+    about = json.loads((eyes / "model.json").read_text())
+    names = ["Red_Background", "Large", "Dark"]
+    about["attributes"]["labels"] = about["generator"]["labels"]["names"] = names
+    (eyes / "model.json").write_text(json.dumps(about))
+    search = make_bundle(place / "bundles", "search")
+    words = ["--data", str(place / "celeba"), "--set-by", str(eyes), "--encoder", str(search)]
+    run(["redrawn-search", *words, "--attribute", "Red_Background", "--results", str(place / "results")])
+    record = load("redrawn-search", place / "results")
+    result = record["result"]
+    assert result["measured_on"] == 32 and result["generator"]["name"] == "eyes"
+    for way in result["asked"]["Red_Background"]:
+        # Its first label is how red the whole picture is.
+        assert way["asked"]["set"]["mean"] > way["asked"]["as_it_is"]["mean"]
+    page = redrawn_search.report(record)
+    assert "Met by" in page and "| Red_Background=1 |" in page
