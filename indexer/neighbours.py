@@ -50,13 +50,14 @@ class Some:
     def __init__(self, ids: Ids, rows: Ids) -> None:
         self.ids, self.rows = ids, rows
         self._mask: NDArray[np.bool_] | None = None
-        self._codes: Codes | None = None
+        self._few: exact.FewCodes | None = None
 
-    def codes(self, stored: Codes) -> Codes:
-        """Their codes, read from the array of all codes; once."""
-        if self._codes is None:
-            self._codes = stored.take(self.rows, axis=0)
-        return self._codes
+    def few(self, codes: Codes, distance: str) -> exact.FewCodes:
+        """Them with their codes, read from the array of all codes; once."""
+        if self._few is None:
+            order = np.argsort(self.ids)
+            self._few = exact.FewCodes(self.ids[order], codes.take(self.rows[order], axis=0), distance)
+        return self._few
 
     def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
         """For every id below `ids` whether it is one of those whose code lies below `rows`; made once."""
@@ -206,12 +207,16 @@ class Neighbours:
 
     def _among_few(self, queries: Codes, k: int, some: Some) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest among a few images, each of which is compared."""
-        codes, distance = some.codes(self.codes), self._facts.distance
-        k = min(k, len(some.ids))
-        distances, ids = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-        for row, query in enumerate(queries):
-            distances[row], ids[row] = exact.nearest_of(query, codes, some.ids, k, distance)
-        return distances, ids
+        few = some.few(self.codes, self._facts.distance)
+        if len(queries) == 1:  # to put it beside others would take as long as to compare the codes
+            distances, ids = few.nearest(queries[0], k)
+            return distances[None], ids[None]
+        found = [few.nearest(query, k) for query in queries]
+        shape = len(queries), min(k, len(some.ids))
+        all_distances, all_ids = np.empty(shape, np.float32), np.empty(shape, np.int64)
+        for row, (distances, ids) in enumerate(found):
+            all_distances[row], all_ids[row] = distances, ids
+        return all_distances, all_ids
 
     def _exactly(self, queries: Codes, k: int, some: Some) -> Candidates:
         if len(some.rows) <= max(RANKED_AT_ONCE, k + SPARE):
@@ -249,8 +254,10 @@ class Neighbours:
             candidates, rows = found.ids[row], found.rows[row]
             if not are_all_there:
                 candidates, rows = candidates[rows >= 0], rows[rows >= 0]
-            codes = self.codes.take(rows, axis=0)
-            distances[row], ids[row] = exact.nearest_of(query, codes, candidates, k, self._facts.distance)
+            order = np.argsort(candidates)
+            codes = self.codes.take(rows[order], axis=0)
+            few = exact.FewCodes(candidates[order], codes, self._facts.distance)
+            distances[row], ids[row] = few.nearest(query, k)
         return distances, ids
 
     def _check(self, rows: Ids) -> None:

@@ -56,11 +56,9 @@ def test_nearest_of_some_codes(k: int, distance: str, way: str, monkeypatch: pyt
         exact.import_faiss()
     else:
         monkeypatch.delitem(sys.modules, "faiss", raising=False)
-    random = np.random.default_rng(2)
     units = exact.unit(CODES)
     codes = np.concatenate([units, np.repeat(units[:1], 50, axis=0)])
-    order = random.permutation(250)
-    far, ids = exact.nearest_of(units[0], codes[order], order, k, distance)
+    far, ids = exact.FewCodes(np.arange(250), codes, distance).nearest(units[0], k)
     apart = np.linalg.norm(codes.astype(np.float64) - units[0], axis=1)
     expected = apart if distance == "euclidean" else 0.5 * apart**2
     assert len(far) == len(ids) == min(k, 250)
