@@ -1,7 +1,7 @@
 """A face searched with one attribute set by a generator: do the results have it, and do they keep the others?
 
-As `latentsearch query --set … --set-by BUNDLE` does it: the face is encoded as (z, y), y is changed, the generator draws, and
-the index's encoder makes the code. Queries and results are those of edited-search: the faces of half of the people. The
+As `latentsearch query --set … --set-by BUNDLE` does it: the face is encoded as (z, y), y is changed, the generator
+draws, and the index's encoder makes the code. Queries and results are those of edited-search: the faces of half of the people. The
 bundle's run has seen all of these faces, and their labels; no label of a result is read at search.
 """
 
@@ -20,6 +20,7 @@ from benchmarks import metrics
 from benchmarks.celeba import Faces, load_faces
 from benchmarks.edited_search import ASKED, QUERIES, RESAMPLES, K
 from benchmarks.exact_search import Codes, nearest
+from benchmarks.learned import FACTS
 from benchmarks.pages.redrawn_search import table
 from benchmarks.results_store import RESULTS, store
 from indexer.encoder import Encoder, load_encoder, read_model
@@ -111,9 +112,7 @@ def command(data: Path, bundle: str, encoder: str | None, asked: tuple[str, ...]
     loaded = load_encoder(encoder)
     result = measure_all(load_faces(data, "train"), loaded, bundle, asked or ASKED, seed)
     model = read_model(load_encoder(bundle, network=False).folder)
-    facts = {
-        fact: model["trained"].get(fact) for fact in ("images", "steps", "seconds", "preset", "commands", "commit")
-    }
+    facts = {fact: model["trained"].get(fact) for fact in FACTS}
     result |= {"encoder": loaded.name, "generator": {"name": model["name"], **facts}}
     path = store(NAME, result, results)
     click.echo(table(result))

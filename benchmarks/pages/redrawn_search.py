@@ -39,7 +39,7 @@ def table(result: dict[str, Any]) -> str:
         "had it before",
         "drawn anew",
         f"set, of the first {result['k']}",
-        "others kept: drawn anew",
+        "others: drawn anew",
         "set",
     ]
     return markdown(header, list(_rows(result)), words=1)
