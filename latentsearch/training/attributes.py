@@ -46,7 +46,7 @@ PRESETS = {
     "pictures": {
         # Meant for a GPU; not run to its end here.
         "paper": PICTURES,
-        "small": replace(PICTURES, batch=32, epochs=8, learning_rate=1e-3, flip=True, annealed=True),
+        "small": replace(PICTURES, batch=32, epochs=4, learning_rate=1e-3, flip=True, annealed=True),
     },
     "digits": {
         "paper": DIGITS,
