@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
 import pty
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
-from indexer.encoder import load_generator
+from indexer import predicting
+from indexer.attributes import load_attribute_encoder
+from indexer.encoder import load_encoder, load_generator
+from indexer.index import Index
 from latentsearch.generated_edit import Redrawing
 from latentsearch.queries import Change
 from tests.latentsearch.collection import call
@@ -145,19 +152,34 @@ def test_later_pictures_are_predicted_by_a_later_run_alone(pictures: Path, eyes:
     assert labels_of(index, pictures / "red.png")[0] == dict.fromkeys(ATTRIBUTES, 1)
 
 
+def test_a_prediction_that_was_stopped_goes_on_where_it_was(
+    pictures: Path, eyes: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "IMAGES_AT_ONCE", 2)
+    call("index", pictures, "--encoder", eyes, "--index", index)
+    stop, looked_at = threading.Event(), []
+
+    def report(done: int, total: int | None) -> None:
+        looked_at.append((done, total))
+        stop.set()
+
+    with Index.create(index, load_encoder(eyes)) as opened:
+        assert predicting.predict_labels(opened, load_attribute_encoder(eyes), stop, report) == 2
+    assert looked_at == [(2, 5)]
+    words = ("index", pictures, "--encoder", eyes, "--index", index, "--predict-labels", eyes, "--json")
+    assert json.loads(call(*words).stdout)["predicted"] == 3
+    assert labels_of(index, pictures / "black.png") == (SEEN["black"], list(ATTRIBUTES))
+
+
 def test_another_predictor_replaces_what_the_first_one_said(pictures: Path, eyes: Path, index: Path) -> None:
     words = ("index", pictures, "--encoder", eyes, "--index", index, "--json")
     call(*words, "--predict-labels", eyes)
     other = make_bundle(eyes.parent, "other", attributes=True)
     graph = other / "attributes.onnx"
-    import onnx
-
     model = onnx.load(graph)
     model.producer_name = "another file"
     graph.write_bytes(model.SerializeToString())
     about = json.loads((other / "model.json").read_text())
-    import hashlib
-
     about["files"]["attributes.onnx"]["sha256"] = hashlib.sha256(graph.read_bytes()).hexdigest()
     about["attributes"]["labels"] = ["Red", "Green", "Blue"]
     (other / "model.json").write_text(json.dumps(about))
@@ -218,8 +240,6 @@ def test_a_generator_with_labels_draws_with_those_of_training_pictures(eyes: Pat
 
 
 def test_redrawing_keeps_what_is_not_set(eyes: Path) -> None:
-    import numpy as np
-
     pixels = np.full((2, 64, 64, 3), (200, 0, 51), np.uint8)
     redrawn = Redrawing(str(eyes), [Change("Young", 1)]).redraw(pixels)
     assert redrawn.shape == pixels.shape and np.abs(redrawn.astype(int) - (200, 255, 51)).max() <= 1
