@@ -230,11 +230,17 @@ class Catalog:
         numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
         return numbers[0::2], numbers[1::2]
 
+    def images_at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
+        """The images at absolute paths, by path."""
+        rows = self._of(f"SELECT {IMAGE_COLUMNS} FROM image WHERE path IN (?)", list(map(os.fsencode, paths)))
+        records = (ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows)
+        return {record.path: record for record in records}
+
     def add_images(self, records: Iterable[ImageRecord]) -> None:
         """Add images with ids from `next_id` on."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
-            self._connection.exec_driver_sql("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._plainly("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows, many=True)
             self.images_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
@@ -296,8 +302,8 @@ class Catalog:
         """Give images by id their fingerprints; one whose image is gone is left out."""
         rows = [(image_id, pixels, image_id) for image_id, pixels in fingerprints]
         if rows:
-            self._connection.exec_driver_sql(
-                "REPLACE INTO fingerprint SELECT ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)", rows
+            self._plainly(
+                "REPLACE INTO fingerprint SELECT ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)", rows, many=True
             )
 
     def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
@@ -332,7 +338,7 @@ class Catalog:
         """Forget the failures of files."""
         rows = [(os.fsencode(path),) for path in paths]
         if rows:
-            self._connection.exec_driver_sql("DELETE FROM failure WHERE path = ?", rows)
+            self._plainly("DELETE FROM failure WHERE path = ?", rows, many=True)
 
     # Labels
 
@@ -353,24 +359,28 @@ class Catalog:
         predicted: whether they are predicted ones, which take the place of predicted ones alone.
         """
         given = list(labels)
-        numbers = {name: number for number, name in self._connection.execute(select(LABEL).order_by(LABEL.c.id))}
-        for _, values in given:
-            for name in values if not values.keys() <= numbers.keys() else ():
-                if name not in numbers:
-                    numbers[name] = self._add_label(name)
+        names = list(dict.fromkeys(name for _, values in given for name in values))
+        rows = [(image_id, [values.get(name) for name in names]) for image_id, values in given]
+        self.add_label_rows(names, rows, predicted)
+
+    def add_label_rows(
+        self, names: Sequence[str], rows: Sequence[tuple[int, Sequence[LabelValue | None]]], predicted: bool = False
+    ) -> None:
+        """The same for labels that come as a table: names, then an image's id and its value of each, None for none."""
+        if not names or not rows:
+            return
+        ids, values = zip(*rows, strict=True)
         # In the order of the table, label by label, which takes half the time of a row after another and sorting.
-        rows = [
-            (number, image_id, values[name])
-            for name, number in numbers.items()
-            for image_id, values in given
-            if name in values
-        ]
-        statement = ADD_PREDICTED if predicted else ADD_GIVEN
-        for start in range(0, len(rows), LABELS_AT_ONCE):
-            some = rows[start : start + LABELS_AT_ONCE]
+        columns = sorted(zip(self._label_ids(names), zip(*values, strict=True), strict=True), key=lambda pair: pair[0])
+        cells = itertools.chain.from_iterable(
+            zip(itertools.repeat(label_id), ids, column, strict=False) for label_id, column in columns
+        )
+        given = [cell for cell in cells if cell[2] is not None]
+        for start in range(0, len(given), LABELS_AT_ONCE):
+            some = given[start : start + LABELS_AT_ONCE]
             marks = ", ".join([f"(?, ?, ?, {int(predicted)})"] * len(some))
             flat = tuple(itertools.chain.from_iterable(some))
-            self._connection.exec_driver_sql(statement.format(marks), flat)
+            self._plainly((ADD_PREDICTED if predicted else ADD_GIVEN).format(marks), flat)
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """The names of those labels of images that are predicted, for those images that have any."""
@@ -406,8 +416,14 @@ class Catalog:
             return [str(error.orig)]
         return [] if list(found) == ["ok"] else [str(line) for line in found]
 
-    def _add_label(self, name: str) -> int:
-        return int(self._connection.exec_driver_sql("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid)
+    def _label_ids(self, names: Sequence[str]) -> list[int]:
+        """The ids of labels by name; those that are not there yet are added."""
+        there = {name: label_id for label_id, name in self._plainly("SELECT id, name FROM label", ())}
+        for name in names:
+            if name not in there:
+                added = self._plainly("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid
+                there[name] = int(added or 0)
+        return [there[name] for name in names]
 
     def _scalar(self, query: Select[Any]) -> int:
         return int(self._connection.execute(query).scalar_one())
@@ -431,23 +447,31 @@ class Catalog:
             first, least = some[-1][-1], ">"
 
     def _of_ids(self, statement: str, ids: Sequence[int]) -> list[Any]:
-        """The rows of a statement for ids, which stand where it has (?).
+        return self._of(statement, list(map(int, ids)))
+
+    def _of(self, statement: str, values: Sequence[int | bytes]) -> list[Any]:
+        """The rows of a statement for some values, which stand where it has (?)."""
+        found: list[Any] = []
+        for start in range(0, len(values), VALUES_AT_ONCE):
+            some = values[start : start + VALUES_AT_ONCE]
+            marks = f"({','.join('?' * len(some))})"
+            found += self._plainly(statement.replace("(?)", marks), some).fetchall()
+        return found
+
+    def _plainly(self, statement: str, values: Sequence[Any], many: bool = False) -> sqlite3.Cursor:
+        """Carry out a statement with values, or with many rows of them, inside the open transaction.
 
         By SQLite's own module: SQLAlchemy takes several times as long to put such a statement together, and its rows,
         as SQLite to carry it out.
         """
         if not self._connection.in_transaction():
             self._connection.begin()
-        found: list[Any] = []
-        for start in range(0, len(ids), VALUES_AT_ONCE):
-            some = list(map(int, ids[start : start + VALUES_AT_ONCE]))
-            marks = f"({','.join('?' * len(some))})"
-            try:
-                found += self._sqlite.execute(statement.replace("(?)", marks), some).fetchall()
-            except sqlite3.DatabaseError as error:
-                _raise_told(error)
-                raise
-        return found
+        carry_out = self._sqlite.executemany if many else self._sqlite.execute
+        try:
+            return carry_out(statement, values)
+        except sqlite3.DatabaseError as error:
+            _raise_told(error)
+            raise
 
     @cached_property
     def _sqlite(self) -> sqlite3.Connection:

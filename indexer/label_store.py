@@ -65,18 +65,22 @@ class LabelStore:
             self._catalog.set_label_sources(self._stored)
             self._has_added = True
         if self._sources:
-            self._catalog.add_labels((image_id, self._labels.of(path)) for image_id, path in images)
+            self._add(images)
 
     def finish(self) -> None:
         """Label the images that were there before, where a label file is new or has changed."""
         if self._stored == self._sources:
             return
         first = 0
-        while some := self._catalog.images_from(first, IMAGES_AT_ONCE):
+        while first < self._first_new and (some := self._catalog.images_from(first, IMAGES_AT_ONCE)):
             first = some[-1].id + 1
-            before = (record for record in some if record.id < self._first_new)
-            self._catalog.add_labels((record.id, self._labels.of(record.path)) for record in before)
+            self._add([(record.id, record.path) for record in some if record.id < self._first_new])
         self._catalog.set_label_sources(self._catalog.label_sources() | self._sources)
+
+    def _add(self, images: Sequence[tuple[int, str]]) -> None:
+        for table in self._labels.tables:
+            rows = ((image_id, table.row(path)) for image_id, path in images)
+            self._catalog.add_label_rows(table.names, [(image_id, row) for image_id, row in rows if row])
 
     @cached_property
     def _labels(self) -> Labels:

@@ -37,11 +37,14 @@ class LabelTable:
     within: str | None = None
 
     def of(self, path: str) -> dict[str, Label]:
-        """The labels of a picture by its absolute path: the row that names the most of its folders."""
+        """The labels of a picture by its absolute path."""
+        return {name: value for name, value in zip(self.names, self.row(path), strict=False) if value is not None}
+
+    def row(self, path: str) -> tuple[Label | None, ...]:
+        """The values of a picture by its absolute path, of the row that names the most of its folders; () for none."""
         if not path.startswith(self._prefix):
-            return {}
-        row = next((self.rows[end] for end in _endings(path, self._depth) if end in self.rows), ())
-        return {name: value for name, value in zip(self.names, row, strict=False) if value is not None}
+            return ()
+        return next((self.rows[end] for end in _endings(path, self._depth) if end in self.rows), ())
 
     @cached_property
     def _prefix(self) -> str:

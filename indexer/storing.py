@@ -14,7 +14,7 @@ from indexer.catalog import Failure, ImageRecord
 from indexer.discover import Problem
 from indexer.encoding import NO_CODE, EncodedChunk
 from indexer.index import Index
-from indexer.known import images_at, images_with
+from indexer.known import images_with
 from indexer.label_store import LabelStore
 from indexer.plan import Plan
 from indexer.workers import NO_PIXELS, Job, Outcome
@@ -72,7 +72,7 @@ class Store:
         decoded = encoded.decoded
         positions = self._append(encoded.codes)
         changes = Changes()
-        before = images_at(self._index.catalog, [outcome.job.path for outcome in decoded.outcomes])
+        before = self._index.catalog.images_at([outcome.job.path for outcome in decoded.outcomes])
         for outcome in decoded.outcomes:
             self._decide(outcome, before.get(outcome.job.path), positions, changes)
         self._write(changes)
@@ -83,8 +83,10 @@ class Store:
 
     def note(self, problems: Sequence[Problem]) -> None:
         """Write down what cannot be used; an image whose file is one of them, and can be seen to be, leaves."""
+        if not problems:
+            return
         plain = [problem.path for problem in problems if not problem.is_hidden]
-        self._index.catalog.remove_images(record.id for record in images_at(self._index.catalog, plain).values())
+        self._index.catalog.remove_images(record.id for record in self._index.catalog.images_at(plain).values())
         self._index.catalog.add_failures(Failure(problem.path, problem.reason) for problem in problems)
         self.failed += len(problems)
 

@@ -68,6 +68,10 @@ def command(
     after it has become quiet. The index is locked only while it is written. On drives that tell the system nothing of
     their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
     """
+    from indexer.cores import cores
+    from indexer.spawning import start_ahead
+
+    start_ahead(cores())
     from indexer.index import Index
     from indexer.label_store import LabelCache
     from indexer.pipeline import Vectors, Wishes, check_sources
