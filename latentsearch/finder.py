@@ -37,8 +37,9 @@ class Finder:
             return [()] * len(codes)
         nearest = nearest_others(self._index, codes, self._options.candidates, themselves, self._within)
         chosen = [self._chosen(neighbours) for neighbours in nearest]
-        labels = self._index.labels(list({record.id for neighbours in chosen for _, record in neighbours}))
-        return [self._ranked(neighbours, labels) for neighbours in chosen]
+        ids = list({record.id for neighbours in chosen for _, record in neighbours})
+        labels, predicted = self._index.labels(ids), self._index.predicted_labels(ids)
+        return [self._ranked(neighbours, labels, predicted) for neighbours in chosen]
 
     def _chosen(self, neighbours: list[Neighbour]) -> list[Neighbour]:
         """Those near enough, and of these as many as were asked for."""
@@ -60,10 +61,20 @@ class Finder:
         order = diverse_order(distances, codes, self._options.k, weight, self._index.distance)
         return [neighbours[place] for place in order]
 
-    def _ranked(self, neighbours: list[Neighbour], labels: dict[int, dict[str, Label]]) -> tuple[Hit, ...]:
+    def _ranked(
+        self, neighbours: list[Neighbour], labels: dict[int, dict[str, Label]], predicted: dict[int, set[str]]
+    ) -> tuple[Hit, ...]:
         similarities = self._encoder.similarity([found.distance for found in neighbours]).tolist()
         ranked = enumerate(zip(neighbours, similarities, strict=True), start=1)
         return tuple(
-            Hit(rank, record.id, record.path, distance, similarity, labels.get(record.id, {}))
+            Hit(
+                rank,
+                record.id,
+                record.path,
+                distance,
+                similarity,
+                labels.get(record.id, {}),
+                frozenset(predicted.get(record.id, ())),
+            )
             for rank, ((distance, record), similarity) in ranked
         )

@@ -28,7 +28,7 @@ An encoder of the family {family}: pictures of {width}x{height} pixels to codes 
 | commands | {commands} |
 | commit | {commit} |
 
-No label of any picture was used in training.
+{labels}
 
 ## Measured
 
@@ -70,10 +70,22 @@ def model_card(model: dict[str, Any]) -> str:
         hours=trained["seconds"] / 3600,
         **{key: trained[key] for key in ("terms", "preset", "seed", "steps", "hardware", "commit")},
         training_precision=trained["precision"],
+        labels=_labels(model),
         scores=scores or "Nothing yet.\n",
         check_images=fidelity.get("images", 0),
         mean_cosine=fidelity.get("mean_cosine", "unknown"),
         least_cosine=fidelity.get("least_cosine", "unknown"),
         generator_difference=fidelity.get("generator_mean_difference", "unknown"),
         overlap=fidelity.get("overlap@20", "unknown"),
+    )
+
+
+def _labels(model: dict[str, Any]) -> str:
+    if "attributes" not in model:
+        return "No label of any picture was used in training."
+    learned = ", ".join(model["attributes"]["labels"])
+    agreement = model["fidelity"].get("attributes_in_common", "unknown")
+    return (
+        f"Labels of the pictures were used in training: {learned}. Of these its graph says what PyTorch's network says "
+        f"in {agreement} of cases."
     )
