@@ -56,6 +56,17 @@ LABELS_OF_IDS = (
 )
 
 
+# A predicted label takes the place of a predicted one alone.
+ADD_GIVEN = "REPLACE INTO label_value (label_id, image_id, value, predicted) VALUES {}"
+ADD_PREDICTED = (
+    "INSERT INTO label_value (label_id, image_id, value, predicted) VALUES {} "
+    "ON CONFLICT DO UPDATE SET value = excluded.value WHERE predicted = 1"
+)
+PREDICTED_OF_IDS = (
+    "SELECT image_id, name FROM label CROSS JOIN label_value ON label_id = label.id "
+    "WHERE image_id IN (?) AND predicted = 1 ORDER BY label.id"
+)
+
 LabelValue = int | float | str
 Item = TypeVar("Item")
 
@@ -345,13 +356,19 @@ class Catalog:
         """The names of all labels, in the order in which they were first seen."""
         return list(self._connection.execute(select(LABEL.c.name).order_by(LABEL.c.id)).scalars())
 
-    def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]]) -> None:
-        """Give images labels by id, each in the place of an earlier one of that name."""
+    def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]], predicted: bool = False) -> None:
+        """Give images labels by id, each in the place of an earlier one of that name.
+
+        predicted: whether they are predicted ones, which take the place of predicted ones alone.
+        """
         given = list(labels)
         names = list(dict.fromkeys(name for _, values in given for name in values))
-        self.add_label_rows(names, [(image_id, [values.get(name) for name in names]) for image_id, values in given])
+        rows = [(image_id, [values.get(name) for name in names]) for image_id, values in given]
+        self.add_label_rows(names, rows, predicted)
 
-    def add_label_rows(self, names: Sequence[str], rows: Sequence[tuple[int, Sequence[LabelValue | None]]]) -> None:
+    def add_label_rows(
+        self, names: Sequence[str], rows: Sequence[tuple[int, Sequence[LabelValue | None]]], predicted: bool = False
+    ) -> None:
         """The same for labels that come as a table: names, then an image's id and its value of each, None for none."""
         if not names or not rows:
             return
@@ -365,9 +382,20 @@ class Catalog:
         given = [cell for cell in cells if cell[2] is not None]
         for start in range(0, len(given), LABELS_AT_ONCE):
             some = given[start : start + LABELS_AT_ONCE]
-            marks = ", ".join(["(?, ?, ?)"] * len(some))
+            marks = ", ".join([f"(?, ?, ?, {int(predicted)})"] * len(some))
             flat = tuple(itertools.chain.from_iterable(some))
-            self._plainly(f"REPLACE INTO label_value VALUES {marks}", flat)
+            self._plainly((ADD_PREDICTED if predicted else ADD_GIVEN).format(marks), flat)
+
+    def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
+        """The names of those labels of images that are predicted, for those images that have any."""
+        found: dict[int, set[str]] = {}
+        for image_id, name in self._of_ids(PREDICTED_OF_IDS, ids):
+            found.setdefault(image_id, set()).add(name)
+        return found
+
+    def forget_predicted(self) -> None:
+        """Take away every predicted label."""
+        self._connection.exec_driver_sql("DELETE FROM label_value WHERE predicted = 1")
 
     def label_sources(self) -> dict[str, bytes]:
         """The label files whose every value has been stored: path -> SHA-256 of the content."""

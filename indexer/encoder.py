@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,17 @@ DEFAULT_GENERATOR = "aegan"
 BATCH_SIZE = 64
 REPAIR = "export or fetch the bundle again"
 NEEDED_KEYS = ("format", "name", "latent_size", "framing", "distance", "files", "random_pair_distances")
+
+
+class PictureEncoder(Protocol):
+    """What makes codes of pictures, framed as it says: uint8 (n, h, w, 3) -> float32 (n, latent_size)."""
+
+    framing: Framing
+    latent_size: int
+
+    def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Encode some; raises EncoderError for codes that are not finite."""
+        ...
 
 
 class Encoder:
@@ -90,12 +101,16 @@ class Generator:
     """A loaded bundle's generator.
 
     prior: what its codes are drawn from: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none" for a plain autoencoder's.
+    labels: the names of those whose values, 1 or 0, stand at the end of its codes; () for a generator without.
     """
 
     def __init__(self, model: dict[str, Any], session: InferenceSession) -> None:
         self.name: str = model["name"]
         self.latent_size: int = model["generator"]["latent_size"]
         self.prior: str = model["generator"]["prior"]
+        labels = model["generator"].get("labels", {})
+        self.labels: tuple[str, ...] = tuple(labels.get("names", ()))
+        self._label_vectors = [[int(digit) for digit in vector] for vector in labels.get("drawn", ())]
         self._session = session
 
     def draw(self, count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
@@ -110,6 +125,9 @@ class Generator:
             codes = random.standard_normal((count, self.latent_size)).astype(np.float32)
         else:
             codes = random.uniform(-1, 1, (count, self.latent_size)).astype(np.float32)
+        if self.labels:
+            # Of pictures that there are: labels go together, such as beards and men.
+            codes[:, -len(self.labels) :] = random.choice(self._label_vectors, count)
         for start in range(0, count, BATCH_SIZE):
             yield from self.generate(codes[start : start + BATCH_SIZE])
 
@@ -128,7 +146,7 @@ def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, netwo
     folder = find_bundle(name_or_path)
     model = read_model(folder)
     # A batch a thread takes three quarters of the time of a batch by all threads, which wait for one another.
-    session = _open_session(folder, model, "encoder.onnx", 1) if network else None
+    session = open_session(folder, model, "encoder.onnx", 1) if network else None
     return Encoder(folder, model, session, threads or cores())
 
 
@@ -138,7 +156,7 @@ def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> 
     model = read_model(folder)
     if "generator.onnx" not in model["files"] or "generator" not in model:
         raise EncoderError(f"encoder {model['name']} at {folder} has no generator")
-    return Generator(model, _open_session(folder, model, "generator.onnx", threads))
+    return Generator(model, open_session(folder, model, "generator.onnx", threads))
 
 
 def bundle_folders() -> list[Path]:
@@ -222,7 +240,8 @@ def available_encoders(report: Callable[[str], None] | None = None) -> list[tupl
     return found
 
 
-def _open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
+def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
+    """A bundle's graph in ONNX Runtime. Raises EncoderError when it is damaged, MissingExtra without ONNX Runtime."""
     require("onnxruntime")
     graph = read_verified(folder / file, model["files"].get(file, {}))
     import onnxruntime

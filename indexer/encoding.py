@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.cores import cores
-from indexer.encoder import Encoder
+from indexer.encoder import PictureEncoder
 from indexer.errors import EncoderError
 from indexer.stage import Stage
 from indexer.workers import DecodedChunk
@@ -30,7 +30,7 @@ class EncodedChunk(NamedTuple):
 class EncodingPool(Stage[EncodedChunk]):
     """Encodes decoded chunks, several at once; decoded: as a stage gives its results, with None now and then."""
 
-    def __init__(self, encoder: Encoder, decoded: Iterator[DecodedChunk | None]) -> None:
+    def __init__(self, encoder: PictureEncoder, decoded: Iterator[DecodedChunk | None]) -> None:
         super().__init__(cores())
         self._encoder = encoder
         self._decoded = decoded
@@ -54,7 +54,7 @@ class EncodingPool(Stage[EncodedChunk]):
                 return None
 
 
-def encode_surely(encoder: Encoder, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def encode_surely(encoder: PictureEncoder, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Codes of pictures, uint8 (n, h, w, 3) -> float32 (n, d); a row of NaN for a picture that has none."""
     if len(pixels) == 0:
         return np.empty((0, encoder.latent_size), np.float32)

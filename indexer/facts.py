@@ -22,6 +22,8 @@ class Facts:
     code_rows: how many rows of the array of codes count. generation: grows whenever images are added or removed.
     base_generation: the earliest of a base that can be used, since of what was removed until then nothing is known any
     more. kind, recall: what was asked of the base. relabelled: grows whenever images that were there before get labels.
+    predictor_name, predictor_sha256: the attribute encoder that labels were predicted by last, "" for none;
+    predicted_until: the last id that it has looked at.
     """
 
     uuid: str
@@ -37,6 +39,9 @@ class Facts:
     kind: str = AUTO
     recall: float = 0.95
     relabelled: int = 0
+    predictor_name: str = ""
+    predictor_sha256: str = ""
+    predicted_until: int = 0
 
     @classmethod
     def of_new(cls, encoder: Encoder) -> Facts:

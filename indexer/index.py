@@ -224,6 +224,10 @@ class Index:
         """The labels of images, for those that have any."""
         return self.catalog.labels(ids)
 
+    def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
+        """The names of those labels of images that are predicted, not given, for those images that have any."""
+        return self.catalog.predicted_labels(ids) if self.facts.predictor_name else {}
+
     def label_summaries(self) -> list[LabelSummary]:
         """What each label is: its type, how many images have it, its values."""
         from indexer.label_summary import summarise_labels
@@ -254,6 +258,9 @@ class Index:
             "images": self.count(),
             "failures": self.catalog.count_failures(),
             "labels": self.catalog.label_names(),
+            "predicted_by": {"name": self.facts.predictor_name, "sha256": self.facts.predictor_sha256}
+            if self.facts.predictor_name
+            else None,
             "last_added": self.catalog.last_added(),
             "encoder": {
                 "name": self.encoder_name,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from indexer.attributes import AttributeEncoder
 from indexer.building import Report as BaseReport
 from indexer.building import check_device
 from indexer.discover import discover, printable
@@ -24,6 +25,7 @@ from indexer.interrupts import interruptible
 from indexer.label_store import LabelCache, LabelStore
 from indexer.plan import CHUNK_FILES, Count, Plan
 from indexer.pool import DecodingPool
+from indexer.predicting import predict_labels
 from indexer.scope import Scope
 from indexer.storing import Store
 from indexer.summary import Summary
@@ -43,12 +45,16 @@ class Vectors(NamedTuple):
 
 
 class Wishes(NamedTuple):
-    """What is asked of a run; see `index_folders`. label_cache: for label files that were looked at before."""
+    """What is asked of a run; see `index_folders`. label_cache: for label files that were looked at before.
+
+    predictor: what predicts the labels that are not given, None for nothing.
+    """
 
     prune: bool = False
     labels: Path | None = None
     vectors: Vectors = Vectors()
     label_cache: LabelCache | None = None
+    predictor: AttributeEncoder | None = None
 
 
 def check_sources(folders: Sequence[str | Path], wishes: Wishes, may_be_empty: bool = False) -> None:
@@ -118,8 +124,12 @@ def bring_up_to_date(
         vanished = count_vanished(index.catalog, scope.paths(), plan, wishes.prune)
         label_store.finish()
         store.commit()
+        predicted = predict_labels(index, wishes.predictor, interrupted, report) if wishes.predictor else 0
+        if interrupted.is_set():
+            raise KeyboardInterrupt
         index.derive(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
-    return Summary.of(plan, store, vanished, vanished if wishes.prune else 0, time.perf_counter() - start)
+    removed = vanished if wishes.prune else 0
+    return Summary.of(plan, store, vanished, removed, predicted, time.perf_counter() - start)
 
 
 def _store_all(

@@ -22,6 +22,7 @@ from indexer.pool import DecodingPool
 from indexer.workers import Job, Outcome
 from latentsearch.editing import editor
 from latentsearch.finder import Finder
+from latentsearch.generated_edit import editing_encoder
 from latentsearch.others import Itself, ids_at
 from latentsearch.queries import Options, check_files
 from latentsearch.results import Answer, Results, Took, Unreadable
@@ -63,8 +64,9 @@ class FolderSearch:
             with self._watch.stage("load"):
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus), minus, self._encoder)
-            edited = editor(options.changes, self._index, tell)
+            edited = editor(() if options.drawn_anew else options.changes, self._index, tell)
             self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
+            self._reader = editing_encoder(self._encoder, options)
         except BaseException:
             self._index.close()
             raise
@@ -83,8 +85,8 @@ class FolderSearch:
         order = _Order()
         files = order.noting(discover([self._folder]))
         with (
-            DecodingPool(self._encoder.framing, _chunks(files)) as decoding,
-            EncodingPool(self._encoder, decoding.results()) as encoding,
+            DecodingPool(self._reader.framing, _chunks(files)) as decoding,
+            EncodingPool(self._reader, decoding.results()) as encoding,
         ):
             for encoded in encoding.results():
                 if encoded is not None:

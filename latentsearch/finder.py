@@ -47,8 +47,9 @@ class Finder:
         chosen = [self._chosen(neighbours) for neighbours in nearest]
         if self._edited is not None:
             chosen = list(map(self._with_own_distances, codes, chosen))
-        labels = self._index.labels(list({record.id for neighbours in chosen for _, record in neighbours}))
-        return [self._ranked(neighbours, labels) for neighbours in chosen]
+        ids = list({record.id for neighbours in chosen for _, record in neighbours})
+        labels, predicted = self._index.labels(ids), self._index.predicted_labels(ids)
+        return [self._ranked(neighbours, labels, predicted) for neighbours in chosen]
 
     def _search(self) -> Search:
         if self._edited is None:
@@ -87,10 +88,20 @@ class Finder:
         order = diverse_order(distances, codes, self._options.k, weight, self._index.distance)
         return [neighbours[place] for place in order]
 
-    def _ranked(self, neighbours: list[Neighbour], labels: dict[int, dict[str, Label]]) -> tuple[Hit, ...]:
+    def _ranked(
+        self, neighbours: list[Neighbour], labels: dict[int, dict[str, Label]], predicted: dict[int, set[str]]
+    ) -> tuple[Hit, ...]:
         similarities = self._encoder.similarity([found.distance for found in neighbours]).tolist()
         ranked = enumerate(zip(neighbours, similarities, strict=True), start=1)
         return tuple(
-            Hit(rank, record.id, record.path, distance, similarity, labels.get(record.id, {}))
+            Hit(
+                rank,
+                record.id,
+                record.path,
+                distance,
+                similarity,
+                labels.get(record.id, {}),
+                frozenset(predicted.get(record.id, ())),
+            )
             for rank, ((distance, record), similarity) in ranked
         )

@@ -43,7 +43,7 @@ TRAINED = """## Trained on
 | commands | {commands} |
 | commit | {commit} |
 
-No label of any picture was used in training."""
+{labels}"""
 
 PRETRAINED = """## Source
 
@@ -80,7 +80,7 @@ def model_card(model: dict[str, Any]) -> str:
         width=model["framing"]["width"],
         height=model["framing"]["height"],
         generator=" Its generator comes with it." if "generator" in model else "",
-        origin=_origin(model["trained"]),
+        origin=_origin(model),
         scores=scores or "Nothing yet.\n",
         check_images=fidelity.get("images", 0),
         mean_cosine=fidelity.get("mean_cosine", "unknown"),
@@ -90,8 +90,9 @@ def model_card(model: dict[str, Any]) -> str:
     )
 
 
-def _origin(trained: dict[str, Any]) -> str:
+def _origin(model: dict[str, Any]) -> str:
     """Where the networks are from: a training run, or a pretrained network."""
+    trained = model["trained"]
     if "source" in trained:
         return PRETRAINED.format(**trained)
     return TRAINED.format(
@@ -99,6 +100,7 @@ def _origin(trained: dict[str, Any]) -> str:
         data=f"{trained['images']:,} pictures of `{trained['data']}`.",
         commands=", then ".join(f"`{command}`" for command in trained["commands"]),
         hours=trained["seconds"] / 3600,
+        labels=_labels(model),
     )
 
 
@@ -107,3 +109,14 @@ def _generator_difference(fidelity: dict[str, Any]) -> str:
     if steps is None:
         return ""
     return f"The generator's pictures differ from PyTorch's by {steps} steps of 255 on average.\n"
+
+
+def _labels(model: dict[str, Any]) -> str:
+    if "attributes" not in model:
+        return "No label of any picture was used in training."
+    learned = ", ".join(model["attributes"]["labels"])
+    agreement = model["fidelity"].get("attributes_in_common", "unknown")
+    return (
+        f"Labels of the pictures were used in training: {learned}. Of these its graph says what PyTorch's network says "
+        f"in {agreement} of cases."
+    )

@@ -13,7 +13,8 @@ class Hit:
     """One picture of the index, as an answer to a query.
 
     rank: 1 comes first. distance: between its code and the query's, Euclidean or 1 - cosine, as the encoder says.
-    similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1.
+    similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1. predicted: the
+    names of those labels that are predicted, not given.
     """
 
     rank: int
@@ -22,6 +23,7 @@ class Hit:
     distance: float
     similarity: float
     labels: dict[str, Label] = field(default_factory=dict)
+    predicted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

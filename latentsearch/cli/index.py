@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 if TYPE_CHECKING:
+    from indexer.attributes import AttributeEncoder
     from indexer.building import Report
     from indexer.encoder import Encoder
     from indexer.pipeline import Wishes
@@ -28,6 +29,9 @@ WATCHED = "the watching has ended: what was taken in is kept"
 @click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
 @click.option(
+    "--predict-labels", "predictor", metavar="NAME", help="Predict labels that are not given, by this encoder's eyes."
+)
+@click.option(
     "--kind",
     metavar="KIND",
     help="Of search index: auto, flat, hnsw, ivf-sq8, ivf-pq or a FAISS factory string  [auto].",
@@ -42,6 +46,7 @@ def command(
     encoder: str | None,
     prune: bool,
     labels: Path | None,
+    predictor: str | None,
     kind: str | None,
     recall: float | None,
     device: str,
@@ -52,6 +57,10 @@ def command(
 
     Unchanged pictures are left alone, moved ones keep their code. A file that cannot be used is listed by
     `latentsearch status --failures`. CelebA's label files, in a folder or beside it, are read along.
+
+    --predict-labels NAME stores which attributes the pictures of the index show, as `latentsearch attributes` tells
+    them, marked as predicted; a label that was given, by a file or by CelebA, is never replaced. NAME is an encoder
+    bundle that learned with labels, by name or folder.
 
     What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
 
@@ -72,8 +81,8 @@ def command(
         from indexer.extras import require_extra
 
         require_extra("watch", "watchfiles")
-    model = _encoder(place, encoder)
-    wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache())
+    model, eyes = _encoder(place, encoder), _predictor(predictor)
+    wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes)
     if not Index.exists(place):
         check_sources(folders, wishes, may_be_empty=watch)
     run = _Run(place, model, folders, wishes, as_json)
@@ -152,6 +161,12 @@ def _encoder(place: Path, option: str | None) -> Encoder:
         return encoder_of(index, option)
 
 
+def _predictor(option: str | None) -> AttributeEncoder | None:
+    from indexer.attributes import load_attribute_encoder
+
+    return None if option is None else load_attribute_encoder(option)
+
+
 def _for_people(summary: Summary, prune: bool) -> str:
     seconds = summary.seconds["total"]
     lines = [f"{summary.found} pictures found in {seconds:.1f} s: {summary.encoded} encoded"]
@@ -162,6 +177,7 @@ def _for_people(summary: Summary, prune: bool) -> str:
         "were unchanged": summary.unchanged,
         "had moved": summary.moved,
         "had changed": summary.changed,
+        "got predicted labels": summary.predicted,
     }
     lines += [f"{count} {what}" for what, count in others.items() if count]
     if summary.failed:

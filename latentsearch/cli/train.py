@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from latentsearch.training.points import Points
 
 # A module each in latentsearch.training, which `--help` does not import.
-FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive")
+FAMILIES = ("aegan", "direct", "bigan", "ivegan", "icgan", "attributes", "autoencoder", "contrastive")
+DESIGNS = ("IND", "IND-COND", "SNG")
+POSITION = click.IntRange(0, 4)
 
 
 @click.command("train")
@@ -26,13 +29,21 @@ FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="The run's folder.")
 @click.option("--preset", type=click.Choice(("paper", "small", "large")), default="small", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
-@click.option("--generator", type=click.Path(path_type=Path), help="direct: take the generator of this aegan run.")
+@click.option("--generator", type=click.Path(path_type=Path), help="direct, icgan: take that of this run.")
 @click.option("--width", type=click.IntRange(1), help="Channels of the first convolution.")
 @click.option("--latent-size", type=click.IntRange(1), help="Numbers of a code.")
 @click.option("--batch", type=click.IntRange(2), help="Pictures a step.")
 @click.option("--epochs", type=click.IntRange(0))
-@click.option("--generator-epochs", type=click.IntRange(0), help="aegan, direct: of the generator.")
-@click.option("--inverse-epochs", type=click.IntRange(0), help="aegan, direct: of the inverse generator.")
+@click.option("--generator-epochs", type=click.IntRange(0), help="aegan, direct, icgan: of the generator.")
+@click.option("--inverse-epochs", type=click.IntRange(0), help="aegan, direct: of the inverse; icgan: of Ez.")
+@click.option("--attribute-epochs", type=click.IntRange(0), help="icgan: of Ey; 0 with --generator takes that run's.")
+@click.option("--design", type=click.Choice(DESIGNS), help="icgan: how Ez and Ey go together.  [IND]")
+@click.option("--generator-position", type=POSITION, help="icgan: the layers of G before y is joined.  [0]")
+@click.option("--discriminator-position", type=POSITION, help="icgan: the layers of D before y is joined.  [1]")
+@click.option("--labels", "label_file", type=click.Path(path_type=Path), help="icgan, attributes: a CSV of labels.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME", help="icgan, attributes: learn with this one; repeat."
+)
 @click.option("--average-decay", type=click.FloatRange(0, 1), help="Decay of the moving average of weights.")
 @click.option("--variational", is_flag=True, default=None, help="autoencoder: a variational one.")
 @click.option("--seed", type=int)
@@ -48,6 +59,8 @@ def command(
     preset: str,
     resume: bool,
     generator: Path | None,
+    label_file: Path | None,
+    labels: tuple[str, ...],
     threads: int | None,
     device: str,
     precision: str,
@@ -55,8 +68,11 @@ def command(
     sheet_steps: int,
     **settings: Any,
 ) -> None:
-    """Learn codes without labels from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files), or the
-    word `ring` for the synthetic ring.
+    """Learn codes from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files), or the word `ring` for
+    the synthetic ring.
+
+    icgan and attributes learn with labels, 1 or 0: CelebA's, found in DATA or beside it, those of --labels FILE.csv,
+    or the ten digits. All others learn without.
 
     The run's folder gets checkpoints, `stats.jsonl`, and sheets of samples and reconstructions. A run that was
     stopped at any moment goes on with --resume.
@@ -66,9 +82,13 @@ def command(
     require_training()
     import torch
 
+    from indexer.errors import InputError
     from latentsearch.training import examples, families
     from latentsearch.training import run as runs
+    from latentsearch.training.family import LabelledRecipe
     from latentsearch.training.finished import load_family
+    from latentsearch.training.images import Images
+    from latentsearch.training.labelled import choose_labels, with_labels
     from latentsearch.training.loop import Schedule, train
     from latentsearch.training.precision import Precision, hardware
 
@@ -76,10 +96,18 @@ def command(
         torch.set_num_threads(threads)
     if generator:
         settings = _as_the_generator(generator, settings)
+    settings["labels"] = labels or None
     recipe = families.choose_recipe(family, examples.kind_of(data), preset, settings)
+    if isinstance(recipe, LabelledRecipe):
+        recipe = replace(recipe, labels=choose_labels(data, label_file, recipe.labels))
+    elif label_file:
+        raise InputError(f"{family} learns without labels: leave out --labels")
     chosen = Precision.choose(device, runs.precision_of(folder) if resume and precision == "auto" else precision)
     found = _prepare(data, folder, family, recipe, resume)
     learner = families.load_module(family).FAMILY(recipe, chosen)
+    if isinstance(recipe, LabelledRecipe) and isinstance(found, Images):
+        found = with_labels(found, data, label_file, recipe.labels, folder)
+        learner.take_labels(found.all_labels())
     if generator and not resume:
         learner.take_generator(load_family(generator))
     runs.describe(folder, data=found.describe(), preset=preset, hardware=hardware(), precision=str(chosen))
@@ -93,7 +121,8 @@ def _as_the_generator(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with the sizes of a finished run's generator, and no epochs for another."""
     from latentsearch.training import run as runs
 
-    sizes = {name: runs.read(run)["recipe"].get(name) for name in ("width", "latent_size")}
+    names = ("width", "latent_size", "generator_position", "discriminator_position")
+    sizes = {name: runs.read(run)["recipe"].get(name) for name in names}
     return {**settings, **sizes, "generator_epochs": 0}
 
 

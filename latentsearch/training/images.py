@@ -23,7 +23,7 @@ from indexer.errors import InputError, UnreadableImage
 from latentsearch.data.digits import load_digits
 from latentsearch.training.checkpoint import write_json
 
-PIXELS, ABOUT = "images.u8", "images.json"
+PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
 SHOWN = 32
 Report = Callable[[int, int], None]
 
@@ -32,12 +32,14 @@ Report = Callable[[int, int], None]
 class Images:
     """The training images of a run and, where the data set names some, those held out.
 
-    pixels: uint8 (n, h, w, 3), memory-mapped; the first `held_out` rows are never trained on.
+    pixels: uint8 (n, h, w, 3), memory-mapped; the first `held_out` rows are never trained on. values: of labels, uint8
+    (n, labels) of 0 and 1, None where the run learns without.
     """
 
     pixels: NDArray[np.uint8]
     held_out: int
     facts: dict[str, Any]
+    values: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         """The number of training images."""
@@ -66,6 +68,15 @@ class Images:
     def batch(self, rows: NDArray[np.int64]) -> Tensor:
         """Training images as float32 (n, 3, h, w) in [0, 1]."""
         return to_float(self.pixels[self.held_out + rows])
+
+    def all_labels(self) -> Tensor:
+        """The labels of all training images as float32 (n, labels), where the run learns with any."""
+        assert self.values is not None
+        return torch.from_numpy(self.values[self.held_out :]).float()
+
+    def labels(self, rows: NDArray[np.int64]) -> Tensor | None:
+        """The labels of training images as float32 (n, labels)."""
+        return None if self.values is None else torch.from_numpy(self.values[self.held_out + rows]).float()
 
 
 def to_float(pixels: NDArray[np.uint8]) -> Tensor:
@@ -118,7 +129,8 @@ def cached_images(run: Path, framing: Framing) -> Images:
         raise InputError(f"{run} has no decoded pictures: train it first, or again with --resume")
     facts = json.loads((run / ABOUT).read_text())
     shape = (facts["held_out"] + facts["train"], framing.height, framing.width, 3)
-    return Images(np.memmap(run / PIXELS, np.uint8, "r", shape=shape), facts["held_out"], facts)
+    values = np.load(run / LABELS, allow_pickle=False) if (run / LABELS).exists() else None
+    return Images(np.memmap(run / PIXELS, np.uint8, "r", shape=shape), facts["held_out"], facts, values)
 
 
 def find_pictures(folder: Path) -> tuple[list[Found], list[Found]]:

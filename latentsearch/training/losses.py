@@ -17,6 +17,15 @@ def generator_loss(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
+def matching_aware_loss(real: Tensor, wrong: Tensor, fake: Tensor, differs: Tensor) -> Tensor:
+    """-log D(x, y) - (log(1 - D(x, wrong y)) + log(1 - D(G(z, y'), y'))) / 2 from logits (n,) (Reed et al., Alg. 1).
+
+    differs: bool (n,), whether the wrong y, which is drawn, is another than the image's own; else its pair counts not.
+    """
+    mismatched = (F.softplus(wrong) * differs).sum() / differs.sum().clamp(min=1)
+    return F.softplus(-real).mean() + (mismatched + F.softplus(fake).mean()) / 2
+
+
 def image_cross_entropy(x: Tensor, reconstruction_logits: Tensor) -> Tensor:
     """-x log x' - (1 - x) log(1 - x'), mean over pixels; x in [0, 1], x' as logits (AEGAN eq. 7)."""
     return F.binary_cross_entropy_with_logits(reconstruction_logits.float(), x)
