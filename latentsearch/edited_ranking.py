@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -139,6 +140,7 @@ class _Trials:
         self._has = gallery.values[:, label] == value
         self._others = np.delete(gallery.values, label, axis=1)
         self._rows = rows
+        self._found = cache(self._find)
         self.kept_before = self._agreement(_nearest(own))
 
     def share(self, weight: float) -> float:
@@ -149,7 +151,7 @@ class _Trials:
         """How many of the other labels the pictures and their nearest have in common."""
         return self._agreement(self._found(weight))
 
-    def _found(self, weight: float) -> NDArray[np.int64]:
+    def _find(self, weight: float) -> NDArray[np.int64]:
         return _nearest(self._base + np.float32(weight) * self._against)
 
     def _agreement(self, found: NDArray[np.int64]) -> float:
