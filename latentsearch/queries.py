@@ -92,6 +92,11 @@ class Options:
         return bool(self.where or self.under)
 
     @property
+    def bounded(self) -> bool:
+        """Whether pictures must be as near as that."""
+        return self.max_distance is not None or self.min_similarity is not None
+
+    @property
     def candidates(self) -> int:
         """How many of the nearest pictures are looked at."""
         return self.k if self.diverse is None else POOL * self.k
