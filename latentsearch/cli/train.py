@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from latentsearch.training.points import Points
 
 # A module each in latentsearch.training, which `--help` does not import.
-FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive")
+FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive", "wgan-gp")
 
 
 @click.command("train")
@@ -35,6 +35,7 @@ FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive")
 @click.option("--inverse-epochs", type=click.IntRange(0), help="aegan, direct: of the inverse generator.")
 @click.option("--average-decay", type=click.FloatRange(0, 1), help="Decay of the moving average of weights.")
 @click.option("--variational", is_flag=True, default=None, help="autoencoder: a variational one.")
+@click.option("--mirrored", is_flag=True, default=None, help="autoencoder: with the networks of wgan-gp.")
 @click.option("--seed", type=int)
 @click.option("--threads", type=click.IntRange(1), help="Processor threads; the same number gives the same run.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
@@ -55,8 +56,8 @@ def command(
     sheet_steps: int,
     **settings: Any,
 ) -> None:
-    """Learn codes without labels from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files), or the
-    word `ring` for the synthetic ring.
+    """Learn codes without labels from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files),
+    CIFAR-10 (an .npz file), or the word `ring` for the synthetic ring.
 
     The run's folder gets checkpoints, `stats.jsonl`, and sheets of samples and reconstructions. A run that was
     stopped at any moment goes on with --resume.
@@ -103,7 +104,7 @@ def _prepare(data: Path, folder: Path, family: str, recipe: Recipe, resume: bool
     from latentsearch.training import run as runs
     from latentsearch.training.loop import require_batch
 
-    require_batch(examples.count(data), recipe.batch)
+    require_batch(examples.count(data), recipe.step_size)
     runs.begin(folder, family, recipe, resume)
     with Bar("decoding") as bar:
         found = examples.load(data, folder, recipe.framing, bar.show)
