@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Classifier(nn.Module):
             nn.Conv2d(32, 64, 3, stride=2, padding=1),
             nn.ReLU(inplace=True),
             nn.Flatten(),
-            nn.Linear(64 * -((-side // 8) ** 2), FEATURES),
+            nn.Linear(64 * math.ceil(side / 8) ** 2, FEATURES),
             nn.ReLU(inplace=True),
         )
         self.decide = nn.Linear(FEATURES, outputs)

@@ -75,7 +75,7 @@ class Study:
 
     def tasks(self, part: str) -> Iterator[Task]:
         """The tasks of a part, one of benchmarks.latent_size.PARTS."""
-        yield from {
+        of_part: dict[str, Callable[[], Iterator[Task]]] = {
             "reconstruction": self._reconstruction,
             "quality": self._quality,
             "shifted": partial(self._probes, "shifted", self._first()),
@@ -86,7 +86,8 @@ class Study:
             "lengths": self._lengths,
             "classifier": self._classifier,
             "labels": self._labels,
-        }[part]()
+        }
+        yield from of_part[part]()
 
     def images(self, part: str) -> dict[str, Tensor]:
         """The images of a part by name, made once."""

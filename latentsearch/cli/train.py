@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from latentsearch.training.images import Images
     from latentsearch.training.loop import Progress
     from latentsearch.training.points import Points
+    from latentsearch.training.precision import Precision
 
 # A module each in latentsearch.training, which `--help` does not import.
+AUTO = "auto"
 FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive", "wgan-gp")
+
+
+def _latent_size(context: click.Context, option: click.Parameter, value: Any) -> int | str | None:
+    """A number of at least 1, or "auto"."""
+    return value if value in (None, AUTO) else click.IntRange(1).convert(value, option, context)
 
 
 @click.command("train")
@@ -28,7 +35,12 @@ FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive", 
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 @click.option("--generator", type=click.Path(path_type=Path), help="direct: take the generator of this aegan run.")
 @click.option("--width", type=click.IntRange(1), help="Channels of the first convolution.")
-@click.option("--latent-size", type=click.IntRange(1), help="Numbers of a code.")
+@click.option("--latent-size", callback=_latent_size, metavar="N|auto", help="Numbers of a code, or auto: see below.")
+@click.option("--auto-sizes", default="10,50,100,500,1000", show_default=True, help="auto: what is tried.")
+@click.option(
+    "--auto-factor", type=click.FloatRange(1), default=1.2, show_default=True, help="auto: how far an error may be."
+)
+@click.option("--auto-steps", type=click.IntRange(1), default=600, show_default=True, help="auto: of each autoencoder.")
 @click.option("--batch", type=click.IntRange(2), help="Pictures a step.")
 @click.option("--epochs", type=click.IntRange(0))
 @click.option("--generator-epochs", type=click.IntRange(0), help="aegan, direct: of the generator.")
@@ -54,6 +66,9 @@ def command(
     precision: str,
     checkpoint_seconds: float,
     sheet_steps: int,
+    auto_sizes: str,
+    auto_factor: float,
+    auto_steps: int,
     **settings: Any,
 ) -> None:
     """Learn codes without labels from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files),
@@ -61,6 +76,9 @@ def command(
 
     The run's folder gets checkpoints, `stats.jsonl`, and sheets of samples and reconstructions. A run that was
     stopped at any moment goes on with --resume.
+
+    --latent-size auto tries several sizes first: an autoencoder of each learns for a while, and the smallest size whose
+    error on validation images is within --auto-factor of the largest's is taken.
     """
     from indexer.extras import require_training
 
@@ -77,6 +95,11 @@ def command(
         torch.set_num_threads(threads)
     if generator:
         settings = _as_the_generator(generator, settings)
+    if settings["latent_size"] == AUTO:
+        auto = {"sizes": _numbers(auto_sizes), "factor": auto_factor, "steps": auto_steps}
+        settings["latent_size"] = _chosen_size(
+            data, folder, resume, Precision.choose(device, precision), settings, auto
+        )
     recipe = families.choose_recipe(family, examples.kind_of(data), preset, settings)
     chosen = Precision.choose(device, runs.precision_of(folder) if resume and precision == "auto" else precision)
     found = _prepare(data, folder, family, recipe, resume)
@@ -96,6 +119,38 @@ def _as_the_generator(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
 
     sizes = {name: runs.read(run)["recipe"].get(name) for name in ("width", "latent_size")}
     return {**settings, **sizes, "generator_epochs": 0}
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        sizes = sorted({int(word) for word in text.split(",")})
+    except ValueError:
+        sizes = [0]
+    if sizes[0] < 1:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between, each at least 1")
+    return sizes
+
+
+def _chosen_size(
+    data: Path, folder: Path, resume: bool, precision: Precision, settings: dict[str, Any], auto: dict[str, Any]
+) -> int:
+    """The latent size of a run that is resumed; of a new one, the size that the autoencoders speak for."""
+    from latentsearch.training import run as runs
+    from latentsearch.training.latent_size import choose
+
+    if resume:
+        return int(runs.read(folder)["recipe"]["latent_size"])
+    with Bar("choosing", unit="steps") as bar:
+        choice = choose(
+            data,
+            folder,
+            **auto,
+            seed=settings["seed"] or 0,
+            precision=precision,
+            report=lambda size, now: bar.show(now.step, now.steps, f"autoencoder of {size} numbers", "steps"),
+        )
+    click.echo(choice.reason, err=True)
+    return choice.size
 
 
 def _prepare(data: Path, folder: Path, family: str, recipe: Recipe, resume: bool) -> Images | Points:
