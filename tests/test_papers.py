@@ -11,7 +11,8 @@ from latentsearch.cli import VERBS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs/papers.md").read_text(encoding="utf-8")
-AEGAN, IVEGAN = TEXT.split("\n## ")[1:]
+SECTIONS = {part.partition("\n")[0]: part for part in TEXT.split("\n## ")[1:]}
+AEGAN, IVEGAN, LATENT = (SECTIONS[title] for title in ("AEGAN", "IVE-GAN", "The size of the latent space"))
 
 
 def names(path: Path) -> set[str]:
@@ -49,7 +50,7 @@ def test_every_link_leads_somewhere(link):
     ("section", "kind", "count"),
     [
         (AEGAN, "Fig.", 5), (AEGAN, "Table", 6), (AEGAN, "eq.", 8), (IVEGAN, "Fig.", 9), (IVEGAN, "Table", 3),
-        (IVEGAN, "eq.", 4),
+        (IVEGAN, "eq.", 4), (LATENT, "Fig.", 12), (LATENT, "Table", 1), (LATENT, "eq.", 5),
     ],
 )  # fmt: skip
 def test_every_item_of_the_papers_has_a_row(section, kind, count):

@@ -17,7 +17,7 @@ from benchmarks.inverters import in_blocks, to_images
 from benchmarks.latent.sets import Sets, Split
 
 FEATURES, BATCH, LEARNING_RATE = 64, 64, 1e-3
-EXAMPLES = 60_000  # looked at while training, whatever the number of images
+EXAMPLES, PASSES = 60_000, 20  # images looked at while training, but none more often than so many times
 
 
 class Classifier(nn.Module):
@@ -47,7 +47,7 @@ class Classifier(nn.Module):
         return logits
 
 
-def train(split: Split, seed: int, examples: int = EXAMPLES) -> Classifier:
+def train(split: Split, seed: int) -> Classifier:
     """Learn classes (labels (n,)) by cross-entropy, or attributes (labels (n, a)) by that of each; in eval mode."""
     attributes = split.labels.ndim == 2
     torch.manual_seed(seed)
@@ -55,7 +55,7 @@ def train(split: Split, seed: int, examples: int = EXAMPLES) -> Classifier:
     network = Classifier(split.images.shape[1], outputs)
     optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     loss_of = nn.functional.binary_cross_entropy_with_logits if attributes else nn.functional.cross_entropy
-    for rows in _batches(len(split), examples, seed):
+    for rows in _batches(len(split), seed):
         wanted = torch.from_numpy(np.array(split.labels[rows]))
         loss = loss_of(network(to_images(split.images[rows])), wanted.float() if attributes else wanted.long())
         optimiser.zero_grad(set_to_none=True)
@@ -64,9 +64,9 @@ def train(split: Split, seed: int, examples: int = EXAMPLES) -> Classifier:
     return network.eval().requires_grad_(False)
 
 
-def _batches(count: int, examples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def _batches(count: int, seed: int) -> Iterator[NDArray[np.int64]]:
     random, size = np.random.default_rng([seed, 3]), min(BATCH, count)
-    for _ in range(max(1, examples // (count - count % size))):
+    for _ in range(min(max(1, EXAMPLES // count), PASSES)):
         yield from random.permutation(count)[: count - count % size].reshape(-1, size)
 
 
