@@ -40,7 +40,9 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
 @click.option(
     "--auto-factor", type=click.FloatRange(1), default=1.2, show_default=True, help="auto: how far an error may be."
 )
-@click.option("--auto-steps", type=click.IntRange(1), default=600, show_default=True, help="auto: of each autoencoder.")
+@click.option(
+    "--auto-steps", type=click.IntRange(1), default=1000, show_default=True, help="auto: of each autoencoder."
+)
 @click.option("--batch", type=click.IntRange(2), help="Pictures a step.")
 @click.option("--epochs", type=click.IntRange(0))
 @click.option("--generator-epochs", type=click.IntRange(0), help="aegan, direct: of the generator.")

@@ -26,7 +26,7 @@ from latentsearch.training.loop import Progress, require_batch, train
 from latentsearch.training.precision import Precision
 
 SIZES = (10, 50, 100, 500, 1000)
-FACTOR, STEPS = 1.2, 600
+FACTOR, STEPS = 1.2, 1_000
 VALIDATION, LEAST_SHARE, BLOCK = 1_000, 10, 100
 CHOICE = "latent-size.json"
 
