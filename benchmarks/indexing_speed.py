@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.results_store import store
+from indexer.cores import cores
 from indexer.decode import Framing
 from indexer.discover import Found, discover
 from indexer.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from indexer.plan import CHUNK_FILES
-from indexer.pool import DecodingPool, cores
+from indexer.pool import DecodingPool
 from indexer.workers import Job
 
 DECODE_BAR = 0.9
@@ -78,7 +79,7 @@ def encoding_stage(files: list[Found], encoder: Encoder) -> float:
     some = with_bare_pillow([file.path for file in files[: 16 * CHUNK_FILES]], encoder.framing)
     encoder.encode(some[:CHUNK_FILES])
     times = len(files) // len(some) + 1
-    return rate(times * len(some), lambda: [encoder.encode(batch) for _ in range(times) for batch in chunked(some)])
+    return rate(times * len(some), lambda: [encoder.encode(some) for _ in range(times)])
 
 
 def index_verb(data: Path, index: Path, encoder: Encoder) -> tuple[dict[str, Any], float]:

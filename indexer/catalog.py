@@ -45,6 +45,8 @@ FILE_NAME = "catalog.sqlite"
 SECONDS_TO_WAIT = 30
 # SQLite takes at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
+# Rows in one statement take half the time of a statement each.
+LABELS_AT_ONCE = 256
 
 IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 # CROSS JOIN keeps SQLite from going through a label's every value.
@@ -349,8 +351,11 @@ class Catalog:
             for image_id, values in given
             if name in values
         ]
-        if rows:
-            self._connection.exec_driver_sql("REPLACE INTO label_value VALUES (?, ?, ?)", rows)
+        for start in range(0, len(rows), LABELS_AT_ONCE):
+            some = rows[start : start + LABELS_AT_ONCE]
+            marks = ", ".join(["(?, ?, ?)"] * len(some))
+            flat = tuple(itertools.chain.from_iterable(some))
+            self._connection.exec_driver_sql(f"REPLACE INTO label_value VALUES {marks}", flat)
 
     def label_sources(self) -> dict[str, bytes]:
         """The label files whose every value has been stored: path -> SHA-256 of the content."""

@@ -50,6 +50,13 @@ class Some:
     def __init__(self, ids: Ids, rows: Ids) -> None:
         self.ids, self.rows = ids, rows
         self._mask: NDArray[np.bool_] | None = None
+        self._codes: Codes | None = None
+
+    def codes(self, stored: Codes) -> Codes:
+        """Their codes, read from the array of all codes; once."""
+        if self._codes is None:
+            self._codes = stored.take(self.rows, axis=0)
+        return self._codes
 
     def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
         """For every id below `ids` whether it is one of those whose code lies below `rows`; made once."""
@@ -85,11 +92,14 @@ class Neighbours:
             within = self.ids()
         if within is None:
             found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0] if len(hidden) else NONE)
-        elif len(hidden):
-            found = self._among(queries, k, self._of_rows(np.setdiff1d(within, hidden, assume_unique=True)))
+            return self._ranked(queries, found, k)
+        if len(hidden):
+            some = self._of_rows(np.setdiff1d(within, hidden, assume_unique=True))
         else:
-            found = self._among(queries, k, self._prepared(within))
-        return self._ranked(queries, found, k)
+            some = self._prepared(within)
+        if len(some.ids) <= RANKED_AT_ONCE:
+            return self._among_few(queries, k, some)
+        return self._ranked(queries, self._among(queries, k, some), k)
 
     @cached_property
     def codes(self) -> Codes:
@@ -177,7 +187,7 @@ class Neighbours:
     def _among(self, queries: Codes, k: int, some: Some) -> Candidates:
         """Candidates among some images."""
         base = self.base
-        if base is None or base.kind == FLAT or len(some.ids) <= RANKED_AT_ONCE:
+        if base is None or base.kind == FLAT:
             return self._exactly(queries, k, some)
         in_base = int(np.searchsorted(some.rows, base.header.rows))
         tuning = base.header.tuning
@@ -193,6 +203,16 @@ class Neighbours:
         new = self._exactly(queries, k, Some(some.ids[in_base:], some.rows[in_base:]))
         both = _beside([(found, base.rows_of(found)), (new.ids, new.rows)], len(queries))
         return Candidates(*both, in_base + new.available)
+
+    def _among_few(self, queries: Codes, k: int, some: Some) -> tuple[NDArray[np.float32], Ids]:
+        """The k nearest among a few images, each of which is compared."""
+        codes = some.codes(self.codes)
+        found = [exact.nearest_of(query, codes, some.ids, k, self._facts.distance) for query in queries]
+        if len(found) == 1:  # a copy would cost as much as comparing the codes
+            return found[0][0][None], found[0][1][None]
+        shape = len(queries), min(k, len(some.ids))
+        distances = np.array([distances for distances, _ in found], np.float32).reshape(shape)
+        return distances, np.array([ids for _, ids in found], np.int64).reshape(shape)
 
     def _exactly(self, queries: Codes, k: int, some: Some) -> Candidates:
         if len(some.rows) <= max(RANKED_AT_ONCE, k + SPARE):
@@ -216,14 +236,12 @@ class Neighbours:
         if np.any(rows[1:] < rows[:-1]):
             order = np.argsort(rows, kind="stable")
             ids, rows = ids[order], rows[order]
+        self._check(rows)
         return Some(ids, rows)
 
     def _ranked(self, queries: Codes, found: Candidates, k: int) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest of the candidates by their exact codes."""
-        if found.rows.size and found.rows.max() >= len(self.codes):
-            raise DamagedIndex(
-                f"the files of the index at {self._folder} contradict one another: `latentsearch check` tells more"
-            )
+        self._check(found.rows)
         k = min(k, found.available)
         distances = np.empty((len(queries), k), np.float32)
         ids = np.empty((len(queries), k), np.int64)
@@ -233,11 +251,14 @@ class Neighbours:
             if not are_all_there:
                 candidates, rows = candidates[rows >= 0], rows[rows >= 0]
             codes = self.codes.take(rows, axis=0)
-            near = exact.nearest_few(query, codes, k)
-            exactly = exact.distances_to(query, codes[near], self._facts.distance)
-            order = np.lexsort((candidates[near], exactly))[:k]
-            distances[row], ids[row] = exactly[order], candidates[near[order]]
+            distances[row], ids[row] = exact.nearest_of(query, codes, candidates, k, self._facts.distance)
         return distances, ids
+
+    def _check(self, rows: Ids) -> None:
+        if rows.size and rows.max() >= len(self.codes):
+            raise DamagedIndex(
+                f"the files of the index at {self._folder} contradict one another: `latentsearch check` tells more"
+            )
 
     @cached_property
     def _delta_by_id(self) -> Ids:

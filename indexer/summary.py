@@ -16,8 +16,8 @@ class Summary:
     found = encoded + copied + unchanged + moved + failed. copied: have the content of another file, and got its code.
     changed: those of the encoded and copied whose content was another before. failed: cannot be used; failed_before of
     them have not changed since an earlier run and were not tried again. vanished: images whose file was not found;
-    removed: those of them that were removed. seconds: by stage; decode is summed over the workers, and the stages
-    overlap, so that total is less than their sum. images_per_second: encoded, by total.
+    removed: those of them that were removed. seconds: by stage; decode and encode are summed over their workers and
+    threads, and the stages overlap, so that total is less than their sum. images_per_second: encoded, by total.
     """
 
     found: int

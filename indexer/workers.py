@@ -27,7 +27,6 @@ from indexer.errors import UnreadableImage
 
 NO_PIXELS = -1
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
-NICE = 10
 
 
 class Job(NamedTuple):
@@ -170,8 +169,6 @@ class Worker:
 
 def serve(descriptor: int) -> None:
     """Be a worker on that socket until it closes."""
-    # The encoder's threads wait for one another: one that shared its core with a decoder would hold up the rest.
-    os.nice(NICE)
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
         framing = connection.recv()

@@ -22,7 +22,9 @@ WATCHED = "the watching has ended: what was taken in is kept"
 @click.command("index")
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
 @click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
-@click.option("--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or aegan].")
+@click.option(
+    "--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or contrastive]."
+)
 @click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
 @click.option(
@@ -58,6 +60,7 @@ def command(
     their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
     """
     from indexer.index import Index
+    from indexer.label_store import LabelCache
     from indexer.pipeline import Vectors, Wishes, check_sources
 
     place = Index.locate(option)
@@ -66,9 +69,10 @@ def command(
 
         require_extra("watch", "watchfiles")
     model = _encoder(place, encoder)
+    wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache())
     if not Index.exists(place):
-        check_sources(folders, labels, may_be_empty=watch)
-    run = _Run(place, model, folders, Wishes(prune, labels, Vectors(kind, recall, device)), as_json)
+        check_sources(folders, wishes, may_be_empty=watch)
+    run = _Run(place, model, folders, wishes, as_json)
     if watch:
         run.follow()
     else:
