@@ -38,8 +38,10 @@ PARTS = {
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="mnist.npz or a folder of MNIST's files, an .npz file of CIFAR-10, or a folder in CelebA's format.",
+    help="mnist.npz or a folder of MNIST's files, an .npz file of CIFAR-10, or a folder in CelebA's format; with --root a "
+    "name: mnist, cifar10 or celeba.",
 )
+@click.option("--root", type=click.Path(path_type=Path), help="The folder that holds the data.")
 @click.option("--other", type=click.Path(path_type=Path), help="CelebA: an .npz file of CIFAR-10 to look at as well.")
 @click.option("--train/--no-train", "learn", default=True, help="Train what is missing, or measure what there is.")
 @click.option("--part", "parts", multiple=True, type=click.Choice(tuple(PARTS)), help="Again for more. [all]")
@@ -57,6 +59,7 @@ PARTS = {
 @click.option("--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Where sheets of photographs go.")
 def command(
     data: Path,
+    root: Path | None,
     other: Path | None,
     learn: bool,
     parts: tuple[str, ...],
@@ -75,11 +78,11 @@ def command(
     by one. What is stored are all parts that were measured so far with these settings.
     """
     import_torch().set_num_threads(threads)
-    from benchmarks.latent.sets import load_sets
+    from benchmarks.latent.sets import load_sets, place
     from benchmarks.latent.sheets import save_sheets
     from benchmarks.latent.study import Settings, Study
 
-    sets = load_sets(data)
+    sets = load_sets(place(data, root))
     count = seeds or (3 if sets.name == "mnist" else 1)
     seed = settings.pop("seed")
     chosen = Settings(sizes=sizes or SIZES, seeds=tuple(range(seed, seed + count)), preset=preset, **settings)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.celeba import load_faces
+from indexer.errors import InputError
 from latentsearch.data.cifar10 import holds_photographs, load_photographs
 from latentsearch.data.digits import holds_digits, load_digits
 
@@ -42,6 +43,20 @@ class Sets:
     path: Path
     train: Split
     validation: Split
+
+
+def place(data: Path, root: Path | None) -> Path:
+    """Where a data set lies: the path itself, or for one of NAMES what is called so below the root.
+
+    Raises InputError where there is nothing.
+    """
+    found = [data] if root is None else [root / data, root / f"{data}.npz", *sorted(root.glob(f"{data}*.npz"))]
+    for path in found:
+        if path.exists():
+            return path
+    raise InputError(
+        f"there is no data at {found[0]}: name a file or folder with --data, or {', '.join(NAMES)} and --root"
+    )
 
 
 def load_sets(path: Path) -> Sets:

@@ -14,7 +14,7 @@ from benchmarks.__main__ import run  # noqa: E402
 from benchmarks.latent import generators, probes, quality  # noqa: E402
 from benchmarks.latent.classifier import accuracy, train  # noqa: E402
 from benchmarks.latent.models import Model, Search, is_finished  # noqa: E402
-from benchmarks.latent.sets import Split, in_colour, load_sets  # noqa: E402
+from benchmarks.latent.sets import Split, in_colour, load_sets, place  # noqa: E402
 from benchmarks.latent_size import PARTS  # noqa: E402
 from benchmarks.results_store import load  # noqa: E402
 from indexer.errors import InputError  # noqa: E402
@@ -131,6 +131,17 @@ def test_what_is_missing_is_trained_and_what_was_stopped_goes_on(folder, tmp_pat
     assert not is_finished(run_folder)
     measure(folder, "cifar10.npz", "--part", "weights", sizes=(5,))
     assert is_finished(run_folder)
+
+
+def test_data_is_found_by_its_name_below_a_root(tmp_path):
+    (tmp_path / "celeba").mkdir()
+    for name in ("mnist.npz", "cifar10-small.npz"):
+        (tmp_path / name).touch()
+    found = [place(Path(name), tmp_path).name for name in ("mnist", "cifar10", "celeba")]
+    assert found == ["mnist.npz", "cifar10-small.npz", "celeba"]
+    assert place(tmp_path / "mnist.npz", None) == tmp_path / "mnist.npz"
+    with pytest.raises(InputError, match="there is no data at"):
+        place(Path("other"), tmp_path)
 
 
 class Linear(torch.nn.Module):
