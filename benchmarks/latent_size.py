@@ -38,8 +38,8 @@ PARTS = {
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="mnist.npz or a folder of MNIST's files, an .npz file of CIFAR-10, or a folder in CelebA's format; with --root a "
-    "name: mnist, cifar10 or celeba.",
+    help="mnist.npz or a folder of MNIST's files, an .npz file of CIFAR-10, a folder in CelebA's format; with --root "
+    "mnist, cifar10 or celeba.",
 )
 @click.option("--root", type=click.Path(path_type=Path), help="The folder that holds the data.")
 @click.option("--other", type=click.Path(path_type=Path), help="CelebA: an .npz file of CIFAR-10 to look at as well.")
