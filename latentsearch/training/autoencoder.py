@@ -72,9 +72,9 @@ MIRRORED_CIFAR10 = replace(MIRRORED, data="cifar10", epochs=102)
 MIRRORED_DIGITS = replace(MIRRORED, data="digits", epochs=85)
 FORMS = {
     "mirrored": {
-        "pictures": {"paper": MIRRORED, "small": replace(MIRRORED, width=4, batch=16, epochs=2)},
+        "pictures": {"paper": MIRRORED, "small": replace(MIRRORED, width=4, batch=16, epochs=1)},
         "cifar10": {"paper": MIRRORED_CIFAR10, "small": replace(MIRRORED_CIFAR10, width=8, batch=16, epochs=10)},
-        "digits": {"paper": MIRRORED_DIGITS, "small": replace(MIRRORED_DIGITS, width=8, batch=16, epochs=2)},
+        "digits": {"paper": MIRRORED_DIGITS, "small": replace(MIRRORED_DIGITS, width=8, batch=16, epochs=1)},
     }
 }
 
