@@ -72,6 +72,10 @@ class Model:
             learning_rate=search.learning_rate,
         ).codes
 
+    def refine(self, codes: Tensor, images: Tensor, search: Search) -> Tensor:
+        """An encoder's codes, moved by as many steps as a WGAN-GP's are sought by: nearer to the generator's best."""
+        return self.descend(images, codes, search, "none")
+
     def draw(self, codes: Tensor) -> Tensor:
         """The images of codes (n, latent_size)."""
         return in_blocks(self.generator, codes)

@@ -61,12 +61,19 @@ def errors(images: Tensor, drawn: Tensor) -> Floats:
     return np.asarray((drawn - images).square().flatten(1).mean(1).double().numpy() * SCALE)
 
 
-def measure(model: Model, images: Tensor, search: Search, shown: Path) -> dict[str, Any]:
-    """The errors of a model's reconstructions and the lengths of the codes; the first few are kept at `shown`."""
+def measure(model: Model, images: Tensor, search: Search, shown: Path, refine: bool) -> dict[str, Any]:
+    """The errors of a model's reconstructions and the lengths of the codes; the first few are kept at `shown`.
+
+    refine: of an autoencoder also what is left after its codes have been sought as a WGAN-GP's are, from the encoder's.
+    """
     codes = model.codes(images, search)
     drawn = model.draw(codes)
     keep_shown(shown, to_pixels(drawn[:SHOWN].clamp(0, 1)))
-    return {"error": score(errors(images, drawn), search.seed), "length": round(float(codes.norm(dim=1).mean()), 3)}
+    measured = {"error": score(errors(images, drawn), search.seed), "length": round(float(codes.norm(dim=1).mean()), 3)}
+    if refine and model.encoder is not None:
+        refined = model.draw(model.refine(codes, images, search))
+        measured["refined"] = score(errors(images, refined), search.seed)
+    return measured
 
 
 def measure_own(model: Model, count: int, search: Search) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Study:
 
     def _look(self, part: str, model: Model) -> dict[str, Any]:
         return {
-            name: probes.measure(model, images, self.search, self.shown(name, model.key))
+            name: probes.measure(model, images, self.search, self.shown(name, model.key), part == "reconstruction")
             for name, images in self.images(part).items()
         }
 

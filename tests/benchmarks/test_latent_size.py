@@ -86,6 +86,12 @@ def test_errors_are_of_numbers_between_minus_1_and_1(folder, result):
     assert noise > 0.9 * probes.NOISE_VARIANCE
 
 
+def test_codes_that_are_sought_draw_nearer_images_than_the_encoders(result):
+    for key, row in result["parts"]["reconstruction"].items():
+        if key.startswith("autoencoder"):
+            assert row["train"]["refined"]["mean"] < row["train"]["error"]["mean"]
+
+
 def test_sheets_have_the_originals_and_a_column_a_model(folder, result):
     names = {f"latent-size-mnist-{probe}.png" for probe in ("train", "validation", "shifted-by-4", "noise")}
     assert set(result["sheets"]) == names
