@@ -90,6 +90,17 @@ def model_card(model: dict[str, Any]) -> str:
     )
 
 
+def _labels(model: dict[str, Any]) -> str:
+    if "attributes" not in model:
+        return "No label of any picture was used in training."
+    learned = ", ".join(model["attributes"]["labels"])
+    agreement = model["fidelity"].get("attributes_in_common", "unknown")
+    return (
+        f"Labels of the pictures were used in training: {learned}. Of these its graph says what PyTorch's network says "
+        f"in {agreement} of cases."
+    )
+
+
 def _origin(model: dict[str, Any]) -> str:
     """Where the networks are from: a training run, or a pretrained network."""
     trained = model["trained"]
@@ -109,14 +120,3 @@ def _generator_difference(fidelity: dict[str, Any]) -> str:
     if steps is None:
         return ""
     return f"The generator's pictures differ from PyTorch's by {steps} steps of 255 on average.\n"
-
-
-def _labels(model: dict[str, Any]) -> str:
-    if "attributes" not in model:
-        return "No label of any picture was used in training."
-    learned = ", ".join(model["attributes"]["labels"])
-    agreement = model["fidelity"].get("attributes_in_common", "unknown")
-    return (
-        f"Labels of the pictures were used in training: {learned}. Of these its graph says what PyTorch's network says "
-        f"in {agreement} of cases."
-    )

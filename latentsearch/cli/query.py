@@ -55,7 +55,7 @@ class QueryCommand(click.Command):
     metavar="directions|BUNDLE",
     default="directions",
     show_default=True,
-    help="Set labels by what codes tell of them, or by drawing pictures anew with the generator of an icgan BUNDLE.",
+    help="Set labels by moving codes, or by drawing pictures anew with the generator of an icgan BUNDLE.",
 )
 @click.option("--batch", type=PATH, metavar="DIR", help="Query with every picture of a folder, each by itself.")
 @click.option("-k", "k", type=int, default=20, show_default=True, help="How many pictures to return.")
@@ -107,7 +107,7 @@ def command(
     what holds spaces at its ends or signs in "quotation marks"; write label:NAME or file:NAME where both have one.
 
     --set Eyeglasses=1 looks for the same picture but with glasses, --set Smiling=0 for it without a smile: for labels
-    that are 1 or 0 in this index. The first time it learns from labelled pictures what they look like; distance and
+    that are 1 or 0 in this index. The first time it learns from labelled pictures what they look like. Distance and
     similarity stay those to the picture as it is. With --set-by BUNDLE, for labels that this bundle learned with: its
     generator draws the picture with them set, and what it drew is searched for; the index needs no labels.
 
