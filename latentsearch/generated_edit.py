@@ -37,7 +37,7 @@ class Redrawing:
         _require_whole(self._encoder, self._generator)
         self.framing = self._encoder.framing
         self._columns = [self._column(change) for change in changes]
-        self._places = [self._encoder.latent_size + column for column in self._columns]
+        self._places = np.array(self._columns, np.int64) + self._encoder.latent_size
         self._values = np.array([change.value for change in changes], np.float32)
 
     def redraw(self, pixels: Pixels) -> Pixels:
