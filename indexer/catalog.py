@@ -101,13 +101,15 @@ class Failure(NamedTuple):
 class Catalog:
     """One open catalogue. Raises DamagedIndex, on any use, when SQLite finds its file damaged.
 
-    images_changed: whether images were added or removed since the last commit.
+    images_changed: whether images were added or removed since the last commit. relabelled: whether images that were
+    there when it was opened for writing got labels since the last commit.
     """
 
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
+        self._first_new = 0
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
@@ -127,6 +129,7 @@ class Catalog:
             migrate(catalog._connection, printable(path.parent))
             if facts_of_new is not None and catalog.facts() is None:
                 catalog.set_facts(facts_of_new)
+            catalog._first_new = catalog.next_id()
             catalog.commit()
         except BaseException:
             catalog.close()
@@ -149,12 +152,12 @@ class Catalog:
     def refresh(self) -> None:
         """Forget what was not committed; the next look sees what others have committed since."""
         self._connection.rollback()
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
 
     def commit(self) -> None:
         """Make all changes since the last commit lasting and seen, at once."""
         self._connection.commit()
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
 
     def version(self) -> int:
         """The version of the schema; 0 for a file that a first run was killed before filling."""
@@ -370,6 +373,7 @@ class Catalog:
         if not names or not rows:
             return
         ids, values = zip(*rows, strict=True)
+        self.relabelled |= min(ids) < self._first_new
         # In the order of the table, label by label, which takes half the time of a row after another and sorting.
         columns = sorted(zip(self._label_ids(names), zip(*values, strict=True), strict=True), key=lambda pair: pair[0])
         cells = itertools.chain.from_iterable(

@@ -22,7 +22,8 @@ class Facts:
     code_rows: how many rows of the array of codes count. generation: grows whenever images are added or removed.
     base_generation: the earliest of a base that can be used, since of what was removed until then nothing is known any
     more. kind, recall: what was asked of the base. predictor_name, predictor_sha256: the attribute encoder that labels
-    were predicted by last, "" for none; predicted_until: the last id that it has looked at.
+    were predicted by last, "" for none; predicted_until: the last id that it has looked at. relabelled: grows whenever
+    images that were there before get labels.
     """
 
     uuid: str
@@ -40,6 +41,7 @@ class Facts:
     predictor_name: str = ""
     predictor_sha256: str = ""
     predicted_until: int = 0
+    relabelled: int = 0
 
     @classmethod
     def of_new(cls, encoder: Encoder) -> Facts:

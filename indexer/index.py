@@ -191,6 +191,15 @@ class Index:
             raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
         return self.neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
 
+    def code_blocks(
+        self, within: NDArray[np.int64] | None = None, exclude_ids: Sequence[int] = ()
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """All images but those excluded, a block at a time: ids, int64 (n,), and their codes, float32 (n, d).
+
+        within: ids of the images that alone are wanted; None for all. Raises DamagedIndex as `search` does.
+        """
+        return self.neighbours.blocks(within, {int(image_id) for image_id in exclude_ids})
+
     def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> NDArray[np.int64]:
         """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
 
@@ -308,6 +317,8 @@ class Index:
             facts = replace(facts, code_rows=self._appended.rows)
         if self.catalog.images_changed or facts.code_rows != self.facts.code_rows:
             facts = replace(facts, generation=facts.generation + 1)
+        if self.catalog.relabelled:
+            facts = replace(facts, relabelled=facts.relabelled + 1)
         self.commit_facts(facts)
 
     def commit_facts(self, facts: Facts) -> None:

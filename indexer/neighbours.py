@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,8 @@ FEW = 1_000
 SPARE = 16
 # Up to so many codes are ranked as candidates at once.
 RANKED_AT_ONCE = 200
+# So many codes are given at once to those who want all.
+CODES_AT_ONCE = 20_000
 
 
 class Delta(NamedTuple):
@@ -101,6 +103,14 @@ class Neighbours:
         if len(some.ids) <= RANKED_AT_ONCE:
             return self._among_few(queries, k, some)
         return self._ranked(queries, self._among(queries, k, some), k)
+
+    def blocks(self, within: Ids | None, excluded: Collection[int]) -> Iterator[tuple[Ids, Codes]]:
+        """Ids, and codes float32 (n, d), of all images, or of those of these ids, but those excluded; by row."""
+        ids = self.ids() if within is None else within
+        some = self._of_rows(np.setdiff1d(ids, np.array(sorted(excluded), np.int64), assume_unique=True))
+        for start in range(0, len(some.ids), CODES_AT_ONCE):
+            here = slice(start, start + CODES_AT_ONCE)
+            yield some.ids[here], self.codes.take(some.rows[here], axis=0)
 
     @cached_property
     def codes(self) -> Codes:

@@ -35,6 +35,7 @@ class Plan:
 
     def __init__(self, catalog: Catalog, before: int) -> None:
         self._catalog = catalog
+        self.before = before
         self.seen = Seen()
         self.problems: deque[Problem] = deque()
         self.hidden: list[str] = []

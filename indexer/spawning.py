@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import subprocess
@@ -32,6 +33,15 @@ def take_interpreter() -> Interpreter:
             return interpreter
         interpreter.ours.close()
     return _start()
+
+
+@atexit.register
+def _end_ahead() -> None:
+    while _ahead:
+        process, ours = _ahead.pop()
+        ours.close()
+        process.kill()
+        process.wait()
 
 
 def _start() -> Interpreter:

@@ -64,8 +64,8 @@ class FolderSearch:
             with self._watch.stage("load"):
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus), minus, self._encoder)
-            self._finder = Finder(self._index, self._encoder, options, self._watch)
-            self._edit = editor(() if options.drawn_anew else options.changes, self._index, tell)
+            edited = editor(() if options.drawn_anew else options.changes, self._index, tell)
+            self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
             self._reader = editing_encoder(self._encoder, options)
         except BaseException:
             self._index.close()
@@ -105,7 +105,7 @@ class FolderSearch:
                 yield outcome, Unreadable(outcome.job.path, NO_CODE)
                 continue
             try:
-                asked.append((outcome, self._edit(combined(code[None], self._minus, self._encoder.distance))))
+                asked.append((outcome, combined(code[None], self._minus, self._encoder.distance)))
             except InputError as error:
                 yield outcome, Unreadable(outcome.job.path, str(error))
         for outcome in decoded.outcomes:

@@ -12,7 +12,7 @@ from indexer.errors import InputError
 # As a picture's name: its bytes come from elsewhere, such as standard input.
 PIPED = Path("-")
 CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
-# Labels are set by moving a code along directions, unless a generator is to draw the picture anew.
+# Labels are set by the directions along which codes tell them, unless a generator is to draw the picture anew.
 DIRECTIONS = "directions"
 # How many candidates a diverse ranking chooses each of its results from.
 POOL = 10
@@ -83,13 +83,18 @@ class Options:
 
     @property
     def drawn_anew(self) -> bool:
-        """Whether labels are set by drawing the queried pictures anew, not by moving their code."""
+        """Whether labels are set by drawing the queried pictures anew, not by what codes tell of them."""
         return self.set_by != DIRECTIONS
 
     @property
     def filtered(self) -> bool:
         """Whether only some pictures of the index come into question."""
         return bool(self.where or self.under)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether pictures must be as near as that."""
+        return self.max_distance is not None or self.min_similarity is not None
 
     @property
     def candidates(self) -> int:

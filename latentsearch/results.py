@@ -46,7 +46,7 @@ class Results:
     query, minus: the names of the pictures that were searched for, and of those subtracted. matching: for how many
     pictures the conditions hold, None where there were none. diverse: what likeness counts against variety in the
     ranking, None where distance alone ranks; then hits ascend by it, else only the first is sure to be the nearest.
-    changes: the labels that were set.
+    changes: the labels that were set; where there are any, they rank too, and distances ascend or not.
     Raises ValueError where the hits are not that, when it is made.
     """
 
@@ -72,6 +72,8 @@ class Results:
             raise ValueError("ranks do not count from 1")
 
     def _that_must_ascend(self) -> list[tuple[Hit, Hit]]:
+        if self.changes:
+            return []
         if self.diverse is None:
             return list(itertools.pairwise(self.hits))
         return [(self.hits[0], later) for later in self.hits[1:]]

@@ -51,11 +51,11 @@ def search(
     with opened:
         with watch.stage("load"):
             model = encoder_of(opened, encoder, network=bool(query.files))
-        finder = Finder(opened, model, options, watch)
+            edited = editor(() if options.drawn_anew else options.changes, opened, tell)
+        finder = Finder(opened, model, options, watch, edited)
         with watch.stage("encode"):
             contents = read_contents(query.files, query.piped)
-            edit = editor(() if options.drawn_anew else options.changes, opened, tell)
-            code = edit(_code(query, contents, opened, model, options))
+            code = _code(query, contents, opened, model, options)
         with watch.stage("search"):
             stored = opened.images(query.ids)
             itself = Itself.of(query.files, contents, stored, opened) if options.exclude_self else Itself()

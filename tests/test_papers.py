@@ -12,6 +12,7 @@ from latentsearch.cli import VERBS
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs/papers.md").read_text(encoding="utf-8")
 SECTIONS = dict(section.split("\n", 1) for section in TEXT.split("\n## ")[1:])
+LATENT = "The size of the latent space"
 
 
 def names(path: Path) -> set[str]:
@@ -50,7 +51,7 @@ def test_every_link_leads_somewhere(link):
     [
         ("AEGAN", "Fig.", 5), ("AEGAN", "Table", 6), ("AEGAN", "eq.", 8), ("IVE-GAN", "Fig.", 9),
         ("IVE-GAN", "Table", 3), ("IVE-GAN", "eq.", 4), ("IcGAN", "Fig.", 6), ("IcGAN", "Table", 3),
-        ("IcGAN", "eq.", 4),
+        ("IcGAN", "eq.", 4), (LATENT, "Fig.", 12), (LATENT, "Table", 1), (LATENT, "eq.", 5),
     ],
 )  # fmt: skip
 def test_every_item_of_the_papers_has_a_row(section, kind, count):

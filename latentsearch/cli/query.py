@@ -107,9 +107,9 @@ def command(
     what holds spaces at its ends or signs in "quotation marks"; write label:NAME or file:NAME where both have one.
 
     --set Eyeglasses=1 looks for the same picture but with glasses, --set Smiling=0 for it without a smile: for labels
-    that are 1 or 0 in this index. The first time it learns from labelled pictures what they look like. With --set-by
-    BUNDLE, for labels that this bundle learned with: its generator draws the picture with them set, and what it drew is
-    searched for; the index needs no labels.
+    that are 1 or 0 in this index. The first time it learns from labelled pictures what they look like. Distance and
+    similarity stay those to the picture as it is. With --set-by BUNDLE, for labels that this bundle learned with: its
+    generator draws the picture with them set, and what it drew is searched for; the index needs no labels.
 
     A terminal gets a table, with the labels that are true; a pipe gets lines of rank, id, distance, similarity,
     path and labels, separated by tabs.

@@ -31,6 +31,11 @@ class Recipe:
         """How pictures become the networks' input."""
         return CELEBA
 
+    @property
+    def step_size(self) -> int:
+        """How many examples a step is given."""
+        return self.batch
+
 
 @dataclass(frozen=True)
 class LabelledRecipe(Recipe):
@@ -68,7 +73,7 @@ class Family(ABC):
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
         self.recipe, self.precision = recipe, precision
-        self.batch, self.seed = recipe.batch, recipe.seed
+        self.batch, self.seed = recipe.step_size, recipe.seed
         torch.manual_seed(recipe.seed)
         self.networks = self.build_networks()
         for network in self.networks.values():

@@ -20,7 +20,6 @@ from torch import Tensor
 from indexer.decode import Framing, decode
 from indexer.discover import Found, discover, printable
 from indexer.errors import InputError, UnreadableImage
-from latentsearch.data.digits import load_digits
 from latentsearch.training.checkpoint import write_json
 
 PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
@@ -104,22 +103,24 @@ def load_images(folder: Path, run: Path, framing: Framing, report: Report = lamb
     return cached_images(run, framing)
 
 
-def load_digit_images(path: Path, run: Path, framing: Framing) -> Images:
-    """MNIST as RGB images in `run/images.u8`: the training split to learn from, the test split held out.
+def load_arrays(
+    path: Path, held_out: NDArray[np.uint8], training: NDArray[np.uint8], run: Path, framing: Framing
+) -> Images:
+    """The splits of MNIST or CIFAR-10 that came from this path, as RGB images in `run/images.u8`.
 
-    Raises InputError where the path does not hold MNIST, or holds pictures of another size than the framing's.
+    held_out, training: uint8 (n, h, w), grey, or (n, h, w, 3). Raises InputError for another size than the framing's.
     """
-    held_out, training = load_digits(path, "test"), load_digits(path, "train")
-    if training.images.shape[1:] != (framing.height, framing.width):
-        raise InputError(f"{path} has pictures of {training.images.shape[1:]}, not ({framing.height}, {framing.width})")
+    if training.shape[1:3] != (framing.height, framing.width):
+        raise InputError(f"{path} has pictures of {training.shape[1:3]}, not ({framing.height}, {framing.width})")
     digest = hashlib.sha256()
     for split in (held_out, training):
-        digest.update(split.images.tobytes())
+        digest.update(split.tobytes())
     counts = {"held_out": len(held_out), "train": len(training)}
     facts = {"key": digest.hexdigest(), "source": str(path), "unreadable": [], **counts}
     if not (run / ABOUT).exists() or json.loads((run / ABOUT).read_text())["key"] != facts["key"]:
-        grey = np.concatenate([held_out.images, training.images])
-        _write_pixels((np.repeat(image[..., None], 3, 2) for image in grey), run, facts)
+        both = np.concatenate([held_out, training])
+        colours = both if both.ndim == 4 else np.broadcast_to(both[..., None], (*both.shape, 3))
+        _write_pixels(colours, run, facts)
     return cached_images(run, framing)
 
 
