@@ -12,17 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.attributes import AttributeEncoder, load_attribute_encoder
+from indexer.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
 from indexer.discover import printable
 from indexer.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
 from indexer.errors import EncoderError, InputError
 from latentsearch.queries import Change, Options
 
 Pixels = NDArray[np.uint8]
+# How far from the middle between 0 and 1 a label is set, in halves: 1 is to 1 or 0, 2 to 1.5 or -0.5.
+REACHES = (1, 2, 3)
 
 
 class Redrawing:
-    """Draws pictures anew with labels set.
+    """Draws pictures anew with labels set, as far beyond 1 or 0 as it takes until the bundle sees them set.
 
     framing: of the pictures that it takes. Raises EncoderError for a bundle without the three graphs, or whose codes
     are not the generator's; InputError for a label that it does not know.
@@ -35,13 +37,22 @@ class Redrawing:
         _require_whole(self._encoder, self._generator)
         self.framing = self._encoder.framing
         self._columns = [self._column(change) for change in changes]
-        self._values = [change.value for change in changes]
+        self._places = np.array(self._columns, np.int64) + self._encoder.latent_size
+        self._values = np.array([change.value for change in changes], np.float32)
 
     def redraw(self, pixels: Pixels) -> Pixels:
         """Framed pictures uint8 (n, h, w, 3) as they would be with the labels set, of the same shape."""
-        values = self._attributes.values(pixels)
-        values[:, self._columns] = self._values
-        return self._generator.generate(np.concatenate([self._encoder.encode(pixels), values], axis=1))
+        codes = np.concatenate([self._encoder.encode(pixels), self._attributes.values(pixels)], axis=1)
+        drawn = np.empty((len(pixels), self.framing.height, self.framing.width, 3), np.uint8)
+        unseen = np.arange(len(pixels))
+        for reach in REACHES:
+            codes[np.ix_(unseen, self._places)] = 0.5 + reach * (self._values - 0.5)
+            drawn[unseen] = self._generator.generate(codes[unseen])
+            seen = self._attributes.values(drawn[unseen])[:, self._columns] >= HOLDS
+            unseen = unseen[(seen != self._values.astype(bool)).any(axis=1)]
+            if not len(unseen):
+                break
+        return drawn
 
     def _column(self, change: Change) -> int:
         known = self._attributes.labels

@@ -53,7 +53,7 @@ def _protocol(result: dict[str, Any]) -> str:
         f"{result['measured_on']:,} of the other half, the query itself left out. In brackets 95 % intervals "
         f"by bootstrap over queries ({result['resamples']:,} resamples). Others kept: the share of the other "
         "attributes that query and results have in common, less the same for the unedited query. The way through a "
-        "generator (IcGAN: change y, generate, encode) is not measured here yet."
+        "generator (IcGAN: change y, generate, encode) stands in redrawn-search.md."
     )
 
 

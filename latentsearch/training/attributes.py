@@ -46,6 +46,9 @@ PRESETS = {
     "pictures": {
         # Meant for a GPU; not run to its end here.
         "paper": PICTURES,
+        # `latentsearch train attributes celeba -o runs/attributes --preset small --threads 1`, 20,000 faces. Accuracy
+        # and F1 on validation faces to expect: 0.933 and 0.662, the first row of `python -m benchmarks
+        # conditional-position`.
         "small": replace(PICTURES, batch=32, epochs=4, learning_rate=1e-3, flip=True, annealed=True),
     },
     "digits": {

@@ -69,6 +69,9 @@ PRESETS = {
     "pictures": {
         # Meant for a GPU; not run to its end here.
         "paper": PICTURES,
+        # `latentsearch train icgan celeba -o runs/icgan --preset small --threads 1`, 20,000 faces: 89 minutes on one
+        # core with much other work beside it, which stopped it at times. After an attribute has been set, Anet sees
+        # it in half of the cases (`python -m benchmarks attribute-editing`).
         "small": replace(
             PICTURES,
             width=32,

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -243,3 +244,20 @@ def test_redrawing_keeps_what_is_not_set(eyes: Path) -> None:
     pixels = np.full((2, 64, 64, 3), (200, 0, 51), np.uint8)
     redrawn = Redrawing(str(eyes), [Change("Young", 1)]).redraw(pixels)
     assert redrawn.shape == pixels.shape and np.abs(redrawn.astype(int) - (200, 255, 51)).max() <= 1
+
+
+def test_a_label_is_set_further_until_it_is_seen(eyes: Path) -> None:
+    class Faint:
+        """Draws two fifths of each label."""
+
+        asked: ClassVar[list[int]] = []
+
+        def generate(self, codes: np.ndarray) -> np.ndarray:
+            self.asked.append(len(codes))
+            colours = (np.clip(codes[:, -3:] * 0.4, 0, 1) * 255).round().astype(np.uint8)
+            return np.broadcast_to(colours[:, None, None], (len(codes), 64, 64, 3))
+
+    redrawing = Redrawing(str(eyes), [Change("Young", 1)])
+    redrawing._generator = Faint()  # type: ignore[assignment]
+    redrawn = redrawing.redraw(np.zeros((3, 64, 64, 3), np.uint8))
+    assert Faint.asked == [3, 3] and np.abs(redrawn.astype(int) - (0, 153, 0)).max() <= 1
