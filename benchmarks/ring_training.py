@@ -36,7 +36,7 @@ class PlainGan(Ivegan):
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def _judged(self, x: Tensor) -> Tensor:
-        return self._single(self.features(x))
+        return self._single(*self.features(x))
 
 
 @dataclass(frozen=True)

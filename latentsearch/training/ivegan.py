@@ -49,8 +49,9 @@ class Recipe(family.Recipe):
 
     data: "pictures", "digits" or "ring"; size: pixels of a side; average_decay: 0 for no moving averages. The paper
     has none of what follows: instance_noise: standard deviation of noise added to all that the discriminators see,
-    falling to none in the first half of the steps; falling_rates: whether learning rates fall to none in the second;
-    sharpness, discriminator_sharpness: factors of the first layers' initial weights, of points alone (see Reader).
+    falling to none as they pass; falling_rates: whether learning rates fall to none in the second half of the steps;
+    judged_together: whether D_enc reads all pictures of a step in one batch, so that its batch normalisation leaves in
+    what generated ones have in common; sharpness, discriminator_sharpness: factors of the first layers' initial weights, of points alone (see Reader).
     """
 
     data: str = "pictures"
@@ -69,6 +70,7 @@ class Recipe(family.Recipe):
     hue: float = 0.05
     instance_noise: float = 0.0
     falling_rates: bool = False
+    judged_together: bool = False
     sharpness: float = 1.0
     discriminator_sharpness: float = 1.0
 
@@ -126,12 +128,15 @@ PRESETS = {
         "paper": DIGITS,
         "small": replace(
             DIGITS,
-            width=16,
-            batch=64,
-            epochs=3,
-            average_decay=0.997,
+            beta1=0.5,
+            width=12,
+            batch=32,
+            epochs=6,
+            average_decay=0.998,
             learning_rate=1e-3,
-            discriminator_learning_rate=5e-4,
+            discriminator_learning_rate=3e-4,
+            falling_rates=True,
+            judged_together=True,
         ),
     },
     "ring": {"paper": RING, "small": RING},
@@ -221,24 +226,24 @@ class Ivegan(Family):
 
     def judge(self, x: Tensor, transformed: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
         """What D and D' minimise: minus eq. 3, on the features that D_enc makes for both."""
-        features, known = self.features, self.features(x)
-        by_pair = discriminator_loss(
-            self._pair(features(transformed), known), self._pair(features(reconstructed), known)
-        )
-        return by_pair + discriminator_loss(self._single(known), self._single(features(generated)))
+        known, like, unlike, new = self.features(x, transformed, reconstructed, generated)
+        by_pair = discriminator_loss(self._pair(like, known), self._pair(unlike, known))
+        return by_pair + discriminator_loss(self._single(known), self._single(new))
 
     def persuade(self, x: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
         """What G and E minimise."""
-        with torch.no_grad():
-            known = self.features(x)
-        by_pair = generator_loss(self._pair(self.features(reconstructed), known))
-        return by_pair + generator_loss(self._single(self.features(generated)))
+        known, unlike, new = self.features(x, reconstructed, generated)
+        return generator_loss(self._pair(unlike, known.detach())) + generator_loss(self._single(new))
 
-    def features(self, x: Tensor) -> Tensor:
-        """D_enc(x); points are their own features."""
-        x = self.blur(x)
-        read: Tensor = self.networks["features"](x) if "features" in self.networks else x
-        return read
+    def features(self, *batches: Tensor) -> tuple[Tensor, ...]:
+        """D_enc of batches of one size; points are their own features."""
+        blurred = [self.blur(x) for x in batches]
+        if "features" not in self.networks:
+            return tuple(blurred)
+        read = self.networks["features"]
+        if self.recipe.judged_together:
+            return tuple(read(torch.cat(blurred)).chunk(len(blurred)))
+        return tuple(read(x) for x in blurred)
 
     def blur(self, x: Tensor) -> Tensor:
         """x as the discriminators see it: with the noise of this moment."""

@@ -198,11 +198,21 @@ def test_instance_noise_is_what_the_discriminators_see_and_vanishes():
     recipe = replace(PRESETS["ring"]["paper"], instance_noise=0.3)
     family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
     points = torch.zeros(20_000, 2)
-    assert family.features(points).std().item() == pytest.approx(0.3, rel=0.03)
+    assert family.features(points)[0].std().item() == pytest.approx(0.3, rel=0.03)
     family.progress = NOISY / 2
-    assert family.features(points).std().item() == pytest.approx(0.3 / 4, rel=0.03)
+    assert family.features(points)[0].std().item() == pytest.approx(0.3 / 4, rel=0.03)
     family.progress = NOISY
-    assert torch.equal(family.features(points), points)
+    assert torch.equal(family.features(points)[0], points)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_batches_judged_together_share_their_batch_statistics(together):
+    recipe = replace(PRESETS["digits"]["small"], width=4, judged_together=together)
+    family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
+    random = torch.Generator().manual_seed(0)
+    digits, others = (torch.rand(8, 1, 32, 32, generator=random) * bright for bright in (1.0, 0.2))
+    alone, beside = family.features(digits, digits)[0], family.features(digits, others)[0]
+    assert torch.allclose(alone, beside, atol=1e-4) != together
 
 
 def test_sharpened_networks_tell_near_points_apart():
