@@ -49,9 +49,10 @@ class Recipe(family.Recipe):
 
     data: "pictures", "digits" or "ring"; size: pixels of a side; average_decay: 0 for no moving averages. The paper
     has none of what follows: instance_noise: standard deviation of noise added to all that the discriminators see,
-    falling to none as they pass; falling_rates: whether learning rates fall to none in the second half of the steps;
+    falling to none as the steps pass; falling_rates: whether learning rates fall to none in the second half of them;
     judged_together: whether D_enc reads all pictures of a step in one batch, so that its batch normalisation leaves in
-    what generated ones have in common; sharpness, discriminator_sharpness: factors of the first layers' initial weights, of points alone (see Reader).
+    what generated ones have in common; sharpness, discriminator_sharpness: factors of the first layers' initial
+    weights, of points alone (see `sharpen`).
     """
 
     data: str = "pictures"
