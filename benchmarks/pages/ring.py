@@ -124,8 +124,8 @@ def _looks(summary: Summary, model: str) -> list[list[dict[str, Any]]]:
 def _settings(summary: Summary) -> str:
     recipe = summary["recipe"]
     helped = (
-        f" Noise of {recipe['instance_noise']} on all that the discriminators see, falling to none; rates that fall to none "
-        f"in the second half; first layers sharpened by {recipe['sharpness']:g}, the discriminators' by "
+        f" Noise of {recipe['instance_noise']} on all that the discriminators see, falling to none; rates that fall to "
+        f"none in the second half; first layers sharpened by {recipe['sharpness']:g}, the discriminators' by "
         f"{recipe['discriminator_sharpness']:g}. The paper has none of these."
         if recipe.get("instance_noise")
         else ""

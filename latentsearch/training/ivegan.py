@@ -142,9 +142,9 @@ PRESETS = {
     },
     "ring": {
         "paper": RING,
-        # `python -m benchmarks ring` trains it, and says how long it took. At the paper's rates no discriminator of one
-        # layer of tanh comes to tell a Gaussian of 0.015 from a flat disc, and prior codes find two to four modes; noise
-        # that vanishes makes them find all eight.
+        # `python -m benchmarks ring` trains it, and says how long that took and what came of it. One layer of tanh
+        # with the paper's weights and rates does not come to tell a Gaussian of 0.015 from a flat disc; and without
+        # noise that vanishes, prior codes settled on four of the eight modes.
         "small": replace(
             RING,
             beta1=0.5,
