@@ -24,15 +24,19 @@ class PlainGan(Ivegan):
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         """One step of D' and one of G."""
+        self.set_rates()
         x = self.prepare(x)
         generated = self.networks["generator"](self.noise(len(x)), self.codes(len(x)))
-        d_loss = discriminator_loss(self._single(x), self._single(generated.detach()))
+        d_loss = discriminator_loss(self._judged(x), self._judged(generated.detach()))
         self.descend(d_loss, "prior_discriminator")
-        g_loss = generator_loss(self._single(generated))
+        g_loss = generator_loss(self._judged(generated))
         self.descend(g_loss, "generator")
         if "generator" in self.averages:
             self.averages["generator"].update(self.networks["generator"])
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
+
+    def _judged(self, x: Tensor) -> Tensor:
+        return self._single(*self.features(x))
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def learn(
     looks, step = [look(family, 0, points, count)], 0
     for epoch in range(recipe.epochs):
         for rows in epoch_batches(len(points), recipe.batch, (recipe.seed, 0, epoch)):
+            family.progress = step / (recipe.epochs * (len(points) // recipe.batch))
             family.step(points.batch(rows))
             step += 1
             if step % steps_between == 0:

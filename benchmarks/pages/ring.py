@@ -123,10 +123,17 @@ def _looks(summary: Summary, model: str) -> list[list[dict[str, Any]]]:
 
 def _settings(summary: Summary) -> str:
     recipe = summary["recipe"]
+    helped = (
+        f" Noise of {recipe['instance_noise']} on all that the discriminators see, falling to none; rates that fall to "
+        f"none in the second half; first layers sharpened by {recipe['sharpness']:g}, the discriminators' by "
+        f"{recipe['discriminator_sharpness']:g}. The paper has none of these."
+        if recipe.get("instance_noise")
+        else ""
+    )
     return (
         f"Preset `{summary['preset']}`: width {recipe['width']}, batches of {recipe['batch']}, rates "
         f"{recipe['learning_rate']:g} and {recipe['discriminator_learning_rate']:g}, beta1 {recipe['beta1']}, "
-        f"average decay {recipe['average_decay']}."
+        f"average decay {recipe['average_decay']}.{helped}"
     )
 
 

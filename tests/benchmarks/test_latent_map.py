@@ -1,9 +1,11 @@
 """The map of codes: what neighbours share, on drawn faces whose attributes are what is drawn."""
 
+import shutil
+
 import numpy as np
 import pytest
 
-from benchmarks import latent_map
+from benchmarks import latent_map, map_statistics
 from benchmarks.__main__ import run
 from benchmarks.metrics import bootstrap_weights
 from benchmarks.pages import latent_map as latent_map_page
@@ -73,7 +75,7 @@ def test_raw_results_give_the_shares_again(results, summary):
 def test_sharing_of_neighbours_that_are_known():
     # Three faces have it; their neighbours by tens: all, half, none have it. One lacks it, of whose ten three have it.
     near, attribute = np.array([10, 5, 0, 3], np.uint8), np.array([1, 1, 1, 0], np.uint8)
-    shared = latent_map.sharing(near, attribute, np.full((1, 4), 0.25))
+    shared = map_statistics.sharing(near, attribute, np.full((1, 4), 0.25))
     assert shared["having"][0] == pytest.approx(0.5)
     assert shared["balanced"][0] == pytest.approx((0.5 + 0.7) / 2)
 
@@ -82,7 +84,7 @@ def test_random_codes_share_as_chance_does():
     random = np.random.default_rng(0)
     attributes = (random.random((600, 1)) < 0.2).astype(np.uint8)
     near = latent_map.neighbours_with(attributes, random.standard_normal((600, 8)), "euclidean")
-    shared = latent_map.sharing(near[:, 0], attributes[:, 0], bootstrap_weights(600, 200, 0))
+    shared = map_statistics.sharing(near[:, 0], attributes[:, 0], bootstrap_weights(600, 200, 0))
     low, high = np.percentile(shared["having"], [0.5, 99.5])
     assert low < attributes.mean() < high
     assert shared["balanced"].mean() == pytest.approx(0.5, abs=0.03)
@@ -94,6 +96,29 @@ def test_the_same_seed_gives_the_same_map(results, drawn, tmp_path):
     with np.load(results / f"{NAME}.npz") as first, np.load(tmp_path / f"{NAME}.npz") as second:
         for key in first:
             np.testing.assert_array_equal(first[key], second[key])
+
+
+def test_rows_of_other_codes_are_kept(results, drawn, tmp_path):
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    bundle = make_bundle(tmp_path / "bundles", "other", "cosine")
+    options = [NAME, "--data", str(drawn), "--results", str(tmp_path), "--keep", "--bundle", str(bundle)]
+    with pytest.raises(InputError, match="measured otherwise"):
+        run([*options, "--faces", "48", "--seed", "1"])
+    run([*options, "--faces", "48"])
+    before, after = (load(NAME, folder)["result"] for folder in (results, tmp_path))
+    assert [row["key"] for row in after["methods"]] == ["pixels", "tiny", "tiny-whitened", "other"]
+    assert after["methods"][:3] == before["methods"]
+    assert after["kept"][0]["methods"] == ["pixels", "tiny", "tiny-whitened"]
+    with np.load(results / f"{NAME}.npz") as first, np.load(tmp_path / f"{NAME}.npz") as second:
+        assert set(second) == {*first, "other_plane", "other_near", "other_near_in_plane"}
+        for key in first:
+            np.testing.assert_array_equal(first[key], second[key])
+
+
+def test_without_stored_rows_there_is_nothing_to_keep(drawn, tmp_path):
+    bundle = make_bundle(tmp_path / "bundles", "tiny", "euclidean")
+    with pytest.raises(InputError, match="no results of latent-map"):
+        run([NAME, "--data", str(drawn), "--results", str(tmp_path), "--keep", "--bundle", str(bundle)])
 
 
 def test_the_page_has_verdict_tables_and_plot(results, tmp_path):
@@ -128,4 +153,4 @@ def test_an_attribute_that_everybody_has_is_refused(drawn):
     faces = load_faces(drawn, "train")
     same = replace(faces, attributes=np.ones((TRAIN, 3), np.uint8))
     with pytest.raises(InputError, match="too few of these 64 faces differ in Red_Background"):
-        latent_map.chosen_attributes(same, ATTRIBUTES)
+        map_statistics.chosen_attributes(same, ATTRIBUTES)

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from latentsearch.models.ivegan import digit_networks, picture_networks, ring_networks  # noqa: E402
-from latentsearch.training.ivegan import DISCRIMINATORS, PRESETS, RING_SCALE, Ivegan  # noqa: E402
+from latentsearch.training.ivegan import DISCRIMINATORS, NOISY, PRESETS, READ_EVERY, RING_SCALE, Ivegan  # noqa: E402
 from latentsearch.training.precision import Precision  # noqa: E402
 from latentsearch.training.transforms import Jitter  # noqa: E402
 from tests.latentsearch.one_family import (  # noqa: E402
@@ -182,6 +182,51 @@ def test_the_papers_optimisers(kind, beta1):
         assert optimiser.defaults["betas"] == (beta1, 0.999) and optimiser.defaults["eps"] == 1e-8
 
 
+def test_rates_fall_in_the_second_half_where_a_recipe_asks_for_it():
+    recipe = replace(PRESETS["ring"]["paper"], width=4, falling_rates=True)
+    family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
+    shares = []
+    for family.progress in (0.0, 0.5, 0.75, 1.0):
+        family.set_rates()
+        rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in family.optimisers.items()}
+        shares.append(rates["generator"] / 2e-4)
+        assert rates["discriminator"] == pytest.approx(rates["generator"] / 2)
+    assert shares == pytest.approx([1, 1, 0.5, 0])
+
+
+def test_instance_noise_is_what_the_discriminators_see_and_vanishes():
+    recipe = replace(PRESETS["ring"]["paper"], instance_noise=0.3)
+    family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
+    points = torch.zeros(20_000, 2)
+    assert family.features(points)[0].std().item() == pytest.approx(0.3, rel=0.03)
+    family.progress = NOISY / 2
+    assert family.features(points)[0].std().item() == pytest.approx(0.3 / 4, rel=0.03)
+    family.progress = NOISY
+    assert torch.equal(family.features(points)[0], points)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_batches_judged_together_share_their_batch_statistics(together):
+    recipe = replace(PRESETS["digits"]["small"], width=4, judged_together=together)
+    family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
+    random = torch.Generator().manual_seed(0)
+    digits, others = (torch.rand(8, 1, 32, 32, generator=random) * bright for bright in (1.0, 0.2))
+    alone, beside = family.features(digits, digits)[0], family.features(digits, others)[0]
+    assert torch.allclose(alone, beside, atol=1e-4) != together
+
+
+def test_sharpened_networks_tell_near_points_apart():
+    torch.manual_seed(0)
+    plain_, sharp = (ring_networks(discriminator_sharpness=factor)["prior_discriminator"] for factor in (1, 40))
+    near = torch.tensor([[0.5, 0.5], [0.515, 0.5]])
+    steps = [(network.layers[0](near)).diff(dim=0).abs().max().item() for network in (plain_, sharp)]
+    assert steps[0] < 0.01 < 0.1 < steps[1]
+    assert (
+        not plain_.layers[0][0].bias.any()
+        and sharp.layers[0][0].bias.abs().min() < 1 < sharp.layers[0][0].bias.abs().max()
+    )
+
+
 def batch(kind):
     shape = {"pictures": (8, 3, 64, 64), "digits": (8, 3, 28, 28), "ring": (8, 2)}[kind]
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
@@ -268,8 +313,9 @@ def test_batch_statistics_of_the_averages_are_those_of_their_own_weights(family,
     """Not an average of the followed network's, which would lag behind."""
     norms = [layer for layer in family.averages[name].network.modules() if "BatchNorm" in type(layer).__name__]
     before = [layer.num_batches_tracked.item() for layer in norms]
-    family.step(batch(family.recipe.data))
-    assert [layer.num_batches_tracked.item() for layer in norms] == [count + 1 for count in before]
+    for _ in range(READ_EVERY + 1):
+        family.step(batch(family.recipe.data))
+    assert [layer.num_batches_tracked.item() for layer in norms] == [count + 2 for count in before]
     assert not any(module.training for module in family.averages[name].network.modules())
 
 
