@@ -2,8 +2,8 @@
 
 As `latentsearch query --set … --set-by BUNDLE` does it: the face is encoded as (z, y), y is changed, the generator
 draws, and the index's encoder makes the code. Queries and results are among the faces that edited-search measures on,
-those of half of the people. The bundle's run has seen all of these faces, and their labels; no label of a result is read
-at search.
+those of half of the people. The bundle's run has seen all of these faces, and their labels; no label of a result is
+read at search.
 """
 
 from __future__ import annotations
