@@ -155,6 +155,7 @@ def downgrade(path: Path) -> None:
             "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
         ).fetchall():
             connection.execute(f"DROP INDEX {name}")
+        connection.execute("ALTER TABLE label_value DROP COLUMN predicted")
         connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
     connection.close()
 

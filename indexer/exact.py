@@ -16,6 +16,8 @@ NUMPY_COMPARISONS = 200_000
 # float32 scores of codes of some hundred numbers are off by less than this share of the squared lengths.
 ROUNDING = 1e-5
 HALF = np.float32(0.5)
+# So many codes are compared exactly in less time than it takes to look which of them need it.
+FEW = 100
 
 Codes = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -34,6 +36,30 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     return _by_faiss(queries, codes, rows, wanted)
 
 
+def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
+    """Rows of codes (n, d) among which the nearest to a code (d,) surely are, int64 (m,), ascending, m >= wanted.
+
+    All of them where there are hardly more than `wanted`; else those whose float32 distance may be among the least.
+    """
+    if len(codes) <= wanted + FEW:
+        return np.arange(len(codes))
+    squares = np.vecdot(codes, codes)
+    # This is the squared distance less the query's squared length.
+    scores = squares - 2 * (codes @ query)
+    limit = np.partition(scores, wanted - 1)[wanted - 1]
+    slack = ROUNDING * (squares.max() + query @ query)
+    return np.asarray((scores <= limit + slack).nonzero()[0])
+
+
+def distances_to(query: Codes, codes: Codes, distance: str) -> NDArray[np.float64]:
+    """Distances from a code (d,) to codes (n, d): Euclidean, or for codes of length 1 their 1 - cosine.
+
+    In double precision; exactly 0 for equal codes.
+    """
+    apart = codes.astype(np.float64) - query.astype(np.float64)
+    return np.asarray(_from_squares(np.vecdot(apart, apart), distance), np.float64)
+
+
 class FewCodes:
     """Codes (n, d) of some images, ids int64 (n,), ascending, each of which a query is compared with."""
 
@@ -42,35 +68,23 @@ class FewCodes:
         self._count, self._size = codes.shape
         self._pointer = import_faiss().swig_ptr(codes) if "faiss" in sys.modules else None
 
-    def nearest(self, query: Codes, k: int) -> tuple[Codes, Rows]:
-        """Distances, as `distances_to` gives them, and ids of the nearest to a code (d,); those equally far by id.
+    def nearest(self, query: Codes, k: int) -> tuple[NDArray[np.floating[Any]], Rows]:
+        """Distances to the nearest of them from a code (d,), and their ids, min(k, n) of each; equally far ones by id.
 
-        min(k, n) of each.
+        Distances are as `distances_to` gives them, in single precision where FAISS is there to compare.
         """
         if self._pointer is None:
-            squares = _squared_distances(query, self._codes)
-        else:
-            faiss = import_faiss()
-            squares = np.empty(self._count, np.float32)
-            faiss.fvec_L2sqr_ny(faiss.swig_ptr(squares), faiss.swig_ptr(query), self._pointer, self._size, self._count)
+            far = distances_to(query, self._codes, self._distance)
+            order = far.argsort(kind="stable")[:k]
+            return far[order], self._ids[order]
+        faiss = import_faiss()
+        squares = np.empty(self._count, np.float32)
+        faiss.fvec_L2sqr_ny(faiss.swig_ptr(squares), faiss.swig_ptr(query), self._pointer, self._size, self._count)
         order = squares.argsort(kind="stable")[:k]
-        return _distances(squares[order], self._distance), self._ids[order]
+        return _from_squares(squares[order], self._distance), self._ids[order]
 
 
-def distances_to(query: Codes, codes: Codes, distance: str) -> Codes:
-    """Distances, float32 (n,), from a code (d,) to codes (n, d): Euclidean, or for codes of length 1 their 1 - cosine.
-
-    Exactly 0 for equal codes.
-    """
-    return _distances(_squared_distances(query, codes), distance)
-
-
-def _squared_distances(query: Codes, codes: Codes) -> Codes:
-    apart = codes - query
-    return np.asarray(np.vecdot(apart, apart))
-
-
-def _distances(squares: Codes, distance: str) -> Codes:
+def _from_squares(squares: NDArray[np.floating[Any]], distance: str) -> NDArray[np.floating[Any]]:
     # For unit vectors 1 - cosine is half the squared distance; as 1 - dot it would leave rounding where they are equal.
     return np.asarray(np.sqrt(squares) if distance == "euclidean" else squares * HALF)
 

@@ -220,7 +220,7 @@ class Neighbours:
         few = some.few(self.codes, self._facts.distance)
         if len(queries) == 1:  # to put it beside others would take as long as to compare the codes
             distances, ids = few.nearest(queries[0], k)
-            return distances[None], ids[None]
+            return distances[None].astype(np.float32, copy=False), ids[None]
         found = [few.nearest(query, k) for query in queries]
         shape = len(queries), min(k, len(some.ids))
         all_distances, all_ids = np.empty(shape, np.float32), np.empty(shape, np.int64)
@@ -264,10 +264,11 @@ class Neighbours:
             candidates, rows = found.ids[row], found.rows[row]
             if not are_all_there:
                 candidates, rows = candidates[rows >= 0], rows[rows >= 0]
-            order = np.argsort(candidates)
-            codes = self.codes.take(rows[order], axis=0)
-            few = exact.FewCodes(candidates[order], codes, self._facts.distance)
-            distances[row], ids[row] = few.nearest(query, k)
+            codes = self.codes.take(rows, axis=0)
+            near = exact.nearest_few(query, codes, k)
+            exactly = exact.distances_to(query, codes[near], self._facts.distance)
+            order = np.lexsort((candidates[near], exactly))[:k]
+            distances[row], ids[row] = exactly[order], candidates[near[order]]
         return distances, ids
 
     def _check(self, rows: Ids) -> None:

@@ -40,7 +40,7 @@ class EditedSearch:
         slopes = self._ranking.slopes(queries, self._settings)
         distances, found = np.empty((len(codes), 0), np.float32), np.empty((len(codes), 0), np.int64)
         for ids, some in self._index.code_blocks(within, exclude_ids):
-            own = np.stack([distances_to(query, some, self._index.distance) for query in queries])
+            own = np.stack([self._distances(query, some) for query in queries])
             edited = self._ranking.distances(own, slopes, some)
             if near is not None:
                 edited[~near(own)] = np.inf
@@ -54,7 +54,11 @@ class EditedSearch:
     def own_distances(self, code: Codes, ids: Sequence[int]) -> list[float]:
         """How far images are from a query (d,) as it is."""
         (query,) = self._ready(code[None])
-        return list(map(float, distances_to(query, self._index.codes(ids), self._index.distance)))
+        return list(map(float, self._distances(query, self._index.codes(ids))))
+
+    def _distances(self, query: Codes, codes: Codes) -> Codes:
+        """In single precision, as a search without labels gives them."""
+        return distances_to(query, codes, self._index.distance).astype(np.float32)
 
     def _ready(self, codes: Codes) -> Codes:
         codes = np.ascontiguousarray(codes, np.float32)

@@ -162,6 +162,7 @@ def test_a_read_only_index_can_be_searched_and_says_so_when_it_is_to_be_written(
 def test_a_read_only_index_of_an_earlier_version_is_one_sentence(place: Place) -> None:
     with sqlite3.connect(place.index / "catalog.sqlite") as connection:
         connection.execute("DROP INDEX image_content")
+        connection.execute("ALTER TABLE label_value DROP COLUMN predicted")
         connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema_version'")
     connection.close()
     with read_only(place.index):

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable, Sized
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -295,15 +297,19 @@ def test_one_changed_file_among_many_asks_for_that_one_alone(
     draw_picture(50).save(pictures / "000001.jpg")
     listed: list[str] = []
     asked: list[int] = []
-    scandir, rows = os.scandir, Catalog.rows
+    scandir = os.scandir
 
-    def noted(catalog: Catalog, query: object) -> object:
-        answer = rows(catalog, query)  # type: ignore[arg-type]
-        asked.append(len(answer))
-        return answer
+    def noting(ask: Callable[[Catalog, Any], Sized]) -> Callable[[Catalog, Any], Sized]:
+        def noted(catalog: Catalog, query: Any) -> Sized:
+            answer = ask(catalog, query)
+            asked.append(len(answer))
+            return answer
+
+        return noted
 
     monkeypatch.setattr(os, "scandir", lambda folder: (listed.append(folder), scandir(folder))[1])
-    monkeypatch.setattr(Catalog, "rows", noted)
+    monkeypatch.setattr(Catalog, "rows", noting(Catalog.rows))
+    monkeypatch.setattr(Catalog, "images_at", noting(Catalog.images_at))
     encoder = load_encoder(bundle)
     with Index.create(tmp_path / "index", encoder) as index:
         listed.clear()
