@@ -1,7 +1,9 @@
 """A face searched with one attribute set: do the results have it, and do they keep the others and the person?
 
-As `latentsearch query --set` does it: the code is moved along the attribute's direction. Directions are learned from
-half of the people of the gallery; queries and results are of the other half, so no label of a result is ever used.
+As `latentsearch query --set` does it: by directions along which codes tell attributes. They are learned from half of
+the people of the gallery, and so is how much an attribute that is set counts for; queries and results are of the other
+half, so no label of a result is ever used. Beside it what someone finds who reads the labels: of the faces that have
+the attribute those with the nearest codes, and those that share the most other attributes.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ from numpy.typing import NDArray
 from benchmarks import metrics
 from benchmarks.celeba import Faces, load_faces
 from benchmarks.encoders import Bundle
-from benchmarks.exact_search import Codes, nearest
+from benchmarks.exact_search import Codes, Distances, distance_matrix, smallest
 from benchmarks.results_store import RESULTS, store
 from indexer.encoder import load_encoder
-from latentsearch.directions import Move, fit_moves, moved_codes
+from latentsearch.edited_ranking import EditedRanking, Setting, fit_ranking, settable
 
 NAME = "edited-search"
 # Named before any was measured on the encoder that ships: seen at once in a face, and in 5 % of the faces or more.
@@ -50,40 +52,53 @@ class Half:
 
 
 def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
-    """The faces of half of the people, and those of the others."""
+    """The faces of half of the people, and those of the others; a person's stand together."""
     people = np.random.default_rng([seed, 0]).permutation(np.unique(faces.identity))
     first = np.isin(faces.identity, people[: len(people) // 2])
-    parts = (first, ~first)
+    order = np.argsort(faces.identity, kind="stable")
+    parts = (order[first[order]], order[~first[order]])
     made = [Half(codes[part], faces.attributes[part], faces.identity[part]) for part in parts]
     return made[0], made[1]
 
 
-def measure(half: Half, attribute: int, value: int, move: Move, distance: str, seed: int) -> dict[str, Any]:
+def measure(
+    half: Half, attribute: int, setting: Setting, ranking: EditedRanking, distance: str, seed: int
+) -> dict[str, Any]:
     """Search for faces that lack a value of an attribute, as they are and with it set, among the others' faces."""
+    value = setting.value
     lacking = np.flatnonzero(half.attributes[:, attribute] != value)
     queries = np.sort(np.random.default_rng([seed, 1]).permutation(lacking)[:QUERIES])
-    before = _found(half, half.codes[queries], queries, distance)
-    after = _found(half, moved_codes(half.codes[queries] + move.vector, distance), queries, distance)
+    own = distance_matrix(half.codes[queries], half.codes, distance)
+    own[np.arange(len(queries)), queries] = np.inf
+    edited = ranking.distances(own, ranking.slopes(half.codes[queries], [setting]), half.codes)
+    deep = min(DEEP, len(half.codes) - 1)
+    before, after = smallest(own, deep), smallest(edited, deep)
     weights = metrics.bootstrap_weights(len(queries), RESAMPLES, seed)
-    kept = _others_kept(half, queries, after, attribute) - _others_kept(half, queries, before, attribute)
+    kept_before = _others_kept(half, queries, before, attribute)
     return {
         "value": value,
         "queries": len(queries),
-        "learned_share": move.share,
+        "counts_for": setting.weight,
         "asked_before": _score(_has(half, before, attribute, value), weights),
         "asked": _score(_has(half, after, attribute, value), weights),
-        "others_kept_change": _score(kept, weights),
+        "others_kept_change": _score(_others_kept(half, queries, after, attribute) - kept_before, weights),
+        "by_labels": {
+            name: _score(_others_kept(half, queries, found, attribute) - kept_before, weights)
+            for name, found in _by_labels(half, queries, own, attribute, value).items()
+        },
         "same_person": _same_person(half, queries, before, after, attribute, value),
     }
 
 
-def _found(half: Half, codes: Codes, queries: NDArray[np.int64], distance: str) -> NDArray[np.int64]:
-    """The nearest faces of each code, itself left out: rows, int64 (q, DEEP or fewer)."""
-    deep = min(DEEP, len(half.codes) - 1)
-    found = nearest(codes, half.codes, deep + 1, distance)
-    others = found != queries[:, None]
-    others[others.all(axis=1), -1] = False
-    return np.asarray(found[others].reshape(len(queries), deep))
+def _by_labels(
+    half: Half, queries: NDArray[np.int64], own: Distances, attribute: int, value: int
+) -> dict[str, NDArray[np.int64]]:
+    """Of the faces that have the value, rows of the first K by code, and by attributes in common and then by code."""
+    lacks = half.attributes[:, attribute] != value
+    count = min(K, int(np.count_nonzero(~lacks)))
+    others = np.delete(half.attributes, attribute, axis=1)
+    differ = distance_matrix(others[queries], others, "hamming") + own / (1 + own[np.isfinite(own)].max())
+    return {name: smallest(np.where(lacks, np.inf, far), count) for name, far in (("code", own), ("others", differ))}
 
 
 def _has(half: Half, found: NDArray[np.int64], attribute: int, value: int) -> metrics.Floats:
@@ -125,18 +140,21 @@ def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
 
 
 def measure_all(faces: Faces, method: Bundle, asked: Sequence[str], seed: int) -> dict[str, Any]:
-    """Learn directions on half of the people, and measure each attribute both ways on the other half."""
+    """Learn from half of the people, and measure each attribute both ways on the other half."""
     learned_from, measured_on = halves(method.codes(faces), faces, seed)
-    moves = fit_moves(learned_from.codes, learned_from.attributes.astype(np.int8), method.distance, seed)
+    labels = np.flatnonzero(settable(learned_from.attributes.astype(np.int8)))
+    values = learned_from.attributes[:, labels].astype(np.int8)
+    ranking, counts_for = fit_ranking(learned_from.codes, values, method.distance, seed)
     rows = {}
     for name in asked:
         attribute = faces.attribute_names.index(name)
-        both = moves[attribute]
-        if both is not None:
+        if attribute in labels:
+            place = labels.tolist().index(attribute)
+            settings = [Setting(place, value, float(counts_for[place, value])) for value in (1, 0)]
             rows[name] = {
                 "share_of_faces": float(faces.attributes[:, attribute].mean()),
                 "ways": [
-                    measure(measured_on, attribute, value, both[value], method.distance, seed) for value in (1, 0)
+                    measure(measured_on, attribute, setting, ranking, method.distance, seed) for setting in settings
                 ],
             }
     return {

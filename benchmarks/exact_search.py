@@ -26,7 +26,7 @@ def nearest(queries: Codes, gallery: Codes, k: int, distance: str, exclude_self:
         if exclude_self:
             rows = np.arange(len(distances))
             distances[rows, start + rows] = np.inf
-        found[start : start + QUERY_BLOCK] = _smallest(distances, k)
+        found[start : start + QUERY_BLOCK] = smallest(distances, k)
     return found
 
 
@@ -39,7 +39,8 @@ def distance_matrix(queries: Codes, gallery: Codes, distance: str) -> Distances:
     return distances
 
 
-def _smallest(distances: Distances, k: int) -> NDArray[np.int64]:
+def smallest(distances: Distances, k: int) -> NDArray[np.int64]:
+    """The columns of the k least distances (q, n) of each row, int64 (q, k), least first; of equal ones the earlier."""
     # A plain argpartition would choose among equally distant ones as it likes, and hashes have many of those.
     limits = np.partition(distances, k - 1, axis=1)[:, k - 1]
     found = np.empty((len(distances), k), np.int64)

@@ -1,4 +1,8 @@
-"""Searches under filters, against exact search over what passes and against the bare FAISS index, widened."""
+"""Searches under filters, against exact search over what passes and against the bare FAISS index, widened.
+
+Ours is timed in turn with the one kind and then in turn with the other: an index that is searched for milliseconds
+leaves nothing in the caches for what takes microseconds. The bar is on ours beside the faster.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ STEP = 2**0.25
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
+Call = Callable[[int], object]
 
 
 def measure_filters(folder: Path, queries: Codes) -> list[dict[str, Any]]:
@@ -43,19 +48,21 @@ def _measured(index: Index, bare: BareSearch, share: float) -> dict[str, Any]:
     def ours(number: int) -> None:
         found[number] = index.search(bare.queries[number : number + 1], K, within=within)[1][0]
 
-    calls: dict[str, Callable[[int], object]] = {
-        "ours": ours,
+    exactly: dict[str, Call] = {
         "exactly": lambda number: bare.exactly(number, rows),
         "exactly_in_place": lambda number: bare.exactly_in_place(number, rows),
     }
+    times = _beside(ours, "ours", exactly, len(bare.queries))
+    fastest, beside = min(times[name]["median_ms"] for name in exactly), times["ours"]
     effort, reached_bare = (None, None) if bare.is_flat else _widened(bare, within, truth)
     if effort is not None:
         parameters = bare.parameters(effort, _mask(bare, within))
-        calls["widened"] = lambda number: bare.within(number, parameters)
-    times = {name: told(seconds) for name, seconds in in_turn(calls, len(bare.queries)).items()}
+        widened: dict[str, Call] = {"widened": lambda number: bare.within(number, parameters)}
+        times |= _beside(ours, "ours_beside_widened", widened, len(bare.queries))
+        if times["widened"]["median_ms"] < fastest:
+            fastest, beside = times["widened"]["median_ms"], times["ours_beside_widened"]
     complete = sum(len(set(ids.tolist()) & set(within.tolist())) == min(K, len(within)) for ids in found)
     reached = recall(np.array(found), truth)
-    fastest = min(times[name]["median_ms"] for name in times if name != "ours")
     return {
         "condition": condition,
         "share": share,
@@ -69,10 +76,15 @@ def _measured(index: Index, bare: BareSearch, share: float) -> dict[str, Any]:
         "bars": [
             bar("queries with k results that pass", complete / len(found), 1.0, at_least=True),
             bar("recall@20 against exact search over the allowed", reached, RECALL, at_least=True),
-            bar("median", times["ours"]["median_ms"], TIMES * fastest, "ms"),
-            bar("99th percentile to median", times["ours"]["p99_ms"] / times["ours"]["median_ms"], P99_TO_MEDIAN),
+            bar("median", beside["median_ms"], TIMES * fastest, "ms"),
+            bar("99th percentile to median", beside["p99_ms"] / beside["median_ms"], P99_TO_MEDIAN),
         ],
     }
+
+
+def _beside(ours: Call, name: str, others: dict[str, Call], count: int) -> dict[str, Any]:
+    """The times of our search, under a name, in turn with others."""
+    return {one: told(seconds) for one, seconds in in_turn({name: ours, **others}, count).items()}
 
 
 def _evaluated(index: Index, condition: str) -> tuple[float, Ids]:

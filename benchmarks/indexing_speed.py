@@ -20,17 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.results_store import store
+from indexer.cores import cores
 from indexer.decode import Framing
 from indexer.discover import Found, discover
 from indexer.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from indexer.plan import CHUNK_FILES
-from indexer.pool import DecodingPool, cores
+from indexer.pool import DecodingPool
 from indexer.workers import Job
 
 DECODE_BAR = 0.9
 INDEX_BAR = 0.8
 SECOND_RUN_BAR = 5.0
+ROUNDS = 3
 
 
 def with_bare_pillow(paths: list[str], framing: Framing) -> NDArray[np.uint8]:
@@ -78,7 +80,7 @@ def encoding_stage(files: list[Found], encoder: Encoder) -> float:
     some = with_bare_pillow([file.path for file in files[: 16 * CHUNK_FILES]], encoder.framing)
     encoder.encode(some[:CHUNK_FILES])
     times = len(files) // len(some) + 1
-    return rate(times * len(some), lambda: [encoder.encode(batch) for _ in range(times) for batch in chunked(some)])
+    return rate(times * len(some), lambda: [encoder.encode(some) for _ in range(times)])
 
 
 def index_verb(data: Path, index: Path, encoder: Encoder) -> tuple[dict[str, Any], float]:
@@ -89,41 +91,56 @@ def index_verb(data: Path, index: Path, encoder: Encoder) -> tuple[dict[str, Any
     return json.loads(done.stdout), time.perf_counter() - start
 
 
-def measure(data: Path, name: str | None) -> dict[str, Any]:
-    """Measure every stage alone, then all together, then a second run that finds nothing new."""
+def measure(data: Path, name: str | None, rounds: int = ROUNDS) -> dict[str, Any]:
+    """Measure every stage alone, then all together, round after round, then a second run that finds nothing new.
+
+    Figures are medians over the rounds; a ratio is taken within each round, so that both sides meet the same machine.
+    """
     files = [file for file in discover([data]) if isinstance(file, Found)]
     if not files:
         raise InputError(f"no pictures in {data}")
     encoder = load_encoder(name)
-    bare = bare_pool(files, encoder.framing)
-    decode = decoding_stage(files, encoder.framing)
-    encode = encoding_stage(files, encoder)
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
-        summary, seconds = index_verb(data, Path(folder) / "index", encoder)
-        again, seconds_again = index_verb(data, Path(folder) / "index", encoder)
-    bound = 1 / (1 / decode + 1 / encode)
-    together = len(files) / seconds
+        measured = [_round(data, files, encoder, Path(folder) / f"index-{number}") for number in range(rounds)]
+        again, seconds_again = index_verb(data, Path(folder) / "index-0", encoder)
+    middle = {key: float(np.median([one[key] for one in measured])) for key in measured[0]}
+    stages = ("bare_pillow", "decode", "encode", "index")
+    ratios = ("bound", "index_to_bound", "index_to_bound_without_start", "decode_to_bare_pillow")
     return {
         "images": len(files),
         "encoder": {"name": encoder.name, "sha256": encoder.sha256, "precision": encoder.model.get("precision")},
-        "load_average": os.getloadavg()[0],
-        "images_per_second": {
-            "bare_pillow": bare,
-            "decode": decode,
-            "encode": encode,
-            "index": together,
-        },
-        "bound": bound,
-        "index_to_bound": together / bound,
-        "index_to_bound_without_start": summary["images_per_second"] / bound,
-        "decode_to_bare_pillow": decode / bare,
-        "seconds": {"whole_process": seconds, **summary["seconds"]},
+        "load_average": load_before,
+        "images_per_second": {stage: middle[stage] for stage in stages},
+        **{ratio: middle[ratio] for ratio in ratios},
+        "seconds": {key.removeprefix("seconds_"): middle[key] for key in middle if key.startswith("seconds_")},
+        "rounds": measured,
         "second_run": {"encoded": again["encoded"], "whole_process": seconds_again},
         "bars": {
             "index_to_bound": INDEX_BAR,
             "decode_to_bare_pillow": DECODE_BAR,
             "second_run_seconds": SECOND_RUN_BAR,
         },
+    }
+
+
+def _round(data: Path, files: list[Found], encoder: Encoder, index: Path) -> dict[str, float]:
+    bare = bare_pool(files, encoder.framing)
+    decode = decoding_stage(files, encoder.framing)
+    encode = encoding_stage(files, encoder)
+    summary, seconds = index_verb(data, index, encoder)
+    bound, together = 1 / (1 / decode + 1 / encode), len(files) / seconds
+    return {
+        "bare_pillow": bare,
+        "decode": decode,
+        "encode": encode,
+        "index": together,
+        "bound": bound,
+        "index_to_bound": together / bound,
+        "index_to_bound_without_start": summary["images_per_second"] / bound,
+        "decode_to_bare_pillow": decode / bare,
+        "seconds_whole_process": seconds,
+        **{f"seconds_{stage}": spent for stage, spent in summary["seconds"].items()},
     }
 
 

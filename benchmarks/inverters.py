@@ -47,7 +47,7 @@ class Inverter:
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """G(E(x))."""
-        return in_blocks(lambda block: self.generator(self.trained.encoder(block)), images)
+        return in_blocks(lambda block: self.generator(self.trained.generator_codes(block)), images)
 
     def with_generator_of(self, other: Inverter) -> Inverter:
         """This encoder with the other's generator, whose weights must be its own one's; batch statistics may differ.
@@ -66,8 +66,8 @@ def load_inverter(run: Path) -> Inverter:
     Raises InputError where there is none, or where its generator has no prior to draw codes from.
     """
     trained, _ = load_trained(run, terms="")
-    if trained.generator is None or trained.prior == "none":
-        raise InputError(f"{run} holds a run of {trained.family}, which generates no pictures of random codes")
+    if trained.generator is None or trained.prior == "none" or trained.labels:
+        raise InputError(f"{run} holds a run of {trained.family}, which generates no pictures of random codes alone")
     return Inverter(trained, trained.generator)
 
 

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from benchmarks import metrics
 from benchmarks.celeba import Faces, load_faces
+from benchmarks.efficientnet import EfficientNet
 from benchmarks.encoders import Bundle
 from benchmarks.exact_search import nearest
 from benchmarks.keeping import keep_arrays, keep_rows
+from benchmarks.label_classes import ELSEWHERE, WITH_LABELS, WITHOUT_LABELS, of_class
 from benchmarks.label_statistics import KS, PERSON_KS, Measured, summarise
 from benchmarks.label_tables import main_table, reference_sentence
 from benchmarks.learned import encoder_facts, learned_methods
-from benchmarks.methods import Method, baselines
+from benchmarks.methods import COMPONENTS, Method, Projected, baselines
+from benchmarks.metric_head import ATTRIBUTES, IDENTITIES, MetricHead
 from benchmarks.reference import check_against_reference
 from benchmarks.results_store import RESULTS, store
 from indexer.errors import InputError, MissingExtra
@@ -65,18 +68,33 @@ def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tu
 
 
 def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[str], seed: int) -> list[Method]:
-    """The baselines (of these keys, else all), the rows of the training runs and those of the bundles.
+    """The methods of these keys (else all baselines), the rows of the training runs and those of the bundles.
 
-    Without bundles the one that ships, if any. Raises InputError for a key that no method has.
+    Methods of other classes come only where they are named. Without bundles the one that ships, if any. Raises
+    InputError for a key that no method has.
     """
-    methods = baselines(seed)
-    unknown = set(keys) - {method.key for method in methods} - {"none"}
+    methods, others = baselines(seed), other_classes(seed)
+    unknown = set(keys) - {method.key for method in methods + others} - {"none"}
     if unknown:
-        known = ", ".join(method.key for method in methods)
+        known = ", ".join(method.key for method in methods + others)
         raise InputError(f"no method {', '.join(sorted(unknown))}: choose from {known}, none")
     if keys:
         methods = [method for method in methods if method.key in (*ALWAYS, *keys)]
-    return methods + learned_methods(runs, bundles, [method.key for method in methods])
+    methods += learned_methods(runs, bundles, [method.key for method in methods])
+    return methods + [method for method in others if method.key in keys]
+
+
+def other_classes(seed: int) -> list[Method]:
+    """The methods that owe something to labels, of the gallery's faces or of other pictures."""
+    efficientnet = EfficientNet()
+    name = f"{efficientnet.name}, {COMPONENTS} axes, whitened"
+    code = f"{COMPONENTS} numbers"
+    return [
+        MetricHead(ATTRIBUTES, seed),
+        MetricHead(IDENTITIES, seed),
+        efficientnet,
+        Projected(efficientnet, "efficientnet-whitened", name, code, "cosine", COMPONENTS),
+    ]
 
 
 def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) -> Path:
@@ -109,7 +127,7 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
-@click.option("--methods", default="", help="Keys of baselines, with commas between; none: only the bundles. [all]")
+@click.option("--methods", default="", help="Keys, with commas between; none: only the bundles. [all baselines]")
 @click.option("--seed", default=0, show_default=True, help="Of the random row, the resamples and the draws.")
 @click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
 @click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
@@ -143,7 +161,10 @@ def command(
         summary = keep_rows(NAME, summary, results)
     store_raw(measured, results, keep)
     path = store(NAME, summary, results)
-    click.echo(main_table(summary))
+    for kind in (WITHOUT_LABELS, WITH_LABELS, ELSEWHERE):
+        rows = of_class(summary, kind)
+        if rows["methods"]:
+            click.echo(f"Learned {kind}:\n{main_table(rows)}")
     click.echo(reference_sentence(summary))
     click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
 

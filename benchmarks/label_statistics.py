@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks import metrics
 from benchmarks.celeba import Faces
+from benchmarks.label_classes import class_of
 from benchmarks.methods import Method
 
 KS = (1, 5, 20)
@@ -111,6 +112,7 @@ def _summary(one: Measured, scores: metrics.Floats, levels: Levels, sampling: Sa
         "name": method.name,
         "code": method.code,
         "distance": method.distance,
+        "class": class_of(method),
         "agreement": {str(k): _agreement(scores, column, levels, sampling) for column, k in enumerate(KS)},
         "same_person": {str(k): _mean(metrics.hit_rate(one.person_ranks, k), sampling) for k in PERSON_KS},
         "by_attribute": {str(k): _rounded(row) for k, row in zip(KS, one.by_attribute, strict=True)},

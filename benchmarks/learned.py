@@ -23,6 +23,8 @@ NAMES = {
     "direct": "direct inverse (IcGAN's Ez)",
     "bigan": "BiGAN",
     "ivegan": "IVE-GAN",
+    "icgan": "IcGAN's Ez",
+    "attributes": "attribute net (learned with labels)",
     "contrastive": "contrastive codes",
     "autoencoder": "autoencoder",
     "variational-autoencoder": "variational autoencoder",

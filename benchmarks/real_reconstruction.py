@@ -39,7 +39,7 @@ def squared_errors(trained: Trained, faces: Faces) -> metrics.Floats:
     with torch.no_grad():
         for start in range(0, len(pixels), BLOCK):
             x = to_float(pixels[start : start + BLOCK])
-            errors.append((trained.generator(trained.encoder(x)) - x).square().flatten(1).mean(1).numpy())
+            errors.append((trained.generator(trained.generator_codes(x)) - x).square().flatten(1).mean(1).numpy())
     return np.concatenate(errors).astype(np.float64)
 
 

@@ -21,7 +21,7 @@ from indexer.encoder import load_encoder
 from indexer.index import Index
 
 # The bundle whose codes are made more of; the noise of benchmarks/speed.py is fitted to them.
-ENCODER = "aegan"
+ENCODER = "contrastive"
 NUMBERS = 10_000
 FILES_A_FOLDER = 10_000
 ROWS_A_COMMIT = 500_000

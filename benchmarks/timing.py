@@ -17,15 +17,15 @@ Seconds = NDArray[np.float64]
 def in_turn(calls: Mapping[str, Callable[[int], object]], count: int, warm_up: int = WARM_UP) -> dict[str, Seconds]:
     """Seconds of each call, (count,), each called with 0, 1, … in turn with the others.
 
-    The one that comes first changes from round to round: whoever comes later finds caches filled. The first `warm_up`
-    rounds are run before without being timed.
+    Each round has an order of its own, drawn at random, always the same: whoever comes after a call finds the caches as
+    that left them, so all must come after all. The first `warm_up` rounds are run before without being timed.
     """
+    random = np.random.default_rng(0)
     names = list(calls)
     seconds = {name: np.zeros(count) for name in names}
     for round_ in range(-min(warm_up, count), count):
         number = round_ % count
-        for place in range(len(names)):
-            name = names[(number + place) % len(names)]
+        for name in random.permutation(names).tolist():
             begin = time.perf_counter()
             calls[name](number)
             spent = time.perf_counter() - begin

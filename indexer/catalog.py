@@ -45,6 +45,8 @@ FILE_NAME = "catalog.sqlite"
 SECONDS_TO_WAIT = 30
 # SQLite takes at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
+# Rows in one statement take half the time of a statement each.
+LABELS_AT_ONCE = 256
 
 IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 # CROSS JOIN keeps SQLite from going through a label's every value.
@@ -53,6 +55,17 @@ LABELS_OF_IDS = (
     "WHERE image_id IN (?) ORDER BY label.id"
 )
 
+
+# A predicted label takes the place of a predicted one alone.
+ADD_GIVEN = "REPLACE INTO label_value (label_id, image_id, value, predicted) VALUES {}"
+ADD_PREDICTED = (
+    "INSERT INTO label_value (label_id, image_id, value, predicted) VALUES {} "
+    "ON CONFLICT DO UPDATE SET value = excluded.value WHERE predicted = 1"
+)
+PREDICTED_OF_IDS = (
+    "SELECT image_id, name FROM label CROSS JOIN label_value ON label_id = label.id "
+    "WHERE image_id IN (?) AND predicted = 1 ORDER BY label.id"
+)
 
 LabelValue = int | float | str
 Item = TypeVar("Item")
@@ -88,13 +101,15 @@ class Failure(NamedTuple):
 class Catalog:
     """One open catalogue. Raises DamagedIndex, on any use, when SQLite finds its file damaged.
 
-    images_changed: whether images were added or removed since the last commit.
+    images_changed: whether images were added or removed since the last commit. relabelled: whether images that were
+    there when it was opened for writing got labels since the last commit.
     """
 
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
+        self._first_new = 0
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
@@ -114,6 +129,7 @@ class Catalog:
             migrate(catalog._connection, printable(path.parent))
             if facts_of_new is not None and catalog.facts() is None:
                 catalog.set_facts(facts_of_new)
+            catalog._first_new = catalog.next_id()
             catalog.commit()
         except BaseException:
             catalog.close()
@@ -136,12 +152,12 @@ class Catalog:
     def refresh(self) -> None:
         """Forget what was not committed; the next look sees what others have committed since."""
         self._connection.rollback()
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
 
     def commit(self) -> None:
         """Make all changes since the last commit lasting and seen, at once."""
         self._connection.commit()
-        self.images_changed = False
+        self.images_changed = self.relabelled = False
 
     def version(self) -> int:
         """The version of the schema; 0 for a file that a first run was killed before filling."""
@@ -217,11 +233,17 @@ class Catalog:
         numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
         return numbers[0::2], numbers[1::2]
 
+    def images_at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
+        """The images at absolute paths, by path."""
+        rows = self._of(f"SELECT {IMAGE_COLUMNS} FROM image WHERE path IN (?)", list(map(os.fsencode, paths)))
+        records = (ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows)
+        return {record.path: record for record in records}
+
     def add_images(self, records: Iterable[ImageRecord]) -> None:
         """Add images with ids from `next_id` on."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
-            self._connection.exec_driver_sql("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._plainly("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows, many=True)
             self.images_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
@@ -283,8 +305,8 @@ class Catalog:
         """Give images by id their fingerprints; one whose image is gone is left out."""
         rows = [(image_id, pixels, image_id) for image_id, pixels in fingerprints]
         if rows:
-            self._connection.exec_driver_sql(
-                "REPLACE INTO fingerprint SELECT ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)", rows
+            self._plainly(
+                "REPLACE INTO fingerprint SELECT ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)", rows, many=True
             )
 
     def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
@@ -319,7 +341,7 @@ class Catalog:
         """Forget the failures of files."""
         rows = [(os.fsencode(path),) for path in paths]
         if rows:
-            self._connection.exec_driver_sql("DELETE FROM failure WHERE path = ?", rows)
+            self._plainly("DELETE FROM failure WHERE path = ?", rows, many=True)
 
     # Labels
 
@@ -334,23 +356,46 @@ class Catalog:
         """The names of all labels, in the order in which they were first seen."""
         return list(self._connection.execute(select(LABEL.c.name).order_by(LABEL.c.id)).scalars())
 
-    def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]]) -> None:
-        """Give images labels by id, each in the place of an earlier one of that name."""
+    def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]], predicted: bool = False) -> None:
+        """Give images labels by id, each in the place of an earlier one of that name.
+
+        predicted: whether they are predicted ones, which take the place of predicted ones alone.
+        """
         given = list(labels)
-        numbers = {name: number for number, name in self._connection.execute(select(LABEL).order_by(LABEL.c.id))}
-        for _, values in given:
-            for name in values if not values.keys() <= numbers.keys() else ():
-                if name not in numbers:
-                    numbers[name] = self._add_label(name)
+        names = list(dict.fromkeys(name for _, values in given for name in values))
+        rows = [(image_id, [values.get(name) for name in names]) for image_id, values in given]
+        self.add_label_rows(names, rows, predicted)
+
+    def add_label_rows(
+        self, names: Sequence[str], rows: Sequence[tuple[int, Sequence[LabelValue | None]]], predicted: bool = False
+    ) -> None:
+        """The same for labels that come as a table: names, then an image's id and its value of each, None for none."""
+        if not names or not rows:
+            return
+        ids, values = zip(*rows, strict=True)
+        self.relabelled |= min(ids) < self._first_new
         # In the order of the table, label by label, which takes half the time of a row after another and sorting.
-        rows = [
-            (number, image_id, values[name])
-            for name, number in numbers.items()
-            for image_id, values in given
-            if name in values
-        ]
-        if rows:
-            self._connection.exec_driver_sql("REPLACE INTO label_value VALUES (?, ?, ?)", rows)
+        columns = sorted(zip(self._label_ids(names), zip(*values, strict=True), strict=True), key=lambda pair: pair[0])
+        cells = itertools.chain.from_iterable(
+            zip(itertools.repeat(label_id), ids, column, strict=False) for label_id, column in columns
+        )
+        given = [cell for cell in cells if cell[2] is not None]
+        for start in range(0, len(given), LABELS_AT_ONCE):
+            some = given[start : start + LABELS_AT_ONCE]
+            marks = ", ".join([f"(?, ?, ?, {int(predicted)})"] * len(some))
+            flat = tuple(itertools.chain.from_iterable(some))
+            self._plainly((ADD_PREDICTED if predicted else ADD_GIVEN).format(marks), flat)
+
+    def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
+        """The names of those labels of images that are predicted, for those images that have any."""
+        found: dict[int, set[str]] = {}
+        for image_id, name in self._of_ids(PREDICTED_OF_IDS, ids):
+            found.setdefault(image_id, set()).add(name)
+        return found
+
+    def forget_predicted(self) -> None:
+        """Take away every predicted label."""
+        self._connection.exec_driver_sql("DELETE FROM label_value WHERE predicted = 1")
 
     def label_sources(self) -> dict[str, bytes]:
         """The label files whose every value has been stored: path -> SHA-256 of the content."""
@@ -375,8 +420,14 @@ class Catalog:
             return [str(error.orig)]
         return [] if list(found) == ["ok"] else [str(line) for line in found]
 
-    def _add_label(self, name: str) -> int:
-        return int(self._connection.exec_driver_sql("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid)
+    def _label_ids(self, names: Sequence[str]) -> list[int]:
+        """The ids of labels by name; those that are not there yet are added."""
+        there = {name: label_id for label_id, name in self._plainly("SELECT id, name FROM label", ())}
+        for name in names:
+            if name not in there:
+                added = self._plainly("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid
+                there[name] = int(added or 0)
+        return [there[name] for name in names]
 
     def _scalar(self, query: Select[Any]) -> int:
         return int(self._connection.execute(query).scalar_one())
@@ -400,23 +451,31 @@ class Catalog:
             first, least = some[-1][-1], ">"
 
     def _of_ids(self, statement: str, ids: Sequence[int]) -> list[Any]:
-        """The rows of a statement for ids, which stand where it has (?).
+        return self._of(statement, list(map(int, ids)))
+
+    def _of(self, statement: str, values: Sequence[int | bytes]) -> list[Any]:
+        """The rows of a statement for some values, which stand where it has (?)."""
+        found: list[Any] = []
+        for start in range(0, len(values), VALUES_AT_ONCE):
+            some = values[start : start + VALUES_AT_ONCE]
+            marks = f"({','.join('?' * len(some))})"
+            found += self._plainly(statement.replace("(?)", marks), some).fetchall()
+        return found
+
+    def _plainly(self, statement: str, values: Sequence[Any], many: bool = False) -> sqlite3.Cursor:
+        """Carry out a statement with values, or with many rows of them, inside the open transaction.
 
         By SQLite's own module: SQLAlchemy takes several times as long to put such a statement together, and its rows,
         as SQLite to carry it out.
         """
         if not self._connection.in_transaction():
             self._connection.begin()
-        found: list[Any] = []
-        for start in range(0, len(ids), VALUES_AT_ONCE):
-            some = list(map(int, ids[start : start + VALUES_AT_ONCE]))
-            marks = f"({','.join('?' * len(some))})"
-            try:
-                found += self._sqlite.execute(statement.replace("(?)", marks), some).fetchall()
-            except sqlite3.DatabaseError as error:
-                _raise_told(error)
-                raise
-        return found
+        carry_out = self._sqlite.executemany if many else self._sqlite.execute
+        try:
+            return carry_out(statement, values)
+        except sqlite3.DatabaseError as error:
+            _raise_told(error)
+            raise
 
     @cached_property
     def _sqlite(self) -> sqlite3.Connection:

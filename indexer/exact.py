@@ -15,8 +15,7 @@ from indexer.extras import require
 NUMPY_COMPARISONS = 200_000
 # float32 scores of codes of some hundred numbers are off by less than this share of the squared lengths.
 ROUNDING = 1e-5
-# So many codes are compared exactly in less time than it takes to look which of them need it.
-FEW = 100
+HALF = np.float32(0.5)
 
 Codes = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -35,36 +34,50 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     return _by_faiss(queries, codes, rows, wanted)
 
 
-def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
-    """Rows of codes (n, d) among which the nearest to a code (d,) surely are, int64 (m,), ascending, m >= wanted.
+class FewCodes:
+    """Codes (n, d) of some images, ids int64 (n,), ascending, each of which a query is compared with."""
 
-    All of them where there are hardly more than `wanted`; else those whose float32 distance may be among the least.
-    """
-    if len(codes) <= wanted + FEW:
-        return np.arange(len(codes))
-    squares = np.einsum("nd,nd->n", codes, codes)
-    # This is the squared distance less the query's squared length.
-    scores = squares - 2 * (codes @ query)
-    limit = np.partition(scores, wanted - 1)[wanted - 1]
-    slack = ROUNDING * (squares.max() + query @ query)
-    return np.asarray((scores <= limit + slack).nonzero()[0])
+    def __init__(self, ids: Rows, codes: Codes, distance: str) -> None:
+        self._ids, self._codes, self._distance = ids, codes, distance
+        self._count, self._size = codes.shape
+        self._pointer = import_faiss().swig_ptr(codes) if "faiss" in sys.modules else None
+
+    def nearest(self, query: Codes, k: int) -> tuple[Codes, Rows]:
+        """Distances, as `distances_to` gives them, and ids of the nearest to a code (d,); those equally far by id.
+
+        min(k, n) of each.
+        """
+        if self._pointer is None:
+            squares = _squared_distances(query, self._codes)
+        else:
+            faiss = import_faiss()
+            squares = np.empty(self._count, np.float32)
+            faiss.fvec_L2sqr_ny(faiss.swig_ptr(squares), faiss.swig_ptr(query), self._pointer, self._size, self._count)
+        order = squares.argsort(kind="stable")[:k]
+        return _distances(squares[order], self._distance), self._ids[order]
 
 
-def distances_to(query: Codes, codes: Codes, distance: str) -> NDArray[np.float64]:
-    """Distances from a code (d,) to codes (n, d): Euclidean, or for codes of length 1 their 1 - cosine.
+def distances_to(query: Codes, codes: Codes, distance: str) -> Codes:
+    """Distances, float32 (n,), from a code (d,) to codes (n, d): Euclidean, or for codes of length 1 their 1 - cosine.
 
     Exactly 0 for equal codes.
     """
-    apart = (codes - query).astype(np.float64)
-    squares = np.einsum("nd,nd->n", apart, apart)
+    return _distances(_squared_distances(query, codes), distance)
+
+
+def _squared_distances(query: Codes, codes: Codes) -> Codes:
+    apart = codes - query
+    return np.asarray(np.vecdot(apart, apart))
+
+
+def _distances(squares: Codes, distance: str) -> Codes:
     # For unit vectors 1 - cosine is half the squared distance; as 1 - dot it would leave rounding where they are equal.
-    return np.asarray(np.sqrt(squares) if distance == "euclidean" else squares / 2)
+    return np.asarray(np.sqrt(squares) if distance == "euclidean" else squares * HALF)
 
 
 def unit(codes: Codes) -> Codes:
     """Codes (n, d) scaled to length 1; a code of zeros stays."""
-    squares = np.einsum("nd,nd->n", codes, codes)
-    if squares.size and abs(squares.min() - 1) < ROUNDING and abs(squares.max() - 1) < ROUNDING:
+    if len(codes) == 1 and abs(codes[0].dot(codes[0]) - 1) < ROUNDING:  # as most often; for a tenth of the cost
         return codes
     exactly = codes.astype(np.float64)
     lengths = np.sqrt(np.einsum("nd,nd->n", exactly, exactly))[:, None]

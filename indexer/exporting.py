@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from indexer.catalog import LabelValue
 from indexer.discover import printable
 from indexer.errors import DamagedIndex, InputError
 from indexer.index import Index
@@ -52,8 +53,15 @@ def _rows(index: Index) -> Iterator[Rows]:
                 f"the files of the index at {printable(index.folder)} contradict one another: "
                 "`latentsearch check` tells more"
             )
-        labels = index.labels([record.id for record in records])
-        yield Rows(records, [labels.get(record.id, {}) for record in records], codes[positions])
+        yield Rows(records, _given_labels(index, [record.id for record in records]), codes[positions])
+
+
+def _given_labels(index: Index, ids: list[int]) -> list[dict[str, LabelValue]]:
+    labels, predicted = index.labels(ids), index.predicted_labels(ids)
+    return [
+        {name: value for name, value in labels.get(number, {}).items() if name not in predicted.get(number, ())}
+        for number in ids
+    ]
 
 
 @contextmanager

@@ -21,7 +21,9 @@ class Facts:
     uuid: tells it from every other index. encoder_source: the folder of the bundle that was last used.
     code_rows: how many rows of the array of codes count. generation: grows whenever images are added or removed.
     base_generation: the earliest of a base that can be used, since of what was removed until then nothing is known any
-    more. kind, recall: what was asked of the base.
+    more. kind, recall: what was asked of the base. predictor_name, predictor_sha256: the attribute encoder that labels
+    were predicted by last, "" for none; predicted_until: the last id that it has looked at. relabelled: grows whenever
+    images that were there before get labels.
     """
 
     uuid: str
@@ -36,6 +38,10 @@ class Facts:
     base_generation: int = 0
     kind: str = AUTO
     recall: float = 0.95
+    predictor_name: str = ""
+    predictor_sha256: str = ""
+    predicted_until: int = 0
+    relabelled: int = 0
 
     @classmethod
     def of_new(cls, encoder: Encoder) -> Facts:

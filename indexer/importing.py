@@ -16,7 +16,6 @@ from indexer.codes_file import CodesFile
 from indexer.full_disk import full_disk_told
 from indexer.index import Index
 from indexer.interrupts import interruptible
-from indexer.known import images_at
 from indexer.parquet import Rows
 
 # Images dealt with, and images in all.
@@ -63,7 +62,7 @@ def import_codes(index: Index, file: CodesFile, report: Report | None = None) ->
 def _add(index: Index, rows: Rows, summary: ImportSummary) -> None:
     catalog = index.catalog
     paths = [record.path for record in rows.records]
-    before = images_at(catalog, paths)
+    before = catalog.images_at(paths)
     same = [_is_same(index, before.get(path), rows, row) for row, path in enumerate(paths)]
     new = [row for row, is_same in enumerate(same) if not is_same]
     positions = index.appended.append(rows.codes[new])

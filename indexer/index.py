@@ -191,6 +191,15 @@ class Index:
             raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
         return self.neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
 
+    def code_blocks(
+        self, within: NDArray[np.int64] | None = None, exclude_ids: Sequence[int] = ()
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """All images but those excluded, a block at a time: ids, int64 (n,), and their codes, float32 (n, d).
+
+        within: ids of the images that alone are wanted; None for all. Raises DamagedIndex as `search` does.
+        """
+        return self.neighbours.blocks(within, {int(image_id) for image_id in exclude_ids})
+
     def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> NDArray[np.int64]:
         """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
 
@@ -214,6 +223,10 @@ class Index:
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """The labels of images, for those that have any."""
         return self.catalog.labels(ids)
+
+    def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
+        """The names of those labels of images that are predicted, not given, for those images that have any."""
+        return self.catalog.predicted_labels(ids) if self.facts.predictor_name else {}
 
     def label_summaries(self) -> list[LabelSummary]:
         """What each label is: its type, how many images have it, its values."""
@@ -245,6 +258,9 @@ class Index:
             "images": self.count(),
             "failures": self.catalog.count_failures(),
             "labels": self.catalog.label_names(),
+            "predicted_by": {"name": self.facts.predictor_name, "sha256": self.facts.predictor_sha256}
+            if self.facts.predictor_name
+            else None,
             "last_added": self.catalog.last_added(),
             "encoder": {
                 "name": self.encoder_name,
@@ -301,6 +317,8 @@ class Index:
             facts = replace(facts, code_rows=self._appended.rows)
         if self.catalog.images_changed or facts.code_rows != self.facts.code_rows:
             facts = replace(facts, generation=facts.generation + 1)
+        if self.catalog.relabelled:
+            facts = replace(facts, relabelled=facts.relabelled + 1)
         self.commit_facts(facts)
 
     def commit_facts(self, facts: Facts) -> None:

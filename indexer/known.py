@@ -14,12 +14,6 @@ PATHS_AT_ONCE = 10_000
 FIRST_ID = 1
 
 
-def images_at(catalog: Catalog, paths: Sequence[str]) -> dict[str, ImageRecord]:
-    """The images at absolute paths, by path; at most PATHS_AT_ONCE of them."""
-    records = map(ImageRecord._make, catalog.rows(select(IMAGE).where(IMAGE.c.path.in_(paths))))
-    return {record.path: record for record in records}
-
-
 def failures_at(catalog: Catalog, paths: Sequence[str]) -> dict[str, Failure]:
     """The failures of files at absolute paths, by path; at most PATHS_AT_ONCE of them."""
     failures = map(Failure._make, catalog.rows(select(FAILURE).where(FAILURE.c.path.in_(paths))))

@@ -23,8 +23,12 @@ class LabelCache:
         self._sources: dict[str, bytes] | None = None
         self._labels = Labels()
 
-    def read(self, folders: Sequence[str | Path], files: Sequence[Path], sources: dict[str, bytes]) -> Labels:
-        """The labels of these files, whose digests are `sources`."""
+    def read(self, folders: Sequence[str | Path], files: Sequence[Path]) -> Labels:
+        """The labels of CelebA's own files, in or beside these folders, and of others.
+
+        Raises InputError for a file that is missing or is no label file.
+        """
+        sources = digests(folders, files)
         if sources != self._sources:
             self._labels = load_labels(folders, files)
             self._sources = sources
@@ -44,8 +48,7 @@ class LabelStore:
         self._cache = cache or LabelCache()
         self._folders = folders
         self._files = [] if file is None else [file]
-        paths = [*find_celeba_files(folders), *self._files]
-        self._sources = {os.path.abspath(path): _digest(path) for path in paths}
+        self._sources = digests(folders, self._files)
         stored = catalog.label_sources()
         self._stored = {path: digest for path, digest in self._sources.items() if stored.get(path) == digest}
         self._has_added = False
@@ -62,22 +65,31 @@ class LabelStore:
             self._catalog.set_label_sources(self._stored)
             self._has_added = True
         if self._sources:
-            self._catalog.add_labels((image_id, self._labels.of(path)) for image_id, path in images)
+            self._add(images)
 
     def finish(self) -> None:
         """Label the images that were there before, where a label file is new or has changed."""
         if self._stored == self._sources:
             return
         first = 0
-        while some := self._catalog.images_from(first, IMAGES_AT_ONCE):
+        while first < self._first_new and (some := self._catalog.images_from(first, IMAGES_AT_ONCE)):
             first = some[-1].id + 1
-            before = (record for record in some if record.id < self._first_new)
-            self._catalog.add_labels((record.id, self._labels.of(record.path)) for record in before)
+            self._add([(record.id, record.path) for record in some if record.id < self._first_new])
         self._catalog.set_label_sources(self._catalog.label_sources() | self._sources)
+
+    def _add(self, images: Sequence[tuple[int, str]]) -> None:
+        for table in self._labels.tables:
+            rows = ((image_id, table.row(path)) for image_id, path in images)
+            self._catalog.add_label_rows(table.names, [(image_id, row) for image_id, row in rows if row])
 
     @cached_property
     def _labels(self) -> Labels:
-        return self._cache.read(self._folders, self._files, self._sources)
+        return self._cache.read(self._folders, self._files)
+
+
+def digests(folders: Sequence[str | Path], files: Sequence[Path]) -> dict[str, bytes]:
+    """SHA-256 of the content, by path, of CelebA's own files, in or beside these folders, and of others."""
+    return {os.path.abspath(path): _digest(path) for path in [*find_celeba_files(folders), *files]}
 
 
 def _digest(path: Path) -> bytes:

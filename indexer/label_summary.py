@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
@@ -21,7 +21,8 @@ class LabelSummary:
 
     type: "yes/no" where all values are 1 or 0, else "whole number", "number", "text", or "mixed": numbers and text.
     count: how many images have it. values: each with how many images have it, ascending, numbers first; None where
-    there are more than FEW. least, greatest: of its numbers, None where there are none.
+    there are more than FEW. least, greatest: of its numbers, None where there are none. predicted: how many images have
+    it as predicted, not given.
     """
 
     name: str
@@ -30,13 +31,22 @@ class LabelSummary:
     values: tuple[tuple[LabelValue, int], ...] | None
     least: int | float | None
     greatest: int | float | None
+    predicted: int = 0
 
 
 def summarise_labels(catalog: Catalog) -> list[LabelSummary]:
     """Every label that an image has, in the order in which they were first seen."""
     labels = catalog.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id))
     summaries = (_of_few(catalog, *label) or _of_many(catalog, *label) for label in labels)
-    return [summary for summary in summaries if summary.count]
+    predicted = _predicted(catalog)
+    return [replace(summary, predicted=predicted.get(summary.name, 0)) for summary in summaries if summary.count]
+
+
+def _predicted(catalog: Catalog) -> dict[str, int]:
+    """How many images have each label as predicted."""
+    joined = LABEL.join(LABEL_VALUE, LABEL_VALUE.c.label_id == LABEL.c.id)
+    counted = select(LABEL.c.name, func.count()).select_from(joined).where(LABEL_VALUE.c.predicted == 1)
+    return {name: count for name, count in catalog.rows(counted.group_by(LABEL.c.id))}
 
 
 def _of_few(catalog: Catalog, label: int, name: str) -> LabelSummary | None:

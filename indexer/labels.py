@@ -37,11 +37,18 @@ class LabelTable:
     within: str | None = None
 
     def of(self, path: str) -> dict[str, Label]:
-        """The labels of a picture by its absolute path: the row that names the most of its folders."""
-        if self.within is not None and not path.startswith(os.path.join(self.within, "")):
-            return {}
-        row = next((self.rows[end] for end in _endings(path, self._depth) if end in self.rows), ())
-        return {name: value for name, value in zip(self.names, row, strict=False) if value is not None}
+        """The labels of a picture by its absolute path."""
+        return {name: value for name, value in zip(self.names, self.row(path), strict=False) if value is not None}
+
+    def row(self, path: str) -> tuple[Label | None, ...]:
+        """The values of a picture by its absolute path, of the row that names the most of its folders; () for none."""
+        if not path.startswith(self._prefix):
+            return ()
+        return next((self.rows[end] for end in _endings(path, self._depth) if end in self.rows), ())
+
+    @cached_property
+    def _prefix(self) -> str:
+        return "" if self.within is None else os.path.join(self.within, "")
 
     @cached_property
     def _depth(self) -> int:
@@ -203,6 +210,6 @@ def _parser_of(column: Iterable[str]) -> Callable[[str], Label]:
 def _endings(path: str, depth: int) -> Iterator[str]:
     """The path itself, then its last depth + 1 parts, and so on to the bare name."""
     yield path
-    parts = path.strip(os.sep).split(os.sep)[-depth - 1 :]
+    parts = path.strip(os.sep).rsplit(os.sep, depth + 1)[-depth - 1 :]
     for start in range(len(parts)):
         yield os.sep.join(parts[start:])

@@ -52,7 +52,7 @@ class LiveIndex:
         report_base: BaseReport | None = None,
     ) -> None:
         self._place, self._encoder, self._folders = place, encoder, folders
-        self._wishes = wishes._replace(label_cache=LabelCache())
+        self._wishes = wishes._replace(label_cache=wishes.label_cache or LabelCache())
         self._show, self._tell, self._reports = show, tell, (report, report_base)
         self._names, self._pending = FolderNames(), Pending()
         self._told = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,8 @@ FEW = 1_000
 SPARE = 16
 # Up to so many codes are ranked as candidates at once.
 RANKED_AT_ONCE = 200
+# So many codes are given at once to those who want all.
+CODES_AT_ONCE = 20_000
 
 
 class Delta(NamedTuple):
@@ -50,6 +52,14 @@ class Some:
     def __init__(self, ids: Ids, rows: Ids) -> None:
         self.ids, self.rows = ids, rows
         self._mask: NDArray[np.bool_] | None = None
+        self._few: exact.FewCodes | None = None
+
+    def few(self, codes: Codes, distance: str) -> exact.FewCodes:
+        """Them with their codes, read from the array of all codes; once."""
+        if self._few is None:
+            order = np.argsort(self.ids)
+            self._few = exact.FewCodes(self.ids[order], codes.take(self.rows[order], axis=0), distance)
+        return self._few
 
     def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
         """For every id below `ids` whether it is one of those whose code lies below `rows`; made once."""
@@ -85,11 +95,22 @@ class Neighbours:
             within = self.ids()
         if within is None:
             found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0] if len(hidden) else NONE)
-        elif len(hidden):
-            found = self._among(queries, k, self._of_rows(np.setdiff1d(within, hidden, assume_unique=True)))
+            return self._ranked(queries, found, k)
+        if len(hidden):
+            some = self._of_rows(np.setdiff1d(within, hidden, assume_unique=True))
         else:
-            found = self._among(queries, k, self._prepared(within))
-        return self._ranked(queries, found, k)
+            some = self._prepared(within)
+        if len(some.ids) <= RANKED_AT_ONCE:
+            return self._among_few(queries, k, some)
+        return self._ranked(queries, self._among(queries, k, some), k)
+
+    def blocks(self, within: Ids | None, excluded: Collection[int]) -> Iterator[tuple[Ids, Codes]]:
+        """Ids, and codes float32 (n, d), of all images, or of those of these ids, but those excluded; by row."""
+        ids = self.ids() if within is None else within
+        some = self._of_rows(np.setdiff1d(ids, np.array(sorted(excluded), np.int64), assume_unique=True))
+        for start in range(0, len(some.ids), CODES_AT_ONCE):
+            here = slice(start, start + CODES_AT_ONCE)
+            yield some.ids[here], self.codes.take(some.rows[here], axis=0)
 
     @cached_property
     def codes(self) -> Codes:
@@ -177,7 +198,7 @@ class Neighbours:
     def _among(self, queries: Codes, k: int, some: Some) -> Candidates:
         """Candidates among some images."""
         base = self.base
-        if base is None or base.kind == FLAT or len(some.ids) <= RANKED_AT_ONCE:
+        if base is None or base.kind == FLAT:
             return self._exactly(queries, k, some)
         in_base = int(np.searchsorted(some.rows, base.header.rows))
         tuning = base.header.tuning
@@ -193,6 +214,19 @@ class Neighbours:
         new = self._exactly(queries, k, Some(some.ids[in_base:], some.rows[in_base:]))
         both = _beside([(found, base.rows_of(found)), (new.ids, new.rows)], len(queries))
         return Candidates(*both, in_base + new.available)
+
+    def _among_few(self, queries: Codes, k: int, some: Some) -> tuple[NDArray[np.float32], Ids]:
+        """The k nearest among a few images, each of which is compared."""
+        few = some.few(self.codes, self._facts.distance)
+        if len(queries) == 1:  # to put it beside others would take as long as to compare the codes
+            distances, ids = few.nearest(queries[0], k)
+            return distances[None], ids[None]
+        found = [few.nearest(query, k) for query in queries]
+        shape = len(queries), min(k, len(some.ids))
+        all_distances, all_ids = np.empty(shape, np.float32), np.empty(shape, np.int64)
+        for row, (distances, ids) in enumerate(found):
+            all_distances[row], all_ids[row] = distances, ids
+        return all_distances, all_ids
 
     def _exactly(self, queries: Codes, k: int, some: Some) -> Candidates:
         if len(some.rows) <= max(RANKED_AT_ONCE, k + SPARE):
@@ -216,14 +250,12 @@ class Neighbours:
         if np.any(rows[1:] < rows[:-1]):
             order = np.argsort(rows, kind="stable")
             ids, rows = ids[order], rows[order]
+        self._check(rows)
         return Some(ids, rows)
 
     def _ranked(self, queries: Codes, found: Candidates, k: int) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest of the candidates by their exact codes."""
-        if found.rows.size and found.rows.max() >= len(self.codes):
-            raise DamagedIndex(
-                f"the files of the index at {self._folder} contradict one another: `latentsearch check` tells more"
-            )
+        self._check(found.rows)
         k = min(k, found.available)
         distances = np.empty((len(queries), k), np.float32)
         ids = np.empty((len(queries), k), np.int64)
@@ -232,12 +264,17 @@ class Neighbours:
             candidates, rows = found.ids[row], found.rows[row]
             if not are_all_there:
                 candidates, rows = candidates[rows >= 0], rows[rows >= 0]
-            codes = self.codes.take(rows, axis=0)
-            near = exact.nearest_few(query, codes, k)
-            exactly = exact.distances_to(query, codes[near], self._facts.distance)
-            order = np.lexsort((candidates[near], exactly))[:k]
-            distances[row], ids[row] = exactly[order], candidates[near[order]]
+            order = np.argsort(candidates)
+            codes = self.codes.take(rows[order], axis=0)
+            few = exact.FewCodes(candidates[order], codes, self._facts.distance)
+            distances[row], ids[row] = few.nearest(query, k)
         return distances, ids
+
+    def _check(self, rows: Ids) -> None:
+        if rows.size and rows.max() >= len(self.codes):
+            raise DamagedIndex(
+                f"the files of the index at {self._folder} contradict one another: `latentsearch check` tells more"
+            )
 
     @cached_property
     def _delta_by_id(self) -> Ids:

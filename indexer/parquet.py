@@ -1,8 +1,8 @@
 """An index as a Parquet file: what its columns are, and rows to and from them, some at a time.
 
 id, path (text; what is not UTF-8 in it as backslash escapes, and then the name itself in path_bytes), digest
-(SHA-256), size in bytes, mtime and added in UTC, width and height in pixels, labels (a struct with a field a label) and
-code (a list of float32). The schema's metadata names the encoder.
+(SHA-256), size in bytes, mtime and added in UTC, width and height in pixels, labels (a struct with a field a label; not
+predicted ones) and code (a list of float32). The schema's metadata names the encoder.
 """
 
 from __future__ import annotations
@@ -185,7 +185,8 @@ def _label_column(field: Any) -> LabelColumn:
 
 def _kinds(catalog: Catalog, label: int) -> set[str]:
     kind = func.typeof(LABEL_VALUE.c.value)
-    return {row[0] for row in catalog.rows(select(kind).where(LABEL_VALUE.c.label_id == label).distinct())}
+    given = select(kind).where(LABEL_VALUE.c.label_id == label, LABEL_VALUE.c.predicted == 0)
+    return {row[0] for row in catalog.rows(given.distinct())}
 
 
 def _columns_of(label: str, kinds: set[str]) -> Iterator[LabelColumn]:

@@ -1,7 +1,7 @@
 """Folders -> an index: discover, decode, encode and store, overlapped, so that all cores work.
 
-Workers read, hash and decode a few chunks ahead; this process encodes and stores what is ready. Killed at any moment, a
-run loses what was not committed, and the next goes on from there.
+Workers read, hash and decode a few chunks ahead, threads encode what is decoded, and this one stores it. Killed at any
+moment, a run loses what was not committed, and the next goes on from there.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from indexer.attributes import AttributeEncoder
 from indexer.building import Report as BaseReport
 from indexer.building import check_device
 from indexer.discover import discover, printable
 from indexer.encoder import Encoder
+from indexer.encoding import EncodingPool
 from indexer.errors import InputError
 from indexer.full_disk import full_disk_told
 from indexer.index import Index
 from indexer.interrupts import interruptible
 from indexer.label_store import LabelCache, LabelStore
-from indexer.labels import load_labels
 from indexer.plan import CHUNK_FILES, Count, Plan
 from indexer.pool import DecodingPool
+from indexer.predicting import predict_labels
 from indexer.scope import Scope
 from indexer.storing import Store
 from indexer.summary import Summary
@@ -43,15 +45,19 @@ class Vectors(NamedTuple):
 
 
 class Wishes(NamedTuple):
-    """What is asked of a run; see `index_folders`. label_cache: for runs that follow one another."""
+    """What is asked of a run; see `index_folders`. label_cache: for label files that were looked at before.
+
+    predictor: what predicts the labels that are not given, None for nothing.
+    """
 
     prune: bool = False
     labels: Path | None = None
     vectors: Vectors = Vectors()
     label_cache: LabelCache | None = None
+    predictor: AttributeEncoder | None = None
 
 
-def check_sources(folders: Sequence[str | Path], labels: Path | None = None, may_be_empty: bool = False) -> None:
+def check_sources(folders: Sequence[str | Path], wishes: Wishes, may_be_empty: bool = False) -> None:
     """Look at what an index is to be made of, before it is made.
 
     Raises InputError where a folder does not exist, none of them holds a picture (they may be empty where they are
@@ -59,7 +65,7 @@ def check_sources(folders: Sequence[str | Path], labels: Path | None = None, may
     """
     if next(discover(folders), None) is None and not may_be_empty:
         raise InputError(f"no pictures in {', '.join(map(printable, folders))}")
-    load_labels(folders, [] if labels is None else [labels])
+    (wishes.label_cache or LabelCache()).read(folders, [] if wishes.labels is None else [wishes.labels])
 
 
 def index_folders(
@@ -99,7 +105,7 @@ def bring_up_to_date(
     label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
     with full_disk_told(index.folder), interruptible() as interrupted, index.catalog.beside() as reader:
         plan = Plan(reader, index.catalog.next_id())
-        store = Store(index, encoder, plan, label_store)
+        store = Store(index, plan, label_store)
         count = Count(scope.files()) if report else None
         if count:
             count.start()
@@ -118,8 +124,12 @@ def bring_up_to_date(
         vanished = count_vanished(index.catalog, scope.paths(), plan, wishes.prune)
         label_store.finish()
         store.commit()
+        predicted = predict_labels(index, wishes.predictor, interrupted, report) if wishes.predictor else 0
+        if interrupted.is_set():
+            raise KeyboardInterrupt
         index.derive(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
-    return Summary.of(plan, store, vanished, vanished if wishes.prune else 0, time.perf_counter() - start)
+    removed = vanished if wishes.prune else 0
+    return Summary.of(plan, store, vanished, removed, predicted, time.perf_counter() - start)
 
 
 def _store_all(
@@ -130,12 +140,12 @@ def _store_all(
     interrupted: threading.Event,
     show: Callable[[], None],
 ) -> None:
-    """Decode chunks and store what comes of them, and the problems that the plan meets meanwhile."""
-    with DecodingPool(encoder.framing, chunks) as pool:
-        for decoded in pool.results():
+    """Decode and encode chunks and store what comes of them, and the problems that the plan meets meanwhile."""
+    with DecodingPool(encoder.framing, chunks) as decoding, EncodingPool(encoder, decoding.results()) as encoding:
+        for encoded in encoding.results():
             store.note(plan.take_problems())
-            if decoded is not None:
-                store.add(decoded)
+            if encoded is not None:
+                store.add(encoded)
             show()
             if interrupted.is_set():
                 return

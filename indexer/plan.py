@@ -11,7 +11,7 @@ from itertools import islice
 
 from indexer.catalog import Catalog, Failure, ImageRecord
 from indexer.discover import Found, Problem
-from indexer.known import contents_of_size, failures_at, images_at
+from indexer.known import contents_of_size, failures_at
 from indexer.seen import Seen
 from indexer.workers import Job
 
@@ -35,6 +35,7 @@ class Plan:
 
     def __init__(self, catalog: Catalog, before: int) -> None:
         self._catalog = catalog
+        self.before = before
         self.seen = Seen()
         self.problems: deque[Problem] = deque()
         self.hidden: list[str] = []
@@ -69,7 +70,7 @@ class Plan:
         files = iter(files)
         while some := list(islice(files, ASKED_AT_ONCE)):
             paths = [file.path for file in some]
-            images, failures = images_at(self._catalog, paths), failures_at(self._catalog, paths)
+            images, failures = self._catalog.images_at(paths), failures_at(self._catalog, paths)
             jobs = [self._look_at(file, images.get(file.path), failures.get(file.path)) for file in some]
             # What is read now may be written over by the next commit: a long look would make the journal grow.
             self._catalog.refresh()

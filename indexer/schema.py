@@ -63,13 +63,15 @@ FAILURE = Table(
 
 LABEL = Table("label", _tables, Column("id", Integer, primary_key=True), Column("name", String))
 
-# Clustered by label, so that a filter reads one range and a picture's labels take one seek a label.
+# Clustered by label, so that a filter reads one range and a picture's labels take one seek a label. predicted: 1 where
+# an attribute encoder said so, 0 where it was given.
 LABEL_VALUE = Table(
     "label_value",
     _tables,
     Column("label_id", Integer, primary_key=True),
     Column("image_id", Integer, primary_key=True),
     Column("value", NullType),
+    Column("predicted", Integer),
 )
 
 # Label files whose every value has been stored, by the SHA-256 of their content.
@@ -102,6 +104,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
     ("CREATE INDEX image_content ON image (size, digest)",),
+    ("ALTER TABLE label_value ADD COLUMN predicted INTEGER NOT NULL DEFAULT 0",),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

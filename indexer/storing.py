@@ -1,4 +1,4 @@
-"""Decoded chunks -> codes and rows of the catalogue, committed every few seconds."""
+"""Encoded chunks -> codes and rows of the catalogue, committed every few seconds."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 
 from indexer.catalog import Failure, ImageRecord
 from indexer.discover import Problem
-from indexer.encoder import Encoder
-from indexer.errors import EncoderError
+from indexer.encoding import NO_CODE, EncodedChunk
 from indexer.index import Index
-from indexer.known import images_at, images_with
+from indexer.known import images_with
 from indexer.label_store import LabelStore
 from indexer.plan import Plan
-from indexer.workers import NO_PIXELS, DecodedChunk, Job, Outcome
+from indexer.workers import NO_PIXELS, Job, Outcome
 
 # What a run that is killed may lose.
 SECONDS_BETWEEN_COMMITS = 2.0
-NO_CODE = "the encoder gives no finite code for it"
 # Images of one content that are looked at together.
 TWINS_AT_ONCE = 16
 
@@ -45,16 +43,15 @@ class Changes:
 
 
 class Store:
-    """Writes what workers have decoded to an index: encodes what is new, reuses codes of contents that are known.
+    """Writes what was decoded and encoded to an index, and reuses codes of contents that are known.
 
     The counters say what became of the files: encoded or copied (either may be changed), unchanged but for their time
     of change, moved, failed, gone before they were read. again: files that must be decoded after all, since the image
     that had their content is no more.
     """
 
-    def __init__(self, index: Index, encoder: Encoder, plan: Plan, labels: LabelStore) -> None:
+    def __init__(self, index: Index, plan: Plan, labels: LabelStore) -> None:
         self._index = index
-        self._encoder = encoder
         self._plan = plan
         self._labels = labels
         self._next_id = index.catalog.next_id()
@@ -69,26 +66,27 @@ class Store:
         """Files that have been dealt with."""
         return self.encoded + self.copied + self.unchanged + self.moved + self.failed
 
-    def add(self, decoded: DecodedChunk) -> None:
-        """Encode and write a decoded chunk; others see it after the next commit."""
-        self.decode_seconds += decoded.seconds
+    def add(self, encoded: EncodedChunk) -> None:
+        """Write an encoded chunk; others see it after the next commit."""
         start = time.perf_counter()
-        codes = self._encode(decoded.pixels)
-        encoded = time.perf_counter()
-        positions = self._append(codes)
+        decoded = encoded.decoded
+        positions = self._append(encoded.codes)
         changes = Changes()
-        before = images_at(self._index.catalog, [outcome.job.path for outcome in decoded.outcomes])
+        before = self._index.catalog.images_at([outcome.job.path for outcome in decoded.outcomes])
         for outcome in decoded.outcomes:
             self._decide(outcome, before.get(outcome.job.path), positions, changes)
         self._write(changes)
-        self.encode_seconds += encoded - start
-        self.store_seconds += time.perf_counter() - encoded
+        self.decode_seconds += decoded.seconds
+        self.encode_seconds += encoded.seconds
+        self.store_seconds += time.perf_counter() - start
         self.commit_in_time()
 
     def note(self, problems: Sequence[Problem]) -> None:
         """Write down what cannot be used; an image whose file is one of them, and can be seen to be, leaves."""
+        if not problems:
+            return
         plain = [problem.path for problem in problems if not problem.is_hidden]
-        self._index.catalog.remove_images(record.id for record in images_at(self._index.catalog, plain).values())
+        self._index.catalog.remove_images(record.id for record in self._index.catalog.images_at(plain).values())
         self._index.catalog.add_failures(Failure(problem.path, problem.reason) for problem in problems)
         self.failed += len(problems)
 
@@ -108,17 +106,6 @@ class Store:
         self._index.commit()
         self._committed = time.monotonic()
         self.store_seconds += time.perf_counter() - start
-
-    def _encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Codes (n, d); a row of NaN for a picture that has none."""
-        if len(pixels) == 0:
-            return np.empty((0, self._encoder.latent_size), np.float32)
-        try:
-            return self._encoder.encode(pixels)
-        except EncoderError:
-            if len(pixels) == 1:
-                return np.full((1, self._encoder.latent_size), np.nan, np.float32)
-            return np.concatenate([self._encode(pixels[row : row + 1]) for row in range(len(pixels))])
 
     def _append(self, codes: NDArray[np.float32]) -> NDArray[np.int64]:
         """Write codes to the array. Returns the position of each, -1 for one that is not finite."""

@@ -16,8 +16,9 @@ class Summary:
     found = encoded + copied + unchanged + moved + failed. copied: have the content of another file, and got its code.
     changed: those of the encoded and copied whose content was another before. failed: cannot be used; failed_before of
     them have not changed since an earlier run and were not tried again. vanished: images whose file was not found;
-    removed: those of them that were removed. seconds: by stage; decode is summed over the workers, and the stages
-    overlap, so that total is less than their sum. images_per_second: encoded, by total.
+    removed: those of them that were removed. predicted: images that got predicted labels. seconds: by stage; decode and
+    encode are summed over their workers and threads, and the stages overlap, so that total is less than their sum.
+    images_per_second: encoded, by total.
     """
 
     found: int
@@ -30,11 +31,12 @@ class Summary:
     failed_before: int
     vanished: int
     removed: int
+    predicted: int
     seconds: dict[str, float]
     images_per_second: float
 
     @classmethod
-    def of(cls, plan: Plan, store: Store, vanished: int, removed: int, total: float) -> Summary:
+    def of(cls, plan: Plan, store: Store, vanished: int, removed: int, predicted: int, total: float) -> Summary:
         """Of a run that has ended; total: its seconds."""
         seconds = {
             "walk": plan.seconds,
@@ -54,6 +56,7 @@ class Summary:
             failed_before=plan.still_failing,
             vanished=vanished,
             removed=removed,
+            predicted=predicted,
             seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
             images_per_second=round(store.encoded / total, 1),
         )

@@ -8,6 +8,7 @@ from itertools import islice
 from operator import itemgetter
 
 from indexer.catalog import Catalog
+from indexer.known import FIRST_ID
 from indexer.plan import Plan
 
 AT_ONCE = 10_000
@@ -43,7 +44,10 @@ def outermost(paths: Iterable[str]) -> list[str]:
 
 
 def _vanished_images(catalog: Catalog, paths: Iterable[str], plan: Plan) -> Iterator[tuple[int, str]]:
-    images = (image for path in paths for image in catalog.images_under(path))
+    """Of the images that were there before the run: those of a new index need not be looked through."""
+    if plan.before <= FIRST_ID:
+        return iter(())
+    images = (image for path in paths for image in catalog.images_under(path) if image[0] < plan.before)
     return (image for image in plan.seen.unseen(images, itemgetter(1)) if not _is_hidden(image[1], plan.hidden))
 
 

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -24,10 +21,10 @@ from numpy.typing import NDArray
 
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
+from indexer.spawning import take_interpreter
 
 NO_PIXELS = -1
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
-NICE = 10
 
 
 class Job(NamedTuple):
@@ -151,18 +148,7 @@ class Worker:
             return None
 
     def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        # The modules come from where ours came from, whatever the folder and the way in which we were started.
-        code = f"import sys; sys.path[:] = {sys.path!r}; from indexer.workers import serve; serve({theirs.fileno()})"
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                process_group=0,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            )
+        self._process, ours = take_interpreter()
         self._connection = Connection(ours.detach())
         self._connection.send(self._framing)
         self._is_ready = False
@@ -170,8 +156,6 @@ class Worker:
 
 def serve(descriptor: int) -> None:
     """Be a worker on that socket until it closes."""
-    # The encoder's threads wait for one another: one that shared its core with a decoder would hold up the rest.
-    os.nice(NICE)
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
         framing = connection.recv()

@@ -1,7 +1,7 @@
 """A folder of pictures -> an answer for each, in the order in which the folder is listed.
 
-Worker processes decode ahead, as when a folder is indexed, so that a picture that crashes its decoder harms nothing;
-each chunk of pictures is encoded, and searched for, at once.
+Worker processes decode ahead and threads encode, as when a folder is indexed, so that a picture that crashes its
+decoder harms nothing; each chunk of pictures is searched for at once.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.discover import Found, Problem, discover, printable
+from indexer.encoding import NO_CODE, EncodedChunk, EncodingPool
 from indexer.errors import InputError
 from indexer.pool import DecodingPool
-from indexer.workers import DecodedChunk, Job, Outcome
+from indexer.workers import Job, Outcome
 from latentsearch.editing import editor
 from latentsearch.finder import Finder
+from latentsearch.generated_edit import editing_encoder
 from latentsearch.others import Itself, ids_at
 from latentsearch.queries import Options, check_files
 from latentsearch.results import Answer, Results, Took, Unreadable
@@ -62,8 +64,9 @@ class FolderSearch:
             with self._watch.stage("load"):
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus), minus, self._encoder)
-            self._finder = Finder(self._index, self._encoder, options, self._watch)
-            self._edit = editor(options.changes, self._index, tell)
+            edited = editor(() if options.drawn_anew else options.changes, self._index, tell)
+            self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
+            self._reader = editing_encoder(self._encoder, options)
         except BaseException:
             self._index.close()
             raise
@@ -81,23 +84,28 @@ class FolderSearch:
     def __iter__(self) -> Iterator[Answer]:
         order = _Order()
         files = order.noting(discover([self._folder]))
-        with DecodingPool(self._encoder.framing, _chunks(files)) as pool:
-            for decoded in pool.results():
-                if decoded is not None:
-                    for outcome, answer in self._answers(decoded):
+        with (
+            DecodingPool(self._reader.framing, _chunks(files)) as decoding,
+            EncodingPool(self._reader, decoding.results()) as encoding,
+        ):
+            for encoded in encoding.results():
+                if encoded is not None:
+                    for outcome, answer in self._answers(encoded):
                         order.answered[outcome.job.path] = answer
                 yield from order.next_answers()
         yield from order.next_answers()
 
-    def _answers(self, decoded: DecodedChunk) -> Iterator[tuple[Outcome, Answer]]:
-        watch = Stopwatch()
+    def _answers(self, encoded: EncodedChunk) -> Iterator[tuple[Outcome, Answer]]:
+        decoded, watch = encoded.decoded, Stopwatch()
+        watch.add("encode", encoded.seconds)
         readable = [outcome for outcome in decoded.outcomes if not outcome.reason]
         asked: list[tuple[Outcome, NDArray[np.float32]]] = []
-        with watch.stage("encode"):
-            codes = self._encoder.encode(decoded.pixels)
-        for outcome, code in zip(readable, codes, strict=True):
+        for outcome, code in zip(readable, encoded.codes, strict=True):
+            if not np.isfinite(code).all():
+                yield outcome, Unreadable(outcome.job.path, NO_CODE)
+                continue
             try:
-                asked.append((outcome, self._edit(combined(code[None], self._minus, self._encoder.distance))))
+                asked.append((outcome, combined(code[None], self._minus, self._encoder.distance)))
             except InputError as error:
                 yield outcome, Unreadable(outcome.job.path, str(error))
         for outcome in decoded.outcomes:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from indexer.encoder import FORMAT, load_encoder, load_generator
 from indexer.errors import InputError
+from latentsearch.attribute_graph import check_attributes, describe_labels, write_attribute_graph
 from latentsearch.calibration import closest_pairs, random_pair_distances
 from latentsearch.graphs import compress, export_graph, store_as_int8
 from latentsearch.model_card import write_model
@@ -130,11 +131,13 @@ def export(
         report(f"writing the graphs as {precision}")
         _write_graphs(graph, trained, training, place, precision)
         model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
+        model |= describe_labels(trained, images)
         write_model(place, model)
         report(f"checking them against PyTorch on {CHECK_IMAGES} images")
         model["fidelity"] = check(graph, place, images, codes[:CHECK_GALLERY])
         if trained.generator is not None:
             model["fidelity"] |= check_generator(trained, place)
+        model["fidelity"] |= check_attributes(trained, place, images.pixels[:CHECK_IMAGES])
         write_model(place, model)
         if folder.exists():
             folder.rmdir()
@@ -206,7 +209,8 @@ def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np
 def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
     """The mean difference between the bundle's pictures and PyTorch's of the same codes, in steps of 255."""
     assert trained.generator is not None
-    codes = np.random.default_rng(0).uniform(-1, 1, (GENERATED, trained.latent_size)).astype(np.float32)
+    shape = (GENERATED, trained.latent_size + len(trained.labels))
+    codes = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     expected = GeneratorGraph(trained.generator).eval()(torch.from_numpy(codes)).numpy().astype(np.float32)
     difference = np.abs(load_generator(bundle).generate(codes) - expected)
     return {"generator_mean_difference": round(float(difference.mean()), 4)}
@@ -225,9 +229,11 @@ def _write_graphs(
     shape = (2, trained.framing.height, trained.framing.width, 3)
     export_graph(graph, torch.zeros(shape, dtype=torch.uint8), folder / "encoder.onnx", "images", "codes")
     compress(folder / "encoder.onnx", precision, training)
+    write_attribute_graph(trained, training, folder, precision)
     if trained.generator is not None:
         generator = GeneratorGraph(trained.generator).eval()
-        export_graph(generator, torch.zeros(2, trained.latent_size), folder / "generator.onnx", "codes", "images")
+        size = trained.latent_size + len(trained.labels)
+        export_graph(generator, torch.zeros(2, size), folder / "generator.onnx", "codes", "images")
         if precision != "fp32":
             # Its pictures are for people: weights of eight bits change them by less than anyone sees.
             store_as_int8(folder / "generator.onnx")

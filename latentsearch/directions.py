@@ -1,13 +1,13 @@
-"""What a label looks like in codes: moves that turn a code into that of a picture with another value of a label.
+"""What labels look like in codes: directions along which a code tells how probable each label is.
 
-IcGAN changes an attribute of a face by changing y beside z and generating anew (Perarnau et al. 2016, section 3). Here
-the code itself is moved, along the line from the mean code of pictures without a label to that of pictures with it,
-bent away from what other labels would change with it, and so far that the nearest pictures have the label.
+Logistic regression of all labels at once, and then once more from the code and from what was told of all labels, since
+one label bears on another: whoever has a beard hardly wears lipstick, whatever else the code says. The steps are those
+that a bound on the curvature makes safe (Böhning and Lindsay 1988, Monotonicity of Quadratic-Approximation Algorithms),
+so that one factorisation serves all labels and steps, with Nesterov's momentum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,120 +16,73 @@ from numpy.typing import NDArray
 Codes = NDArray[np.float32]
 # 1, 0, or MISSING: int8 (n, labels).
 Values = NDArray[np.int8]
+# Of labels: float32 (n, labels), 0 to 1.
+Probabilities = NDArray[np.float32]
 MISSING = -1
-# Of each value of a label so many pictures are needed.
-LEAST_PICTURES = 10
-# How much the lines of other labels are avoided, and how far a code is moved, in root mean square distances from the
-# mean code.
-AVOIDANCE = (0.0, 1.0)
-LENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
-# The share of the NEAREST that must have the label; measured on so many pictures among so many.
-ENOUGH, NEAREST = 0.85, 10
-QUERIES, GALLERY = 150, 10_000
+# Before anything is seen, the logarithm of a label's odds is expected to vary by this much over pictures.
+PRIOR_VARIANCE = 3.0
+# Enough for probabilities that more steps change by less than 0.001.
+STEPS = 30
+# Beyond this, exp leaves float32, and a label is certain.
+LARGEST_ODDS = 30.0
 
 
-class Move(NamedTuple):
-    """What is added to a code, float32 (d,), and what share of the nearest to codes moved so had the label."""
+class Directions(NamedTuple):
+    """How labels are told from codes (n, d).
 
-    vector: Codes
-    share: float
-
-
-class Trial(NamedTuple):
-    """A move, and how many labels the nearest to codes moved so had in common with the codes' own pictures."""
-
-    move: Move
-    agreement: float
-
-
-def fit_moves(codes: Codes, values: Values, distance: str, seed: int = 0) -> list[tuple[Move, Move] | None]:
-    """For each label the moves that take it away and that give it; None where too few pictures have, or lack, it.
-
-    codes (n, d) of pictures, values (n, labels). distance: "euclidean" or "cosine".
+    mean: of codes, float32 (d,). spread: root mean square of a number of a code less its mean. first: float32 (d + 1,
+    labels), from codes to labels, the last row being constant; second: float32 (d + labels + 1, labels), from codes and
+    what the first told.
     """
-    fittable = [label for label in range(values.shape[1]) if _has_both(values[:, label])]
-    if not fittable:
-        return [None] * values.shape[1]
-    lines = np.stack([_line(codes, values[:, label]) for label in fittable])
-    gallery = _Gallery.sample(codes, values[:, fittable], distance, seed)
-    spread = float(np.sqrt(((codes - codes.mean(axis=0)) ** 2).sum(axis=1).mean()))
-    found: list[tuple[Move, Move] | None] = [None] * values.shape[1]
-    for place, label in enumerate(fittable):
-        without, given = (_best(list(_trials(gallery, _bent(lines, place), place, value, spread))) for value in (0, 1))
-        found[label] = without, given
-    return found
+
+    mean: Codes
+    spread: float
+    first: Codes
+    second: Codes
+
+    def probabilities(self, codes: Codes) -> Probabilities:
+        """How probable each label is: codes (n, d) -> float32 (n, labels)."""
+        x = (codes - self.mean) / np.float32(self.spread)
+        return _told(_with_told(x, self.first), self.second)
 
 
-def _has_both(values: NDArray[np.int8]) -> bool:
-    return bool(min(np.count_nonzero(values == 0), np.count_nonzero(values == 1)) >= LEAST_PICTURES)
+def fit_directions(codes: Codes, values: Values) -> Directions:
+    """Learn to tell labels from codes (n, d) of pictures, values (n, labels) of which some may be MISSING."""
+    mean = codes.mean(axis=0)
+    spread = max(float(np.sqrt(np.mean((codes - mean) ** 2))), 1e-12)
+    x = (codes - mean) / np.float32(spread)
+    penalty = codes.shape[1] / PRIOR_VARIANCE
+    first = _fit(x, values, penalty)
+    return Directions(mean, spread, first, _fit(_with_told(x, first), values, penalty))
 
 
-def _line(codes: Codes, values: NDArray[np.int8]) -> Codes:
-    """From the mean code without a label to that with it, of length 1."""
-    line = codes[values == 1].mean(axis=0) - codes[values == 0].mean(axis=0)
-    return np.asarray(line / max(float(np.linalg.norm(line)), 1e-12), np.float32)
+def _fit(x: Codes, values: Values, penalty: float) -> Codes:
+    """Weights of a logistic regression, float32 (d + 1, labels), the last row being constant."""
+    x = _with_ones(x)
+    known = values != MISSING
+    penalties = np.full((x.shape[1], 1), penalty, np.float32)
+    penalties[-1] = 1e-3  # a label may be as rare as it likes
+    inverse = np.linalg.inv(x.T @ x / 4 + np.diag(penalties[:, 0])).astype(np.float32)
+    weights = before = np.zeros((x.shape[1], values.shape[1]), np.float32)
+    for step in range(STEPS):
+        ahead = weights + np.float32(step / (step + 3)) * (weights - before)
+        wrong = np.where(known, _probability(x @ ahead) - values, np.float32(0))
+        before, weights = weights, ahead - inverse @ (x.T @ wrong + penalties * ahead)
+    return weights
 
 
-def _bent(lines: Codes, label: int) -> list[Codes]:
-    """The line of a label, more and more at right angles to those of the others; each of length 1."""
-    others = np.delete(lines, label, axis=0).astype(np.float64)
-    bent = []
-    for avoidance in AVOIDANCE:
-        line = np.linalg.solve(np.eye(lines.shape[1]) + avoidance * others.T @ others, lines[label])
-        bent.append((line / max(float(np.linalg.norm(line)), 1e-12)).astype(np.float32))
-    return bent
+def _with_told(x: Codes, weights: Codes) -> Codes:
+    """Codes with what these weights tell of them beside, -1 for surely not to 1 for surely: float32 (n, d + labels)."""
+    return np.concatenate([x, 2 * _told(x, weights) - 1], axis=1)
 
 
-class _Gallery(NamedTuple):
-    """Pictures among which moved codes are looked up."""
-
-    codes: Codes
-    values: Values
-    distance: str
-    random: np.random.Generator
-
-    @classmethod
-    def sample(cls, codes: Codes, values: Values, distance: str, seed: int) -> _Gallery:
-        random = np.random.default_rng(seed)
-        some = random.permutation(len(codes))[:GALLERY]
-        return cls(codes[some], values[some], distance, random)
-
-    def nearest(self, queries: Codes, themselves: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows of the nearest, int64 (q, k), of each query but its own row."""
-        moved = moved_codes(queries, self.distance)
-        squares = (self.codes**2).sum(axis=1) - 2 * moved @ self.codes.T
-        squares[np.arange(len(queries)), themselves] = np.inf
-        return np.argpartition(squares, min(NEAREST, squares.shape[1] - 1), axis=1)[:, :NEAREST]
+def _told(x: Codes, weights: Codes) -> Probabilities:
+    return _probability(x @ weights[:-1] + weights[-1])
 
 
-def moved_codes(codes: Codes, distance: str) -> Codes:
-    """Codes (n, d) after a move: of length 1 where they are compared by cosine."""
-    if distance == "euclidean":
-        return codes
-    lengths = np.linalg.norm(codes, axis=-1, keepdims=True)
-    return np.asarray(codes / np.where(lengths == 0, 1, lengths), np.float32)
+def _with_ones(x: Codes) -> Codes:
+    return np.concatenate([x, np.ones((len(x), 1), np.float32)], axis=1)
 
 
-def _trials(gallery: _Gallery, lines: list[Codes], label: int, value: int, spread: float) -> Iterator[Trial]:
-    """Codes of pictures that lack the value, moved farther and farther along each line, until enough is found."""
-    lacking = np.flatnonzero(gallery.values[:, label] == 1 - value)[:QUERIES]
-    others = np.delete(np.arange(gallery.values.shape[1]), label)
-    own = gallery.values[lacking][:, None, others]
-    for line in lines:
-        for length in LENGTHS:
-            vector = np.asarray(line * (spread * length * (1 if value else -1)), np.float32)
-            nearest = gallery.values[gallery.nearest(gallery.codes[lacking] + vector, lacking)]
-            share = float(np.mean(nearest[:, :, label] == value)) if len(lacking) else 0.0
-            known = (own != MISSING) & (nearest[:, :, others] != MISSING)
-            agreement = float(np.mean((own == nearest[:, :, others])[known])) if known.any() else 0.0
-            yield Trial(Move(vector, share), agreement)
-            if share >= ENOUGH:
-                break
-
-
-def _best(trials: list[Trial]) -> Move:
-    """Of the moves that find enough the one that changes least beside; where none does, the one that finds most."""
-    enough = [trial for trial in trials if trial.move.share >= ENOUGH]
-    if enough:
-        return max(enough, key=lambda trial: trial.agreement).move
-    return max(trials, key=lambda trial: trial.move.share).move
+def _probability(odds: Codes) -> Probabilities:
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -LARGEST_ODDS, LARGEST_ODDS))), np.float32)

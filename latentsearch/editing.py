@@ -1,7 +1,8 @@
-"""`--set NAME=VALUE`: a query's code moved to where pictures with another value of a label lie.
+"""`--set NAME=VALUE`: a search for pictures like the query but with labels set.
 
-The moves are learned once from an index's labelled pictures and kept with it, as `directions.npz`; a search reads no
-label. They are derived: the file may be deleted at any time, and an index that cannot be written to goes without.
+What labels look like in codes is learned once from an index's labelled pictures and kept with it, as `directions.npz`;
+a search reads no label. It is derived: the file may be deleted at any time, and an index that cannot be written to goes
+without.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -19,7 +20,9 @@ from numpy.typing import NDArray
 from indexer.discover import printable
 from indexer.errors import InputError
 from indexer.index import Index
-from latentsearch.directions import LEAST_PICTURES, MISSING, Values, fit_moves, moved_codes
+from latentsearch.directions import MISSING, Directions, Values
+from latentsearch.edited_ranking import LEAST_PICTURES, EditedRanking, Setting, fit_ranking, settable
+from latentsearch.edited_search import EditedSearch
 from latentsearch.queries import Change
 
 FILE_NAME = "directions.npz"
@@ -28,100 +31,124 @@ PICTURES, OUTGROWN = 20_000, 1.5
 YES_OR_NO = {0, 1}
 
 Codes = NDArray[np.float32]
-# A code (d,) -> the code to search with.
-Edit = Callable[[Codes], Codes]
 
 
 @dataclass(frozen=True)
-class Directions:
-    """The moves that an index's labels have in its codes.
+class Learned:
+    """What was learned from an index: which labels can be set, and how.
 
-    labels: their names. vectors: float32 (labels, 2, d), what is added to a code to set each to 0 and to 1. shares:
-    float32 (labels, 2), how many of the 10 nearest pictures had the value when it was learned. index, count: the uuid
-    of the index, and its pictures at that time.
+    labels: their names. mean, spread, first, second: as `Directions` has them. price: as `EditedRanking` has it.
+    counts_for: float32 (labels, 2), as `fit_ranking` gives it. index, count,
+    relabelled: the uuid of the index, its pictures at that time, and how often they had got labels anew.
     """
 
     labels: tuple[str, ...]
-    vectors: Codes
-    shares: Codes
+    mean: Codes
+    spread: float
+    first: Codes
+    second: Codes
+    price: float
+    counts_for: Codes
     index: str
     count: int
+    relabelled: int
 
-    def fit(self, index: Index) -> bool:
-        """Whether they were learned from this index, and from about as many pictures as it has."""
+    def fits(self, index: Index) -> bool:
+        """Whether it was learned from this index, as it is labelled, and from about as many pictures as it has."""
         grown = index.count() / max(self.count, 1)
-        is_of_it = self.index == index.facts.uuid and self.vectors.shape[1:] == (2, index.latent_size)
-        return is_of_it and 1 / OUTGROWN <= grown <= OUTGROWN
+        is_of_it = (self.index, self.relabelled) == (index.facts.uuid, index.facts.relabelled)
+        return is_of_it and len(self.mean) == index.latent_size and 1 / OUTGROWN <= grown <= OUTGROWN
 
-    def applied(self, code: Codes, changes: Sequence[Change], distance: str) -> Codes:
-        """A code (d,) moved by all changes at once, each of which has a move here."""
-        moves = [self.vectors[self.labels.index(change.label), change.value] for change in changes]
-        return moved_codes(np.asarray(code + np.sum(moves, axis=0), np.float32), distance)
+    def search(self, index: Index, changes: Sequence[Change]) -> EditedSearch:
+        """A search of the index with all changes at once, each of a label that can be set."""
+        settings = []
+        for change in changes:
+            label = self.labels.index(change.label)
+            settings.append(Setting(label, change.value, float(self.counts_for[label, change.value])))
+        ranking = EditedRanking(Directions(self.mean, self.spread, self.first, self.second), self.price)
+        return EditedSearch(index, ranking, settings)
 
     def save(self, folder: Path) -> None:
-        """Keep them with an index, in one step for whoever reads; not where its folder cannot be written to."""
+        """Keep it with an index, in one step for whoever reads; not where its folder cannot be written to."""
         unfinished = folder / f"{FILE_NAME}.{os.getpid()}.unfinished"
         with contextlib.suppress(OSError):
             try:
                 with open(unfinished, "wb") as file:
-                    np.savez(file, labels=np.array(self.labels), vectors=self.vectors, shares=self.shares,
-                             index=np.array(self.index), count=np.array(self.count))  # fmt: skip
+                    np.savez(file, allow_pickle=False, **{key: np.array(value) for key, value in asdict(self).items()})
                 unfinished.replace(folder / FILE_NAME)
             finally:
                 unfinished.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, folder: Path) -> Directions | None:
-        """Those that were kept with an index; None where there are none, or they cannot be read."""
+    def load(cls, folder: Path) -> Learned | None:
+        """What was kept with an index; None where nothing was, or it cannot be read."""
         try:
             with open(folder / FILE_NAME, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                labels = tuple(str(name) for name in stored["labels"])
-                vectors, shares = stored["vectors"], stored["shares"]
-                found = cls(labels, vectors, shares, str(stored["index"]), int(stored["count"]))
+                found = cls(
+                    tuple(map(str, stored["labels"])),
+                    stored["mean"],
+                    float(stored["spread"]),
+                    stored["first"],
+                    stored["second"],
+                    float(stored["price"]),
+                    stored["counts_for"],
+                    str(stored["index"]),
+                    int(stored["count"]),
+                    int(stored["relabelled"]),
+                )
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
-        fits = vectors.ndim == 3 and len(vectors) == len(labels) == len(shares) and np.isfinite(vectors).all()
-        return found if fits else None
+        return found if found._is_whole() else None
+
+    def _is_whole(self) -> bool:
+        labels, size = len(self.labels), self.mean.size
+        shapes = [(size,), (size + 1, labels), (size + labels + 1, labels), (labels, 2)]
+        arrays = (self.mean, self.first, self.second, self.counts_for)
+        is_finite = all(np.isfinite(numbers).all() for numbers in (*arrays, self.spread, self.price))
+        return is_finite and [array.shape for array in arrays] == shapes and self.spread > 0
 
 
-def editor(changes: Sequence[Change], index: Index, tell: Callable[[str], None] | None = None) -> Edit:
-    """What moves a query's code (d,) by all changes; without any it stays.
+def editor(changes: Sequence[Change], index: Index, tell: Callable[[str], None] | None = None) -> EditedSearch | None:
+    """What searches an index with all changes made; None without any.
 
-    tell: called with a sentence when directions are learned first. Raises InputError for a label that the index does
-    not have, or not often enough with both values.
+    tell: called with a sentence when it has to be learned first what labels look like. Raises InputError for a label
+    that the index does not have, or not often enough with both values.
     """
     if not changes:
-        return lambda code: code
+        return None
     wanted = [change.label for change in changes]
-    directions = Directions.load(index.folder)
-    if directions is None or not directions.fit(index) or not set(wanted) <= set(directions.labels):
+    learned = Learned.load(index.folder)
+    if learned is None or not learned.fits(index) or not set(wanted) <= set(learned.labels):
         _require_labels(wanted, index)
         if tell:
             tell("learning once what labels look like in this index's codes")
-        directions = learn(index)
-        directions.save(index.folder)
+        learned = learn(index)
+        learned.save(index.folder)
     for label in wanted:
-        if label not in directions.labels:
+        if label not in learned.labels:
             raise InputError(
                 f"{printable(label)} cannot be set: only labels that are 1 or 0 can, with {LEAST_PICTURES} pictures of "
                 "each; `latentsearch labels` tells"
             )
-    learned = directions
-    return lambda code: learned.applied(code, changes, index.distance)
+    return learned.search(index, changes)
 
 
-def learn(index: Index, seed: int = 0) -> Directions:
-    """Learn the moves of every label that is yes or no, from at most PICTURES of an index's pictures."""
+def learn(index: Index, seed: int = 0) -> Learned:
+    """Learn from at most PICTURES of an index's pictures how every label can be set that is yes or no."""
     ids = index.neighbours.ids()
     ids = np.sort(np.random.default_rng(seed).permutation(ids)[:PICTURES])
     names, values = _values(index, ids)
-    moves = fit_moves(index.codes(ids.tolist()), values, index.distance, seed) if names else []
-    learned = [(name, move) for name, move in zip(names, moves, strict=True) if move is not None]
-    vectors = np.array([[without.vector, given.vector] for _, (without, given) in learned], np.float32)
-    shares = np.array([[without.share, given.share] for _, (without, given) in learned], np.float32)
-    shape = (len(learned), 2, index.latent_size)
-    labels = tuple(name for name, _ in learned)
-    return Directions(labels, vectors.reshape(shape), shares, index.facts.uuid, index.count())
+    usable = settable(values)
+    ranking, counts_for = fit_ranking(index.codes(ids.tolist()), values[:, usable], index.distance, seed)
+    return Learned(
+        tuple(name for name, is_usable in zip(names, usable, strict=True) if is_usable),
+        *ranking.directions,
+        ranking.price,
+        counts_for,
+        index.facts.uuid,
+        index.count(),
+        index.facts.relabelled,
+    )
 
 
 def _values(index: Index, ids: NDArray[np.int64]) -> tuple[list[str], Values]:

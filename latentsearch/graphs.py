@@ -53,7 +53,7 @@ def fold_batch_normalisation(network: nn.Module) -> nn.Module:
         if isinstance(module, nn.Sequential):
             for index in range(len(module) - 1):
                 layer, following = module[index], module[index + 1]
-                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and isinstance(following, nn.BatchNorm2d):
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and type(following) is nn.BatchNorm2d:
                     transposed = isinstance(layer, nn.ConvTranspose2d)
                     module[index] = fuse_conv_bn_eval(layer, following, transposed)
                     module[index + 1] = nn.Identity()

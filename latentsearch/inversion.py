@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentsearch.training.losses import squared_error
+
 Generator = Callable[[Tensor], Tensor]
 Method = Literal["gradient", "projected"]
 Report = Callable[[int, int], None]
@@ -134,11 +136,6 @@ def draw(prior: str, count: int, latent_size: int, seed: int) -> Tensor:
 def cross_entropy(x: Tensor, generated: Tensor) -> Tensor:
     """-x log G(z) - (1 - x) log(1 - G(z)) (AEGAN eq. 2): images (n, 3, h, w) -> sums (n,)."""
     return F.binary_cross_entropy(generated, x, reduction="none").flatten(1).sum(1)
-
-
-def squared_error(x: Tensor, generated: Tensor) -> Tensor:
-    """||G(z) - x||^2: images (n, 3, h, w) -> sums (n,)."""
-    return (generated - x).square().flatten(1).sum(1)
 
 
 Found = tuple[Tensor, Tensor]

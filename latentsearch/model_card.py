@@ -11,7 +11,22 @@ CARD = """# {name}
 An encoder of the family {family}: pictures of {width}x{height} pixels to codes of {latent_size} numbers, compared by
 {distance} distance.{generator}
 
-## Trained on
+{origin}
+
+## Measured
+
+{scores}
+
+The {precision} graph against the trained PyTorch networks, on {check_images} pictures: mean cosine {mean_cosine},
+least {least_cosine}, overlap of the top 20 {overlap}.
+{generator_difference}
+## Limits
+
+The codes know what the training pictures showed, framed as those were. Do not use them to identify people.
+"""
+
+
+TRAINED = """## Trained on
 
 {data}
 
@@ -24,24 +39,24 @@ An encoder of the family {family}: pictures of {width}x{height} pixels to codes 
 | preset | {preset}, seed {seed} |
 | steps | {steps} |
 | time | {hours:.1f} hours |
-| hardware | {hardware}, {training_precision} |
+| hardware | {hardware}, {precision} |
 | commands | {commands} |
 | commit | {commit} |
 
-No label of any picture was used in training.
+{labels}"""
 
-## Measured
+PRETRAINED = """## Source
 
-{scores}
+| | |
+|---|---|
+| network | `{source}`, timm {timm} |
+| weights | {weights} |
+| licence of the weights | {licence} |
+| codes fitted on | {pictures:,} pictures |
 
-The {precision} graph against the trained PyTorch networks, on {check_images} pictures: mean cosine {mean_cosine},
-least {least_cosine}, overlap of the top 20 {overlap}.
-The generator's pictures differ from PyTorch's by {generator_difference} steps of 255 on average.
+**Terms:** {terms}
 
-## Limits
-
-The codes know what the training pictures showed, framed as those were. Do not use them to identify people.
-"""
+Whether labels of pictures were used in training, its source tells: most such networks learned from them."""
 
 
 def write_model(folder: Path, model: dict[str, Any]) -> None:
@@ -58,22 +73,50 @@ def record_scores(folder: Path, scores: dict[str, float]) -> None:
 
 def model_card(model: dict[str, Any]) -> str:
     """The model card of a model.json, as Markdown."""
-    trained, fidelity = model["trained"], model["fidelity"]
+    fidelity = model["fidelity"]
     scores = "".join(f"- {name}: {value}\n" for name, value in model["scores"].items())
     return CARD.format(
         **{key: model[key] for key in ("name", "family", "latent_size", "distance", "precision")},
         width=model["framing"]["width"],
         height=model["framing"]["height"],
         generator=" Its generator comes with it." if "generator" in model else "",
-        data=f"{trained['images']:,} pictures of `{trained['data']}`.",
-        commands=", then ".join(f"`{command}`" for command in trained["commands"]),
-        hours=trained["seconds"] / 3600,
-        **{key: trained[key] for key in ("terms", "preset", "seed", "steps", "hardware", "commit")},
-        training_precision=trained["precision"],
+        origin=_origin(model),
         scores=scores or "Nothing yet.\n",
         check_images=fidelity.get("images", 0),
         mean_cosine=fidelity.get("mean_cosine", "unknown"),
         least_cosine=fidelity.get("least_cosine", "unknown"),
-        generator_difference=fidelity.get("generator_mean_difference", "unknown"),
+        generator_difference=_generator_difference(fidelity),
         overlap=fidelity.get("overlap@20", "unknown"),
     )
+
+
+def _labels(model: dict[str, Any]) -> str:
+    if "attributes" not in model:
+        return "No label of any picture was used in training."
+    learned = ", ".join(model["attributes"]["labels"])
+    agreement = model["fidelity"].get("attributes_in_common", "unknown")
+    return (
+        f"Labels of the pictures were used in training: {learned}. Of these its graph says what PyTorch's network says "
+        f"in {agreement} of cases."
+    )
+
+
+def _origin(model: dict[str, Any]) -> str:
+    """Where the networks are from: a training run, or a pretrained network."""
+    trained = model["trained"]
+    if "source" in trained:
+        return PRETRAINED.format(**trained)
+    return TRAINED.format(
+        **{key: trained[key] for key in ("terms", "preset", "seed", "steps", "hardware", "precision", "commit")},
+        data=f"{trained['images']:,} pictures of `{trained['data']}`.",
+        commands=", then ".join(f"`{command}`" for command in trained["commands"]),
+        hours=trained["seconds"] / 3600,
+        labels=_labels(model),
+    )
+
+
+def _generator_difference(fidelity: dict[str, Any]) -> str:
+    steps = fidelity.get("generator_mean_difference")
+    if steps is None:
+        return ""
+    return f"The generator's pictures differ from PyTorch's by {steps} steps of 255 on average.\n"

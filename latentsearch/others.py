@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,19 @@ from indexer.index import Index
 
 # How many copies of a picture the first search allows for.
 COPIES = 4
+
+
+class Search(Protocol):
+    """A search as `Index.search` is one."""
+
+    def __call__(
+        self,
+        codes: NDArray[np.float32],
+        k: int,
+        exclude_ids: Sequence[int] = (),
+        within: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Distances and ids of the k nearest images of each code."""
 
 
 class Neighbour(NamedTuple):
@@ -57,14 +70,20 @@ def ids_at(path: str | Path, index: Index) -> list[int]:
 
 
 def nearest_others(
-    index: Index, codes: NDArray[np.float32], k: int, themselves: Sequence[Itself], within: NDArray[np.int64] | None
+    index: Index,
+    search: Search,
+    codes: NDArray[np.float32],
+    k: int,
+    themselves: Sequence[Itself],
+    within: NDArray[np.int64] | None,
 ) -> list[list[Neighbour]]:
     """The k nearest images of each code (q, d), by ascending distance, fewer where the index has no more.
 
-    themselves: for each code, what to leave out. within: ids, ascending, among which to look; None for all.
+    search: the index's, or one that ranks its images in another way. themselves: for each code, what to leave out.
+    within: ids, ascending, among which to look; None for all.
     """
     spare = max(len(itself.ids) + COPIES if itself != Itself() else 0 for itself in themselves)
-    distances, ids = index.search(codes, k + spare, within=within)
+    distances, ids = search(codes, k + spare, within=within)
     known = np.unique(ids).tolist()
     records = dict(zip(known, index.images(known), strict=True))
     found = []
@@ -74,18 +93,23 @@ def nearest_others(
         ]
         others = [neighbour for neighbour in row if not itself.has(neighbour.record)]
         if len(others) < k and len(row) == k + spare:
-            others = _one_by_one(index, code, k, itself, within)
+            others = _one_by_one(index, search, code, k, itself, within)
         found.append(others[:k])
     return found
 
 
 def _one_by_one(
-    index: Index, code: NDArray[np.float32], k: int, itself: Itself, within: NDArray[np.int64] | None
+    index: Index,
+    search: Search,
+    code: NDArray[np.float32],
+    k: int,
+    itself: Itself,
+    within: NDArray[np.int64] | None,
 ) -> list[Neighbour]:
     """The same for one code of which there are many copies: those that turn up are excluded from another search."""
     excluded = set(itself.ids)
     while True:
-        distances, ids = index.search(code[None], k, exclude_ids=sorted(excluded), within=within)
+        distances, ids = search(code[None], k, exclude_ids=sorted(excluded), within=within)
         records = index.images(ids[0].tolist())
         copies = {record.id for record in records if itself.has(record)}
         if not copies:

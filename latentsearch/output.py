@@ -164,6 +164,7 @@ def _plain_hit(hit: Hit) -> dict[str, Any]:
         "distance": distance,
         "similarity": similarity,
         "labels": hit.labels,
+        **({"predicted": [name for name in hit.labels if name in hit.predicted]} if hit.predicted else {}),
     }
 
 

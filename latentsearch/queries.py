@@ -12,6 +12,8 @@ from indexer.errors import InputError
 # As a picture's name: its bytes come from elsewhere, such as standard input.
 PIPED = Path("-")
 CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
+# Labels are set by the directions along which codes tell them, unless a generator is to draw the picture anew.
+DIRECTIONS = "directions"
 # How many candidates a diverse ranking chooses each of its results from.
 POOL = 10
 
@@ -65,7 +67,8 @@ class Options:
 
     k: at most. exclude_self: not the queried ones nor exact copies of them. max_distance, min_similarity: none that
     are less alike. diverse: from 1, only likeness counts, to 0, only variety; None to rank by distance. where, under:
-    conditions and folders as `indexer.conditions` has them.
+    conditions and folders as `indexer.conditions` has them. changes: labels to set. set_by: how, "directions" or the
+    bundle, by name or folder, whose generator draws the pictures anew.
     """
 
     k: int = 20
@@ -76,6 +79,12 @@ class Options:
     where: tuple[str, ...] = ()
     under: tuple[Path, ...] = ()
     changes: tuple[Change, ...] = ()
+    set_by: str = DIRECTIONS
+
+    @property
+    def drawn_anew(self) -> bool:
+        """Whether labels are set by drawing the queried pictures anew, not by what codes tell of them."""
+        return self.set_by != DIRECTIONS
 
     @property
     def filtered(self) -> bool:
@@ -83,12 +92,19 @@ class Options:
         return bool(self.where or self.under)
 
     @property
+    def bounded(self) -> bool:
+        """Whether pictures must be as near as that."""
+        return self.max_distance is not None or self.min_similarity is not None
+
+    @property
     def candidates(self) -> int:
         """How many of the nearest pictures are looked at."""
         return self.k if self.diverse is None else POOL * self.k
 
     def check(self) -> None:
-        """Raise InputError where a number makes no sense."""
+        """Raise InputError where a number makes no sense, or labels are to be set in some way but none is named."""
+        if self.drawn_anew and not self.changes:
+            raise InputError("nothing is set: name a label with --set, or leave out --set-by")
         if self.k < 1:
             raise InputError(f"k is {self.k}: ask for at least 1 picture")
         for name, share in (("least similarity", self.min_similarity), ("lambda of a diverse ranking", self.diverse)):

@@ -1,9 +1,10 @@
-"""One picture file -> its code by optimisation, the picture that the generator makes of it, and how alike they are."""
+"""Picture files -> their codes by optimisation, what the generator draws of these, and how alike the pictures are."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What was found for one picture: pixels uint8 (h, w, 3), code float32 (d,); radius is None without a prior."""
+    """What was found for one picture: pixels uint8 (h, w, 3), code float32 (d,); radius is None without a prior.
+
+    seconds: of the search, which all its pictures share.
+    """
 
     image: str
     generator: str
@@ -59,7 +63,7 @@ class Reconstruction:
 
 
 def reconstruct(
-    image: Path,
+    images: Sequence[Path],
     bundle: str | None = None,
     *,
     method: Method,
@@ -68,16 +72,17 @@ def reconstruct(
     learning_rate: float | None = None,
     seed: int = 0,
     report: Report = lambda done, total: None,
-) -> Reconstruction:
-    """Invert one picture file, framed as the bundle of the generator states.
+) -> list[Reconstruction]:
+    """Invert picture files, all in one search, each framed as the bundle of the generator states.
 
-    bundle: the generator's, by name or folder. encoder: the bundle whose code is the start; None for a random one.
+    bundle: the generator's, by name or folder. encoder: the bundle whose codes are the start; None for random ones.
     steps, learning_rate: None for the method's own. Raises InputError, UnreadableImage, EncoderError, MissingExtra.
     """
-    _check_picture(image)
+    for image in images:
+        _check_picture(image)
     generator = load_differentiable(bundle)
-    x = to_float(decode(image, generator.framing)[None])
-    first = _start(image, generator, encoder, seed)
+    x = to_float(np.stack([decode(image, generator.framing) for image in images]))
+    first = _start(images, generator, encoder, seed)
     schedule = SCHEDULES[method]
     steps = schedule.steps if steps is None else steps
     learning_rate = learning_rate or schedule.learning_rate
@@ -95,23 +100,45 @@ def reconstruct(
     )
     seconds = time.perf_counter() - began
     longest = radius(generator.prior, generator.latent_size)
-    _, start = _fit(generator, x, first)
-    pixels, end = _fit(generator, x, found.codes)
-    return Reconstruction(
-        image=str(image),
-        generator=generator.name,
-        method=method,
-        start_from=encoder or "random",
-        seed=seed,
-        steps=steps,
-        learning_rate=learning_rate,
-        start=start,
-        end=end,
-        radius=None if math.isinf(longest) else round(longest, 4),
-        seconds=round(seconds, 3),
-        code=found.codes[0].numpy(),
-        pixels=pixels,
-    )
+    reconstructions = []
+    for row, image in enumerate(images):
+        one = slice(row, row + 1)
+        _, start = _fit(generator, x[one], first[one])
+        pixels, end = _fit(generator, x[one], found.codes[one])
+        reconstructions.append(
+            Reconstruction(
+                image=str(image),
+                generator=generator.name,
+                method=method,
+                start_from=encoder or "random",
+                seed=seed,
+                steps=steps,
+                learning_rate=learning_rate,
+                start=start,
+                end=end,
+                radius=None if math.isinf(longest) else round(longest, 4),
+                seconds=round(seconds, 3),
+                code=found.codes[row].numpy(),
+                pixels=pixels,
+            )
+        )
+    return reconstructions
+
+
+def targets(images: Sequence[Path], target: Path) -> list[Path]:
+    """Where the reconstructions go: of one picture the file `target`, of several NAME.png in the folder `target`.
+
+    Raises InputError where no picture can be written to, or two would go to one place, before any work is done.
+    """
+    if len(images) == 1 and not target.is_dir():
+        check_target(target)
+        return [target]
+    if not target.is_dir():
+        raise InputError(f"{printable(target)} is not a folder: name one for the reconstructions of several pictures")
+    found = [target / f"{image.stem}.png" for image in images]
+    if len(set(found)) < len(found):
+        raise InputError("two of the pictures have the same name: give their reconstructions a folder each")
+    return found
 
 
 def check_target(target: Path) -> None:
@@ -137,17 +164,17 @@ def _check_picture(image: Path) -> None:
         raise InputError(f"there is no picture at {printable(image)}: check the path")
 
 
-def _start(image: Path, generator: GraphGenerator, encoder: str | None, seed: int) -> Tensor:
+def _start(images: Sequence[Path], generator: GraphGenerator, encoder: str | None, seed: int) -> Tensor:
     if encoder is not None:
-        return _encode(image, generator, encoder)
+        return _encode(images, generator, encoder)
     try:
-        return draw(generator.prior, 1, generator.latent_size, seed)
+        return draw(generator.prior, len(images), generator.latent_size, seed)
     except ValueError as error:
         raise InputError(f"{error} by --start ENCODER") from error
 
 
-def _encode(image: Path, generator: GraphGenerator, name: str) -> Tensor:
-    """The encoder's code of the picture, (1, latent_size), as the generator would take it.
+def _encode(images: Sequence[Path], generator: GraphGenerator, name: str) -> Tensor:
+    """The encoder's codes of the pictures, (n, latent_size), as the generator would take them.
 
     Codes for cosine distance are whitened and of length 1. Whitening could be undone, but the length is lost, so no
     such code leads back to the one that the network gave; they are refused.
@@ -163,7 +190,7 @@ def _encode(image: Path, generator: GraphGenerator, name: str) -> Tensor:
             f"encoder {encoder.name} gives codes of {encoder.latent_size} numbers where the generator takes "
             f"{generator.latent_size}: start from the encoder that was trained with it"
         )
-    return torch.from_numpy(encoder.encode(decode(image, encoder.framing)[None]))
+    return torch.from_numpy(encoder.encode(np.stack([decode(image, encoder.framing) for image in images])))
 
 
 @torch.no_grad()

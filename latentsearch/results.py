@@ -13,7 +13,8 @@ class Hit:
     """One picture of the index, as an answer to a query.
 
     rank: 1 comes first. distance: between its code and the query's, Euclidean or 1 - cosine, as the encoder says.
-    similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1.
+    similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1. predicted: the
+    names of those labels that are predicted, not given.
     """
 
     rank: int
@@ -22,6 +23,7 @@ class Hit:
     distance: float
     similarity: float
     labels: dict[str, Label] = field(default_factory=dict)
+    predicted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Results:
     query, minus: the names of the pictures that were searched for, and of those subtracted. matching: for how many
     pictures the conditions hold, None where there were none. diverse: what likeness counts against variety in the
     ranking, None where distance alone ranks; then hits ascend by it, else only the first is sure to be the nearest.
-    changes: the labels that were set.
+    changes: the labels that were set; where there are any, they rank too, and distances ascend or not.
     Raises ValueError where the hits are not that, when it is made.
     """
 
@@ -70,6 +72,8 @@ class Results:
             raise ValueError("ranks do not count from 1")
 
     def _that_must_ascend(self) -> list[tuple[Hit, Hit]]:
+        if self.changes:
+            return []
         if self.diverse is None:
             return list(itertools.pairwise(self.hits))
         return [(self.hits[0], later) for later in self.hits[1:]]

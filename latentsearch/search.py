@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from indexer.decode import decode_bytes, read_file
 from indexer.discover import printable
-from indexer.encoder import Encoder, load_encoder
+from indexer.encoder import Encoder, PictureEncoder, load_encoder
 from indexer.errors import IndexStateError, InputError, UnreadableImage
 from indexer.index import Index
 from latentsearch.editing import editor
 from latentsearch.finder import Finder
+from latentsearch.generated_edit import editing_encoder
 from latentsearch.others import Itself
 from latentsearch.queries import PIPED, Options, Query
 from latentsearch.results import Results
@@ -42,17 +43,19 @@ def search(
     """
     query.check()
     options.check()
+    if options.drawn_anew and query.ids:
+        raise InputError("of a stored picture there is only its code, which cannot be drawn anew: name its file")
     watch = Stopwatch()
     with watch.stage("load"):
         opened = open_filled(index, tell)
     with opened:
         with watch.stage("load"):
             model = encoder_of(opened, encoder, network=bool(query.files))
-        finder = Finder(opened, model, options, watch)
+            edited = editor(() if options.drawn_anew else options.changes, opened, tell)
+        finder = Finder(opened, model, options, watch, edited)
         with watch.stage("encode"):
             contents = read_contents(query.files, query.piped)
-            edit = editor(options.changes, opened, tell)
-            code = edit(_code(query, contents, opened, model))
+            code = _code(query, contents, opened, model, options)
         with watch.stage("search"):
             stored = opened.images(query.ids)
             itself = Itself.of(query.files, contents, stored, opened) if options.exclude_self else Itself()
@@ -107,7 +110,7 @@ def read_contents(files: Sequence[Path], piped: bytes | None = None) -> list[byt
     return contents
 
 
-def encode_files(contents: Sequence[bytes], names: Sequence[Path], encoder: Encoder) -> Codes:
+def encode_files(contents: Sequence[bytes], names: Sequence[Path], encoder: PictureEncoder) -> Codes:
     """The codes of picture files' bytes, float32 (n, d). Raises UnreadableImage with the name and the reason."""
     framing = encoder.framing
     if not contents:
@@ -140,9 +143,10 @@ def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
     return np.asarray(code, np.float32)
 
 
-def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder) -> Codes:
-    pictured = encode_files(contents, query.files, encoder)
-    plus, minus = np.split(pictured, [len(query.images)])
+def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder, options: Options) -> Codes:
+    count = len(query.images)
+    plus = encode_files(contents[:count], query.images, editing_encoder(encoder, options))
+    minus = encode_files(contents[count:], query.minus, encoder)
     if query.ids:
         plus = np.concatenate([plus, index.codes(query.ids)])
     return combined(plus, minus, index.distance)

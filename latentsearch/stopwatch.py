@@ -22,7 +22,11 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.spent[name] = self.spent.get(name, 0.0) + 1000 * (time.perf_counter() - start)
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add time that was measured elsewhere to a stage."""
+        self.spent[name] = self.spent.get(name, 0.0) + 1000 * seconds
 
     def took(self) -> Took:
         """What was measured, to a hundredth of a millisecond."""

@@ -83,18 +83,22 @@ def make_bundle(
     latent_size: int = 16,
     framing: Framing = CELEBA,
     generator: bool = False,
+    attributes: bool = False,
 ) -> Path:
     """Write the encoder bundle `folder/name` and return its path.
 
     The encoder averages 8x8 blocks of the 64x64 picture and projects them at random to `latent_size` numbers;
-    the codes have length 1 when `distance` is "cosine".
+    the codes have length 1 when `distance` is "cosine". attributes: whether it tells ATTRIBUTES: how much red, green
+    and blue there is; with `generator`, that one takes them behind a code, and fills its pictures with so much of each.
     """
     bundle = folder / name
     bundle.mkdir(parents=True, exist_ok=True)
     projection = _projection(seed, latent_size)
     files = {"encoder.onnx": _encoder_graph(projection, distance)}
+    if attributes:
+        files["attributes.onnx"] = _attribute_graph()
     if generator:
-        files["generator.onnx"] = _generator_graph(seed)
+        files["generator.onnx"] = _filling_graph(latent_size) if attributes else _generator_graph(seed)
     for file, content in files.items():
         (bundle / file).write_bytes(content)
     model: dict[str, Any] = {
@@ -116,6 +120,14 @@ def make_bundle(
     }
     if generator:
         model["generator"] = {"latent_size": GENERATOR_LATENT, "prior": "uniform"}
+    if attributes:
+        model["attributes"] = {"labels": list(ATTRIBUTES)}
+    if generator and attributes:
+        model["generator"] = {
+            "latent_size": latent_size + len(ATTRIBUTES),
+            "prior": "gaussian",
+            "labels": {"names": list(ATTRIBUTES), "drawn": ["100", "010", "001", "110"]},
+        }
     (bundle / "model.json").write_text(json.dumps(model, indent=2), encoding="utf-8")
     return bundle
 
@@ -174,6 +186,44 @@ def _generator_graph(seed: int) -> bytes:
         "scales": np.array([1, 1, FRAMED // POOLED, FRAMED // POOLED], np.float32),
     }
     codes = helper.make_tensor_value_info("codes", TensorProto.FLOAT, ["n", GENERATOR_LATENT])
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", FRAMED, FRAMED, 3])
+    return _serialise(nodes, codes, images, constants)
+
+
+def _attribute_graph() -> bytes:
+    """The mean of each channel, 0 to 1."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["raw"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["raw", "white"], ["scaled"]),
+        helper.make_node("ReduceMean", ["scaled"], ["values"], axes=[1, 2], keepdims=0),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", FRAMED, FRAMED, 3])
+    values = helper.make_tensor_value_info("values", TensorProto.FLOAT, ["n", len(ATTRIBUTES)])
+    return _serialise(nodes, images, values, {"white": np.float32(255)})
+
+
+def _filling_graph(latent_size: int) -> bytes:
+    """The last three numbers of a code, kept to 0 to 1, as the colour of the whole picture."""
+    size = latent_size + len(ATTRIBUTES)
+    nodes = [
+        helper.make_node("Slice", ["codes", "start", "end", "axis"], ["labels"]),
+        helper.make_node("Clip", ["labels", "none", "whole"], ["bounded"]),
+        helper.make_node("Mul", ["bounded", "white"], ["bright"]),
+        helper.make_node("Unsqueeze", ["bright", "places"], ["one"]),
+        helper.make_node("Tile", ["one", "repeats"], ["pixels"]),
+        helper.make_node("Cast", ["pixels"], ["images"], to=TensorProto.UINT8),
+    ]
+    constants = {
+        "start": np.array([latent_size], np.int64),
+        "end": np.array([size], np.int64),
+        "axis": np.array([1], np.int64),
+        "none": np.float32(0),
+        "whole": np.float32(1),
+        "white": np.float32(255),
+        "places": np.array([1, 2], np.int64),
+        "repeats": np.array([1, FRAMED, FRAMED, 1], np.int64),
+    }
+    codes = helper.make_tensor_value_info("codes", TensorProto.FLOAT, ["n", size])
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", FRAMED, FRAMED, 3])
     return _serialise(nodes, codes, images, constants)
 

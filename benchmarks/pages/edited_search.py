@@ -29,6 +29,10 @@ def report(record: dict[str, Any]) -> str:
             _rows(result),
             words=1,
         ),
+        "## How far labels would lead",
+        f"Others kept, change, where the labels of the searched faces are read and the first {result['k']} are all "
+        "among those that have the value: the nearest of them by code, and those that share the most other attributes.",
+        markdown(["set", "as above", "nearest by code", "most in common"], _label_rows(result), words=1),
         "## Verdict",
         _verdict(result),
         "## The same person, with the attribute",
@@ -43,9 +47,10 @@ def report(record: dict[str, Any]) -> str:
 def _protocol(result: dict[str, Any]) -> str:
     method = result["method"]
     return (
-        f"Codes: {method['name']} ({method['code']}, {method['distance']}). Directions were learned from the "
-        f"{result['learned_from']:,} faces of half of the people; queries, faces that lack the value, and results are "
-        f"among the {result['measured_on']:,} of the other half, the query itself left out. In brackets 95 % intervals "
+        f"Codes: {method['name']} ({method['code']}, {method['distance']}). What they tell of attributes, and how "
+        f"much one that is set counts for, was learned from the {result['learned_from']:,} faces of half of the "
+        "people; queries, faces that lack the value, and results are among the "
+        f"{result['measured_on']:,} of the other half, the query itself left out. In brackets 95 % intervals "
         f"by bootstrap over queries ({result['resamples']:,} resamples). Others kept: the share of the other "
         "attributes that query and results have in common, less the same for the unedited query. The way through a "
         "generator (IcGAN: change y, generate, encode) is not measured here yet."
@@ -71,14 +76,21 @@ def _rows(result: dict[str, Any]) -> Iterator[list[str]]:
         ]
 
 
+def _label_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    for name, _, way in _ways(result):
+        changes = (way["others_kept_change"], way["by_labels"]["code"], way["by_labels"]["others"])
+        yield [name, *(f"{change['mean']:+.4f}" for change in changes)]
+
+
 def _verdict(result: dict[str, Any]) -> str:
     lines = []
     for name, _, way in _ways(result):
         asked, lost = way["asked"]["mean"], -way["others_kept_change"]["mean"]
         misses = [f"asked {asked:.3f}"] * (asked < LEAST_ASKED) + [f"others {-lost:+.4f}"] * (lost > MOST_LOST)
         lines.append(f"- {name}: {'missed, ' + ', '.join(misses) if misses else 'met'}.")
+    met = sum(line.endswith(": met.") for line in lines)
     bars = f"Asked for: at least {LEAST_ASKED:.0%} have the value, and the others lose at most {MOST_LOST}."
-    return "\n".join([bars, "", *lines])
+    return "\n".join([f"{bars} {met} of {len(lines)} are met.", "", *lines])
 
 
 def _person_rows(result: dict[str, Any]) -> Iterator[list[str]]:

@@ -6,27 +6,34 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import label_tables as tables
+from benchmarks.label_classes import ELSEWHERE, WITH_LABELS, WITHOUT_LABELS, of_class
 from benchmarks.pages.shared import import_pyplot, page, provenance, save
 
 NAME = "label-similarity"
+OTHER_CLASSES = {
+    WITH_LABELS: "Another class than the codes above: these learned from the labels of the gallery's faces, of other "
+    "people than the queries show. They say what is left to learn from the same codes, not how good a code learned "
+    "without labels is.",
+    ELSEWHERE: "A class of its own again: networks that learned from other pictures and their labels, as they are.",
+}
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
     """Write label-similarity.md and label-similarity.png into the folder."""
     written = folder / f"{NAME}.md"
     written.write_text(label_report(record), encoding="utf-8")
-    return [written, plot(record["result"], folder / f"{NAME}.png")]
+    return [written, plot(of_class(record["result"], WITHOUT_LABELS), folder / f"{NAME}.png")]
 
 
 def readme_table(record: dict[str, Any]) -> str:
-    """The table that the README shows: the first and the last k alone."""
+    """The table that the README shows: the first and the last k alone, of codes that owe nothing to labels."""
     ks = record["result"]["protocol"]["ks"]
-    return tables.main_table(record["result"], (ks[0], ks[-1]))
+    return tables.main_table(of_class(record["result"], WITHOUT_LABELS), (ks[0], ks[-1]))
 
 
 def label_report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the tables, how to run it again."""
-    summary = record["result"]
+    """The page: what was measured, the tables by class of codes, how to run it again."""
+    summary = of_class(record["result"], WITHOUT_LABELS)
     protocol = summary["protocol"]
     return page(
         "# Label similarity",
@@ -40,6 +47,7 @@ def label_report(record: dict[str, Any]) -> str:
         "for AEGAN and 0.7483 for dHash; it names neither its queries nor how many results it counts.",
         tables.draws_table(summary),
         *_baseline_parts(summary),
+        *_other_classes(record["result"]),
         "## By attribute",
         f"The share of the first {protocol['ks'][-1]} results that have the query's value of the attribute.",
         tables.attribute_table(summary, protocol["ks"][-1]),
@@ -49,6 +57,16 @@ def label_report(record: dict[str, Any]) -> str:
         "## How it was measured",
         provenance(record),
     )
+
+
+def _other_classes(summary: dict[str, Any]) -> list[str]:
+    """What labels add, in tables of their own; nothing where no such code was measured."""
+    parts = []
+    for kind, sentence in OTHER_CLASSES.items():
+        rows = of_class(summary, kind)
+        if rows["methods"]:
+            parts += [f"## Learned {kind}", sentence, tables.main_table(rows)]
+    return parts
 
 
 def _baseline_parts(summary: dict[str, Any]) -> list[str]:

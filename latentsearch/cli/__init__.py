@@ -18,6 +18,7 @@ VERBS = {
     "index": "Add the pictures of folders to the index.",
     "query": "Find the pictures most like given ones.",
     "labels": "List the labels that pictures have.",
+    "attributes": "Tell which attributes pictures show.",
     "duplicates": "Find pictures that are copies of one another.",
     "status": "Show what the index holds.",
     "remove": "Remove pictures from the index; their files stay.",

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from latentsearch.training.finished import Trained
+    from latentsearch.training.images import Images
 
 SUFFIX = ".parquet"
 TARGET = "The bundle's folder, or FILE.parquet."
@@ -23,14 +28,28 @@ TARGET = "The bundle's folder, or FILE.parquet."
     help="cosine: centred, whitened, normalised codes; euclidean: the network's own, as the papers compare them.",
 )
 @click.option("--name", help="The encoder's name; by default the folder's.")
-@click.option("--terms", default="as its training pictures'", help="The terms under which the weights may be used.")
+@click.option("--terms", help="The terms under which the weights may be used  [as its training pictures'].")
+@click.option("--pictures", metavar="DIR", type=click.Path(path_type=Path), help="With timm:NAME: pictures to fit on.")
+@click.option("--untrained", is_flag=True, help="With timm:NAME: random weights, not the pretrained ones.")
 def command(
-    run: Path | None, target: Path, option: str | None, precision: str, distance: str, name: str | None, terms: str
+    run: Path | None,
+    target: Path,
+    option: str | None,
+    precision: str,
+    distance: str,
+    name: str | None,
+    terms: str | None,
+    pictures: Path | None,
+    untrained: bool,
 ) -> None:
     """Make an encoder bundle of a training run; without one, a Parquet file of all pictures in the index.
 
     export RUN -o BUNDLE: for `latentsearch index --encoder BUNDLE`. The bundle's graph is checked against PyTorch on
     real pictures when it is made; what comes out is printed and kept in its model.json.
+
+    export timm:NAME -o BUNDLE --pictures DIR: a bundle like any other of a pretrained network of timm, whose weights
+    timm finds or fetches. What random pairs' distances are, and the axes of codes for cosine distance, is measured on
+    the pictures: take such as will be searched. Needs the extra `pretrained`.
 
     export -o FILE.parquet: paths, digests, sizes, times, labels and codes, for pandas, DuckDB and others, and for
     `latentsearch import`. --precision and what follows it are for bundles alone.
@@ -40,10 +59,27 @@ def command(
         raise click.UsageError(f"Name a training run to make a bundle of, or a file that ends in {SUFFIX}.")
     if run is not None and (is_file or option is not None):
         raise click.UsageError(f"A training run becomes a folder; -o FILE{SUFFIX} and --index go without one.")
+    is_pretrained = run is not None and str(run).startswith("timm:")
+    if is_pretrained != (pictures is not None):
+        raise click.UsageError("timm:NAME and --pictures DIR go together: pictures such as will be searched.")
+    if untrained and not is_pretrained:
+        raise click.UsageError("--untrained is for timm:NAME alone.")
     if run is None:
-        _export_index(option, target)
+        return _export_index(option, target)
+    from indexer.extras import require, require_training
+
+    require_training()
+    require("onnxruntime")
+    wishes = {"name": name or target.name, "precision": precision, "distance": distance}
+    if pictures is None:
+        from latentsearch.training.finished import load_trained
+
+        _write_bundle(*load_trained(run, terms or "as its training pictures'"), target, wishes)
     else:
-        _export_run(run, target, precision, distance, name or target.name, terms)
+        from latentsearch.pretrained import with_pretrained
+
+        with with_pretrained(str(run), pictures, untrained, terms) as (trained, images):
+            _write_bundle(trained, images, target, wishes)
 
 
 def _export_index(option: str | None, target: Path) -> None:
@@ -58,25 +94,11 @@ def _export_index(option: str | None, target: Path) -> None:
     click.echo(f"{target}: {count} pictures, {target.stat().st_size / 1e6:.1f} MB")
 
 
-def _export_run(run: Path, folder: Path, precision: str, distance: str, name: str, terms: str) -> None:
-    from indexer.extras import require, require_training
-
-    require_training()
-    require("onnxruntime")
+def _write_bundle(trained: Trained, images: Images, folder: Path, wishes: dict[str, str]) -> None:
     from latentsearch.bundle import export
-    from latentsearch.training.finished import load_trained
 
-    trained, images = load_trained(run, terms)
-    model = export(
-        trained,
-        images,
-        folder,
-        name=name,
-        precision=precision,
-        distance=distance,
-        report=lambda sentence: click.echo(sentence, err=True),
-    )
+    model = export(trained, images, folder, **wishes, report=lambda sentence: click.echo(sentence, err=True))
     size = sum(file["bytes"] for file in model["files"].values()) / 1e6
-    click.echo(f"{folder}: {size:.1f} MB, {model['latent_size']} numbers a picture, {distance} distance")
+    click.echo(f"{folder}: {size:.1f} MB, {model['latent_size']} numbers a picture, {model['distance']} distance")
     for what, value in model["fidelity"].items():
         click.echo(f"  {what.replace('_', ' ')}: {value}")

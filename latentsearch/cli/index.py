@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 if TYPE_CHECKING:
+    from indexer.attributes import AttributeEncoder
     from indexer.building import Report
     from indexer.encoder import Encoder
     from indexer.pipeline import Wishes
@@ -22,9 +23,14 @@ WATCHED = "the watching has ended: what was taken in is kept"
 @click.command("index")
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
 @click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
-@click.option("--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or aegan].")
+@click.option(
+    "--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or contrastive]."
+)
 @click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
+@click.option(
+    "--predict-labels", "predictor", metavar="NAME", help="Predict labels that are not given, by this encoder's eyes."
+)
 @click.option(
     "--kind",
     metavar="KIND",
@@ -40,6 +46,7 @@ def command(
     encoder: str | None,
     prune: bool,
     labels: Path | None,
+    predictor: str | None,
     kind: str | None,
     recall: float | None,
     device: str,
@@ -51,13 +58,22 @@ def command(
     Unchanged pictures are left alone, moved ones keep their code. A file that cannot be used is listed by
     `latentsearch status --failures`. CelebA's label files, in a folder or beside it, are read along.
 
+    --predict-labels NAME stores which attributes the pictures of the index show, as `latentsearch attributes` tells
+    them, marked as predicted; a label that was given, by a file or by CelebA, is never replaced. NAME is an encoder
+    bundle that learned with labels, by name or folder.
+
     What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
 
     With --watch the folders are then followed: what is added, changed, moved or removed is taken in a second or two
     after it has become quiet. The index is locked only while it is written. On drives that tell the system nothing of
     their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
     """
+    from indexer.cores import cores
+    from indexer.spawning import start_ahead
+
+    start_ahead(cores())
     from indexer.index import Index
+    from indexer.label_store import LabelCache
     from indexer.pipeline import Vectors, Wishes, check_sources
 
     place = Index.locate(option)
@@ -65,10 +81,11 @@ def command(
         from indexer.extras import require_extra
 
         require_extra("watch", "watchfiles")
-    model = _encoder(place, encoder)
+    model, eyes = _encoder(place, encoder), _predictor(predictor)
+    wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes)
     if not Index.exists(place):
-        check_sources(folders, labels, may_be_empty=watch)
-    run = _Run(place, model, folders, Wishes(prune, labels, Vectors(kind, recall, device)), as_json)
+        check_sources(folders, wishes, may_be_empty=watch)
+    run = _Run(place, model, folders, wishes, as_json)
     if watch:
         run.follow()
     else:
@@ -144,6 +161,12 @@ def _encoder(place: Path, option: str | None) -> Encoder:
         return encoder_of(index, option)
 
 
+def _predictor(option: str | None) -> AttributeEncoder | None:
+    from indexer.attributes import load_attribute_encoder
+
+    return None if option is None else load_attribute_encoder(option)
+
+
 def _for_people(summary: Summary, prune: bool) -> str:
     seconds = summary.seconds["total"]
     lines = [f"{summary.found} pictures found in {seconds:.1f} s: {summary.encoded} encoded"]
@@ -154,6 +177,7 @@ def _for_people(summary: Summary, prune: bool) -> str:
         "were unchanged": summary.unchanged,
         "had moved": summary.moved,
         "had changed": summary.changed,
+        "got predicted labels": summary.predicted,
     }
     lines += [f"{count} {what}" for what, count in others.items() if count]
     if summary.failed:

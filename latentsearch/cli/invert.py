@@ -1,4 +1,4 @@
-"""`latentsearch invert IMAGE`: the code of one picture by optimisation, without an encoder."""
+"""`latentsearch invert IMAGE…`: the codes of pictures by optimisation, without an encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "pr
 
 
 @click.command("invert")
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
 @click.option("--generator", "bundle", metavar="BUNDLE", help="Whose generator, by name or folder.  [aegan]")
 @click.option("--method", type=click.Choice(tuple(DESCRIBED)), default="projected", show_default=True)
 @click.option(
@@ -29,10 +29,16 @@ DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "pr
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[the method's own]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of a random start.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads.")
-@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Write the reconstruction here.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the code.")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(path_type=Path),
+    help="Write the reconstruction here; of several, a folder.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture, with the code.")
 def command(
-    image: Path,
+    images: tuple[Path, ...],
     bundle: str | None,
     method: Method,
     start: str,
@@ -43,7 +49,7 @@ def command(
     target: Path | None,
     as_json: bool,
 ) -> None:
-    """Find the code whose generated picture is most like IMAGE, by optimisation.
+    """Find the code whose generated picture is most like IMAGE, by optimisation; of several pictures all at once.
 
     gradient descends on the cross-entropy between the pictures. projected descends by Adam on the squared error and
     keeps the code within the ball that holds nearly all codes that the generator was trained on.
@@ -54,16 +60,15 @@ def command(
     import torch
 
     from latentsearch.cli.progress import Bar
-    from latentsearch.reconstruction import check_target, reconstruct, write_picture
+    from latentsearch.reconstruction import reconstruct, targets, write_picture
 
     if threads:
         torch.set_num_threads(threads)
-    if target:
-        check_target(target)
+    places = targets(images, target) if target else []
     encoder = None if start == "random" else start
     with Bar(DESCRIBED[method], unit="steps") as bar:
         found = reconstruct(
-            image,
+            images,
             bundle,
             method=method,
             encoder=encoder,
@@ -72,9 +77,10 @@ def command(
             seed=seed,
             report=bar.show,
         )
-    if target:
-        write_picture(found.pixels, target)
-    click.echo(_as_json(found) if as_json else _as_text(found))
+    for one, place in zip(found, places, strict=False):
+        write_picture(one.pixels, place)
+    for one in found:
+        click.echo(_as_json(one) if as_json else _as_text(one))
 
 
 def _as_json(found: Reconstruction) -> str:

@@ -22,7 +22,7 @@ def command(option: str | None, as_json: bool) -> None:
 
     A terminal gets a table; a pipe gets a line for each, without a heading: name, type (yes/no, whole number, number,
     text, or mixed), how many pictures have it, and how many have each of its values, or from which number to which
-    they go where there are many; separated by tabs.
+    they go where there are many; separated by tabs. Behind the values stands how many are predicted, where any are.
     """
     from indexer.index import Index
 
@@ -47,6 +47,8 @@ def _in_terminal() -> bool:
 
 def _plain(label: LabelSummary) -> dict[str, object]:
     plain: dict[str, object] = {"name": label.name, "type": label.type, "count": label.count}
+    if label.predicted:
+        plain["predicted"] = label.predicted
     if label.values is not None:
         plain["values"] = [{"value": value, "count": count} for value, count in label.values]
     if label.least is not None:
@@ -58,7 +60,8 @@ def _row(label: LabelSummary) -> tuple[str, ...]:
     """One label as text, in the order of COLUMNS."""
     from latentsearch.output import readable
 
-    return readable(label.name), label.type, str(label.count), readable(_values(label))
+    values = readable(_values(label)) + (f" ({label.predicted} predicted)" if label.predicted else "")
+    return readable(label.name), label.type, str(label.count), values
 
 
 def _values(label: LabelSummary) -> str:

@@ -50,6 +50,13 @@ class QueryCommand(click.Command):
     callback=lambda ctx, parameter, given: _changes(given),
     help="As the queried pictures would be with a label set to 1 or 0; may be repeated.",
 )
+@click.option(
+    "--set-by",
+    metavar="directions|BUNDLE",
+    default="directions",
+    show_default=True,
+    help="Set labels by moving codes, or by drawing pictures anew with the generator of an icgan BUNDLE.",
+)
 @click.option("--batch", type=PATH, metavar="DIR", help="Query with every picture of a folder, each by itself.")
 @click.option("-k", "k", type=int, default=20, show_default=True, help="How many pictures to return.")
 @click.option("--where", multiple=True, metavar="CONDITION", help="Only pictures for which this holds: see above.")
@@ -100,7 +107,9 @@ def command(
     what holds spaces at its ends or signs in "quotation marks"; write label:NAME or file:NAME where both have one.
 
     --set Eyeglasses=1 looks for the same picture but with glasses, --set Smiling=0 for it without a smile: for labels
-    that are 1 or 0 in this index. The first time it learns from labelled pictures what they look like.
+    that are 1 or 0 in this index. The first time it learns from labelled pictures what they look like. Distance and
+    similarity stay those to the picture as it is. With --set-by BUNDLE, for labels that this bundle learned with: its
+    generator draws the picture with them set, and what it drew is searched for; the index needs no labels.
 
     A terminal gets a table, with the labels that are true; a pipe gets lines of rank, id, distance, similarity,
     path and labels, separated by tabs.

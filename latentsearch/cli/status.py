@@ -50,13 +50,17 @@ def _for_people(index: Index) -> str:
         "index": status["index"],
         "pictures": str(status["images"]),
         "last added": time.strftime("%Y-%m-%d %H:%M", time.localtime(last)) if last else "never",
-        "labels": ", ".join(status["labels"]) or "none",
+        "labels": (", ".join(status["labels"]) or "none") + _predicted(status["predicted_by"]),
         "failures": f"{status['failures']}" + (", listed by --failures" if status["failures"] else ""),
         "encoder": f"{encoder['name']}, {encoder['latent_size']} numbers, {encoder['distance']}",
         "search": _search(status["vectors"]),
         "size": f"{sum(status['bytes'].values()) / 1e6:.1f} MB",
     }
     return "\n".join(f"{name:11} {value}" for name, value in facts.items())
+
+
+def _predicted(by: dict[str, str] | None) -> str:
+    return f"; some are predicted by {by['name']}, `latentsearch labels` tells which" if by else ""
 
 
 def _search(vectors: dict[str, Any]) -> str:

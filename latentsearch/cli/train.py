@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,18 @@ if TYPE_CHECKING:
     from latentsearch.training.images import Images
     from latentsearch.training.loop import Progress
     from latentsearch.training.points import Points
+    from latentsearch.training.precision import Precision
 
 # A module each in latentsearch.training, which `--help` does not import.
-FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive")
+AUTO = "auto"
+FAMILIES = ("aegan", "direct", "bigan", "ivegan", "icgan", "attributes", "autoencoder", "contrastive", "wgan-gp")
+DESIGNS = ("IND", "IND-COND", "SNG")
+POSITION = click.IntRange(0, 4)
+
+
+def _latent_size(context: click.Context, option: click.Parameter, value: Any) -> int | str | None:
+    """A number of at least 1, or "auto"."""
+    return value if value in (None, AUTO) else click.IntRange(1).convert(value, option, context)
 
 
 @click.command("train")
@@ -26,15 +36,31 @@ FAMILIES = ("aegan", "direct", "bigan", "ivegan", "autoencoder", "contrastive")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="The run's folder.")
 @click.option("--preset", type=click.Choice(("paper", "small", "large")), default="small", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
-@click.option("--generator", type=click.Path(path_type=Path), help="direct: take the generator of this aegan run.")
+@click.option("--generator", type=click.Path(path_type=Path), help="direct, icgan: take that of this run.")
 @click.option("--width", type=click.IntRange(1), help="Channels of the first convolution.")
-@click.option("--latent-size", type=click.IntRange(1), help="Numbers of a code.")
+@click.option("--latent-size", callback=_latent_size, metavar="N|auto", help="Numbers of a code, or auto: see below.")
+@click.option("--auto-sizes", default="10,50,100,500,1000", show_default=True, help="auto: what is tried.")
+@click.option(
+    "--auto-factor", type=click.FloatRange(1), default=1.2, show_default=True, help="auto: how far an error may be."
+)
+@click.option(
+    "--auto-steps", type=click.IntRange(1), default=1000, show_default=True, help="auto: of each autoencoder."
+)
 @click.option("--batch", type=click.IntRange(2), help="Pictures a step.")
 @click.option("--epochs", type=click.IntRange(0))
-@click.option("--generator-epochs", type=click.IntRange(0), help="aegan, direct: of the generator.")
-@click.option("--inverse-epochs", type=click.IntRange(0), help="aegan, direct: of the inverse generator.")
+@click.option("--generator-epochs", type=click.IntRange(0), help="aegan, direct, icgan: of the generator.")
+@click.option("--inverse-epochs", type=click.IntRange(0), help="aegan, direct: of the inverse; icgan: of Ez.")
+@click.option("--attribute-epochs", type=click.IntRange(0), help="icgan: of Ey; 0 with --generator takes that run's.")
+@click.option("--design", type=click.Choice(DESIGNS), help="icgan: how Ez and Ey go together.  [IND]")
+@click.option("--generator-position", type=POSITION, help="icgan: the layers of G before y is joined.  [0]")
+@click.option("--discriminator-position", type=POSITION, help="icgan: the layers of D before y is joined.  [1]")
+@click.option("--labels", "label_file", type=click.Path(path_type=Path), help="icgan, attributes: a CSV of labels.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME", help="icgan, attributes: learn with this one; repeat."
+)
 @click.option("--average-decay", type=click.FloatRange(0, 1), help="Decay of the moving average of weights.")
 @click.option("--variational", is_flag=True, default=None, help="autoencoder: a variational one.")
+@click.option("--mirrored", is_flag=True, default=None, help="autoencoder: with the networks of wgan-gp.")
 @click.option("--seed", type=int)
 @click.option("--threads", type=click.IntRange(1), help="Processor threads; the same number gives the same run.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
@@ -48,27 +74,42 @@ def command(
     preset: str,
     resume: bool,
     generator: Path | None,
+    label_file: Path | None,
+    labels: tuple[str, ...],
     threads: int | None,
     device: str,
     precision: str,
     checkpoint_seconds: float,
     sheet_steps: int,
+    auto_sizes: str,
+    auto_factor: float,
+    auto_steps: int,
     **settings: Any,
 ) -> None:
-    """Learn codes without labels from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files), or the
-    word `ring` for the synthetic ring.
+    """Learn codes from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files), CIFAR-10 (an .npz
+    file), or the word `ring` for the synthetic ring.
+
+    icgan and attributes learn with labels, 1 or 0: CelebA's, found in DATA or beside it, those of --labels FILE.csv,
+    or the ten digits. All others learn without.
 
     The run's folder gets checkpoints, `stats.jsonl`, and sheets of samples and reconstructions. A run that was
     stopped at any moment goes on with --resume.
+
+    --latent-size auto tries several sizes first: an autoencoder of each learns for a while, and the smallest size whose
+    error on validation images is within --auto-factor of the largest's is taken.
     """
     from indexer.extras import require_training
 
     require_training()
     import torch
 
+    from indexer.errors import InputError
     from latentsearch.training import examples, families
     from latentsearch.training import run as runs
+    from latentsearch.training.family import LabelledRecipe
     from latentsearch.training.finished import load_family
+    from latentsearch.training.images import Images
+    from latentsearch.training.labelled import choose_labels, with_labels
     from latentsearch.training.loop import Schedule, train
     from latentsearch.training.precision import Precision, hardware
 
@@ -76,10 +117,23 @@ def command(
         torch.set_num_threads(threads)
     if generator:
         settings = _as_the_generator(generator, settings)
+    settings["labels"] = labels or None
+    if settings["latent_size"] == AUTO:
+        auto = {"sizes": _numbers(auto_sizes), "factor": auto_factor, "steps": auto_steps}
+        settings["latent_size"] = _chosen_size(
+            data, folder, resume, Precision.choose(device, precision), settings, auto
+        )
     recipe = families.choose_recipe(family, examples.kind_of(data), preset, settings)
+    if isinstance(recipe, LabelledRecipe):
+        recipe = replace(recipe, labels=choose_labels(data, label_file, recipe.labels))
+    elif label_file:
+        raise InputError(f"{family} learns without labels: leave out --labels")
     chosen = Precision.choose(device, runs.precision_of(folder) if resume and precision == "auto" else precision)
     found = _prepare(data, folder, family, recipe, resume)
     learner = families.load_module(family).FAMILY(recipe, chosen)
+    if isinstance(recipe, LabelledRecipe) and isinstance(found, Images):
+        found = with_labels(found, data, label_file, recipe.labels, folder)
+        learner.take_labels(found.all_labels())
     if generator and not resume:
         learner.take_generator(load_family(generator))
     runs.describe(folder, data=found.describe(), preset=preset, hardware=hardware(), precision=str(chosen))
@@ -93,8 +147,41 @@ def _as_the_generator(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with the sizes of a finished run's generator, and no epochs for another."""
     from latentsearch.training import run as runs
 
-    sizes = {name: runs.read(run)["recipe"].get(name) for name in ("width", "latent_size")}
+    names = ("width", "latent_size", "generator_position", "discriminator_position")
+    sizes = {name: runs.read(run)["recipe"].get(name) for name in names}
     return {**settings, **sizes, "generator_epochs": 0}
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        sizes = sorted({int(word) for word in text.split(",")})
+    except ValueError:
+        sizes = [0]
+    if sizes[0] < 1:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between, each at least 1")
+    return sizes
+
+
+def _chosen_size(
+    data: Path, folder: Path, resume: bool, precision: Precision, settings: dict[str, Any], auto: dict[str, Any]
+) -> int:
+    """The latent size of a run that is resumed; of a new one, the size that the autoencoders speak for."""
+    from latentsearch.training import run as runs
+    from latentsearch.training.latent_size import choose
+
+    if resume:
+        return int(runs.read(folder)["recipe"]["latent_size"])
+    with Bar("choosing", unit="steps") as bar:
+        choice = choose(
+            data,
+            folder,
+            **auto,
+            seed=settings["seed"] or 0,
+            precision=precision,
+            report=lambda size, now: bar.show(now.step, now.steps, f"autoencoder of {size} numbers", "steps"),
+        )
+    click.echo(choice.reason, err=True)
+    return choice.size
 
 
 def _prepare(data: Path, folder: Path, family: str, recipe: Recipe, resume: bool) -> Images | Points:
@@ -103,7 +190,7 @@ def _prepare(data: Path, folder: Path, family: str, recipe: Recipe, resume: bool
     from latentsearch.training import run as runs
     from latentsearch.training.loop import require_batch
 
-    require_batch(examples.count(data), recipe.batch)
+    require_batch(examples.count(data), recipe.step_size)
     runs.begin(folder, family, recipe, resume)
     with Bar("decoding") as bar:
         found = examples.load(data, folder, recipe.framing, bar.show)

@@ -91,7 +91,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a paper uses the data set, and what it leaves open."""
+    """How a paper uses the data set, and what it leaves open; attributes: the labels it learns with, () for none."""
 
     paper: str
     section: str
@@ -100,6 +100,7 @@ class Protocol:
     training: Selection | None = None
     gallery: Selection | None = None
     queries: Selection | None = None
+    attributes: tuple[str, ...] = ()
 
     def selections(self) -> tuple[Selection, ...]:
         """Those of training, gallery and queries that the paper has."""
@@ -142,6 +143,9 @@ class Manifest:
         for part in (part for protocol in self.protocols for part in protocol.selections()):
             _require(part.split is None or part.split in self.split_names(), f"no split is called {part.split!r}")
             _require((part.images or 0) <= self.images, "a protocol takes more images than there are")
+        labels = {name for labels in self.labels for name in labels.names}
+        for protocol in self.protocols:
+            _require(set(protocol.attributes) <= labels, f"{protocol.paper} learns with labels that there are not")
 
     def split_names(self) -> tuple[str, ...]:
         """The parts of the official split, in the order of their codes 0, 1, 2."""
@@ -198,10 +202,11 @@ def _labels(table: dict[str, Any]) -> Labels:
 
 
 def _protocol(table: dict[str, Any]) -> Protocol:
+    attributes = table.pop("attributes", ())
     parts: dict[str, Any] = {
         part: Selection(**table.pop(part)) for part in ("training", "gallery", "queries") if part in table
     }
-    return Protocol(**table, **parts)
+    return Protocol(**table, **parts, attributes=tuple(attributes))
 
 
 def _is_plain_name(name: str) -> bool:

@@ -1,7 +1,9 @@
 """Autoencoders, plain and variational, of the widths of the GANs that they are compared with.
 
 Pictures: the encoder has the layers of AEGAN's Table 5, the decoder those of Table 3. Digits: those of E and G in
-IVE-GAN's Table 2, without z'. Both take and give RGB images float32 (n, 3, h, w) in [0, 1]; codes are (n, latent_size).
+IVE-GAN's Table 2, without z'. Mirrored, of either and of CIFAR-10: those of WGAN-GP's critic and generator.
+
+All take and give RGB images float32 (n, 3, h, w) in [0, 1]; codes are (n, latent_size).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from latentsearch.models import dcgan, ivegan
+from latentsearch.models import dcgan, ivegan, wgan
 
 Layers = Callable[[Tensor], Tensor]
 
@@ -56,6 +58,31 @@ class Decoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Decode to RGB images in [0, 1]."""
         return self.finish(self.logits(z).sigmoid())
+
+
+class MirroredDecoder(Decoder):
+    """WGAN-GP's generator as a decoder: it ends in tanh, so there are no logits, and is compared before `finish`."""
+
+    def draw(self, z: Tensor) -> Tensor:
+        """What the decoder aims at, to be like what the encoder prepares: float32 (n, channels, size, size)."""
+        drawn: Tensor = self.layers(z)
+        return drawn
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Decode to RGB images in [0, 1]."""
+        return self.finish(self.draw(z))
+
+
+def mirrored_networks(
+    width: int, latent_size: int, variational: bool, prepare: Layers, finish: Layers, size: int, channels: int
+) -> tuple[Encoder, MirroredDecoder]:
+    """Table 1 of "Impact of the latent space …": the critic, ending in latent_size numbers, and the generator.
+
+    prepare: RGB images in [0, 1] -> images (n, channels, size, size) in [-1, 1]; finish: the reverse.
+    """
+    reader = wgan.Reader(width, latent_size * 2 if variational else latent_size, size, channels)
+    encoder = VariationalEncoder(reader, prepare) if variational else Encoder(reader, prepare)
+    return encoder, MirroredDecoder(wgan.Generator(width, latent_size, size, channels), finish)
 
 
 def picture_networks(width: int, latent_size: int, variational: bool) -> tuple[Encoder, Decoder]:

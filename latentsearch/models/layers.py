@@ -65,6 +65,11 @@ def last_deconvolution(
     return Deconvolution(channels_in, channels_out, kernel, stride)
 
 
+def resize() -> nn.Module:
+    """ResizeNN to twice the size, which with a convolution after it leaves no checkerboard (Odena et al., 2016)."""
+    return nn.Upsample(scale_factor=2, mode="nearest")
+
+
 def _line(*parts: nn.Module | None) -> nn.Sequential:
     return nn.Sequential(*(part for part in parts if part is not None))
 
@@ -109,6 +114,15 @@ def initialise_by_activation(network: nn.Module) -> None:
                 nn.init.kaiming_normal_(module.weight, a=SLOPE)
             else:
                 nn.init.xavier_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def initialise_by_glorot(network: nn.Module) -> None:
+    """Draw weights as Glorot and Bengio (2010, eq. 16) do, uniformly; biases zero, batch normalisation as it is."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

@@ -3,30 +3,42 @@
 Their images are compared as AEGAN compares them, by cross-entropy, here summed over a picture's numbers, so that the
 variational one maximises the evidence lower bound of each image (Kingma and Welling, 2014, eq. 3 with one draw of z).
 No paper sets their schedule: Adam with the rates of its own paper, AEGAN's and IVE-GAN's batches and epochs.
+
+Mirrored ones are those of "Impact of the latent space on the ability of GANs to fit the distribution": WGAN-GP's
+networks, the squared error (eq. 3), Adam with the same rates for 80,000 steps of batches that it does not name: of 64.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from indexer.decode import Framing
-from latentsearch.models.autoencoder import VariationalEncoder, digit_networks, picture_networks
+from latentsearch.models.autoencoder import (
+    Decoder,
+    Encoder,
+    MirroredDecoder,
+    VariationalEncoder,
+    digit_networks,
+    mirrored_networks,
+    picture_networks,
+)
 from latentsearch.training import family
 from latentsearch.training.family import Family, Stage
-from latentsearch.training.ivegan import FRAMINGS, pad_digits, unpad_digits
-from latentsearch.training.losses import gaussian_divergence, image_cross_entropy
+from latentsearch.training.ivegan import pad_digits, unpad_digits
+from latentsearch.training.losses import gaussian_divergence, image_cross_entropy, squared_error
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside
+from latentsearch.training.wgan_images import FRAMINGS, SIZES, FromNetwork, ToNetwork
 
 SHOWN = 64
 
 
 @dataclass(frozen=True)
 class Recipe(family.Recipe):
-    """The sizes and the schedule of one autoencoder. data: "pictures" or "digits"."""
+    """The sizes and the schedule of one autoencoder. data: "pictures" or "digits", of mirrored ones also "cifar10"."""
 
     learning_rate: float = 1e-3
     beta1: float = 0.9
@@ -34,11 +46,12 @@ class Recipe(family.Recipe):
     width: int = 64
     epochs: int = 25
     variational: bool = False
+    mirrored: bool = False
 
     @property
     def framing(self) -> Framing:
         """How pictures become the networks' input."""
-        return FRAMINGS[28 if self.data == "digits" else 64]
+        return FRAMINGS[self.data]
 
 
 PRESETS = {
@@ -53,6 +66,17 @@ PRESETS = {
         "small": Recipe(data="digits", latent_size=3, batch=64, width=32, epochs=2),
     },
 }
+# Meant for a GPU; not run to their end here.
+MIRRORED = Recipe(mirrored=True, width=128, epochs=32)
+MIRRORED_CIFAR10 = replace(MIRRORED, data="cifar10", epochs=102)
+MIRRORED_DIGITS = replace(MIRRORED, data="digits", epochs=85)
+FORMS = {
+    "mirrored": {
+        "pictures": {"paper": MIRRORED, "small": replace(MIRRORED, width=4, batch=16, epochs=1)},
+        "cifar10": {"paper": MIRRORED_CIFAR10, "small": replace(MIRRORED_CIFAR10, width=8, batch=16, epochs=10)},
+        "digits": {"paper": MIRRORED_DIGITS, "small": replace(MIRRORED_DIGITS, width=8, batch=16, epochs=1)},
+    }
+}
 
 
 class Autoencoder(Family):
@@ -66,10 +90,14 @@ class Autoencoder(Family):
         self.shown_codes = self.gaussian(SHOWN, recipe.latent_size)
 
     def build_networks(self) -> dict[str, nn.Module]:
-        """Encoder and decoder (AEGAN, Tables 5 and 3; IVE-GAN, Table 2)."""
-        sizes = (self.recipe.width, self.recipe.latent_size, self.recipe.variational)
-        digits = self.recipe.data == "digits"
-        networks = digit_networks(*sizes, pad_digits, unpad_digits) if digits else picture_networks(*sizes)
+        """Encoder and decoder (AEGAN, Tables 5 and 3; IVE-GAN, Table 2; or mirrored)."""
+        sizes, data = (self.recipe.width, self.recipe.latent_size, self.recipe.variational), self.recipe.data
+        networks: tuple[Encoder, Decoder]
+        if self.recipe.mirrored:
+            networks = mirrored_networks(*sizes, ToNetwork(data), FromNetwork(data), *SIZES[data])
+        else:
+            digits = data == "digits"
+            networks = digit_networks(*sizes, pad_digits, unpad_digits) if digits else picture_networks(*sizes)
         self.encoder_network, self.decoder = networks
         return {"encoder": self.encoder_network, "decoder": self.decoder}
 
@@ -90,10 +118,16 @@ class Autoencoder(Family):
         with self.precision.autocast():
             z, divergence = self.encode(x)
             wanted = self.encoder_network.prepare(x)
-            reconstruction = wanted[0].numel() * image_cross_entropy(wanted, self.decoder.logits(z))
+            reconstruction = self.difference(wanted, z)
         self.descend(reconstruction + divergence, "encoder", "decoder")
         losses = {"reconstruction_loss": reconstruction.detach()}
         return losses | ({"divergence": divergence.detach()} if self.recipe.variational else {})
+
+    def difference(self, wanted: Tensor, z: Tensor) -> Tensor:
+        """How far what z draws is from what the encoder read: summed over an image's numbers, mean over the batch."""
+        if isinstance(self.decoder, MirroredDecoder):
+            return squared_error(wanted, self.decoder.draw(z)).mean()
+        return wanted[0].numel() * image_cross_entropy(wanted, self.decoder.logits(z))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Codes (n, latent_size) and what they cost: 0, or where drawn from q(z | x) its divergence from the prior."""

@@ -34,7 +34,7 @@ from latentsearch.training.ivegan import FRAMINGS, pad_digits, unpad_digits
 from latentsearch.training.losses import contrastive_loss
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside
-from latentsearch.training.transforms import Alteration, Transformation
+from latentsearch.training.transforms import Alteration, Transformation, mirrored
 
 SHOWN = 64
 WARM_UP = 0.02  # of the steps
@@ -157,7 +157,7 @@ class Contrastive(Family):
     def step(self, x: Tensor) -> dict[str, Tensor]:
         """One step of all three networks."""
         self.set_learning_rate()
-        first = self.mirror(x) if self.recipe.flip else x
+        first = mirrored(x, self.random) if self.recipe.flip else x
         views = torch.cat([first, self.alter(x, self.random)])
         with self.precision.autocast():
             codes = self.encoder_network(self.precision.place_batch(views))
@@ -173,14 +173,8 @@ class Contrastive(Family):
     def set_learning_rate(self) -> None:
         """Warm up, then down to 0 along half a cosine."""
         share = min(1.0, 0.1 + self.progress / WARM_UP) * (1 + math.cos(math.pi * self.progress)) / 2
-        for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = share * self.recipe.learning_rate
-
-    def mirror(self, x: Tensor) -> Tensor:
-        """Every second picture, left and right exchanged."""
-        mirrored = (torch.rand(len(x), generator=self.random) < 0.5).to(x.device)
-        return torch.where(mirrored[:, None, None, None], x.flip(3), x)
+        for name in self.optimisers:
+            self.set_rate(name, share * self.recipe.learning_rate)
 
     def reconstruction_error(self, x: Tensor, codes: Tensor) -> Tensor:
         """The squared error of a colour value of the pictures that are drawn."""

@@ -1,4 +1,4 @@
-"""What a run learns from, told from its name: a folder of pictures, MNIST's digits, or the synthetic ring."""
+"""What a run learns from, told from its name: a folder of pictures, MNIST's digits, CIFAR-10, or the synthetic ring."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from indexer.decode import Framing
+from latentsearch.data.cifar10 import holds_photographs, load_photographs
 from latentsearch.data.digits import holds_digits, load_digits
-from latentsearch.training.images import Images, find_pictures, load_digit_images, load_images
+from latentsearch.training.images import Images, find_pictures, load_arrays, load_images
 from latentsearch.training.points import POINTS, Points
 
 RING = "ring"
 
 
 def kind_of(data: Path) -> str:
-    """ "ring" for the word `ring`, "digits" for an .npz file or a folder of MNIST's files, else "pictures"."""
+    """ "ring" for the word `ring`, "digits" for a folder of MNIST's files, else "pictures" for a folder.
+
+    An .npz file is "cifar10" where its images have three colours, else "digits".
+    """
     if str(data) == RING and not data.exists():
         return "ring"
+    if holds_photographs(data):
+        return "cifar10"
     return "digits" if holds_digits(data) else "pictures"
 
 
@@ -24,16 +30,22 @@ def count(data: Path) -> int:
     """How many examples there are to train on. Raises InputError where there are none."""
     if kind_of(data) == "ring":
         return POINTS
+    if kind_of(data) == "cifar10":
+        return len(load_photographs(data, "train"))
     return len(load_digits(data, "train")) if kind_of(data) == "digits" else len(find_pictures(data)[1])
 
 
 def load(data: Path, run: Path, framing: Framing, report: Callable[[int, int], None]) -> Images | Points:
-    """The examples; pictures and digits are kept decoded in the run's folder.
+    """The examples; images are kept decoded in the run's folder.
 
     Raises InputError where there are none, or when the disk is full.
     """
     if kind_of(data) == "ring":
         return Points()
     if kind_of(data) == "digits":
-        return load_digit_images(data, run, framing)
+        held_out, training = (load_digits(data, split).images for split in ("test", "train"))
+        return load_arrays(data, held_out, training, run, framing)
+    if kind_of(data) == "cifar10":
+        held_out, training = (load_photographs(data, split).images for split in ("test", "train"))
+        return load_arrays(data, held_out, training, run, framing)
     return load_images(data, run, framing, report)

@@ -9,18 +9,24 @@ from typing import Any, Protocol
 from indexer.errors import InputError
 from latentsearch.training import family
 
+Presets = dict[str, dict[str, family.Recipe]]
+
 
 class Module(Protocol):
-    """What a family's module holds. PRESETS: kind of data ("pictures", "digits", "ring") -> preset -> recipe."""
+    """What a family's module holds.
+
+    PRESETS: kind of data ("pictures", "cifar10", "digits", "ring") -> preset -> recipe. A module may also hold FORMS:
+    name of a setting -> presets in place of those, where that setting is given and true.
+    """
 
     Recipe: type[family.Recipe]
-    PRESETS: dict[str, dict[str, family.Recipe]]
+    PRESETS: Presets
     FAMILY: type[family.Family]
 
 
 def load_module(name: str) -> Module:
     """The module of a family."""
-    module: Any = importlib.import_module(f"latentsearch.training.{name}")
+    module: Any = importlib.import_module(f"latentsearch.training.{name.replace('-', '_')}")
     return module  # type: ignore[no-any-return]
 
 
@@ -29,7 +35,7 @@ def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -
 
     Raises InputError for a kind of data, a preset or a setting that the family does not have.
     """
-    presets = load_module(name).PRESETS
+    presets = _presets(load_module(name), settings)
     if kind not in presets:
         raise InputError(f"{name} does not learn from {kind}: it learns from {' or '.join(presets)}")
     if preset not in presets[kind]:
@@ -41,3 +47,8 @@ def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -
         options = ", ".join(f"--{setting.replace('_', '-')}" for setting in sorted(unknown))
         raise InputError(f"{name} has no {options}: leave it out")
     return replace(recipe, **given)
+
+
+def _presets(module: Module, settings: dict[str, Any]) -> Presets:
+    forms: dict[str, Presets] = getattr(module, "FORMS", {})
+    return next((presets for setting, presets in forms.items() if settings.get(setting)), module.PRESETS)

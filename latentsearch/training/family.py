@@ -31,14 +31,33 @@ class Recipe:
         """How pictures become the networks' input."""
         return CELEBA
 
+    @property
+    def step_size(self) -> int:
+        """How many examples a step is given."""
+        return self.batch
+
+
+@dataclass(frozen=True)
+class LabelledRecipe(Recipe):
+    """A recipe that learns with labels. labels: their names, as the data has them; each is 1 or 0."""
+
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Of a run's description, which is JSON, names come as a list."""
+        object.__setattr__(self, "labels", tuple(self.labels))
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a recipe: `step` takes a batch of real images (n, 3, h, w) and returns losses (scalar tensors)."""
+    """A part of a recipe: `step` takes a batch of real images (n, 3, h, w) and returns losses (scalar tensors).
+
+    Where the recipe has labels, it takes the images' own (n, labels) after them.
+    """
 
     name: str
     epochs: int
-    step: Callable[[Tensor], dict[str, Tensor]]
+    step: Callable[..., dict[str, Tensor]]
     finish: Callable[[], None] = lambda: None
 
 
@@ -54,7 +73,7 @@ class Family(ABC):
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
         self.recipe, self.precision = recipe, precision
-        self.batch, self.seed = recipe.batch, recipe.seed
+        self.batch, self.seed = recipe.step_size, recipe.seed
         torch.manual_seed(recipe.seed)
         self.networks = self.build_networks()
         for network in self.networks.values():
@@ -91,7 +110,14 @@ class Family(ABC):
 
     @abstractmethod
     def generator(self) -> nn.Module | None:
-        """What is published, in eval mode: codes (n, latent_size) -> RGB images (n, 3, h, w) in [0, 1]; or None."""
+        """What is published, in eval mode: codes (n, latent_size) -> RGB images (n, 3, h, w) in [0, 1]; or None.
+
+        Where the recipe has labels, their values stand in the codes behind: (n, latent_size + labels).
+        """
+
+    def attributes(self) -> nn.Module | None:
+        """What tells labels, in eval mode: RGB images (n, 3, h, w) in [0, 1] -> values (n, labels), about 1 or 0."""
+        return None
 
     def code_features(self) -> nn.Module | None:
         """What codes for cosine distance are made of instead of the encoder's codes, in eval mode; or None.
@@ -104,9 +130,13 @@ class Family(ABC):
         """What the family's codes are not to see, where its published ones leave some of it out; or None."""
         return None
 
+    def take_labels(self, values: Tensor) -> None:
+        """Know the labels of all training images, float32 (n, labels), before the first step; to draw from them."""
+        self.values = values.to(self.precision.device)
+
     def take_generator(self, other: Family) -> None:
         """Start from the generator of another run. Raises InputError in a family that learns its own."""
-        raise InputError("only aegan and direct start from another run's generator: leave out --generator")
+        raise InputError("only aegan, direct and icgan start from another run's generator: leave out --generator")
 
     def uniform(self, count: int, size: int) -> Tensor:
         """Draw from U(-1, 1): float32 (count, size)."""
@@ -115,6 +145,11 @@ class Family(ABC):
     def gaussian(self, count: int, size: int) -> Tensor:
         """Draw from N(0, 1): float32 (count, size)."""
         return torch.randn(count, size, generator=self.random).to(self.precision.device)
+
+    def set_rate(self, name: str, rate: float) -> None:
+        """Let the optimiser of the network of this name go on with another learning rate."""
+        for group in self.optimisers[name].param_groups:
+            group["lr"] = rate
 
     def descend(self, loss: Tensor, *names: str) -> None:
         """One step down the loss by the optimisers of the networks of these names."""

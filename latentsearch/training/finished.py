@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from indexer.decode import Framing
 from indexer.errors import InputError
 from latentsearch.training import run as runs
 from latentsearch.training.checkpoint import Checkpoint, load_checkpoint
 from latentsearch.training.families import load_module
-from latentsearch.training.family import Family
+from latentsearch.training.family import Family, LabelledRecipe
 from latentsearch.training.images import Images, cached_images
 from latentsearch.training.loop import restore
 from latentsearch.training.precision import Precision
@@ -28,7 +28,8 @@ class Trained:
     """What a family gives to be exported: eval-mode networks on the CPU, and what was trained on what.
 
     prior: of the generator's codes: "uniform", "gaussian" or "none". features: what codes for cosine distance are made
-    of where it is not the encoder's own codes. invariance: what codes are not to see, or None.
+    of where it is not the encoder's own codes. invariance: what codes are not to see, or None. labels: the names of
+    those that it learned with; their values are what `attributes` tells, and stand behind the generator's codes.
     """
 
     family: str
@@ -40,6 +41,13 @@ class Trained:
     facts: dict[str, Any]
     features: nn.Module | None = None
     invariance: Alteration | None = None
+    attributes: nn.Module | None = None
+    labels: tuple[str, ...] = ()
+
+    def generator_codes(self, x: Tensor) -> Tensor:
+        """What the generator makes a reconstruction of: codes of images (n, 3, h, w), with the labels that it sees."""
+        codes: Tensor = self.encoder(x)
+        return codes if self.attributes is None else torch.cat([codes, self.attributes(x)], 1)
 
 
 def load_family(run: Path) -> Family:
@@ -61,7 +69,7 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
     family, checkpoint = _restored(run)
     images = cached_images(run, family.recipe.framing)
     about = runs.read(run)
-    generator, features = family.generator(), family.code_features()
+    generator, features, attributes = family.generator(), family.code_features(), family.attributes()
     trained = Trained(
         family=about["family"],
         encoder=family.encoder().eval().requires_grad_(False),
@@ -72,6 +80,8 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
         facts=_facts(about, checkpoint.place, terms),
         features=None if features is None else features.eval().requires_grad_(False),
         invariance=family.invariance(),
+        attributes=None if attributes is None else attributes.eval().requires_grad_(False),
+        labels=family.recipe.labels if isinstance(family.recipe, LabelledRecipe) else (),
     )
     return trained, images
 

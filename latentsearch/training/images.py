@@ -20,10 +20,9 @@ from torch import Tensor
 from indexer.decode import Framing, decode
 from indexer.discover import Found, discover, printable
 from indexer.errors import InputError, UnreadableImage
-from latentsearch.data.digits import load_digits
 from latentsearch.training.checkpoint import write_json
 
-PIXELS, ABOUT = "images.u8", "images.json"
+PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
 SHOWN = 32
 Report = Callable[[int, int], None]
 
@@ -32,12 +31,14 @@ Report = Callable[[int, int], None]
 class Images:
     """The training images of a run and, where the data set names some, those held out.
 
-    pixels: uint8 (n, h, w, 3), memory-mapped; the first `held_out` rows are never trained on.
+    pixels: uint8 (n, h, w, 3), memory-mapped; the first `held_out` rows are never trained on. values: of labels, uint8
+    (n, labels) of 0 and 1, None where the run learns without.
     """
 
     pixels: NDArray[np.uint8]
     held_out: int
     facts: dict[str, Any]
+    values: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         """The number of training images."""
@@ -67,6 +68,15 @@ class Images:
         """Training images as float32 (n, 3, h, w) in [0, 1]."""
         return to_float(self.pixels[self.held_out + rows])
 
+    def all_labels(self) -> Tensor:
+        """The labels of all training images as float32 (n, labels), where the run learns with any."""
+        assert self.values is not None
+        return torch.from_numpy(self.values[self.held_out :]).float()
+
+    def labels(self, rows: NDArray[np.int64]) -> Tensor | None:
+        """The labels of training images as float32 (n, labels)."""
+        return None if self.values is None else torch.from_numpy(self.values[self.held_out + rows]).float()
+
 
 def to_float(pixels: NDArray[np.uint8]) -> Tensor:
     """uint8 (n, h, w, 3) -> float32 (n, 3, h, w) in [0, 1]."""
@@ -93,22 +103,24 @@ def load_images(folder: Path, run: Path, framing: Framing, report: Report = lamb
     return cached_images(run, framing)
 
 
-def load_digit_images(path: Path, run: Path, framing: Framing) -> Images:
-    """MNIST as RGB images in `run/images.u8`: the training split to learn from, the test split held out.
+def load_arrays(
+    path: Path, held_out: NDArray[np.uint8], training: NDArray[np.uint8], run: Path, framing: Framing
+) -> Images:
+    """The splits of MNIST or CIFAR-10 that came from this path, as RGB images in `run/images.u8`.
 
-    Raises InputError where the path does not hold MNIST, or holds pictures of another size than the framing's.
+    held_out, training: uint8 (n, h, w), grey, or (n, h, w, 3). Raises InputError for another size than the framing's.
     """
-    held_out, training = load_digits(path, "test"), load_digits(path, "train")
-    if training.images.shape[1:] != (framing.height, framing.width):
-        raise InputError(f"{path} has pictures of {training.images.shape[1:]}, not ({framing.height}, {framing.width})")
+    if training.shape[1:3] != (framing.height, framing.width):
+        raise InputError(f"{path} has pictures of {training.shape[1:3]}, not ({framing.height}, {framing.width})")
     digest = hashlib.sha256()
     for split in (held_out, training):
-        digest.update(split.images.tobytes())
+        digest.update(split.tobytes())
     counts = {"held_out": len(held_out), "train": len(training)}
     facts = {"key": digest.hexdigest(), "source": str(path), "unreadable": [], **counts}
     if not (run / ABOUT).exists() or json.loads((run / ABOUT).read_text())["key"] != facts["key"]:
-        grey = np.concatenate([held_out.images, training.images])
-        _write_pixels((np.repeat(image[..., None], 3, 2) for image in grey), run, facts)
+        both = np.concatenate([held_out, training])
+        colours = both if both.ndim == 4 else np.broadcast_to(both[..., None], (*both.shape, 3))
+        _write_pixels(colours, run, facts)
     return cached_images(run, framing)
 
 
@@ -118,7 +130,8 @@ def cached_images(run: Path, framing: Framing) -> Images:
         raise InputError(f"{run} has no decoded pictures: train it first, or again with --resume")
     facts = json.loads((run / ABOUT).read_text())
     shape = (facts["held_out"] + facts["train"], framing.height, framing.width, 3)
-    return Images(np.memmap(run / PIXELS, np.uint8, "r", shape=shape), facts["held_out"], facts)
+    values = np.load(run / LABELS, allow_pickle=False) if (run / LABELS).exists() else None
+    return Images(np.memmap(run / PIXELS, np.uint8, "r", shape=shape), facts["held_out"], facts, values)
 
 
 def find_pictures(folder: Path) -> tuple[list[Found], list[Found]]:

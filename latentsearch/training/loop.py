@@ -39,6 +39,10 @@ class Examples(Protocol):
         """Those of these rows: float32 (n, 3, h, w) in [0, 1], or points (n, 2)."""
         ...
 
+    def labels(self, rows: NDArray[np.int64]) -> Tensor | None:
+        """The labels of these rows: float32 (n, labels); None where the run learns without."""
+        ...
+
     def shown(self) -> Tensor:
         """The few that stand on the sheets, in the same form."""
         ...
@@ -140,7 +144,7 @@ class Training:
             seed = (self.family.seed, self.place.stage, epoch)
             for rows in epoch_batches(len(self.examples), self.family.batch, seed)[start:]:
                 self.family.progress = self.place.step / steps
-                losses = stage.step(self.family.precision.place_batch(self.examples.batch(rows)))
+                losses = stage.step(*self._batch(rows))
                 self.place.step += 1
                 self.place.total_step += 1
                 if self.place.total_step % STATS_EVERY_STEPS == 0:
@@ -153,6 +157,10 @@ class Training:
         if stage is not self.family.stages[-1]:  # the last can be resumed with more epochs
             self.place.stage, self.place.step = self.place.stage + 1, 0
         self.save()
+
+    def _batch(self, rows: NDArray[np.int64]) -> list[Tensor]:
+        parts = (self.examples.batch(rows), self.examples.labels(rows))
+        return [self.family.precision.place_batch(part) for part in parts if part is not None]
 
     def _look(self, stage: Stage, steps: int, losses: dict[str, float], rate: float) -> None:
         self.health.losses(self.place.total_step, losses, STATS_EVERY_STEPS)

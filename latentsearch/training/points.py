@@ -31,6 +31,9 @@ class Points:
         """The points of these rows: float32 (n, 2)."""
         return self.points[torch.from_numpy(rows)]
 
+    def labels(self, rows: NDArray[np.int64]) -> None:
+        """Points have none."""
+
     def shown(self) -> Tensor:
         """The first few."""
         return self.points[:SHOWN]

@@ -23,7 +23,7 @@ def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
     Raises InputError when the folder holds another run, or when there is nothing to resume.
     """
     about = folder / RUN
-    settings = {"family": family, "recipe": asdict(recipe)}
+    settings = json.loads(json.dumps({"family": family, "recipe": asdict(recipe)}))  # tuples become lists
     if about.exists():
         if not resume:
             raise InputError(f"{folder} already holds a run: go on with --resume, or name another folder")
@@ -39,7 +39,7 @@ def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
 
 
 def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
-    recipe = {name: value for name, value in settings["recipe"].items() if not name.endswith("_epochs")}
+    recipe = {name: value for name, value in settings["recipe"].items() if not name.endswith("epochs")}
     return {"family": settings["family"], "recipe": recipe}
 
 

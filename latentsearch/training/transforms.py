@@ -142,3 +142,9 @@ class Jitter:
     def __call__(self, x: Tensor, random: torch.Generator) -> Tensor:
         """Shift points (n, d), each in its own way, drawn from `random`."""
         return x + self.deviation * torch.randn(x.shape, generator=random).to(x.device)
+
+
+def mirrored(x: Tensor, random: torch.Generator) -> Tensor:
+    """Every second picture (n, c, h, w), drawn from `random`, left and right exchanged."""
+    chosen = (torch.rand(len(x), generator=random) < 0.5).to(x.device)
+    return torch.where(chosen[:, None, None, None], x.flip(3), x)

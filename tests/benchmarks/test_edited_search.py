@@ -32,6 +32,13 @@ def test_setting_an_attribute_brings_faces_that_have_it(record):
             assert way["asked"]["mean"] > way["asked_before"]["mean"]
 
 
+def test_labels_that_are_read_set_the_mark(record):
+    for row in record["result"]["asked"].values():
+        for way in row["ways"]:
+            by_code, by_others = (way["by_labels"][name]["mean"] for name in ("code", "others"))
+            assert by_others >= by_code
+
+
 def test_the_page_says_which_bars_are_met(record):
     text = report(record)
     assert "## Verdict" in text and "=1 |" in text

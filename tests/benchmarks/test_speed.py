@@ -85,12 +85,15 @@ def test_bare_searches_find_what_the_engine_finds(folder: Path, real: np.ndarray
         assert {row[0] for row in images} == set(ids[0].tolist()) and len(values) == 14
 
 
-def test_calls_are_made_in_turn_and_the_first_changes() -> None:
+def test_calls_are_made_in_turn_and_follow_one_another_in_every_order() -> None:
     made: list[tuple[str, int]] = []
-    calls = {name: lambda number, name=name: made.append((name, number)) for name in "ab"}
-    seconds = in_turn(calls, 3, warm_up=1)
-    assert made == [("a", 2), ("b", 2), ("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)]
-    assert seconds["a"].shape == (3,) and (seconds["a"] > 0).all()
+    calls = {name: lambda number, name=name: made.append((name, number)) for name in "abc"}
+    seconds = in_turn(calls, 60, warm_up=2)
+    rounds = [made[start : start + 3] for start in range(0, len(made), 3)]
+    assert [number for ((_, number), *_) in rounds] == [58, 59, *range(60)]
+    assert all({name for name, _ in one} == set("abc") and len({number for _, number in one}) == 1 for one in rounds)
+    assert len({"".join(name for name, _ in one) for one in rounds}) == 6
+    assert seconds["a"].shape == (60,) and (seconds["a"] > 0).all()
     assert told(np.array([1.0, 2.0, 9.0]))["median_ms"] == 2_000
 
 

@@ -48,15 +48,21 @@ def test_padding() -> None:
     assert np.array_equal(exact.pad(CODES, 8), CODES)
 
 
-@pytest.mark.parametrize("wanted", [0, 1, 20, 60, 199, 200, 500])
-def test_the_few_that_may_be_nearest_are_all_that_are(wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "FEW", 0)
-    far_from_the_origin = np.concatenate([CODES + 100, np.repeat(CODES[:1] + 100, 50, axis=0)]).astype(np.float32)
-    query = CODES[0] + np.float32(100)
-    few = exact.nearest_few(query, far_from_the_origin, wanted)
-    distances = exact.distances_to(query, far_from_the_origin, "euclidean")
-    order = np.lexsort((np.arange(250), distances))[:wanted]
-    assert np.all(np.diff(few) > 0)
-    assert set(order) <= set(few.tolist())
-    if wanted == 20:  # the query and its 50 copies are equally near
-        assert set(few.tolist()) >= {0, *range(200, 250)} and len(few) < 250
+@pytest.mark.parametrize("way", ["FAISS", "numpy"])
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+@pytest.mark.parametrize("k", [0, 1, 20, 60, 250, 500])
+def test_nearest_of_some_codes(k: int, distance: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "FAISS":
+        exact.import_faiss()
+    else:
+        monkeypatch.delitem(sys.modules, "faiss", raising=False)
+    units = exact.unit(CODES)
+    codes = np.concatenate([units, np.repeat(units[:1], 50, axis=0)])
+    far, ids = exact.FewCodes(np.arange(250), codes, distance).nearest(units[0], k)
+    apart = np.linalg.norm(codes.astype(np.float64) - units[0], axis=1)
+    expected = apart if distance == "euclidean" else 0.5 * apart**2
+    assert len(far) == len(ids) == min(k, 250)
+    np.testing.assert_allclose(far, np.sort(expected)[:k], rtol=1e-5, atol=0)
+    # The query and its 50 copies are equally near, and come by their ids.
+    assert ids[:51].tolist() == [0, *range(200, 250)][:k]
+    np.testing.assert_allclose(expected[ids], far, rtol=1e-5, atol=0)

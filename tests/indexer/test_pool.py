@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import pool, workers
+from indexer import pool, stage, workers
 from indexer.decode import CELEBA, Framing, decode
 from indexer.pool import DecodingPool
 from indexer.workers import Job, Outcome, Worker
@@ -118,7 +118,7 @@ def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
 def test_a_list_of_files_that_stalls_holds_up_nobody_who_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "SECONDS_TO_END", 0.5)
+    monkeypatch.setattr(stage, "SECONDS_TO_END", 0.5)
     drive_is_back = threading.Event()
 
     def chunks() -> Iterator[list[Job]]:

@@ -1,4 +1,4 @@
-"""What a run learns from: pictures, digits and the ring."""
+"""What a run learns from: pictures, digits, CIFAR-10 and the ring."""
 
 import gzip
 import struct
@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from indexer.decode import Framing  # noqa: E402
 from indexer.errors import InputError  # noqa: E402
+from latentsearch.data.cifar10 import load_photographs  # noqa: E402
 from latentsearch.data.digits import load_digits  # noqa: E402
 from latentsearch.training.examples import count, kind_of, load  # noqa: E402
 from latentsearch.training.points import ring  # noqa: E402
@@ -79,9 +80,35 @@ def test_a_damaged_npz_is_one_sentence(tmp_path, content):
 
 
 def test_an_npz_of_something_else_is_one_sentence(tmp_path):
-    np.savez(tmp_path / "other.npz", x_train=np.zeros((4, 32, 32, 3), np.uint8), y_train=np.zeros(4, np.uint8))
+    np.savez(tmp_path / "other.npz", x_train=np.zeros((4, 32, 32, 4), np.uint8), y_train=np.zeros(4, np.uint8))
     with pytest.raises(InputError, match="grey digits"):
         count(tmp_path / "other.npz")
+
+
+def make_cifar10(path, labels=16):
+    random = np.random.default_rng(1)
+    train, test = (random.integers(0, 256, (count, 32, 32, 3), np.uint8) for count in (16, 4))
+    np.savez(path, y_train=np.arange(labels) % 10, y_test=np.arange(4), x_train=train, x_test=test)
+    return train, test
+
+
+def test_cifar10_is_told_by_its_colours_and_its_test_split_is_held_out(npz, tmp_path):
+    (train, test), path = make_cifar10(tmp_path / "cifar10.npz"), tmp_path / "cifar10.npz"
+    assert (kind_of(path), kind_of(npz)) == ("cifar10", "digits")
+    run = tmp_path / "run"
+    run.mkdir()
+    examples = load(path, run, Framing(32, 32), lambda done, total: None)
+    assert (len(examples), examples.held_out, count(path)) == (16, 4, 16)
+    assert np.array_equal((examples.batch(np.array([5]))[0] * 255).round().permute(1, 2, 0).numpy(), train[5])
+    assert torch.equal(examples.shown()[3], torch.from_numpy(test[3]).permute(2, 0, 1) / 255)
+    photographs = load_photographs(path, "test")
+    assert np.array_equal(photographs.images, test) and photographs.labels.tolist() == [0, 1, 2, 3]
+
+
+def test_cifar10_with_labels_missing_is_one_sentence(tmp_path):
+    make_cifar10(tmp_path / "cifar10.npz", labels=15)
+    with pytest.raises(InputError, match=r"cifar10\.npz does not hold CIFAR-10"):
+        count(tmp_path / "cifar10.npz")
 
 
 def test_the_ring_is_drawn_from_its_manifest(tmp_path):

@@ -1,6 +1,7 @@
 """A picture's code by optimisation: through the command line, and many pictures at once."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +169,29 @@ def test_the_reconstruction_is_written_and_is_the_codes_own(tiny, picture, tmp_p
     assert np.abs(written - load_generator(tiny).generate(code)[0]).max() <= 1
     original = np.asarray(Image.open(picture), np.float32)
     assert np.abs(written - original).mean() == pytest.approx(found["end"]["difference"], abs=0.6)
+
+
+def test_several_pictures_are_inverted_at_once(tiny, picture, tmp_path):
+    others = make_folder(tmp_path / "pictures", 2)
+    words = ("invert", picture, *others, "--generator", tiny, "--steps", 5, "--threads", 1, "-o", tmp_path)
+    result = latentsearch(*words, "--json")
+    assert result.exit_code == 0, result.output
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["image"] for one in found] == [str(path) for path in (picture, *others)]
+    for one in found:
+        assert one["end"]["difference"] < one["start"]["difference"] and one["end"]["length"] <= one["radius"] + 1e-3
+        written = np.asarray(Image.open(tmp_path / f"{Path(one['image']).stem}.png"), np.float32)
+        assert np.abs(written - load_generator(tiny).generate(np.array([one["code"]], np.float32))[0]).max() <= 1
+
+
+def test_several_reconstructions_need_a_folder_and_names(tiny, picture, tmp_path):
+    for images, target, sentence in (
+        ((picture, picture), tmp_path / "a.png", "is not a folder"),
+        ((picture, picture), tmp_path, "have the same name"),
+    ):
+        result = latentsearch("invert", *images, "--generator", tiny, "-o", target)
+        assert result.exit_code == 2 and sentence in result.stderr
+        assert not list(tmp_path.iterdir())
 
 
 def test_a_person_reads_the_errors_and_the_ball(tiny, picture):

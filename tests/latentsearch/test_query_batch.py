@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from indexer.encoder import Encoder
+from indexer.errors import EncoderError
 from latentsearch import batch as batches
 from tests.latentsearch.collection import COUNT, Collection, assert_fails, make_collection
 
@@ -68,6 +70,23 @@ def test_a_picture_that_cannot_be_read_never_stops_the_run(collection: Collectio
     assert ["error" in answer for answer in answers] == [False, True] * 3
     assert answers[5]["error"] == "a dead link"
     assert [answer["results"][0]["id"] for answer in answers[::2]] == [1, 3, 5]
+
+
+def test_a_picture_without_a_code_is_answered_with_that(
+    collection: Collection, spoilt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = Encoder.encode
+
+    def refuse_dark(encoder: Encoder, images: Any) -> Any:
+        if (images.reshape(len(images), -1).max(axis=1) == 0).any():
+            raise EncoderError("not finite")
+        return encode(encoder, images)
+
+    monkeypatch.setattr(Encoder, "encode", refuse_dark)
+    Image.new("RGB", (60, 60)).save(spoilt / "b.jpg")
+    answers = {Path(answer["query"]).name: answer for answer in lines_of(collection, "--batch", spoilt)}
+    assert "no finite code" in answers["b.jpg"]["error"]
+    assert all(answers[name]["results"] for name in ("a.jpg", "c.jpg", "e.jpg"))
 
 
 def test_in_other_forms_what_cannot_be_read_is_told_beside(collection: Collection, spoilt: Path) -> None:

@@ -1,14 +1,16 @@
 """`latentsearch query --set NAME=VALUE`, on discs whose labels are what is drawn."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from latentsearch.directions import LEAST_PICTURES, MISSING, fit_moves
+from latentsearch.directions import MISSING, fit_directions
+from latentsearch.edited_ranking import LEAST_PICTURES, Setting, distances_between, fit_ranking, settable
 from tests.benchmarks.drawn_celeba import make_drawn_celeba
 from tests.latentsearch.collection import assert_fails, call
-from tests.support import make_bundle
+from tests.support import make_bundle, make_folder
 
 LEARNING = "learning once"
 
@@ -63,6 +65,55 @@ def test_directions_are_learned_once_and_made_again_where_they_are_gone_or_damag
     assert LEARNING in told
     assert first["results"] == again["results"] == mended["results"]
     assert not list(index.glob("*.unfinished"))
+
+
+def relabelled(faces, column):
+    """Change the label of this number in CelebA's own file to its opposite, in every picture."""
+    file = faces / "list_attr_celeba.txt"
+    head, rows = file.read_text().splitlines()[:2], [line.split() for line in file.read_text().splitlines()[2:]]
+    for row in rows:
+        row[1 + column] = str(-int(row[1 + column]))
+    file.write_text("\n".join(head + [" ".join(row) for row in rows]) + "\n")
+
+
+def test_directions_are_learned_anew_when_labels_change_though_their_names_do_not(tmp_path):
+    bundle, faces = make_bundle(tmp_path / "bundles"), make_drawn_celeba(tmp_path / "faces")
+    made = ("index", faces, "--index", tmp_path / "index", "--encoder", bundle)
+    assert call(*made).exit_code == 0
+    query(tmp_path / "index", "--id", "1", "--set", "Large=1")
+    assert call(*made).exit_code == 0  # nothing has changed
+    assert LEARNING not in query(tmp_path / "index", "--id", "1", "--set", "Large=1")[1]
+    relabelled(faces, 1)
+    assert call(*made).exit_code == 0
+    answer, told = query(tmp_path / "index", "--id", "2", "--set", "Large=0", "-k", "8")
+    assert LEARNING in told and share(answer, Large=0) >= 0.75
+    assert LEARNING not in query(tmp_path / "index", "--id", "1", "--set", "Large=1")[1]
+
+
+def test_distances_are_from_the_query_as_it_is_and_bounds_hold_for_them(index):
+    plain, _ = query(index, "--id", "1", "-k", "96")
+    distances = {hit["id"]: hit["distance"] for hit in plain["results"]}
+    after, _ = query(index, "--id", "1", "--set", "Large=1", "-k", "96")
+    assert {hit["id"]: hit["distance"] for hit in after["results"]} == distances
+    limit = sorted(distances.values())[47] + 1e-4  # what is printed is rounded
+    near, _ = query(index, "--id", "1", "--set", "Large=1", "-k", "96", "--max-distance", limit)
+    expected = [hit["id"] for hit in after["results"] if hit["distance"] <= limit]
+    assert [hit["id"] for hit in near["results"]] == expected and 48 <= len(expected) < 96
+
+
+def test_other_options_hold_too(index):
+    setting = ("--id", "1", "--set", "Large=1", "-k", "8")
+    alone, _ = query(index, *setting)
+    first = alone["results"][0]
+    diverse, _ = query(index, *setting, "--diverse", "0.9")
+    assert len(diverse["results"]) == 8 and share(diverse, Large=1) >= 0.6
+    dark, _ = query(index, *setting, "--where", "Dark=1", "--where", "Large=1", "--exclude-self")
+    assert len(dark["results"]) == 8 and share(dark, Dark=1, Large=1) == 1
+    every, _ = query(index, "--id", str(first["id"]), "--set", "Large=1", "-k", "96")
+    without, _ = query(index, "--id", str(first["id"]), "--set", "Large=1", "-k", "96", "--exclude-self")
+    content = Path(first["path"]).read_bytes()
+    expected = [hit["id"] for hit in every["results"] if Path(hit["path"]).read_bytes() != content]
+    assert [hit["id"] for hit in without["results"]] == expected and len(expected) < 96
 
 
 def test_directions_of_another_index_are_not_used(index, tmp_path):
@@ -121,28 +172,58 @@ def test_an_index_without_labels_says_so(tmp_path):
     assert_fails(result, 2, "no label is called 'Large'")
 
 
-def test_labels_that_few_pictures_have_or_lack_get_no_move():
-    random = np.random.default_rng(0)
-    codes = random.normal(size=(60, 5)).astype(np.float32)
-    values = np.zeros((60, 3), np.int8)
+def test_a_few_pictures_with_other_labels_say_so(tmp_path):
+    make_folder(tmp_path / "pictures", 1)
+    (tmp_path / "ages.csv").write_text("file,age\n000001.jpg,31\n")
+    made = ("--index", tmp_path / "index", "--encoder", make_bundle(tmp_path / "bundles"))
+    assert call("index", tmp_path / "pictures", *made, "--labels", tmp_path / "ages.csv").exit_code == 0
+    result = call("query", "--id", "1", "--set", "age=1", "--index", tmp_path / "index")
+    told = [line for line in result.stderr.splitlines() if LEARNING not in line]
+    assert result.exit_code == 2 and len(told) == 1 and "age cannot be set" in told[0]
+
+
+def test_labels_that_few_pictures_have_or_lack_cannot_be_set():
+    values = np.zeros((60, 4), np.int8)
     values[: LEAST_PICTURES - 1, 0] = 1
     values[:30, 1] = 1
     values[:, 2] = MISSING
-    rare, known, unknown = fit_moves(codes, values, "euclidean")
-    assert rare is None and unknown is None and known is not None
+    values[:30, 3] = MISSING
+    values[30:45, 3] = 1
+    assert settable(values).tolist() == [False, True, False, True]
 
 
-@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
-def test_codes_move_along_what_tells_a_label_and_not_along_another(distance):
+def told_by_two(distance):
+    """400 codes of 6 numbers of which the first two tell a label each, and the labels."""
     random = np.random.default_rng(1)
     values = random.integers(0, 2, (400, 2)).astype(np.int8)
     codes = random.normal(size=(400, 6)).astype(np.float32)
     codes[:, :2] += 3 * values
     if distance == "cosine":
         codes /= np.linalg.norm(codes, axis=1, keepdims=True)
-    first, second = fit_moves(codes, values, distance)
-    for move, own, other in ((first, 0, 1), (second, 1, 0)):
-        without, given = (way.vector for way in move)
-        assert given[own] > 0 > without[own]
-        assert abs(given[other]) < 0.3 * abs(given[own])
-        assert move[1].share >= 0.85
+    return codes, values
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_probabilities_tell_labels_and_are_not_misled_by_missing_ones(distance):
+    codes, values = told_by_two(distance)
+    told = fit_directions(codes, values).probabilities(codes)
+    assert np.mean((told > 0.5) == values) >= 0.85
+    # Of those of which it is so sure, so many have it.
+    sure = told > 0.8
+    assert abs(values[sure].mean() - told[sure].mean()) < 0.06
+    gappy = values.copy()
+    gappy[::2, 0] = MISSING
+    assert np.mean((fit_directions(codes, gappy).probabilities(codes)[:, 0] > 0.5) == values[:, 0]) >= 0.85
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_a_label_is_set_and_the_other_kept(distance):
+    codes, values = told_by_two(distance)
+    ranking, weights = fit_ranking(codes, values, distance)
+    queries = np.flatnonzero((values[:, 0] == 0) & (values[:, 1] == 1))[:20]
+    slopes = ranking.slopes(codes[queries], [Setting(0, 1, float(weights[0, 1]))])
+    own = distances_between(codes[queries], codes, distance)
+    edited = ranking.distances(own, slopes, codes)
+    plain, found = (np.argsort(distances, axis=1)[:, 1:11] for distances in (own, edited))
+    assert values[plain, 0].mean() < 0.4 and values[found, 0].mean() >= 0.8
+    assert values[found, 1].mean() >= values[plain, 1].mean() - 0.05

@@ -1,0 +1,151 @@
+"""The models of latent-size: a run a family, latent size and seed, trained where it is missing, and what they draw."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.inverters import in_blocks
+from benchmarks.latent.sets import Sets
+from benchmarks.learned import FACTS
+from indexer.errors import InputError
+from latentsearch.inversion import draw, invert
+from latentsearch.training import run as runs
+from latentsearch.training.checkpoint import STATE
+from latentsearch.training.finished import load_family
+
+FAMILIES = ("autoencoder", "wgan-gp")
+
+
+@dataclass(frozen=True)
+class Search:
+    """How codes are found through a generator: projected Adam of so many steps of this rate, from codes by the seed."""
+
+    steps: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained run. Images are RGB float32 (n, 3, h, w) in [0, 1]."""
+
+    family: str
+    latent_size: int
+    seed: int
+    networks: dict[str, nn.Module]
+    encoder: nn.Module | None
+    generator: nn.Module
+    prior: str
+    facts: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The name of its folder."""
+        return f"{self.family}-{self.latent_size}-{self.seed}"
+
+    def codes(self, images: Tensor, search: Search) -> Tensor:
+        """Codes (n, latent_size): the encoder's, or without one those found within the prior's ball (eq. 5)."""
+        if self.encoder is not None:
+            return in_blocks(self.encoder, images)
+        start = draw(self.prior, len(images), self.latent_size, search.seed)
+        return self.descend(images, start, search, self.prior)
+
+    def descend(self, images: Tensor, start: Tensor, search: Search, prior: str) -> Tensor:
+        """Codes found by projected Adam from a start; with the prior "none" nothing holds them."""
+        return invert(
+            self.generator,
+            images.contiguous(memory_format=torch.channels_last),
+            latent_size=self.latent_size,
+            method="projected",
+            prior=prior,
+            start=start,
+            steps=search.steps,
+            learning_rate=search.learning_rate,
+        ).codes
+
+    def refine(self, codes: Tensor, images: Tensor, search: Search) -> Tensor:
+        """An encoder's codes, moved by as many steps as a WGAN-GP's are sought by: nearer to the generator's best."""
+        return self.descend(images, codes, search, "none")
+
+    def draw(self, codes: Tensor) -> Tensor:
+        """The images of codes (n, latent_size)."""
+        return in_blocks(self.generator, codes)
+
+    def reconstruct(self, images: Tensor, search: Search) -> Tensor:
+        """What the images' codes draw."""
+        return self.draw(self.codes(images, search))
+
+    def sample(self, count: int, seed: int) -> Tensor:
+        """What codes of the prior draw. Raises ValueError for an autoencoder, which has none."""
+        return self.draw(draw(self.prior, count, self.latent_size, seed))
+
+
+def train_missing(sets: Sets, folder: Path, sizes: Sequence[int], seeds: Sequence[int], preset: str) -> None:
+    """Train every run that is not there, and go on with those that were stopped."""
+    for seed in seeds:
+        for size in sizes:
+            for family in FAMILIES:
+                run = folder / f"{family}-{size}-{seed}"
+                if not is_finished(run):
+                    _train(family, sets.path, run, size, seed, preset)
+
+
+def _train(family: str, data: Path, run: Path, size: int, seed: int, preset: str) -> None:
+    words = ["train", family, str(data), "-o", str(run), "--preset", preset, "--latent-size", str(size)]
+    words += ["--seed", str(seed), "--threads", str(torch.get_num_threads())]
+    words += ["--mirrored"] if family == "autoencoder" else []
+    words += ["--resume"] if (run / runs.RUN).exists() else []
+    done = subprocess.run([sys.executable, "-m", "latentsearch", *words], check=False)
+    if done.returncode:
+        raise InputError(f"the training of {run} ended with exit code {done.returncode}: see what it said above")
+
+
+def is_finished(run: Path) -> bool:
+    """Whether the folder holds a run that has taken all its steps."""
+    if not (run / STATE).exists():
+        return False
+    about = runs.read(run)
+    recipe = about["recipe"]
+    taken = json.loads((run / STATE).read_text())["total_step"]
+    step_size = recipe["batch"] * recipe.get("critic_steps", 1)
+    return bool(taken >= recipe["epochs"] * (about["data"]["images"] // step_size))
+
+
+def finished(folder: Path, sizes: Sequence[int], seeds: Sequence[int]) -> Iterator[Model]:
+    """The runs that have taken all their steps, smallest first."""
+    for seed in seeds:
+        for size in sizes:
+            for family in FAMILIES:
+                run = folder / f"{family}-{size}-{seed}"
+                if is_finished(run):
+                    yield load(run, family, size, seed)
+
+
+def load(run: Path, family: str, size: int, seed: int) -> Model:
+    """A run's networks as they are used, in the memory format that suits them here."""
+    trained = load_family(run)
+    generator = trained.generator()
+    assert generator is not None
+    about, place = runs.read(run), json.loads((run / STATE).read_text())
+    trained_for = {"steps": place["total_step"], "seconds": round(place["seconds"])}
+    facts = about | about["data"] | trained_for | {"seed": seed}
+    return Model(
+        family=family,
+        latent_size=size,
+        seed=seed,
+        networks=dict(trained.networks),
+        encoder=None if trained.prior != "none" else trained.encoder().eval(),
+        # Half the time of the default format through layers that are resized and convolved, on an AVX512 core.
+        generator=generator.eval().requires_grad_(False).to(memory_format=torch.channels_last),
+        prior=trained.prior,
+        facts={fact: facts.get(fact) for fact in FACTS if fact != "commands"},
+    )

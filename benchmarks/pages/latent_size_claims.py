@@ -1,0 +1,128 @@
+"""What the paper on the size of the latent space claims, held against stored figures of latent-size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+FAMILIES = {"autoencoder": "autoencoder", "wgan-gp": "WGAN-GP"}
+NOISE_VARIANCE, NOISE_BAR, SMALL = 1 / 3, 0.9, 100
+
+Parts = dict[str, dict[str, Any]]
+
+
+class Table:
+    """Stored figures by part, family and latent size; those of several seeds as lists."""
+
+    def __init__(self, summary: dict[str, Any]) -> None:
+        self.parts: Parts = summary["parts"]
+        self.sizes: list[int] = summary["settings"]["sizes"]
+        self.seeds: list[int] = summary["settings"]["seeds"]
+
+    def values(self, part: str, family: str, size: int, pick: Callable[[Any], float]) -> list[float]:
+        """The figure of every seed that is there."""
+        rows = self.parts.get(part, {})
+        keys = [f"{family}-{size}-{seed}" for seed in self.seeds]
+        return [pick(rows[key]) for key in keys if key in rows]
+
+    def means(self, part: str, family: str, pick: Callable[[Any], float]) -> dict[int, float]:
+        """Size -> the mean over the seeds, of those sizes that are there."""
+        found = {size: self.values(part, family, size, pick) for size in self.sizes}
+        return {size: sum(values) / len(values) for size, values in found.items() if values}
+
+
+def error_of(probe: str) -> Callable[[Any], float]:
+    """What picks the mean error of a probe."""
+    return lambda row: float(row[probe]["error"]["mean"])
+
+
+def refined_of(probe: str) -> Callable[[Any], float]:
+    """What picks the mean error of a probe after an autoencoder's codes have been sought as a WGAN-GP's are."""
+    return lambda row: float(row[probe]["refined"]["mean"])
+
+
+def distance_of(row: Any) -> float:
+    """What picks the Frechet distance."""
+    return float(row["distance"])
+
+
+def claims(table: Table) -> list[str]:
+    """A sentence a claim: what came out, and whether it is as the paper says."""
+    found = [
+        _below(table, False),
+        _below(table, True),
+        *(_falls(table, family) for family in FAMILIES),
+        _flat(table),
+        _improves(table),
+    ]
+    return [sentence for sentence in (*found, _noise(table)) if sentence]
+
+
+def _said(holds: bool) -> str:
+    return "Holds" if holds else "**Does not come out**"
+
+
+def _listed(values: dict[int, float]) -> str:
+    return ", ".join(f"{value:.4f} at {size}" for size, value in values.items())
+
+
+def _below(table: Table, refined: bool) -> str:
+    both: dict[tuple[str, int], tuple[float, float]] = {}
+    for probe in ("train", "validation"):
+        ours = table.means("reconstruction", "autoencoder", (refined_of if refined else error_of)(probe))
+        theirs = table.means("reconstruction", "wgan-gp", error_of(probe))
+        both |= {(probe, size): (ours[size], theirs[size]) for size in ours if size in theirs}
+    if not both:
+        return ""
+    above = [f"{probe} {size} ({ae:.4f} and {gan:.4f})" for (probe, size), (ae, gan) in both.items() if ae >= gan]
+    text = "The autoencoder's error is below the WGAN-GP's at every size, on training and validation images"
+    text += ", when its codes are sought by as many steps, from the encoder's." if refined else "."
+    return f"{text} {_said(not above)}{', but for ' + '; '.join(above) if above else ''}."
+
+
+def _falls(table: Table, family: str) -> str:
+    means = table.means("reconstruction", family, error_of("validation"))
+    if len(means) < 2:
+        return ""
+    rises = [f"from {a} to {b}" for a, b in pairwise(means) if means[b] >= means[a]]
+    text = f"The {FAMILIES[family]}'s error falls with the latent size (validation images: {_listed(means)})."
+    return f"{text} {_said(not rises)}{', for it rises ' + ', '.join(rises) if rises else ''}."
+
+
+def _flat(table: Table) -> str:
+    means = table.means("quality", "wgan-gp", distance_of)
+    if len(means) < 2:
+        return ""
+    across = max(means.values()) - min(means.values())
+    seeds = [table.values("quality", "wgan-gp", size, distance_of) for size in means]
+    spread = max(max(values) - min(values) for values in seeds)
+    text = (
+        "The perceptual quality of the WGAN-GP is flat: its mean distance differs between latent sizes by no more than "
+        f"between seeds of a size ({_listed(means)}: {across:.4f} between sizes"
+    )
+    if max(map(len, seeds)) < 2:
+        return f"{text}; one seed a size tells no spread). Not decided."
+    return f"{text}, at most {spread:.4f} between seeds). {_said(across <= spread)}."
+
+
+def _improves(table: Table) -> str:
+    means = table.means("quality", "autoencoder", distance_of)
+    if len(means) < 2:
+        return ""
+    rises = [f"from {a} to {b}" for a, b in pairwise(means) if means[b] >= means[a]]
+    first, last = means[min(means)], means[max(means)]
+    text = f"The perceptual quality of the autoencoder improves with the latent size ({_listed(means)})."
+    return f"{text} {_said(last < first)}{', though not ' + ', '.join(rises) if rises and last < first else ''}."
+
+
+def _noise(table: Table) -> str:
+    means = table.means("noise", "wgan-gp", error_of("noise"))
+    small = {size: value / NOISE_VARIANCE for size, value in means.items() if size <= SMALL}
+    if not small:
+        return ""
+    text = (
+        f"A WGAN-GP of a small latent space (up to {SMALL}) does not reconstruct noise: the error is at least "
+        f"{NOISE_BAR} of the noise's variance (as shares of it: {_listed(small)})."
+    )
+    return f"{text} {_said(min(small.values()) >= NOISE_BAR)}."

@@ -1,0 +1,61 @@
+"""Bare interpreters for workers, which may be started ahead: they import what they need while their parent does."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+from typing import NamedTuple
+
+
+class Interpreter(NamedTuple):
+    """A process that will be a worker, and our end of the socket between us."""
+
+    process: subprocess.Popen[bytes]
+    ours: socket.socket
+
+
+_ahead: list[Interpreter] = []
+
+
+def start_ahead(count: int) -> None:
+    """Have so many ready for whoever takes them; those that nobody takes end with this process."""
+    _ahead.extend(_start() for _ in range(count - len(_ahead)))
+
+
+def take_interpreter() -> Interpreter:
+    """One that was started ahead and lives, else a new one."""
+    while _ahead:
+        interpreter = _ahead.pop()
+        if interpreter.process.poll() is None:
+            return interpreter
+        interpreter.ours.close()
+    return _start()
+
+
+@atexit.register
+def _end_ahead() -> None:
+    while _ahead:
+        process, ours = _ahead.pop()
+        ours.close()
+        process.kill()
+        process.wait()
+
+
+def _start() -> Interpreter:
+    ours, theirs = socket.socketpair()
+    # The modules come from where ours came from, whatever the folder and the way in which we were started.
+    code = f"import sys; sys.path[:] = {sys.path!r}; from indexer.workers import serve; serve({theirs.fileno()})"
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+    return Interpreter(process, ours)

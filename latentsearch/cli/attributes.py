@@ -1,0 +1,64 @@
+"""`latentsearch attributes IMAGE…`: which attributes pictures show."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from latentsearch.attribute_view import View
+
+
+@click.command("attributes")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
+@click.option("--encoder", required=True, metavar="NAME", help="A bundle that learned with labels, by name or folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a picture.")
+def command(images: tuple[Path, ...], encoder: str, as_json: bool) -> None:
+    """Tell which attributes pictures show, as an encoder sees them that learned with labels.
+
+    A value near 1 says that an attribute is there, near 0 that it is not; from 0.5 on it is said to hold. Such
+    encoders come of `latentsearch train icgan` or `attributes`, and `latentsearch export`.
+
+    A terminal gets a table; a pipe gets a line for each picture and attribute: path, attribute, 1 or 0, and the
+    value, separated by tabs.
+    """
+    from indexer.attributes import load_attribute_encoder
+    from latentsearch.attribute_view import view
+
+    loaded = load_attribute_encoder(encoder)
+    views = view(images, loaded)
+    if as_json:
+        click.echo(json.dumps([{**one.to_json(), "encoder": loaded.name} for one in views], indent=2))
+    elif sys.stdout.isatty():
+        _print_table(views)
+    else:
+        for one in views:
+            click.echo("\n".join("\t".join(row) for row in _rows(one)))
+
+
+def _rows(view: View) -> list[tuple[str, ...]]:
+    from latentsearch.output import readable
+
+    path = readable(view.path)
+    return [(path, readable(name), str(int(view.holds(name))), f"{value:.4f}") for name, value in view.values.items()]
+
+
+def _print_table(views: list[View]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from latentsearch.output import readable
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("attribute")
+    for one in views:
+        table.add_column(readable(Path(one.path).name), justify="right", overflow="fold")
+    for name in views[0].values:
+        cells = [Text(f"{one.values[name]:.2f}", style="bold" if one.holds(name) else "dim") for one in views]
+        table.add_row(Text(readable(name)), *cells)
+    Console().print(table)

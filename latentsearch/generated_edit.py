@@ -1,0 +1,91 @@
+"""`query --set … --set-by BUNDLE`: a picture drawn anew by a generator with labels set, and that picture's code.
+
+The bundle's encoders say what code z and which labels y a picture has (IcGAN, section 4.1); y is changed, the generator
+draws, and the index's own encoder makes the code to search with. No label of a gallery image is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.attributes import AttributeEncoder, load_attribute_encoder
+from indexer.discover import printable
+from indexer.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
+from indexer.errors import EncoderError, InputError
+from latentsearch.queries import Change, Options
+
+Pixels = NDArray[np.uint8]
+
+
+class Redrawing:
+    """Draws pictures anew with labels set.
+
+    framing: of the pictures that it takes. Raises EncoderError for a bundle without the three graphs, or whose codes
+    are not the generator's; InputError for a label that it does not know.
+    """
+
+    def __init__(self, bundle: str, changes: Sequence[Change]) -> None:
+        self._attributes: AttributeEncoder = load_attribute_encoder(bundle)
+        self._encoder: Encoder = load_encoder(bundle)
+        self._generator: Generator = load_generator(bundle)
+        _require_whole(self._encoder, self._generator)
+        self.framing = self._encoder.framing
+        self._columns = [self._column(change) for change in changes]
+        self._values = [change.value for change in changes]
+
+    def redraw(self, pixels: Pixels) -> Pixels:
+        """Framed pictures uint8 (n, h, w, 3) as they would be with the labels set, of the same shape."""
+        values = self._attributes.values(pixels)
+        values[:, self._columns] = self._values
+        return self._generator.generate(np.concatenate([self._encoder.encode(pixels), values], axis=1))
+
+    def _column(self, change: Change) -> int:
+        known = self._attributes.labels
+        if change.label not in known:
+            raise InputError(
+                f"{self._attributes.name} cannot set {printable(change.label)}: it learned with {', '.join(known)}"
+            )
+        return known.index(change.label)
+
+
+def editing_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
+    """What encodes queried pictures: the index's encoder, behind a generator where that is to set labels."""
+    if not options.drawn_anew:
+        return encoder
+    return RedrawingEncoder(Redrawing(options.set_by, options.changes), encoder)
+
+
+class RedrawingEncoder:
+    """An index's encoder behind a `Redrawing`: codes of pictures as they would be with labels set."""
+
+    def __init__(self, redrawing: Redrawing, encoder: Encoder) -> None:
+        self._redrawing, self._encoder = redrawing, encoder
+        self.framing, self.latent_size = redrawing.framing, encoder.latent_size
+
+    def encode(self, images: Pixels) -> NDArray[np.float32]:
+        """Encode pictures uint8 (n, h, w, 3), framed as the redrawing takes them: float32 (n, latent_size)."""
+        return self._encoder.encode(_scaled(self._redrawing.redraw(images), self._encoder))
+
+
+def _scaled(pictures: Pixels, encoder: Encoder) -> Pixels:
+    """Drawn pictures in the size that an encoder takes; what they show is framed as it was."""
+    size = (encoder.framing.width, encoder.framing.height)
+    if pictures.shape[1:3] == size[::-1]:
+        return pictures
+    return np.stack([np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR)) for one in pictures])
+
+
+def _require_whole(encoder: Encoder, generator: Generator) -> None:
+    if not generator.labels or encoder.latent_size + len(generator.labels) != generator.latent_size:
+        raise EncoderError(
+            f"the generator of {encoder.name} takes no labels: name a bundle of `latentsearch train icgan`"
+        )
+    if encoder.distance != "euclidean":
+        raise EncoderError(
+            f"encoder {encoder.name} whitens its codes, which its generator does not take: export its run again with "
+            "`latentsearch export RUN -o BUNDLE --distance euclidean`"
+        )

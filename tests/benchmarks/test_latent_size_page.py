@@ -1,0 +1,92 @@
+"""The pages of latent-size: what they say of figures that bear the claims out, and of those that do not."""
+
+import copy
+
+import pytest
+
+from benchmarks.pages.latent_size_claims import Table, claims
+from benchmarks.pages.latent_size_mnist import write
+
+SIZES, SEEDS = [10, 100, 1000], [0, 1]
+
+
+def score(mean):
+    one = {"mean": mean, "interval": [mean, mean], "n": 8}
+    return {"error": one, "refined": one}
+
+
+def figures():
+    """Stored figures with which every claim holds."""
+    errors = {"autoencoder": (0.3, 0.2, 0.1), "wgan-gp": (0.5, 0.4, 0.3)}
+    distances = {"autoencoder": (9.0, 5.0, 2.0), "wgan-gp": (4.0, 4.1, 3.9)}
+    parts = {"reconstruction": {}, "quality": {}, "noise": {}}
+    for family in errors:
+        for place, size in enumerate(SIZES):
+            for seed in SEEDS:
+                key, error = f"{family}-{size}-{seed}", errors[family][place]
+                parts["reconstruction"][key] = {probe: score(error) for probe in ("train", "validation")}
+                parts["quality"][key] = {"distance": distances[family][place] + 0.5 * seed, "fid": "not measured: why"}
+                parts["noise"][key] = {"noise": score(0.32)}
+    parts["reconstruction"] |= {"data": {"train": 0.6, "validation": 0.61}, "own wgan-gp-10-0": score(0.05)}
+    parts["quality"]["data"] = {"distance": 0.4, "accuracy": 0.97}
+    settings = {"sizes": SIZES, "seeds": SEEDS, "preset": "small", "images": 8, "steps": 3, "drawn": 128, "learned": 64}
+    return {"data": "mnist", "seed": 0, "settings": settings | {"learning_rate": 0.1}, "parts": parts, "runs": {}} | {
+        "sheets": {"latent-size-mnist-train.png": ["original", "autoencoder 10"]}
+    }
+
+
+def test_claims_that_come_out_are_said_to_hold():
+    sentences = claims(Table(figures()))
+    assert len(sentences) == 7 and all(sentence.endswith("Holds.") for sentence in sentences)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "number", "words"),
+    [
+        ("reconstruction", "autoencoder-100-{seed}", {p: score(0.45) for p in ("train", "validation")}, 0, "train 100"),
+        ("reconstruction", "autoencoder-1000-{seed}", {p: score(0.25) for p in ("train", "validation")}, 2, "100 to 1"),
+        (
+            "reconstruction",
+            "wgan-gp-100-{seed}",
+            {p: score(0.55) for p in ("train", "validation")},
+            3,
+            "10 to 100",
+        ),
+        ("quality", "wgan-gp-1000-{seed}", {"distance": 6.0, "fid": ""}, 4, "1.7500 between"),
+        ("quality", "autoencoder-1000-{seed}", {"distance": 20.0, "fid": ""}, 5, "20.0"),
+        ("noise", "wgan-gp-100-{seed}", {"noise": score(0.2)}, 6, "0.6000 at 100"),
+    ],
+)
+def test_a_claim_that_does_not_come_out_is_said_not_to(part, key, value, number, words):
+    summary = copy.deepcopy(figures())
+    for seed in SEEDS:
+        summary["parts"][part][key.format(seed=seed)] = value
+    sentence = claims(Table(summary))[number]
+    assert "**Does not come out**" in sentence and words in sentence
+
+
+def test_a_single_seed_does_not_decide_what_seeds_spread():
+    summary = figures()
+    summary["settings"]["seeds"] = [0]
+    assert claims(Table(summary))[4].endswith("Not decided.")
+
+
+def test_the_page_has_the_figures_and_says_how_they_came_about(tmp_path):
+    record = {
+        "name": "latent-size-mnist",
+        "command": "python -m benchmarks latent-size",
+        "seed": 0,
+        "commit": "abc",
+        "dirty": False,
+        "date": "2026-01-01T00:00:00",
+        "machine": {"processor": "one", "cores": 2, "versions": {"numpy": "2"}},
+        "result": figures(),
+    }
+    paths = write(record, tmp_path)
+    assert {path.name for path in paths} == {"latent-size-mnist.md", "latent-size-mnist-sizes.png"}
+    text = (tmp_path / "latent-size-mnist.md").read_text()
+    row = "| 10 | 0.3000 (0.3000 to 0.3000) | 0.3000 (0.3000 to 0.3000) | 0.5000 (0.5000 to 0.5000) | 0.5000"
+    assert row in text and "0.0500 |" in text
+    assert "| 10 | 9.2500 (9.0000 to 9.5000) | 4.2500" in text and "FID: not measured: why." in text
+    assert "| 10 | 0.9600" in text and "python -m benchmarks latent-size" in text
+    assert "![original, autoencoder 10](./latent-size-mnist-train.png)" in text
