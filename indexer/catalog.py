@@ -6,7 +6,6 @@ writer's changes are seen by others after `commit`, and are gone if it dies befo
 
 from __future__ import annotations
 
-import errno
 import itertools
 import json
 import os
@@ -17,16 +16,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Column, ColumnElement, Connection, Select, create_engine, delete, event, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, select, update
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import NullPool
 
+from indexer.connection import connect, raise_told
 from indexer.discover import printable
-from indexer.errors import DamagedIndex, InputError, LockedIndex
 from indexer.facts import Facts
 from indexer.fingerprint import SIDE
 from indexer.schema import (
@@ -42,7 +39,6 @@ from indexer.schema import (
 )
 
 FILE_NAME = "catalog.sqlite"
-SECONDS_TO_WAIT = 30
 # SQLite takes at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
 # Rows in one statement take half the time of a statement each.
@@ -116,7 +112,7 @@ class Catalog:
         """Open for reading; never waits for a writer."""
         # A folder that may not be written to has no place for the files that readers and a writer share.
         alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-        return cls(_connect(path, "mode=ro&immutable=1" if alone else "mode=ro"), path)
+        return cls(connect(path, "mode=ro&immutable=1" if alone else "mode=ro"), path)
 
     @classmethod
     def write(cls, path: Path, facts_of_new: Facts | None = None) -> Catalog:
@@ -124,7 +120,7 @@ class Catalog:
 
         Raises IndexStateError when a newer version made it. The caller holds the writer's lock.
         """
-        catalog = cls(_connect(path, "mode=rwc"), path)
+        catalog = cls(connect(path, "mode=rwc"), path)
         try:
             migrate(catalog._connection, printable(path.parent))
             if facts_of_new is not None and catalog.facts() is None:
@@ -474,7 +470,7 @@ class Catalog:
         try:
             return carry_out(statement, values)
         except sqlite3.DatabaseError as error:
-            _raise_told(error)
+            raise_told(error)
             raise
 
     @cached_property
@@ -482,56 +478,6 @@ class Catalog:
         connection = self._connection.connection.driver_connection
         assert isinstance(connection, sqlite3.Connection)
         return connection
-
-
-def _connect(path: Path, options: str) -> Connection:
-    def open_file() -> sqlite3.Connection:
-        uri = f"file:{quote(os.fsencode(path))}?{options}"
-        # isolation_level None: transactions begin when SQLAlchemy says so, for changes of the schema too.
-        # One thread at a time uses a connection, but not always the same.
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
-        )
-        if "mode=rwc" in options:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-        return connection
-
-    engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    event.listen(engine, "handle_error", lambda context: _raise_told(context.original_exception))
-    try:
-        return engine.connect()
-    except (DatabaseError, sqlite3.DatabaseError) as error:
-        original = getattr(error, "orig", error)
-        raise _translated(original) or DamagedIndex(f"{path} cannot be opened: {original}") from error
-
-
-def _raise_told(error: BaseException | None) -> None:
-    """Turn what SQLite says of the file and its disk into a sentence; of anything else nothing is raised."""
-    told = _translated(error)
-    if told is not None:
-        raise told
-
-
-def _translated(original: Any) -> Exception | None:
-    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return DamagedIndex(f"the catalogue is damaged ({original}): make the index anew")
-    if code == sqlite3.SQLITE_FULL:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return DamagedIndex(
-            f"the catalogue cannot be opened ({original}): where its folder is read-only and its last writer was "
-            "killed, copy the index to where it can be written to"
-        )
-    if code == sqlite3.SQLITE_READONLY:
-        return InputError(f"the catalogue cannot be written to ({original})")
-    if code == sqlite3.SQLITE_BUSY:
-        return LockedIndex(f"the catalogue is in use ({original}): try again")
-    if code == sqlite3.SQLITE_IOERR:
-        return OSError(errno.EIO, f"the catalogue cannot be read or written: {original}")
-    return None
 
 
 def is_under(column: Column[str], path: str) -> ColumnElement[bool]:

@@ -108,7 +108,7 @@ def around_decoding(
 
 def test_a_catalogue_that_cannot_grow_keeps_what_was_committed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     make_folder(place.pictures / "more", 40, seed=7)
-    connect = catalogs._connect
+    connect = catalogs.connect
 
     def limited(path: Path, options: str) -> Any:
         connection = connect(path, options)
@@ -118,7 +118,7 @@ def test_a_catalogue_that_cannot_grow_keeps_what_was_committed(place: Place, mon
         return connection
 
     with monkeypatch.context() as patch:
-        patch.setattr(catalogs, "_connect", limited)
+        patch.setattr(catalogs, "connect", limited)
         done = call("index", place.pictures, "--index", place.index)
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert "no space left for the index" in done.stderr
