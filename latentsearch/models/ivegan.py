@@ -61,17 +61,23 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """D on features of two (n, 2d), D' on those of one (n, d) -> logits (n,)."""
+    """D on features of two (n, 2d), D' on those of one (n, d) -> logits (n,); `compares` as `compared` has it."""
 
-    def __init__(self, layers: nn.Sequential) -> None:
+    def __init__(self, layers: nn.Sequential, compares: bool = False) -> None:
         super().__init__()
-        self.layers = layers
+        self.layers, self.compares = layers, compares
         initialise_by_activation(self)
 
     def forward(self, *features: Tensor) -> Tensor:
         """Judge a batch by its features, concatenated: above 0 means real."""
-        logits: Tensor = self.layers(torch.cat(features, 1)).float().squeeze(1)
+        read = compared(*features) if self.compares else torch.cat(features, 1)
+        logits: Tensor = self.layers(read).float().squeeze(1)
         return logits
+
+
+def compared(first: Tensor, second: Tensor) -> Tensor:
+    """Features of two, their distances and their products: (n, d) each -> (n, 4d)."""
+    return torch.cat([first, second, (first - second).abs(), first * second], 1)
 
 
 def ring_networks(
@@ -80,8 +86,12 @@ def ring_networks(
     noise_size: int = 4,
     sharpness: float = 1.0,
     discriminator_sharpness: float = 1.0,
+    compares: bool = False,
 ) -> dict[str, nn.Module]:
-    """Table 1: E, G, D and D' for points, sharpened: E and G by `sharpness`, D and D' by `discriminator_sharpness`."""
+    """Table 1: E, G, D and D' for points, sharpened: E and G by `sharpness`, D and D' by `discriminator_sharpness`.
+
+    compares: whether D also reads how two points differ.
+    """
     encoder = nn.Sequential(
         dense(2, width, nn.Tanh()),
         dense(width, latent_size, nn.Tanh()),
@@ -91,7 +101,7 @@ def ring_networks(
         dense(width, 2),
     )
     discriminator = nn.Sequential(
-        dense(2 + 2, width, nn.Tanh()),
+        dense((4 if compares else 2) * 2, width, nn.Tanh()),
         dense(width, 1),
     )
     prior_discriminator = nn.Sequential(
@@ -101,7 +111,7 @@ def ring_networks(
     networks: dict[str, nn.Module] = {
         "encoder": Reader(encoder, pictures=False),
         "generator": Generator(generator, torch.tanh),
-        "discriminator": Discriminator(discriminator),
+        "discriminator": Discriminator(discriminator, compares),
         "prior_discriminator": Discriminator(prior_discriminator),
     }
     for name, network in networks.items():
@@ -121,8 +131,10 @@ def sharpen(network: nn.Module, factor: float) -> None:
             first.bias.uniform_(-1, 1).mul_(first.weight.norm(dim=1).mean())
 
 
-def digit_networks(width: int = 64, latent_size: int = 3, noise_size: int = 4) -> dict[str, nn.Module]:
-    """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32)."""
+def digit_networks(
+    width: int = 64, latent_size: int = 3, noise_size: int = 4, compares: bool = False
+) -> dict[str, nn.Module]:
+    """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32); compares: whether D also reads how two differ."""
 
     def reader(last: nn.Sequential) -> nn.Sequential:
         return nn.Sequential(
@@ -144,7 +156,7 @@ def digit_networks(width: int = 64, latent_size: int = 3, noise_size: int = 4) -
         last_deconvolution(width, 1, kernel=5, stride=1),
     )
     discriminator = nn.Sequential(
-        dense(2 * width * 16, width * 2, leaky()),
+        dense((4 if compares else 2) * width * 16, width * 2, leaky()),
         dense(width * 2, width, leaky()),
         dense(width, _part(width, 4), leaky()),
         dense(_part(width, 4), 1),
@@ -157,7 +169,7 @@ def digit_networks(width: int = 64, latent_size: int = 3, noise_size: int = 4) -
         "encoder": Reader(reader(dense(width * 4, latent_size, nn.Tanh())), pictures=True),
         "generator": Generator(generator, torch.sigmoid),
         "features": Reader(reader(dense(width * 4, width * 16, leaky())), pictures=True),
-        "discriminator": Discriminator(discriminator),
+        "discriminator": Discriminator(discriminator, compares),
         "prior_discriminator": Discriminator(prior_discriminator),
     }
 

@@ -27,7 +27,7 @@ from latentsearch.training import family
 from latentsearch.training.average import Average
 from latentsearch.training.density import density
 from latentsearch.training.family import Family, Stage
-from latentsearch.training.losses import discriminator_loss, generator_loss
+from latentsearch.training.losses import discriminator_loss, generator_loss, matching_aware_loss
 from latentsearch.training.points import ring
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside
@@ -52,7 +52,9 @@ class Recipe(family.Recipe):
     falling to none as the steps pass; falling_rates: whether learning rates fall to none in the second half of them;
     judged_together: whether D_enc reads all pictures of a step in one batch, so that its batch normalisation leaves in
     what generated ones have in common; sharpness, discriminator_sharpness: factors of the first layers' initial
-    weights, of points alone (see `sharpen`).
+    weights, of points alone (see `sharpen`); mismatched: whether D is also shown T(x) beside another x, which it is to
+    take for generated, so that it has to compare the two; compared: whether D reads the distances and the products of
+    two's features besides them, of points and digits alone (see `compared`).
     """
 
     data: str = "pictures"
@@ -74,6 +76,8 @@ class Recipe(family.Recipe):
     judged_together: bool = False
     sharpness: float = 1.0
     discriminator_sharpness: float = 1.0
+    mismatched: bool = False
+    compared: bool = False
 
     @property
     def framing(self) -> Framing:
@@ -179,8 +183,10 @@ class Ivegan(Family):
         recipe = self.recipe
         sizes = (recipe.width, recipe.latent_size, recipe.noise_size)
         if recipe.data == "ring":
-            return ring_networks(*sizes, recipe.sharpness, recipe.discriminator_sharpness)
-        return digit_networks(*sizes) if recipe.data == "digits" else picture_networks(*sizes, recipe.size)
+            return ring_networks(*sizes, recipe.sharpness, recipe.discriminator_sharpness, recipe.compared)
+        if recipe.data == "digits":
+            return digit_networks(*sizes, recipe.compared)
+        return picture_networks(*sizes, recipe.size)
 
     def make_averages(self) -> dict[str, Average]:
         """Averages of E and G, which are published, where the recipe asks for them."""
@@ -247,7 +253,12 @@ class Ivegan(Family):
     def judge(self, x: Tensor, transformed: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
         """What D and D' minimise: minus eq. 3, on the features that D_enc makes for both."""
         known, like, unlike, new = self.features(x, transformed, reconstructed, generated)
-        by_pair = discriminator_loss(self._pair(like, known), self._pair(unlike, known))
+        fits, made = self._pair(like, known), self._pair(unlike, known)
+        if self.recipe.mismatched:
+            wrong = self._pair(like.roll(1, 0), known)
+            by_pair = matching_aware_loss(fits, wrong, made, torch.ones_like(wrong, dtype=torch.bool))
+        else:
+            by_pair = discriminator_loss(fits, made)
         return by_pair + discriminator_loss(self._single(known), self._single(new))
 
     def persuade(self, x: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from latentsearch.models.ivegan import digit_networks, picture_networks, ring_networks  # noqa: E402
+from latentsearch.models.ivegan import compared, digit_networks, picture_networks, ring_networks  # noqa: E402
 from latentsearch.training.ivegan import DISCRIMINATORS, NOISY, PRESETS, READ_EVERY, RING_SCALE, Ivegan  # noqa: E402
 from latentsearch.training.precision import Precision  # noqa: E402
 from latentsearch.training.transforms import Jitter  # noqa: E402
@@ -225,6 +225,50 @@ def test_sharpened_networks_tell_near_points_apart():
         not plain_.layers[0][0].bias.any()
         and sharp.layers[0][0].bias.abs().min() < 1 < sharp.layers[0][0].bias.abs().max()
     )
+
+
+def test_two_are_compared_by_distances_and_products():
+    first, second = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, -1.0]])
+    assert compared(first, second).tolist() == [[1, 2, 3, -1, 2, 3, 3, -2]]
+
+
+@pytest.mark.parametrize(("kind", "features"), [("digits", 4 * 16), ("ring", 2)])
+def test_a_discriminator_that_compares_reads_twice_as_much(kind, features):
+    widths = []
+    for compares in (False, True):
+        recipe = replace(PRESETS[kind]["paper"], width=4, compared=compares)
+        discriminator = Ivegan(recipe, Precision.choose("cpu", "fp32")).networks["discriminator"]
+        widths.append(discriminator.layers[0][0].in_features)
+        assert discriminator(torch.zeros(2, features), torch.ones(2, features)).shape == (2,)
+    assert widths == [2 * features, 4 * features]
+
+
+@pytest.mark.parametrize("mismatched", [False, True])
+def test_a_discriminator_that_does_not_compare_pays_for_it_where_pairs_are_mismatched(mismatched):
+    """Points left are real, right generated: a D that sees sides alone is right but for real ones beside others."""
+    recipe = replace(PRESETS["ring"]["paper"], width=4, mismatched=mismatched)
+    family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
+    real = torch.stack([torch.full((8,), -0.5), torch.arange(8.0)], 1)
+    made = torch.full((8, 2), 0.5)
+    costs = []
+    for compares in (False, True):
+        family.networks["discriminator"] = Judge(compares)
+        costs.append(family.judge(real, real, made, made).item())
+    assert costs[0] - costs[1] == pytest.approx(5 if mismatched else 0, abs=1e-3)
+
+
+class Judge(torch.nn.Module):
+    """A D that takes points on the left for real; one that compares, only beside themselves."""
+
+    def __init__(self, compares):
+        super().__init__()
+        self.compares = compares
+
+    def forward(self, known, point):
+        real = point[:, 0] < 0
+        if self.compares:
+            real &= (known == point).all(1)
+        return torch.where(real, 10.0, -10.0)
 
 
 def batch(kind):
