@@ -115,9 +115,19 @@ def _settings(summary: Summary) -> str:
             recipe = row["run"]["recipe"]
             lines.append(
                 f"- {NAMES.get(row['kind'], row['kind'])}, {row['size']} numbers: preset `{row['run']['preset']}`, "
-                f"width {recipe['width']}, {recipe['epochs']} epochs, batches of {recipe['batch']}."
+                f"width {recipe['width']}, {recipe['epochs']} epochs, batches of {recipe['batch']}.{_helped(recipe)}"
             )
     return "\n".join(lines)
+
+
+def _helped(recipe: dict[str, Any]) -> str:
+    """What the discriminator of pairs has that the paper's has not."""
+    helps = {
+        "compared": "reads distances and products of two digits' features besides them",
+        "mismatched": "is also shown transformed digits beside other ones, to be taken for generated",
+    }
+    said = [text for name, text in helps.items() if recipe.get(name)]
+    return f" Unlike the paper's, D {' and '.join(said)}." if said else ""
 
 
 def _has_cloud(summary: Summary) -> bool:

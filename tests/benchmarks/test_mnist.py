@@ -138,6 +138,16 @@ def test_the_verdict(record):
     assert "- 16 numbers: not measured." in report(record)
 
 
+def test_the_page_says_how_the_discriminator_is_not_the_papers(record):
+    record = copy.deepcopy(record)
+    said = "Unlike the paper's, D reads distances and products of two digits' features besides them and is also shown"
+    assert report(record).count(said) == 2
+    for row in record["result"]["rows"]:
+        if row["kind"] == "ivegan":
+            row["run"]["recipe"] |= {"compared": False, "mismatched": False}
+    assert "Unlike the paper's" not in report(record)
+
+
 def test_a_run_on_pictures_is_refused(folder, tmp_path):
     make_folder(tmp_path / "pictures", 32)
     train("ivegan", tmp_path / "pictures", tmp_path / "run", *TINY)
