@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from latentsearch.models.layers import (
     Unflatten,
@@ -132,17 +133,21 @@ def sharpen(network: nn.Module, factor: float) -> None:
 
 
 def digit_networks(
-    width: int = 64, latent_size: int = 3, noise_size: int = 4, compares: bool = False
+    width: int = 64, latent_size: int = 3, noise_size: int = 4, compares: bool = False, spectral: bool = False
 ) -> dict[str, nn.Module]:
-    """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32); compares: whether D also reads how two differ."""
+    """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32).
 
-    def reader(last: nn.Sequential) -> nn.Sequential:
+    compares: whether D also reads how two differ; spectral: whether D_enc, D and D' have spectral normalisation (Miyato
+    et al., 2018) instead of D_enc's batch normalisation.
+    """
+
+    def reader(last: nn.Sequential, normalise: bool = True) -> nn.Sequential:
         return nn.Sequential(
-            convolution(1, width, leaky(), kernel=5, stride=2),
-            convolution(width, width * 2, leaky(), kernel=3, stride=2),
-            convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
-            convolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
-            convolution(width * 4, width * 4, leaky(), kernel=2, stride=1),
+            convolution(1, width, leaky(), kernel=5, stride=2, normalise=normalise),
+            convolution(width, width * 2, leaky(), kernel=3, stride=2, normalise=normalise),
+            convolution(width * 2, width * 4, leaky(), kernel=3, stride=2, normalise=normalise),
+            convolution(width * 4, width * 4, leaky(), kernel=3, stride=2, normalise=normalise),
+            convolution(width * 4, width * 4, leaky(), kernel=2, stride=1, normalise=normalise),
             nn.Flatten(),
             last,
         )
@@ -165,13 +170,27 @@ def digit_networks(
         dense(width * 16, width, leaky()),
         dense(width, 1),
     )
-    return {
-        "encoder": Reader(reader(dense(width * 4, latent_size, nn.Tanh())), pictures=True),
-        "generator": Generator(generator, torch.sigmoid),
-        "features": Reader(reader(dense(width * 4, width * 16, leaky())), pictures=True),
+    features = reader(dense(width * 4, width * 16, leaky()), normalise=not spectral)
+    judges: dict[str, nn.Module] = {
+        "features": Reader(features, pictures=True),
         "discriminator": Discriminator(discriminator, compares),
         "prior_discriminator": Discriminator(prior_discriminator),
     }
+    if spectral:
+        for network in judges.values():
+            bound(network)
+    return {
+        "encoder": Reader(reader(dense(width * 4, latent_size, nn.Tanh())), pictures=True),
+        "generator": Generator(generator, torch.sigmoid),
+        **judges,
+    }
+
+
+def bound(network: nn.Module) -> None:
+    """Let no layer of a network stretch its input: spectral normalisation of all weights."""
+    for layer in list(network.modules()):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            spectral_norm(layer)
 
 
 def picture_networks(

@@ -50,11 +50,11 @@ class Recipe(family.Recipe):
     data: "pictures", "digits" or "ring"; size: pixels of a side; average_decay: 0 for no moving averages. The paper
     has none of what follows: instance_noise: standard deviation of noise added to all that the discriminators see,
     falling to none as the steps pass; falling_rates: whether learning rates fall to none in the second half of them;
-    judged_together: whether D_enc reads all pictures of a step in one batch, so that its batch normalisation leaves in
-    what generated ones have in common; sharpness, discriminator_sharpness: factors of the first layers' initial
-    weights, of points alone (see `sharpen`); mismatched: whether D is also shown T(x) beside another x, which it is to
+    sharpness, discriminator_sharpness: factors of the first layers' initial weights, of points alone (see `sharpen`);
+    mismatched: whether D is also shown T(x) beside another x, which it is to
     take for generated, so that it has to compare the two; compared: whether D reads the distances and the products of
-    two's features besides them, of points and digits alone (see `compared`).
+    two's features besides them, of points and digits alone (see `compared`); spectral: whether the discriminators have
+    spectral normalisation instead of batch normalisation, of digits alone.
     """
 
     data: str = "pictures"
@@ -73,11 +73,11 @@ class Recipe(family.Recipe):
     hue: float = 0.05
     instance_noise: float = 0.0
     falling_rates: bool = False
-    judged_together: bool = False
     sharpness: float = 1.0
     discriminator_sharpness: float = 1.0
     mismatched: bool = False
     compared: bool = False
+    spectral: bool = False
 
     @property
     def framing(self) -> Framing:
@@ -136,14 +136,14 @@ PRESETS = {
             beta1=0.5,
             width=12,
             batch=32,
-            epochs=3,
+            epochs=2,
             average_decay=0.998,
             learning_rate=1e-3,
-            discriminator_learning_rate=3e-4,
+            discriminator_learning_rate=1e-3,
             falling_rates=True,
-            judged_together=True,
             mismatched=True,
             compared=True,
+            spectral=True,
         ),
     },
     "ring": {
@@ -187,7 +187,7 @@ class Ivegan(Family):
         if recipe.data == "ring":
             return ring_networks(*sizes, recipe.sharpness, recipe.discriminator_sharpness, recipe.compared)
         if recipe.data == "digits":
-            return digit_networks(*sizes, recipe.compared)
+            return digit_networks(*sizes, recipe.compared, recipe.spectral)
         return picture_networks(*sizes, recipe.size)
 
     def make_averages(self) -> dict[str, Average]:
@@ -273,10 +273,7 @@ class Ivegan(Family):
         blurred = [self.blur(x) for x in batches]
         if "features" not in self.networks:
             return tuple(blurred)
-        read = self.networks["features"]
-        if self.recipe.judged_together:
-            return tuple(read(torch.cat(blurred)).chunk(len(blurred)))
-        return tuple(read(x) for x in blurred)
+        return tuple(self.networks["features"](x) for x in blurred)
 
     def blur(self, x: Tensor) -> Tensor:
         """x as the discriminators see it: with the noise of this moment."""

@@ -205,14 +205,15 @@ def test_instance_noise_is_what_the_discriminators_see_and_vanishes():
     assert torch.equal(family.features(points)[0], points)
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_batches_judged_together_share_their_batch_statistics(together):
-    recipe = replace(PRESETS["digits"]["small"], width=4, judged_together=together)
-    family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
-    random = torch.Generator().manual_seed(0)
-    digits, others = (torch.rand(8, 1, 32, 32, generator=random) * bright for bright in (1.0, 0.2))
-    alone, beside = family.features(digits, digits)[0], family.features(digits, others)[0]
-    assert torch.allclose(alone, beside, atol=1e-4) != together
+def test_spectral_normalisation_bounds_every_layer_of_the_discriminators_and_replaces_batch_normalisation():
+    networks = digit_networks(width=4, spectral=True)
+    for name in DISCRIMINATORS:
+        layers = [layer for layer in networks[name].eval().modules() if hasattr(layer, "weight")]
+        assert layers and not any("BatchNorm" in type(layer).__name__ for layer in layers)
+        for layer in layers:
+            assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, rel=0.05)
+    for name in ("encoder", "generator"):
+        assert any("BatchNorm" in type(layer).__name__ for layer in networks[name].modules())
 
 
 def test_sharpened_networks_tell_near_points_apart():
