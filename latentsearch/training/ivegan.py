@@ -51,10 +51,10 @@ class Recipe(family.Recipe):
     has none of what follows: instance_noise: standard deviation of noise added to all that the discriminators see,
     falling to none as the steps pass; falling_rates: whether learning rates fall to none in the second half of them;
     sharpness, discriminator_sharpness: factors of the first layers' initial weights, of points alone (see `sharpen`);
-    mismatched: whether D is also shown T(x) beside another x, which it is to
-    take for generated, so that it has to compare the two; compared: whether D reads the distances and the products of
-    two's features besides them, of points and digits alone (see `compared`); spectral: whether the discriminators have
-    spectral normalisation instead of batch normalisation, of digits alone.
+    mismatched: whether D is also shown T(x) beside another x, which it is to take for generated, so that it has to
+    compare the two; compared: whether D reads the distances and the products of two's features besides them, of points
+    and digits alone (see `compared`); spectral: whether the discriminators have spectral normalisation instead of batch
+    normalisation, of digits alone.
     """
 
     data: str = "pictures"
