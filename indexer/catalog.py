@@ -13,7 +13,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -52,7 +52,7 @@ LABELS_OF_IDS = (
 )
 
 
-# A predicted label takes the place of a predicted one alone.
+# Values of label ?1. A predicted one takes the place of a predicted one alone.
 ADD_GIVEN = "REPLACE INTO label_value (label_id, image_id, value, predicted) VALUES {}"
 ADD_PREDICTED = (
     "INSERT INTO label_value (label_id, image_id, value, predicted) VALUES {} "
@@ -335,6 +335,8 @@ class Catalog:
 
     def remove_failures(self, paths: Iterable[str]) -> None:
         """Forget the failures of files."""
+        if not self._plainly("SELECT 1 FROM failure LIMIT 1", ()).fetchall():
+            return
         rows = [(os.fsencode(path),) for path in paths]
         if rows:
             self._plainly("DELETE FROM failure WHERE path = ?", rows, many=True)
@@ -371,16 +373,25 @@ class Catalog:
         ids, values = zip(*rows, strict=True)
         self.relabelled |= min(ids) < self._first_new
         # In the order of the table, label by label, which takes half the time of a row after another and sorting.
-        columns = sorted(zip(self._label_ids(names), zip(*values, strict=True), strict=True), key=lambda pair: pair[0])
-        cells = itertools.chain.from_iterable(
-            zip(itertools.repeat(label_id), ids, column, strict=False) for label_id, column in columns
-        )
-        given = [cell for cell in cells if cell[2] is not None]
-        for start in range(0, len(given), LABELS_AT_ONCE):
-            some = given[start : start + LABELS_AT_ONCE]
-            marks = ", ".join([f"(?, ?, ?, {int(predicted)})"] * len(some))
-            flat = tuple(itertools.chain.from_iterable(some))
-            self._plainly((ADD_PREDICTED if predicted else ADD_GIVEN).format(marks), flat)
+        columns = zip(self._label_ids(names), zip(*values, strict=True), strict=True)
+        for label_id, column in sorted(columns, key=lambda pair: pair[0]):
+            for start in range(0, len(ids), LABELS_AT_ONCE):
+                some = slice(start, start + LABELS_AT_ONCE)
+                self._add_column(label_id, ids[some], column[some], predicted)
+
+    def _add_column(
+        self, label_id: int, ids: Sequence[int], values: Sequence[LabelValue | None], predicted: bool
+    ) -> None:
+        """Give images one label; None for no value."""
+        if None in values:
+            given = [row for row in zip(ids, values, strict=True) if row[1] is not None]
+            ids, values = [row[0] for row in given], [row[1] for row in given]
+        if not values:
+            return
+        statement = ADD_PREDICTED if predicted else ADD_GIVEN
+        cells: list[Any] = [None] * (2 * len(ids))
+        cells[0::2], cells[1::2] = ids, values
+        self._plainly(statement.format(_label_marks(len(ids), predicted)), [label_id, *cells])
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """The names of those labels of images that are predicted, for those images that have any."""
@@ -478,6 +489,12 @@ class Catalog:
         connection = self._connection.connection.driver_connection
         assert isinstance(connection, sqlite3.Connection)
         return connection
+
+
+@cache
+def _label_marks(count: int, predicted: bool) -> str:
+    """Rows of label ?1: an image's id and a value each."""
+    return ", ".join(f"(?1, ?{place}, ?{place + 1}, {int(predicted)})" for place in range(2, 2 * count + 2, 2))
 
 
 def is_under(column: Column[str], path: str) -> ColumnElement[bool]:
