@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import Failure, ImageRecord
 from indexer.discover import Problem
 from indexer.encoding import NO_CODE, EncodedChunk
+from indexer.failure_rows import Failure
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.known import images_with
 from indexer.label_store import LabelStore
