@@ -32,7 +32,7 @@ from indexer.workers import Job
 DECODE_BAR = 0.9
 INDEX_BAR = 0.8
 SECOND_RUN_BAR = 5.0
-ROUNDS = 3
+ROUNDS = 5
 
 
 def with_bare_pillow(paths: list[str], framing: Framing) -> NDArray[np.uint8]:

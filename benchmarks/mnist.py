@@ -28,9 +28,11 @@ Codes = NDArray[np.float32]
 Read = NDArray[np.uint8]
 
 
-def neighbours_vote(gallery: Codes, gallery_labels: NDArray[np.int64], queries: Codes) -> Read:
+def neighbours_vote(
+    gallery: Codes, gallery_labels: NDArray[np.int64], queries: Codes, distance: str = "euclidean"
+) -> Read:
     """The commonest label among the nearest NEIGHBOURS of each query, of several the nearest one's: uint8 (q,)."""
-    labels = gallery_labels[nearest(queries, gallery, NEIGHBOURS, "euclidean")]
+    labels = gallery_labels[nearest(queries, gallery, NEIGHBOURS, distance)]
     votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
     commonest: Read = labels[np.arange(len(labels)), votes.argmax(1)].astype(np.uint8)
     return commonest

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from benchmarks.synthetic_codes import Block, SyntheticCodes
 from indexer.building import Report
-from indexer.catalog import ImageRecord, LabelValue
 from indexer.encoder import load_encoder
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
+from indexer.label_rows import LabelValue
 
 # The bundle whose codes are made more of; the noise of benchmarks/speed.py is fitted to them.
 ENCODER = "contrastive"

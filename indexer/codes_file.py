@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.catalog import ImageRecord, LabelValue
 from indexer.checking import wrong_codes
 from indexer.discover import printable
 from indexer.encoder import Encoder
 from indexer.errors import EncoderError, InputError
+from indexer.image_rows import ImageRecord
+from indexer.label_rows import LabelValue
 from indexer.parquet import FORMAT, KEY, Rows, columns, from_batch, import_pyarrow, label_columns_of
 
 if TYPE_CHECKING:

@@ -34,11 +34,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, LargeBinary, Select, Text, and_, cast, func, literal, not_, or_, select
 
-from indexer.catalog import Catalog, is_under
+from indexer.catalog import Catalog
 from indexer.discover import printable
 from indexer.errors import InputError
 from indexer.labels import parse_label
 from indexer.schema import IMAGE, LABEL, LABEL_VALUE
+from indexer.statements import is_under
 
 Ids = NDArray[np.int64]
 Clause = ColumnElement[bool]

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from indexer.catalog import LabelValue
 from indexer.discover import printable
 from indexer.errors import DamagedIndex, InputError
 from indexer.index import Index
+from indexer.label_rows import LabelValue
 from indexer.parquet import Rows, import_pyarrow, label_columns, schema_of, to_batch
 
 ROWS_AT_ONCE = 10_000

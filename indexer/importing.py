@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog import ImageRecord
 from indexer.codes_file import CodesFile
 from indexer.full_disk import full_disk_told
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.interrupts import interruptible
 from indexer.parquet import Rows

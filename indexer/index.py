@@ -20,14 +20,17 @@ from indexer import lock as locks
 from indexer.base import FILE_NAME as BASE_FILE
 from indexer.base import Base
 from indexer.building import Report
-from indexer.catalog import Catalog, Failure, ImageRecord, LabelValue
+from indexer.catalog import Catalog
 from indexer.checking import CheckReport, check_index
 from indexer.codes import CodeWriter
 from indexer.discover import printable
 from indexer.encoder import Encoder
 from indexer.errors import IndexStateError, InputError
 from indexer.facts import Facts
+from indexer.failure_rows import Failure
 from indexer.full_disk import full_disk_told
+from indexer.image_rows import ImageRecord
+from indexer.label_rows import LabelValue
 from indexer.lock import WriterLock
 from indexer.neighbours import Neighbours
 from indexer.schema import SCHEMA_VERSION

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from indexer.catalog import Catalog, Failure, ImageRecord
+from indexer.catalog import Catalog
+from indexer.failure_rows import Failure
+from indexer.image_rows import ImageRecord
 from indexer.schema import FAILURE, IMAGE
 
 # At most this many paths in one question: SQLite takes 32,766 values.

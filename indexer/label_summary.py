@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
-from indexer.catalog import Catalog, LabelValue
+from indexer.catalog import Catalog
+from indexer.label_rows import LabelValue
 from indexer.schema import LABEL, LABEL_VALUE
 
 # Of labels with at most so many values, each is counted.

@@ -42,8 +42,16 @@ class LabelTable:
 
     def row(self, path: str) -> tuple[Label | None, ...]:
         """The values of a picture by its absolute path, of the row that names the most of its folders; () for none."""
-        if not path.startswith(self._prefix):
-            return ()
+        return self.rows_of([path])[0]
+
+    def rows_of(self, paths: Sequence[str]) -> list[tuple[Label | None, ...]]:
+        """The same of many pictures."""
+        rows, prefix = self.rows, self._prefix
+        if self._depth == 0:  # bare names, as most label files have them
+            return [rows.get(path.rpartition(os.sep)[2], ()) if path.startswith(prefix) else () for path in paths]
+        return [self._row(path) if path.startswith(prefix) else () for path in paths]
+
+    def _row(self, path: str) -> tuple[Label | None, ...]:
         return next((self.rows[end] for end in _endings(path, self._depth) if end in self.rows), ())
 
     @cached_property
@@ -147,7 +155,7 @@ CELEBA_FILES: dict[str, Callable[[Path, Iterable[str]], Contents]] = {
 
 
 def _split_lines(lines: Iterable[str]) -> Iterator[Row]:
-    return ((number, line.split()) for number, line in enumerate(lines, 1) if line.strip())
+    return ((number, cells) for number, line in enumerate(lines, 1) if (cells := line.split()))
 
 
 def _csv_rows(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[Row]:
@@ -179,7 +187,9 @@ def _collect(
             parsed = tuple(map(parse, values))
         except (KeyError, ValueError) as error:
             raise InputError(f"{path}, line {line}: a label of {name} is not {expected}") from error
-        key = os.path.normpath(name.strip()) if name.strip() else ""
+        key = name.strip()
+        if os.sep in key:
+            key = os.path.normpath(key)
         if not key or key in collected:
             raise InputError(
                 f"{path}, line {line}: " + (f"{name} was labelled before" if key else "the file name is missing")

@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from indexer.catalog import Catalog, ImageRecord, LabelValue
+from indexer.catalog import Catalog
 from indexer.discover import printable
 from indexer.extras import require_extra
 from indexer.facts import Facts
+from indexer.image_rows import ImageRecord
+from indexer.label_rows import LabelValue
 from indexer.schema import LABEL, LABEL_VALUE
 
 if TYPE_CHECKING:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 
-from indexer.catalog import Catalog, Failure, ImageRecord
+from indexer.catalog import Catalog
 from indexer.discover import Found, Problem
+from indexer.failure_rows import Failure
+from indexer.image_rows import ImageRecord
 from indexer.known import contents_of_size, failures_at
 from indexer.seen import Seen
 from indexer.workers import Job

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.attributes import AttributeEncoder
-from indexer.catalog import ImageRecord
 from indexer.decode import Framing, decode
 from indexer.errors import UnreadableImage
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 
 IMAGES_AT_ONCE = 512

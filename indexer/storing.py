@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import Failure, ImageRecord
 from indexer.discover import Problem
 from indexer.encoding import NO_CODE, EncodedChunk
+from indexer.failure_rows import Failure
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.known import images_with
 from indexer.label_store import LabelStore
@@ -85,6 +86,7 @@ class Store:
         """Write down what cannot be used; an image whose file is one of them, and can be seen to be, leaves."""
         if not problems:
             return
+        self._labels.write()
         plain = [problem.path for problem in problems if not problem.is_hidden]
         self._index.catalog.remove_images(record.id for record in self._index.catalog.images_at(plain).values())
         self._index.catalog.add_failures(Failure(problem.path, problem.reason) for problem in problems)
@@ -103,6 +105,7 @@ class Store:
     def commit(self) -> None:
         """Make what was added lasting."""
         start = time.perf_counter()
+        self._labels.write()
         self._index.commit()
         self._committed = time.monotonic()
         self.store_seconds += time.perf_counter() - start
@@ -190,6 +193,8 @@ class Store:
 
     def _write(self, changes: Changes) -> None:
         catalog = self._index.catalog
+        if changes.removed:
+            self._labels.write()
         catalog.remove_images(changes.removed)
         for image_id, job in (*changes.touched, *changes.moved):
             catalog.relocate(image_id, job.path, job.size, job.mtime_ns)

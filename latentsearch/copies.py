@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.catalog import ImageRecord
+from indexer.image_rows import ImageRecord
 
 BEST, EXACT, SAME, NEAR = "best", "exact", "same", "near"
 

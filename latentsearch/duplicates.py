@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from indexer.catalog import ImageRecord
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from latentsearch.copies import BEST, EXACT, Copy, Duplicates, LeftOut, goodness
 from latentsearch.lookalikes import Report, lookalikes

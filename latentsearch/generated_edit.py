@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
+from indexer.decode import Framing
 from indexer.discover import printable
 from indexer.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
 from indexer.errors import EncoderError, InputError
@@ -79,12 +80,12 @@ class RedrawingEncoder:
 
     def encode(self, images: Pixels) -> NDArray[np.float32]:
         """Encode pictures uint8 (n, h, w, 3), framed as the redrawing takes them: float32 (n, latent_size)."""
-        return self._encoder.encode(_scaled(self._redrawing.redraw(images), self._encoder))
+        return self._encoder.encode(scaled(self._redrawing.redraw(images), self._encoder.framing))
 
 
-def _scaled(pictures: Pixels, encoder: Encoder) -> Pixels:
-    """Drawn pictures in the size that an encoder takes; what they show is framed as it was."""
-    size = (encoder.framing.width, encoder.framing.height)
+def scaled(pictures: Pixels, framing: Framing) -> Pixels:
+    """Pictures uint8 (n, h, w, 3) in the size of a framing; what they show is framed as it was."""
+    size = (framing.width, framing.height)
     if pictures.shape[1:3] == size[::-1]:
         return pictures
     return np.stack([np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR)) for one in pictures])

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import ImageRecord
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from latentsearch.candidates import candidates
 from latentsearch.copies import BEST, NEAR, SAME, Copy, LeftOut, goodness

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import ImageRecord
 from indexer.decode import Framing, Whole
 from indexer.discover import reason_for
 from indexer.errors import LockedIndex
 from indexer.fingerprint import SIDE
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.plan import CHUNK_BYTES, CHUNK_FILES
 from indexer.pool import DecodingPool

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import ImageRecord
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 
 # How many copies of a picture the first search allows for.

@@ -12,9 +12,11 @@ import pytest
 from sqlalchemy import inspect
 
 from indexer import schema
-from indexer.catalog import Catalog, Failure, ImageRecord
+from indexer.catalog import Catalog
 from indexer.errors import DamagedIndex, IndexStateError
 from indexer.facts import Facts
+from indexer.failure_rows import Failure
+from indexer.image_rows import ImageRecord
 
 FACTS = Facts("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
 STRANGE = os.fsdecode(b"/p/caf\xe9.jpg")

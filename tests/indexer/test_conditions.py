@@ -18,10 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.catalog import Catalog, ImageRecord
+from indexer.catalog import Catalog
 from indexer.conditions import FACTS, Condition, matching_ids
 from indexer.errors import InputError
 from indexer.facts import Facts
+from indexer.image_rows import ImageRecord
 
 FACTS_OF_INDEX = Facts("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
 NAME_NOT_UTF8 = os.fsdecode(b"caf\xe9 1.jpg")

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from indexer import deriving, exact, kinds, neighbours
 from indexer.base import write_base
-from indexer.catalog import Failure, ImageRecord
 from indexer.encoder import Encoder, load_encoder
 from indexer.errors import DamagedIndex, EncoderError, IndexStateError, InputError, LockedIndex, MissingExtra
+from indexer.failure_rows import Failure
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.tuning import Tuning
 from tests.support import make_bundle

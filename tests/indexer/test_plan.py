@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from indexer.catalog import Catalog, Failure, ImageRecord
+from indexer.catalog import Catalog
 from indexer.discover import Found, Problem
 from indexer.facts import Facts
+from indexer.failure_rows import Failure
+from indexer.image_rows import ImageRecord
 from indexer.plan import Plan
 from indexer.seen import Seen
 from indexer.vanished import count_vanished, forget_failures, outermost

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.catalog import ImageRecord
 from indexer.errors import InputError
+from indexer.image_rows import ImageRecord
 from latentsearch.copies import BEST, EXACT, NEAR, Copy, Duplicates
 from latentsearch.deletion_plan import check_plan, write_plan
 from tests.latentsearch.collection import assert_fails

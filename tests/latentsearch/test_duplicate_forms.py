@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from indexer.catalog import ImageRecord
+from indexer.image_rows import ImageRecord
 from latentsearch import duplicate_forms
 from latentsearch.cli import duplicates as verb
 from latentsearch.copies import BEST, EXACT, NEAR, SAME, Copy, Duplicates, LeftOut

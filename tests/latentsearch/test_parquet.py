@@ -20,8 +20,8 @@ import pytest
 from pyarrow import parquet
 
 from indexer import codes_file, exporting, extras
-from indexer.catalog import ImageRecord
 from indexer.encoder import load_encoder
+from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from tests.latentsearch.collection import COUNT, Collection, assert_fails, call, make_collection
 from tests.support import make_bundle
