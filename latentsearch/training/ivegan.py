@@ -131,6 +131,9 @@ PRESETS = {
     },
     "digits": {
         "paper": DIGITS,
+        # `latentsearch train ivegan mnist.npz --preset small --threads 1`, 60,000 digits: 14 minutes on a core with
+        # other work beside it. Five nearest neighbours by codes of 16 numbers tell 0.77 of the digits, of 3 numbers
+        # 0.45; reconstructions show the right digit in 0.35 and 0.24 of cases: `python -m benchmarks mnist`.
         "small": replace(
             DIGITS,
             beta1=0.5,
