@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.latent.sets import Sets, Split, load_sets
-from benchmarks.mnist import NEIGHBOURS, Codes, Scores, neighbours_vote, principal_components
+from benchmarks.mnist import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components
 from benchmarks.pages.class_neighbours import table
 from benchmarks.results_store import RESULTS, store
 from indexer.encoder import Encoder, load_encoder
@@ -22,11 +22,6 @@ NAME = "class-neighbours"
 AT_ONCE = 1_024
 
 
-def flat(split: Split) -> Codes:
-    """Images as rows of numbers in [0, 1]: float32 (n, h * w * 3)."""
-    return np.asarray(split.images.reshape(len(split), -1) / np.float32(255), np.float32)
-
-
 def codes_of(encoder: Encoder, split: Split) -> Codes:
     """The code of each image, scaled to the encoder's size: float32 (n, d)."""
     starts = range(0, len(split), AT_ONCE)
@@ -35,7 +30,7 @@ def codes_of(encoder: Encoder, split: Split) -> Codes:
 
 def baselines(sets: Sets, sizes: list[int]) -> Iterator[tuple[dict[str, Any], Codes, Codes]]:
     """All pixels, then so many principal components of the training pixels: (row, gallery, queries)."""
-    gallery, queries = flat(sets.train), flat(sets.validation)
+    gallery, queries = flat(sets.train.images), flat(sets.validation.images)
     yield {"key": "pixels", "size": gallery.shape[1], "distance": "euclidean"}, gallery, queries
     for size in sizes:
         yield (
@@ -48,7 +43,11 @@ def learned(sets: Sets, encoders: list[Encoder]) -> Iterator[tuple[dict[str, Any
     """Each encoder's codes, compared as it says: (row, gallery, queries)."""
     for encoder in encoders:
         row = {"key": encoder.name, "size": encoder.latent_size, "distance": encoder.distance}
-        row["trained"] = {fact: encoder.model.get(fact) for fact in ("family", "recipe", "data", "trained_on")}
+        row |= {
+            "sha256": encoder.sha256,
+            "family": encoder.model.get("family"),
+            "trained": encoder.model.get("trained"),
+        }
         yield row, codes_of(encoder, sets.train), codes_of(encoder, sets.validation)
 
 

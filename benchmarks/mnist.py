@@ -31,7 +31,10 @@ Read = NDArray[np.uint8]
 def neighbours_vote(
     gallery: Codes, gallery_labels: NDArray[np.int64], queries: Codes, distance: str = "euclidean"
 ) -> Read:
-    """The commonest label among the nearest NEIGHBOURS of each query, of several the nearest one's: uint8 (q,)."""
+    """The commonest label among the nearest NEIGHBOURS of each query, of several the nearest one's: uint8 (q,).
+
+    gallery (n, d) with labels (n,), queries (q, d). distance: as benchmarks.exact_search has it.
+    """
     labels = gallery_labels[nearest(queries, gallery, NEIGHBOURS, distance)]
     votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
     commonest: Read = labels[np.arange(len(labels)), votes.argmax(1)].astype(np.uint8)
@@ -48,8 +51,8 @@ def principal_components(train: Codes, test: Codes, size: int) -> tuple[Codes, C
 
 
 def flat(images: NDArray[np.uint8]) -> Codes:
-    """Digits (n, 28, 28) as rows of numbers in [0, 1]: float32 (n, 784)."""
-    return np.asarray(images.reshape(len(images), -1) / 255, np.float32)
+    """Images uint8 (n, ...) as rows of numbers in [0, 1]: float32 (n, d)."""
+    return np.asarray(images.reshape(len(images), -1) / np.float32(255), np.float32)
 
 
 class Scores:

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from indexer import catalog as catalogs
 from indexer import codes as code_files
 from indexer import deriving
-from indexer import lock as locks
-from indexer.base import FILE_NAME as BASE_FILE
 from indexer.base import Base
 from indexer.building import Report
 from indexer.catalog import Catalog
@@ -28,6 +26,7 @@ from indexer.encoder import Encoder
 from indexer.errors import IndexStateError, InputError
 from indexer.facts import Facts
 from indexer.failure_rows import Failure
+from indexer.folder import bring_up_to_date, make_folder
 from indexer.full_disk import full_disk_told
 from indexer.image_rows import ImageRecord
 from indexer.label_rows import LabelValue
@@ -37,9 +36,6 @@ from indexer.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from indexer.label_summary import LabelSummary
-
-# What may lie in a folder that is no index yet: a first run was killed while it made one.
-BEGINNINGS = {locks.FILE_NAME, *(catalogs.FILE_NAME + end for end in ("", "-wal", "-shm", "-journal"))}
 
 
 class Index:
@@ -94,7 +90,7 @@ class Index:
         catalog = Catalog.read(path)
         if catalog.version() != SCHEMA_VERSION:
             catalog.close()
-            _bring_up_to_date(folder, lock)
+            bring_up_to_date(folder, lock)
             catalog = Catalog.read(path)
         return cls(folder, catalog, _facts(catalog, folder), lock)
 
@@ -105,7 +101,7 @@ class Index:
         Raises EncoderError when it was made with another encoder, LockedIndex while another process writes to it,
         InputError when the folder cannot hold one.
         """
-        _make_folder(folder)
+        make_folder(folder)
         lock = WriterLock(folder)
         try:
             with full_disk_told(folder):
@@ -255,42 +251,9 @@ class Index:
 
     def status(self) -> dict[str, Any]:
         """What the index holds, as `latentsearch status --json` prints it."""
-        names = (catalogs.FILE_NAME, code_files.FILE_NAME, BASE_FILE)
-        return {
-            "index": printable(self.folder),
-            "images": self.count(),
-            "failures": self.catalog.count_failures(),
-            "labels": self.catalog.label_names(),
-            "predicted_by": {"name": self.facts.predictor_name, "sha256": self.facts.predictor_sha256}
-            if self.facts.predictor_name
-            else None,
-            "last_added": self.catalog.last_added(),
-            "encoder": {
-                "name": self.encoder_name,
-                "sha256": self.encoder_sha256,
-                "source": printable(self.encoder_source),
-                "latent_size": self.latent_size,
-                "distance": self.distance,
-            },
-            "schema": SCHEMA_VERSION,
-            "bytes": {name: code_files.size_of(self.folder / name) for name in names},
-            "vectors": self._vectors(),
-        }
+        from indexer.status import status_of
 
-    def _vectors(self) -> dict[str, Any]:
-        now = self.neighbours
-        told: dict[str, Any] = {"asked": self.facts.kind, "kind": None, "problem": now.problem or None}
-        if now.base is not None:
-            header = now.base.header
-            told |= {
-                "kind": header.kind,
-                "why": header.why,
-                "recall@20": {"target": header.tuning.target, "reached": header.tuning.reached},
-                "candidates": header.tuning.candidates(20),
-                "effort": header.tuning.effort(20),
-                "trained_on": header.trained_on,
-            }
-        return told | {"in_base": now.in_base, "since": len(now.delta.ids), "removed": len(now.gone)}
+        return status_of(self)
 
     @property
     def base(self) -> Base | None:
@@ -412,31 +375,3 @@ def _facts(catalog: Catalog, folder: Path) -> Facts:
     if facts is None:
         raise IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
     return facts
-
-
-def _bring_up_to_date(folder: Path, lock: WriterLock) -> None:
-    """Bring the catalogue of an earlier version to this one's schema."""
-    try:
-        with full_disk_told(folder):
-            lock.acquire()
-            Catalog.write(folder / catalogs.FILE_NAME).close()
-    except InputError as error:
-        raise InputError(
-            f"{error}; an earlier latentsearch made it, and it must be brought up to date first"
-        ) from error
-    finally:
-        lock.release()
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the folder of an index. Raises InputError where it cannot be one."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        strangers = {entry.name for entry in os.scandir(folder)} - BEGINNINGS
-        is_index = (folder / catalogs.FILE_NAME).exists()
-    except OSError as error:
-        raise InputError(f"{printable(folder)} cannot hold an index: {error.strerror}") from error
-    if strangers and not is_index:
-        raise InputError(f"{printable(folder)} is a folder of something else: name a new one with --index")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{printable(folder)} cannot hold an index: no permission to write there")

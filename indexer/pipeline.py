@@ -120,6 +120,7 @@ def bring_up_to_date(
         if interrupted.is_set():
             store.commit()
             raise KeyboardInterrupt
+        label_store.write()
         forget_failures(index.catalog, scope.paths(), plan)
         vanished = count_vanished(index.catalog, scope.paths(), plan, wishes.prune)
         label_store.finish()

@@ -22,7 +22,7 @@ def report(record: dict[str, Any]) -> str:
         f"# Classes of {TITLES[result['data']]} among nearest neighbours",
         f"Gallery: {result['gallery']:,} training images; queries: {result['queries']:,} test images. A query counts "
         f"where the commonest class among its {result['neighbours']} nearest is its own. Encoders as they are searched "
-        "with; none has seen a label. In brackets 95 % intervals by bootstrap over queries.",
+        "with. In brackets 95 % intervals by bootstrap over queries.",
         "## Codes",
         table(result),
         "## How it was measured",
