@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,9 @@ from indexer.stage import Stage
 from indexer.workers import DecodedChunk
 
 NO_CODE = "the encoder gives no finite code for it"
+# Threads that encode let those go first that decode and store: an encoder that takes turns with them on a core, every
+# few milliseconds, pushes what they work on out of its caches, which costs 1.5 % of all processor time.
+NICENESS = 10
 
 
 class EncodedChunk(NamedTuple):
@@ -38,6 +43,8 @@ class EncodingPool(Stage[EncodedChunk]):
         self._is_done = False
 
     def _work(self) -> None:
+        if sys.platform == "linux":  # elsewhere it would hold for the whole process
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._is_done and not self._ending.is_set():
             decoded = self._take()
             if decoded is not None:

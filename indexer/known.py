@@ -16,6 +16,16 @@ PATHS_AT_ONCE = 10_000
 FIRST_ID = 1
 
 
+def images_before(catalog: Catalog, paths: Sequence[str], before: int) -> dict[str, ImageRecord]:
+    """The images at absolute paths, by path, of an index whose images all had ids below `before` when a run began.
+
+    For that run, which comes to each path once.
+    """
+    if before <= FIRST_ID:  # a new index had none
+        return {}
+    return catalog.images_at(paths)
+
+
 def failures_at(catalog: Catalog, paths: Sequence[str]) -> dict[str, Failure]:
     """The failures of files at absolute paths, by path; at most PATHS_AT_ONCE of them."""
     failures = map(Failure._make, catalog.rows(select(FAILURE).where(FAILURE.c.path.in_(paths))))

@@ -13,7 +13,7 @@ from indexer.catalog import Catalog
 from indexer.discover import Found, Problem
 from indexer.failure_rows import Failure
 from indexer.image_rows import ImageRecord
-from indexer.known import contents_of_size, failures_at
+from indexer.known import contents_of_size, failures_at, images_before
 from indexer.seen import Seen
 from indexer.workers import Job
 
@@ -72,7 +72,8 @@ class Plan:
         files = iter(files)
         while some := list(islice(files, ASKED_AT_ONCE)):
             paths = [file.path for file in some]
-            images, failures = self._catalog.images_at(paths), failures_at(self._catalog, paths)
+            images = images_before(self._catalog, paths, self.before)
+            failures = failures_at(self._catalog, paths)
             jobs = [self._look_at(file, images.get(file.path), failures.get(file.path)) for file in some]
             # What is read now may be written over by the next commit: a long look would make the journal grow.
             self._catalog.refresh()

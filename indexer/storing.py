@@ -15,7 +15,7 @@ from indexer.encoding import NO_CODE, EncodedChunk
 from indexer.failure_rows import Failure
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
-from indexer.known import images_with
+from indexer.known import images_before, images_with
 from indexer.label_store import LabelStore
 from indexer.plan import Plan
 from indexer.workers import NO_PIXELS, Job, Outcome
@@ -73,7 +73,8 @@ class Store:
         decoded = encoded.decoded
         positions = self._append(encoded.codes)
         changes = Changes()
-        before = self._index.catalog.images_at([outcome.job.path for outcome in decoded.outcomes])
+        paths = [outcome.job.path for outcome in decoded.outcomes]
+        before = images_before(self._index.catalog, paths, self._plan.before)
         for outcome in decoded.outcomes:
             self._decide(outcome, before.get(outcome.job.path), positions, changes)
         self._write(changes)
