@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from indexer.base import FILE_NAME as BASE_FILE
 from indexer.base import parameters_of
-from indexer.catalog import FILE_NAME as CATALOGUE
 from indexer.exact import import_faiss, pad
 from indexer.index import Index
 from indexer.kinds import FLAT
+from indexer.place import CATALOGUE
 
 TRUTH_BLOCK = 200_000
 

@@ -24,8 +24,6 @@ from indexer.image_rows import ImageRows
 from indexer.label_rows import LabelRows
 from indexer.schema import META, migrate, schema_version
 
-FILE_NAME = "catalog.sqlite"
-
 
 class Catalog(ImageRows, CopyRows, FailureRows, LabelRows):
     """One open catalogue. Raises DamagedIndex, on any use, when SQLite finds its file damaged.

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from indexer import catalog as catalogs
 from indexer import lock as locks
 from indexer.catalog import Catalog
 from indexer.discover import printable
 from indexer.errors import InputError
 from indexer.full_disk import full_disk_told
 from indexer.lock import WriterLock
+from indexer.place import CATALOGUE
 
 # What may lie in a folder that is no index yet: a first run was killed while it made one.
-BEGINNINGS = {locks.FILE_NAME, *(catalogs.FILE_NAME + end for end in ("", "-wal", "-shm", "-journal"))}
+BEGINNINGS = {locks.FILE_NAME, *(CATALOGUE + end for end in ("", "-wal", "-shm", "-journal"))}
 
 
 def bring_up_to_date(folder: Path, lock: WriterLock) -> None:
@@ -25,7 +25,7 @@ def bring_up_to_date(folder: Path, lock: WriterLock) -> None:
     try:
         with full_disk_told(folder):
             lock.acquire()
-            Catalog.write(folder / catalogs.FILE_NAME).close()
+            Catalog.write(folder / CATALOGUE).close()
     except InputError as error:
         raise InputError(
             f"{error}; an earlier latentsearch made it, and it must be brought up to date first"
@@ -39,7 +39,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         strangers = {entry.name for entry in os.scandir(folder)} - BEGINNINGS
-        is_index = (folder / catalogs.FILE_NAME).exists()
+        is_index = (folder / CATALOGUE).exists()
     except OSError as error:
         raise InputError(f"{printable(folder)} cannot hold an index: {error.strerror}") from error
     if strangers and not is_index:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import catalog as catalogs
 from indexer import codes as code_files
 from indexer import deriving
 from indexer.base import Base
@@ -32,6 +31,7 @@ from indexer.image_rows import ImageRecord
 from indexer.label_rows import LabelValue
 from indexer.lock import WriterLock
 from indexer.neighbours import Neighbours
+from indexer.place import CATALOGUE, locate
 from indexer.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -56,18 +56,13 @@ class Index:
 
     @staticmethod
     def locate(option: str | Path | None = None) -> Path:
-        """Where the index is: what --index says, else LATENTSEARCH_INDEX, else the user's data folder."""
-        named = option or os.environ.get("LATENTSEARCH_INDEX")
-        if named:
-            return Path(os.path.abspath(named))
-        import platformdirs
-
-        return platformdirs.user_data_path("latentsearch") / "index"
+        """Where the index is, as `indexer.place.locate` has it."""
+        return locate(option)
 
     @staticmethod
     def exists(folder: Path) -> bool:
         """Whether there is an index, made whole."""
-        path = folder / catalogs.FILE_NAME
+        path = folder / CATALOGUE
         if not path.is_file() or path.stat().st_size == 0:
             return False
         catalog = Catalog.read(path)
@@ -83,7 +78,7 @@ class Index:
         Raises IndexStateError where there is none or a newer version made it, DamagedIndex where it cannot be read,
         InputError where an older version made it and it cannot be brought up to date here.
         """
-        path = folder / catalogs.FILE_NAME
+        path = folder / CATALOGUE
         if not cls.exists(folder):
             raise IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
         lock = WriterLock(folder)
@@ -106,7 +101,7 @@ class Index:
         try:
             with full_disk_told(folder):
                 lock.acquire()
-                catalog = Catalog.write(folder / catalogs.FILE_NAME, Facts.of_new(encoder))
+                catalog = Catalog.write(folder / CATALOGUE, Facts.of_new(encoder))
         except BaseException:
             lock.release()
             raise
@@ -340,7 +335,7 @@ class Index:
         self._lock.acquire()
         reader = self.catalog
         try:
-            self.catalog = Catalog.write(self.folder / catalogs.FILE_NAME)
+            self.catalog = Catalog.write(self.folder / CATALOGUE)
             try:
                 self.refresh()
                 with full_disk_told(self.folder):

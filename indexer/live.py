@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from indexer.building import Report as BaseReport
-from indexer.catalog import FILE_NAME, Catalog
+from indexer.catalog import Catalog
 from indexer.discover import FolderNames, is_picture
 from indexer.encoder import Encoder
 from indexer.errors import InputError, LockedIndex
@@ -21,6 +21,7 @@ from indexer.interrupts import interruptible
 from indexer.label_store import LabelCache
 from indexer.pending import Pending
 from indexer.pipeline import Report, Wishes, bring_up_to_date
+from indexer.place import CATALOGUE
 from indexer.scope import Scope
 from indexer.summary import Summary
 from indexer.vanished import is_under
@@ -111,7 +112,7 @@ class LiveIndex:
         named = list(dict.fromkeys(self._named(path) for path in changed if _is_visible(path, folders)))
         if not named:
             return []
-        catalog = Catalog.read(self._place / FILE_NAME)
+        catalog = Catalog.read(self._place / CATALOGUE)
         try:
             return [path for path in named if _is_of_use(path, catalog)]
         finally:

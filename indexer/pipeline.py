@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,15 +23,17 @@ from indexer.errors import InputError
 from indexer.full_disk import full_disk_told
 from indexer.index import Index
 from indexer.interrupts import interruptible
+from indexer.known import Known
 from indexer.label_store import LabelCache, LabelStore
-from indexer.plan import CHUNK_FILES, Count, Plan
+from indexer.plan import CHUNK_FILES, FIRST_ID, Count, Plan
 from indexer.pool import DecodingPool
 from indexer.predicting import predict_labels
+from indexer.reading import Reading
 from indexer.scope import Scope
 from indexer.storing import Store
 from indexer.summary import Summary
 from indexer.vanished import count_vanished, forget_failures
-from indexer.workers import Job
+from indexer.workers import DecodedChunk, Job
 
 # Files dealt with, and files in all (None until they are counted).
 Report = Callable[[int, int | None], None]
@@ -97,14 +100,21 @@ def bring_up_to_date(
     wishes: Wishes,
     report: Report | None = None,
     report_base: BaseReport | None = None,
+    reading: Reading | None = None,
 ) -> Summary:
-    """Bring an index, open for writing, up to date with what a scope says; the rest as `index_folders`."""
+    """Bring an index, open for writing, up to date with what a scope says; the rest as `index_folders`.
+
+    reading: of the same scope, that was begun when there was no index yet; of use if nobody else has filled it since.
+    """
     start = time.perf_counter()
     check_device(wishes.vectors.device)
     files = scope.files()
     label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
-    with full_disk_told(index.folder), interruptible() as interrupted, index.catalog.beside() as reader:
-        plan = Plan(reader, index.catalog.next_id())
+    with full_disk_told(index.folder), interruptible() as interrupted, ExitStack() as stack:
+        if reading is None or index.catalog.next_id() != FIRST_ID:
+            known = Known(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
+            reading = stack.enter_context(Reading(files, encoder.framing, Plan(known)))
+        plan = reading.plan
         store = Store(index, plan, label_store)
         count = Count(scope.files()) if report else None
         if count:
@@ -114,9 +124,10 @@ def bring_up_to_date(
             if report and count:
                 report(plan.unchanged + plan.still_failing + store.done, count.total)
 
-        _store_all(store, plan, encoder, plan.chunks(files, interrupted), interrupted, show)
+        _store_all(store, plan, encoder, reading.results(), interrupted, show)
         while store.again and not interrupted.is_set():
-            _store_all(store, plan, encoder, _chunked(store.take_again()), interrupted, show)
+            with DecodingPool(encoder.framing, _chunked(store.take_again())) as pool:
+                _store_all(store, plan, encoder, pool.results(), interrupted, show)
         if interrupted.is_set():
             store.commit()
             raise KeyboardInterrupt
@@ -130,19 +141,19 @@ def bring_up_to_date(
             raise KeyboardInterrupt
         index.derive(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
     removed = vanished if wishes.prune else 0
-    return Summary.of(plan, store, vanished, removed, predicted, time.perf_counter() - start)
+    return Summary.of(plan, store, vanished, removed, predicted, time.perf_counter() - min(start, reading.began))
 
 
 def _store_all(
     store: Store,
     plan: Plan,
     encoder: Encoder,
-    chunks: Iterator[list[Job]],
+    decoded: Iterator[DecodedChunk | None],
     interrupted: threading.Event,
     show: Callable[[], None],
 ) -> None:
-    """Decode and encode chunks and store what comes of them, and the problems that the plan meets meanwhile."""
-    with DecodingPool(encoder.framing, chunks) as decoding, EncodingPool(encoder, decoding.results()) as encoding:
+    """Encode decoded chunks and store what comes of them, and the problems that the plan meets meanwhile."""
+    with EncodingPool(encoder, decoded) as encoding:
         for encoded in encoding.results():
             store.note(plan.take_problems())
             if encoded is not None:

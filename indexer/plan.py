@@ -1,4 +1,7 @@
-"""Found files and what the catalogue knows of them -> what is left to decode."""
+"""Found files and what the catalogue knows of them -> what is left to decode.
+
+It imports no catalogue, so that a first run, of which nothing is known, can begin before there is one.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +9,43 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from indexer.catalog import Catalog
 from indexer.discover import Found, Problem
-from indexer.failure_rows import Failure
-from indexer.image_rows import ImageRecord
-from indexer.known import contents_of_size, failures_at, images_before
 from indexer.seen import Seen
 from indexer.workers import Job
+
+if TYPE_CHECKING:
+    from indexer.failure_rows import Failure
+    from indexer.image_rows import ImageRecord
+    from indexer.known import Known
 
 # A chunk goes to a worker at once: enough files to hide the way there, few enough bytes to be back soon.
 CHUNK_FILES = 64
 CHUNK_BYTES = 4_000_000
 # Files that the catalogue is asked about at once.
 ASKED_AT_ONCE = 256
-# Contents of one size that a worker is told of; beyond that, a moved file is decoded once more.
-KNOWN_AT_MOST = 1_000
-SIZES_REMEMBERED = 1_024
+# The id of the first image that an index gets.
+FIRST_ID = 1
 
 
 class Plan:
     """Goes through the files that were found, once, and tells those to decode from those that have not changed.
 
-    catalog: for this plan alone, and open for reading. before: ids from here on are given in this run.
+    known: what the catalogue knows, None for nothing. before: ids from here on are given in this run.
     It keeps eight bytes a file: `seen`. problems: what cannot be used, until somebody takes them; hidden: the paths
     of those that cannot be seen now.
     """
 
-    def __init__(self, catalog: Catalog, before: int) -> None:
-        self._catalog = catalog
-        self.before = before
+    def __init__(self, known: Known | None = None) -> None:
+        self._known = known
+        self.before = known.before if known else FIRST_ID
         self.seen = Seen()
         self.problems: deque[Problem] = deque()
         self.hidden: list[str] = []
         self.found = self.unchanged = self.still_failing = 0
         self.seconds = 0.0
-        self._contents = lru_cache(SIZES_REMEMBERED)(
-            lambda size: contents_of_size(catalog, size, before, KNOWN_AT_MOST)
-        )
 
     def take_problems(self) -> list[Problem]:
         """What cannot be used and has not been taken before."""
@@ -71,15 +71,18 @@ class Plan:
     def _jobs(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[Job]:
         files = iter(files)
         while some := list(islice(files, ASKED_AT_ONCE)):
-            paths = [file.path for file in some]
-            images = images_before(self._catalog, paths, self.before)
-            failures = failures_at(self._catalog, paths)
-            jobs = [self._look_at(file, images.get(file.path), failures.get(file.path)) for file in some]
-            # What is read now may be written over by the next commit: a long look would make the journal grow.
-            self._catalog.refresh()
-            yield from filter(None, jobs)
+            yield from filter(None, self._look_at_some(some))
             if ended.is_set():
                 return
+
+    def _look_at_some(self, files: list[Found | Problem]) -> list[Job | None]:
+        if self._known is None:
+            return [self._look_at(file, None, None) for file in files]
+        paths = [file.path for file in files]
+        images, failures = self._known.images_at(paths), self._known.failures_at(paths)
+        jobs = [self._look_at(file, images.get(file.path), failures.get(file.path)) for file in files]
+        self._known.look_again()
+        return jobs
 
     def _look_at(self, file: Found | Problem, image: ImageRecord | None, failure: Failure | None) -> Job | None:
         self.found += 1
@@ -95,7 +98,8 @@ class Plan:
         if image is None and failure is not None and (failure.size, failure.mtime_ns) == now:
             self.still_failing += 1
             return None
-        return Job(file.path, file.size, file.mtime_ns, self._contents(file.size))
+        contents = self._known.contents_of_size(file.size) if self._known else ()
+        return Job(file.path, file.size, file.mtime_ns, contents)
 
 
 class Count(threading.Thread):

@@ -14,6 +14,8 @@ from indexer.workers import DecodedChunk, Job, Outcome, Worker
 
 # A drive that stalls must not stall the run; the largest picture that is accepted takes some seconds.
 SECONDS_A_CHUNK, SECONDS_A_FILE = 120.0, 30.0
+# As many as two workers decode while the rest of the program is imported; 13 MB of pictures of 64x64.
+CHUNKS_AHEAD = 16
 
 
 class DecodingPool(Stage[DecodedChunk]):
@@ -24,7 +26,8 @@ class DecodingPool(Stage[DecodedChunk]):
     """
 
     def __init__(self, framing: Framing, chunks: Iterable[list[Job]], workers: int | None = None) -> None:
-        super().__init__(workers or cores())
+        threads = workers or cores()
+        super().__init__(threads, max(2 * threads, CHUNKS_AHEAD))
         self._framing = framing
         self._chunks = iter(chunks)
         self._taking = threading.Lock()

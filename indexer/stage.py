@@ -17,11 +17,11 @@ Result = TypeVar("Result")
 
 
 class Stage(ABC, Generic[Result]):
-    """Works ahead of whoever takes the results, but only a few results ahead."""
+    """Works ahead of whoever takes the results, but only so many results ahead, by default two a thread."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, ahead: int | None = None) -> None:
         self._ending = threading.Event()
-        self._ready: queue.Queue[Result | BaseException | None] = queue.Queue(2 * threads)
+        self._ready: queue.Queue[Result | BaseException | None] = queue.Queue(ahead or 2 * threads)
         self._threads = [threading.Thread(target=self._attend, daemon=True) for _ in range(threads)]
 
     def __enter__(self) -> Self:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from indexer import base as bases
-from indexer import catalog as catalogs
 from indexer import codes as code_files
 from indexer.discover import printable
+from indexer.place import CATALOGUE
 from indexer.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def status_of(index: Index) -> dict[str, Any]:
     """What `latentsearch status --json` prints: counts, labels, the encoder, bytes by file, how searches go."""
-    facts, names = index.facts, (catalogs.FILE_NAME, code_files.FILE_NAME, bases.FILE_NAME)
+    facts, names = index.facts, (CATALOGUE, code_files.FILE_NAME, bases.FILE_NAME)
     return {
         "index": printable(index.folder),
         "images": index.count(),

@@ -8,8 +8,7 @@ from itertools import islice
 from operator import itemgetter
 
 from indexer.catalog import Catalog
-from indexer.known import FIRST_ID
-from indexer.plan import Plan
+from indexer.plan import FIRST_ID, Plan
 
 AT_ONCE = 10_000
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from indexer.building import Report
     from indexer.encoder import Encoder
     from indexer.pipeline import Wishes
+    from indexer.reading import Reading
     from indexer.summary import Summary
     from latentsearch.cli.progress import Bar
 
@@ -69,27 +72,29 @@ def command(
     their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
     """
     from indexer.cores import cores
+    from indexer.place import locate
     from indexer.spawning import start_ahead
 
     start_ahead(cores())
-    from indexer.index import Index
-    from indexer.label_store import LabelCache
-    from indexer.pipeline import Vectors, Wishes, check_sources
-
-    place = Index.locate(option)
+    place = locate(option)
     if watch:
         from indexer.extras import require_extra
 
         require_extra("watch", "watchfiles")
-    model, eyes = _encoder(place, encoder), _predictor(predictor)
-    wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes)
-    if not Index.exists(place):
-        check_sources(folders, wishes, may_be_empty=watch)
-    run = _Run(place, model, folders, wishes, as_json)
-    if watch:
-        run.follow()
-    else:
-        run.once()
+    with nullcontext() if watch else _reading_ahead(place, folders, encoder) as reading:
+        from indexer.index import Index
+        from indexer.label_store import LabelCache
+        from indexer.pipeline import Vectors, Wishes, check_sources
+
+        model, eyes = _encoder(place, encoder), _predictor(predictor)
+        wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes)
+        if not Index.exists(place):
+            check_sources(folders, wishes, may_be_empty=watch)
+        run = _Run(place, model, folders, wishes, as_json)
+        if watch:
+            run.follow()
+        else:
+            run.once(reading)
 
 
 class _Run(NamedTuple):
@@ -101,7 +106,7 @@ class _Run(NamedTuple):
     wishes: Wishes
     as_json: bool
 
-    def once(self) -> None:
+    def once(self, reading: Reading | None) -> None:
         from indexer.index import Index
         from indexer.pipeline import bring_up_to_date
         from indexer.scope import Scope
@@ -111,7 +116,7 @@ class _Run(NamedTuple):
         try:
             with Index.create(self.place, self.encoder) as index, Bar("indexing") as bar:
                 reports = (bar.show if bar.is_shown else None, _base_shown_by(bar))
-                summary = bring_up_to_date(index, self.encoder, Scope(self.folders), self.wishes, *reports)
+                summary = bring_up_to_date(index, self.encoder, Scope(self.folders), self.wishes, *reports, reading)
         except KeyboardInterrupt:
             raise Interrupted(GOES_ON) from None
         self.show(summary)
@@ -150,13 +155,28 @@ def _base_shown_by(bar: Bar) -> Report:
     return show
 
 
+def _reading_ahead(place: Path, folders: Sequence[Path], encoder: str | None) -> AbstractContextManager[Reading | None]:
+    """What a first run finds, which is decoded while the rest of it is imported; None for an index that there is."""
+    from indexer.place import CATALOGUE
+
+    if (place / CATALOGUE).exists():
+        return nullcontext()
+    from indexer.decode import Framing
+    from indexer.discover import discover
+    from indexer.encoder import find_bundle, read_model
+    from indexer.reading import Reading
+
+    return Reading(discover(folders), Framing.from_json(read_model(find_bundle(encoder))["framing"]))
+
+
 def _encoder(place: Path, option: str | None) -> Encoder:
     from indexer.encoder import load_encoder
     from indexer.index import Index
-    from latentsearch.search import encoder_of
 
     if not Index.exists(place):
         return load_encoder(option)
+    from latentsearch.search import encoder_of
+
     with Index.open(place) as index:
         return encoder_of(index, option)
 

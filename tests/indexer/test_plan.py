@@ -13,6 +13,7 @@ from indexer.discover import Found, Problem
 from indexer.facts import Facts
 from indexer.failure_rows import Failure
 from indexer.image_rows import ImageRecord
+from indexer.known import Known
 from indexer.plan import Plan
 from indexer.seen import Seen
 from indexer.vanished import count_vanished, forget_failures, outermost
@@ -46,7 +47,7 @@ def everything() -> Iterator[Found]:
 
 def test_memory_does_not_grow_with_what_is_known(catalog: Catalog) -> None:
     with catalog.beside() as reader:
-        plan = Plan(reader, COUNT + 1)
+        plan = Plan(Known(reader, COUNT + 1))
         assert list(plan.chunks(iter([Found("/warm", 1, 1)]), threading.Event()))
         tracemalloc.start()
         assert list(plan.chunks(everything(), threading.Event())) == []
@@ -61,7 +62,7 @@ def test_memory_does_not_grow_with_what_is_known(catalog: Catalog) -> None:
 
 def test_what_was_not_found_has_vanished(catalog: Catalog) -> None:
     with catalog.beside() as reader:
-        plan = Plan(reader, COUNT + 1)
+        plan = Plan(Known(reader, COUNT + 1))
         gone = {path_of(number) for number in (3, 77, COUNT - 1, COUNT + 5)}
         assert list(plan.chunks((file for file in everything() if file.path not in gone), threading.Event())) == []
         assert count_vanished(catalog, ["/pictures"], plan, prune=False) == 3
@@ -78,7 +79,7 @@ def test_what_was_not_found_has_vanished(catalog: Catalog) -> None:
 
 def test_what_cannot_be_seen_now_has_not_vanished(catalog: Catalog) -> None:
     with catalog.beside() as reader:
-        plan = Plan(reader, COUNT + 1)
+        plan = Plan(Known(reader, COUNT + 1))
         hidden = [Problem("/pictures/of", "permission denied", is_hidden=True)]
         assert list(plan.chunks(iter(hidden), threading.Event())) == []
         assert count_vanished(catalog, ["/pictures"], plan, prune=True) == 0
@@ -90,14 +91,14 @@ def test_a_plan_ends_when_it_is_told_to(catalog: Catalog) -> None:
     ended = threading.Event()
     ended.set()
     with catalog.beside() as reader:
-        plan = Plan(reader, COUNT + 1)
+        plan = Plan(Known(reader, COUNT + 1))
         assert list(plan.chunks(everything(), ended)) == []
         assert plan.found < COUNT
 
 
 def test_known_contents_of_that_size_are_those_from_before_the_run(catalog: Catalog) -> None:
     with catalog.beside() as reader:
-        plan = Plan(reader, before=4)
+        plan = Plan(Known(reader, before=4))
         ((job,),) = plan.chunks(iter([Found("/new.jpg", 10, 1)]), threading.Event())
     assert sorted(job.known) == [number.to_bytes(32) for number in range(3)]
 
