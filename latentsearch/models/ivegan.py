@@ -16,6 +16,7 @@ Where the tables contradict the text or themselves:
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ from latentsearch.models.layers import (
 )
 
 DIGIT_SIZE, PICTURE_SIZES = 32, (64, 128)
+MATCHED_SIZE = 64
 
 
 class Reader(nn.Module):
@@ -88,27 +90,21 @@ def ring_networks(
     sharpness: float = 1.0,
     discriminator_sharpness: float = 1.0,
     compares: bool = False,
+    depth: int = 1,
 ) -> dict[str, nn.Module]:
     """Table 1: E, G, D and D' for points, sharpened: E and G by `sharpness`, D and D' by `discriminator_sharpness`.
 
-    compares: whether D also reads how two points differ.
+    compares: whether D also reads how two points differ; depth: how many hidden layers each has.
     """
-    encoder = nn.Sequential(
-        dense(2, width, nn.Tanh()),
-        dense(width, latent_size, nn.Tanh()),
-    )
-    generator = nn.Sequential(
-        dense(noise_size + latent_size, width, nn.Tanh()),
-        dense(width, 2),
-    )
-    discriminator = nn.Sequential(
-        dense((4 if compares else 2) * 2, width, nn.Tanh()),
-        dense(width, 1),
-    )
-    prior_discriminator = nn.Sequential(
-        dense(2, width, nn.Tanh()),
-        dense(width, 1),
-    )
+
+    def hidden(size: int) -> list[nn.Module]:
+        sizes = [size, *[width] * depth]
+        return [dense(before, after, nn.Tanh()) for before, after in pairwise(sizes)]
+
+    encoder = nn.Sequential(*hidden(2), dense(width, latent_size, nn.Tanh()))
+    generator = nn.Sequential(*hidden(noise_size + latent_size), dense(width, 2))
+    discriminator = nn.Sequential(*hidden((4 if compares else 2) * 2), dense(width, 1))
+    prior_discriminator = nn.Sequential(*hidden(2), dense(width, 1))
     networks: dict[str, nn.Module] = {
         "encoder": Reader(encoder, pictures=False),
         "generator": Generator(generator, torch.tanh),
@@ -133,12 +129,17 @@ def sharpen(network: nn.Module, factor: float) -> None:
 
 
 def digit_networks(
-    width: int = 64, latent_size: int = 3, noise_size: int = 4, compares: bool = False, spectral: bool = False
+    width: int = 64,
+    latent_size: int = 3,
+    noise_size: int = 4,
+    compares: bool = False,
+    spectral: bool = False,
+    matches: bool = False,
 ) -> dict[str, nn.Module]:
     """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32).
 
     compares: whether D also reads how two differ; spectral: whether D_enc, D and D' have spectral normalisation (Miyato
-    et al., 2018) instead of D_enc's batch normalisation.
+    et al., 2018) instead of D_enc's batch normalisation; matches: whether there is a matcher as well: digits -> (n, 64).
     """
 
     def reader(last: nn.Sequential, normalise: bool = True) -> nn.Sequential:
@@ -179,6 +180,15 @@ def digit_networks(
     if spectral:
         for network in judges.values():
             bound(network)
+    if matches:
+        matcher = nn.Sequential(
+            convolution(1, width, leaky(), kernel=5, stride=2),
+            convolution(width, width * 2, leaky(), kernel=3, stride=2),
+            convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
+            nn.Flatten(),
+            dense(width * 4 * 4 * 4, MATCHED_SIZE),
+        )
+        judges["matcher"] = Reader(matcher, pictures=True)
     return {
         "encoder": Reader(reader(dense(width * 4, latent_size, nn.Tanh())), pictures=True),
         "generator": Generator(generator, torch.sigmoid),

@@ -27,17 +27,18 @@ from latentsearch.training import family
 from latentsearch.training.average import Average
 from latentsearch.training.density import density
 from latentsearch.training.family import Family, Stage
-from latentsearch.training.losses import discriminator_loss, generator_loss, matching_aware_loss
+from latentsearch.training.losses import contrastive_loss, discriminator_loss, generator_loss, matching_aware_loss
 from latentsearch.training.points import ring
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside
 from latentsearch.training.transforms import Jitter, Transformation
 
-DISCRIMINATORS = ("features", "discriminator", "prior_discriminator")
+DISCRIMINATORS = ("features", "discriminator", "prior_discriminator", "matcher")
 RING_SCALE = 0.75  # G ends in Tanh: the ring of radius 1 has to lie inside (-1, 1)
 DIGIT_PADDING = 2  # 28x28 -> the 32x32 that Table 2 decodes to
 # "Centrally cropped to 128x128" of an aligned 178x218 picture.
 CENTRE = Framing(128, 128, (Crop((178, 218), (25, 45, 153, 173)),))
+TEMPERATURE = 0.2  # of the matcher's similarities
 READ_EVERY = 8  # steps from one look of the averages at their own batch statistics to the next
 NOISY = 0.7  # the share of the steps that instance noise takes to vanish
 FRAMINGS = {28: Framing(28, 28), 64: CELEBA, 128: CENTRE}
@@ -51,6 +52,7 @@ class Recipe(family.Recipe):
     has none of what follows: instance_noise: standard deviation of noise added to all that the discriminators see,
     falling to none as the steps pass; falling_rates: whether learning rates fall to none in the second half of them;
     sharpness, discriminator_sharpness: factors of the first layers' initial weights, of points alone (see `sharpen`);
+    depth: how many hidden layers the networks of points have, 1 in Table 1;
     mismatched: whether D is also shown T(x) beside another x, which it is to take for generated, so that it has to
     compare the two; compared: whether D reads the distances and the products of two's features besides them, of points
     and digits alone (see `compared`); spectral: whether the discriminators have spectral normalisation instead of batch
@@ -75,9 +77,11 @@ class Recipe(family.Recipe):
     falling_rates: bool = False
     sharpness: float = 1.0
     discriminator_sharpness: float = 1.0
+    depth: int = 1
     mismatched: bool = False
     compared: bool = False
     spectral: bool = False
+    matching: float = 0.0
 
     @property
     def framing(self) -> Framing:
@@ -137,9 +141,9 @@ PRESETS = {
         "small": replace(
             DIGITS,
             beta1=0.5,
-            width=12,
-            batch=32,
-            epochs=2,
+            width=16,
+            batch=64,
+            epochs=4,
             average_decay=0.998,
             learning_rate=1e-3,
             discriminator_learning_rate=1e-3,
@@ -147,6 +151,7 @@ PRESETS = {
             mismatched=True,
             compared=True,
             spectral=True,
+            matching=2.0,
         ),
     },
     "ring": {
@@ -156,10 +161,10 @@ PRESETS = {
         # noise that vanishes, prior codes settled on four of the eight modes.
         "small": replace(
             RING,
-            beta1=0.5,
+            beta1=0.0,
             batch=512,
-            width=256,
-            epochs=4,
+            width=128,
+            epochs=6,
             average_decay=0.998,
             learning_rate=5e-3,
             discriminator_learning_rate=5e-3,
@@ -167,6 +172,9 @@ PRESETS = {
             falling_rates=True,
             sharpness=8.0,
             discriminator_sharpness=100.0,
+            depth=2,
+            mismatched=True,
+            compared=True,
         ),
     },
 }
@@ -188,9 +196,11 @@ class Ivegan(Family):
         recipe = self.recipe
         sizes = (recipe.width, recipe.latent_size, recipe.noise_size)
         if recipe.data == "ring":
-            return ring_networks(*sizes, recipe.sharpness, recipe.discriminator_sharpness, recipe.compared)
+            return ring_networks(
+                *sizes, recipe.sharpness, recipe.discriminator_sharpness, recipe.compared, recipe.depth
+            )
         if recipe.data == "digits":
-            return digit_networks(*sizes, recipe.compared, recipe.spectral)
+            return digit_networks(*sizes, recipe.compared, recipe.spectral, recipe.matching > 0)
         return picture_networks(*sizes, recipe.size)
 
     def make_averages(self) -> dict[str, Average]:
@@ -264,18 +274,28 @@ class Ivegan(Family):
             by_pair = matching_aware_loss(fits, wrong, made, torch.ones_like(wrong, dtype=torch.bool))
         else:
             by_pair = discriminator_loss(fits, made)
-        return by_pair + discriminator_loss(self._single(known), self._single(new))
+        by_prior = discriminator_loss(self._single(known), self._single(new))
+        return by_pair + by_prior + self.mismatch(x, transformed)
 
     def persuade(self, x: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
         """What G and E minimise."""
         known, unlike, new = self.features(x, reconstructed, generated)
-        return generator_loss(self._pair(unlike, known.detach())) + generator_loss(self._single(new))
+        by_pair, by_prior = generator_loss(self._pair(unlike, known.detach())), generator_loss(self._single(new))
+        return by_pair + by_prior + self.recipe.matching * self.mismatch(x, reconstructed)
+
+    def mismatch(self, x: Tensor, other: Tensor) -> Tensor:
+        """How hard it is for the matcher, where there is one, to find what was made of each x among a batch's."""
+        if "matcher" not in self.networks:
+            return x.new_zeros(())
+        return contrastive_loss(*self.networks["matcher"](torch.cat([x, other])).chunk(2), TEMPERATURE)
 
     def features(self, *batches: Tensor) -> tuple[Tensor, ...]:
         """D_enc of batches of one size; points are their own features."""
         blurred = [self.blur(x) for x in batches]
         if "features" not in self.networks:
             return tuple(blurred)
+        if self.recipe.spectral:  # no batch statistics, so one pass
+            return self.networks["features"](torch.cat(blurred)).chunk(len(blurred))
         return tuple(self.networks["features"](x) for x in blurred)
 
     def blur(self, x: Tensor) -> Tensor:
