@@ -121,13 +121,19 @@ def _settings(summary: Summary) -> str:
 
 
 def _helped(recipe: dict[str, Any]) -> str:
-    """What the discriminator of pairs has that the paper's has not."""
+    """What the recipe has that the paper's has not."""
     helps = {
         "compared": "reads distances and products of two digits' features besides them",
         "mismatched": "is also shown transformed digits beside other ones, to be taken for generated",
     }
     said = [text for name, text in helps.items() if recipe.get(name)]
-    return f" Unlike the paper's, D {' and '.join(said)}." if said else ""
+    judged = f" Unlike the paper's, D {' and '.join(said)}." if said else ""
+    if not recipe.get("matching"):
+        return judged
+    return judged + (
+        " A matcher, which the paper has not, learns to find T(x) of each x among a batch's (NT-Xent); G and E descend "
+        f"{recipe['matching']:g} times that loss on G(z', E(x))."
+    )
 
 
 def _has_cloud(summary: Summary) -> bool:

@@ -33,7 +33,7 @@ from latentsearch.models.layers import (
 )
 
 DIGIT_SIZE, PICTURE_SIZES = 32, (64, 128)
-MATCHED_SIZE = 64
+MATCHED_SIZE = 64  # numbers by which the matcher tells digits apart
 
 
 class Reader(nn.Module):
@@ -139,7 +139,7 @@ def digit_networks(
     """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32).
 
     compares: whether D also reads how two differ; spectral: whether D_enc, D and D' have spectral normalisation (Miyato
-    et al., 2018) instead of D_enc's batch normalisation; matches: whether there is a matcher as well: digits -> (n, 64).
+    et al., 2018) instead of D_enc's batch normalisation; matches: whether there is a matcher: digits -> (n, 64).
     """
 
     def reader(last: nn.Sequential, normalise: bool = True) -> nn.Sequential:

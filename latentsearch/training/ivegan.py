@@ -56,7 +56,8 @@ class Recipe(family.Recipe):
     mismatched: whether D is also shown T(x) beside another x, which it is to take for generated, so that it has to
     compare the two; compared: whether D reads the distances and the products of two's features besides them, of points
     and digits alone (see `compared`); spectral: whether the discriminators have spectral normalisation instead of batch
-    normalisation, of digits alone.
+    normalisation, of digits alone; matching: of digits alone, how much G and E heed a matcher, if above 0: a network
+    that learns to find T(x) of each x among a batch's (NT-Xent), and by which G(z', E(x)) is to be found as well.
     """
 
     data: str = "pictures"

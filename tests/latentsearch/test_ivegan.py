@@ -207,7 +207,7 @@ def test_instance_noise_is_what_the_discriminators_see_and_vanishes():
 
 def test_spectral_normalisation_bounds_every_layer_of_the_discriminators_and_replaces_batch_normalisation():
     networks = digit_networks(width=4, spectral=True)
-    for name in DISCRIMINATORS:
+    for name in ("features", "discriminator", "prior_discriminator"):
         layers = list(networks[name].eval().modules())
         assert not any("BatchNorm" in type(layer).__name__ for layer in layers)
         weighted = [layer for layer in layers if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear))]
@@ -274,6 +274,21 @@ class Judge(torch.nn.Module):
         return torch.where(real, 10.0, -10.0)
 
 
+def test_the_matcher_learns_from_what_was_transformed_and_teaches_what_reconstructs():
+    """What is made of a digit is easier to find the more it is like that digit and unlike others."""
+    recipe = replace(PRESETS["digits"]["paper"], width=4, matching=3.0)
+    family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
+    x = family.prepare(batch("digits"))
+    assert family.mismatch(x, x).item() < family.mismatch(x, x.roll(1, 0)).item()
+    costs = {}
+    for weight in (0.0, 3.0):
+        family.recipe = replace(recipe, matching=weight)
+        costs[weight] = family.persuade(x, x, x) - family.persuade(x, x.roll(1, 0), x)
+    unmatched = family.mismatch(x, x) - family.mismatch(x, x.roll(1, 0))
+    assert (costs[3.0] - costs[0.0]).item() == pytest.approx(3 * unmatched.item(), rel=0.02)
+    assert "matcher" not in Ivegan(replace(recipe, matching=0.0), Precision.choose("cpu", "fp32")).networks
+
+
 def batch(kind):
     shape = {"pictures": (8, 3, 64, 64), "digits": (8, 3, 28, 28), "ring": (8, 2)}[kind]
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
@@ -281,7 +296,7 @@ def batch(kind):
 
 @pytest.fixture(params=KINDS)
 def family(request):
-    recipe = replace(PRESETS[request.param]["small"], width=4, latent_size=6, batch=8, average_decay=0.9)
+    recipe = replace(PRESETS[request.param]["small"], width=8, latent_size=6, batch=8, average_decay=0.9)
     return Ivegan(recipe, Precision.choose("cpu", "fp32"))
 
 
