@@ -220,7 +220,7 @@ def test_spectral_normalisation_bounds_every_layer_of_the_discriminators_and_rep
 
 def test_sharpened_networks_tell_near_points_apart():
     torch.manual_seed(0)
-    plain_, sharp = (ring_networks(discriminator_sharpness=factor)["prior_discriminator"] for factor in (1, 40))
+    plain_, sharp = (ring_networks(prior_sharpness=factor)["prior_discriminator"] for factor in (1, 40))
     near = torch.tensor([[0.5, 0.5], [0.515, 0.5]])
     steps = [(network.layers[0](near)).diff(dim=0).abs().max().item() for network in (plain_, sharp)]
     assert steps[0] < 0.01 < 0.1 < steps[1]
