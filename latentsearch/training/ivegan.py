@@ -158,9 +158,9 @@ PRESETS = {
     "ring": {
         "paper": RING,
         # `python -m benchmarks ring` trains it, and says how long that took and what came of it. One layer of tanh
-        # with the paper's weights and rates does not come to tell a Gaussian of 0.015 from a flat disc, nor does G leave
-        # so little between two modes; without noise that vanishes, prior codes settled on four of the eight modes; D
-        # that is not shown pairs that do not fit lets E and G take one mode for its neighbour.
+        # with the paper's weights and rates does not come to tell a Gaussian of 0.015 from a flat disc, nor does such
+        # a G leave so little between two modes. Without noise that vanishes, prior codes settled on four of the eight
+        # modes; where D is not shown pairs that do not fit, E and G took one mode for its neighbour.
         "small": replace(
             RING,
             beta1=0.0,
