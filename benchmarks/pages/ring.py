@@ -125,8 +125,10 @@ def _settings(summary: Summary) -> str:
     recipe = summary["recipe"]
     helped = (
         f" Noise of {recipe['instance_noise']} on all that the discriminators see, falling to none; rates that fall to "
-        f"none in the second half; first layers sharpened by {recipe['sharpness']:g}, the discriminators' by "
-        f"{recipe['discriminator_sharpness']:g}. The paper has none of these."
+        f"none in the second half; first layers sharpened by {recipe['sharpness']:g}, D's by "
+        f"{recipe['discriminator_sharpness']:g}, D''s by {recipe['prior_sharpness']:g}; {recipe['depth']} hidden "
+        "layers in G, D and D'; D reads distances and products of two points' numbers besides them and is also shown points "
+        "beside other ones, to be taken for generated. The paper has none of these."
         if recipe.get("instance_noise")
         else ""
     )

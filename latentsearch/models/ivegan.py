@@ -89,19 +89,20 @@ def ring_networks(
     noise_size: int = 4,
     sharpness: float = 1.0,
     discriminator_sharpness: float = 1.0,
+    prior_sharpness: float = 1.0,
     compares: bool = False,
     depth: int = 1,
 ) -> dict[str, nn.Module]:
-    """Table 1: E, G, D and D' for points, sharpened: E and G by `sharpness`, D and D' by `discriminator_sharpness`.
+    """Table 1: E, G, D and D' for points: E and G sharpened by `sharpness`, D and D' by one factor each.
 
-    compares: whether D also reads how two points differ; depth: how many hidden layers each has.
+    compares: whether D also reads how two points differ; depth: how many hidden layers G, D and D' have.
     """
 
     def hidden(size: int) -> list[nn.Module]:
         sizes = [size, *[width] * depth]
         return [dense(before, after, nn.Tanh()) for before, after in pairwise(sizes)]
 
-    encoder = nn.Sequential(*hidden(2), dense(width, latent_size, nn.Tanh()))
+    encoder = nn.Sequential(dense(2, width, nn.Tanh()), dense(width, latent_size, nn.Tanh()))
     generator = nn.Sequential(*hidden(noise_size + latent_size), dense(width, 2))
     discriminator = nn.Sequential(*hidden((4 if compares else 2) * 2), dense(width, 1))
     prior_discriminator = nn.Sequential(*hidden(2), dense(width, 1))
@@ -111,8 +112,9 @@ def ring_networks(
         "discriminator": Discriminator(discriminator, compares),
         "prior_discriminator": Discriminator(prior_discriminator),
     }
+    factors = {"discriminator": discriminator_sharpness, "prior_discriminator": prior_sharpness}
     for name, network in networks.items():
-        sharpen(network, discriminator_sharpness if "discriminator" in name else sharpness)
+        sharpen(network, factors.get(name, sharpness))
     return networks
 
 
