@@ -127,8 +127,8 @@ def _settings(summary: Summary) -> str:
         f" Noise of {recipe['instance_noise']} on all that the discriminators see, falling to none; rates that fall to "
         f"none in the second half; first layers sharpened by {recipe['sharpness']:g}, D's by "
         f"{recipe['discriminator_sharpness']:g}, D''s by {recipe['prior_sharpness']:g}; {recipe['depth']} hidden "
-        "layers in G, D and D'; D reads distances and products of two points' numbers besides them and is also shown points "
-        "beside other ones, to be taken for generated. The paper has none of these."
+        "layers in G, D and D'; D reads distances and products of two points' numbers besides them and is also shown "
+        "points beside other ones, to be taken for generated. The paper has none of these."
         if recipe.get("instance_noise")
         else ""
     )

@@ -290,7 +290,8 @@ class Ivegan(Family):
         """How hard it is for the matcher, where there is one, to find what was made of each x among a batch's."""
         if "matcher" not in self.networks:
             return x.new_zeros(())
-        return contrastive_loss(*self.networks["matcher"](torch.cat([x, other])).chunk(2), TEMPERATURE)
+        of_x, of_other = self.networks["matcher"](torch.cat([x, other])).chunk(2)
+        return contrastive_loss(of_x, of_other, TEMPERATURE)
 
     def features(self, *batches: Tensor) -> tuple[Tensor, ...]:
         """D_enc of batches of one size; points are their own features."""
@@ -298,7 +299,8 @@ class Ivegan(Family):
         if "features" not in self.networks:
             return tuple(blurred)
         if self.recipe.spectral:  # no batch statistics, so one pass
-            return self.networks["features"](torch.cat(blurred)).chunk(len(blurred))
+            read: Tensor = self.networks["features"](torch.cat(blurred))
+            return read.chunk(len(blurred))
         return tuple(self.networks["features"](x) for x in blurred)
 
     def blur(self, x: Tensor) -> Tensor:
