@@ -38,7 +38,10 @@ SHOWN = 64
 
 @dataclass(frozen=True)
 class Recipe(family.Recipe):
-    """The sizes and the schedule of one autoencoder. data: "pictures" or "digits", of mirrored ones also "cifar10"."""
+    """The sizes and the schedule of one autoencoder. data: "pictures" or "digits", of mirrored ones also "cifar10".
+
+    falling_rates: whether the learning rate falls to none in the second half of the steps, as in no paper.
+    """
 
     learning_rate: float = 1e-3
     beta1: float = 0.9
@@ -47,6 +50,7 @@ class Recipe(family.Recipe):
     epochs: int = 25
     variational: bool = False
     mirrored: bool = False
+    falling_rates: bool = False
 
     @property
     def framing(self) -> Framing:
@@ -85,7 +89,9 @@ class Autoencoder(Family):
     recipe: Recipe
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
-        super().__init__(recipe, precision)
+        # Of the mirrored networks a step takes 0.7 times as long as in the default format, on an AVX512 core.
+        layout = torch.channels_last if recipe.mirrored else precision.memory_format
+        super().__init__(recipe, replace(precision, memory_format=layout))
         self.prior = "gaussian" if recipe.variational else "none"
         self.shown_codes = self.gaussian(SHOWN, recipe.latent_size)
 
@@ -115,6 +121,9 @@ class Autoencoder(Family):
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         """One step of both."""
+        if self.recipe.falling_rates:
+            for name in self.optimisers:
+                self.set_rate(name, self.falling() * self.recipe.learning_rate)
         with self.precision.autocast():
             z, divergence = self.encode(x)
             wanted = self.encoder_network.prepare(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -150,6 +151,10 @@ class Family(ABC):
         """Let the optimiser of the network of this name go on with another learning rate."""
         for group in self.optimisers[name].param_groups:
             group["lr"] = rate
+
+    def falling(self) -> float:
+        """The share that is left of a learning rate which falls along half a cosine in the second half of the steps."""
+        return (1 + math.cos(math.pi * max(0.0, 2 * self.progress - 1))) / 2
 
     def descend(self, loss: Tensor, *names: str) -> None:
         """One step down the loss by the optimisers of the networks of these names."""

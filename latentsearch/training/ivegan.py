@@ -14,7 +14,6 @@ from the prior, so that codes between those of real pictures mean something too.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -253,9 +252,8 @@ class Ivegan(Family):
     def set_rates(self) -> None:
         """Where the recipe asks for it, let all rates fall along half a cosine in the second half of the steps."""
         if self.recipe.falling_rates:
-            share = (1 + math.cos(math.pi * max(0.0, 2 * self.progress - 1))) / 2
-            for name, optimiser in self.optimisers.items():
-                optimiser.param_groups[0]["lr"] = share * self.rate(name)
+            for name in self.optimisers:
+                self.set_rate(name, self.falling() * self.rate(name))
 
     def rate(self, name: str) -> float:
         """The learning rate that a network begins with."""

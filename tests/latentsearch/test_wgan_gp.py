@@ -208,6 +208,16 @@ def test_the_mirrored_autoencoder_learns_by_the_squared_error(kind):
     assert [tuple(weight.shape) for weight in family.encoder_network.parameters()][:-2] == shapes[:-2]
 
 
+def test_rates_of_an_autoencoder_fall_in_the_second_half_where_a_recipe_asks_for_it():
+    for falls, shares in ((True, [1, 1, 0.5, 0]), (False, [1, 1, 1, 1])):
+        family = make("digits", autoencoder, mirrored=True, falling_rates=falls)
+        rates = []
+        for family.progress in (0.0, 0.5, 0.75, 1.0):
+            family.step(draw("digits"))
+            rates.append([optimiser.param_groups[0]["lr"] for optimiser in family.optimisers.values()])
+        assert np.array(rates) / family.recipe.learning_rate == pytest.approx(np.repeat(shares, 2).reshape(4, 2))
+
+
 @pytest.mark.parametrize("options", [(), ("--variational",)])
 def test_a_mirrored_run_becomes_a_bundle(data, tmp_path, options):
     train("autoencoder", data["cifar10"], tmp_path / "run", "--mirrored", *TINY, *options)
