@@ -33,7 +33,8 @@ from latentsearch.models.layers import (
 )
 
 DIGIT_SIZE, PICTURE_SIZES = 32, (64, 128)
-MATCHED_SIZE = 64  # numbers by which the matcher tells digits apart
+MATCHED_SIZE = 64  # numbers by which the matcher tells pictures apart
+PREDICTOR_WIDTH = 128
 
 
 class Reader(nn.Module):
@@ -136,12 +137,11 @@ def digit_networks(
     noise_size: int = 4,
     compares: bool = False,
     spectral: bool = False,
-    matches: bool = False,
 ) -> dict[str, nn.Module]:
     """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32).
 
     compares: whether D also reads how two differ; spectral: whether D_enc, D and D' have spectral normalisation (Miyato
-    et al., 2018) instead of D_enc's batch normalisation; matches: whether there is a matcher: digits -> (n, 64).
+    et al., 2018) instead of D_enc's batch normalisation.
     """
 
     def reader(last: nn.Sequential, normalise: bool = True) -> nn.Sequential:
@@ -182,20 +182,35 @@ def digit_networks(
     if spectral:
         for network in judges.values():
             bound(network)
-    if matches:
-        matcher = nn.Sequential(
-            convolution(1, width, leaky(), kernel=5, stride=2),
-            convolution(width, width * 2, leaky(), kernel=3, stride=2),
-            convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
-            nn.Flatten(),
-            dense(width * 4 * 4 * 4, MATCHED_SIZE),
-        )
-        judges["matcher"] = Reader(matcher, pictures=True)
     return {
         "encoder": Reader(reader(dense(width * 4, latent_size, nn.Tanh())), pictures=True),
         "generator": Generator(generator, torch.sigmoid),
         **judges,
     }
+
+
+def matcher(width: int, channels: int, size: int) -> Reader:
+    """Not in the paper: pictures (n, channels, size, size) -> (n, 64); as many convolutions as take them to 4x4."""
+    widths = [channels, width, width * 2, width * 4, width * 4, width * 4][: size.bit_length() - 2]
+    layers = nn.Sequential(
+        *(
+            convolution(before, after, leaky(), kernel=5 if before == channels else 3, stride=2)
+            for before, after in pairwise(widths)
+        ),
+        nn.Flatten(),
+        dense(widths[-1] * 4 * 4, MATCHED_SIZE),
+    )
+    return Reader(layers, pictures=True)
+
+
+def predictor(latent_size: int) -> Reader:
+    """Not in the paper: codes (n, latent_size) -> what the matcher says of their pictures (n, 64)."""
+    layers = nn.Sequential(
+        dense(latent_size, PREDICTOR_WIDTH, leaky()),
+        dense(PREDICTOR_WIDTH, PREDICTOR_WIDTH, leaky()),
+        dense(PREDICTOR_WIDTH, MATCHED_SIZE),
+    )
+    return Reader(layers, pictures=False)
 
 
 def bound(network: nn.Module) -> None:

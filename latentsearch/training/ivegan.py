@@ -21,12 +21,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from indexer.decode import CELEBA, Crop, Framing
-from latentsearch.models.ivegan import digit_networks, picture_networks, ring_networks
+from latentsearch.models.ivegan import (
+    DIGIT_SIZE,
+    digit_networks,
+    matcher,
+    picture_networks,
+    predictor,
+    ring_networks,
+)
 from latentsearch.training import family
 from latentsearch.training.average import Average
 from latentsearch.training.density import density
 from latentsearch.training.family import Family, Stage
-from latentsearch.training.losses import contrastive_loss, discriminator_loss, generator_loss, matching_aware_loss
+from latentsearch.training.losses import (
+    contrastive_loss,
+    discriminator_loss,
+    generator_loss,
+    matching_aware_loss,
+    prediction_loss,
+)
 from latentsearch.training.points import ring
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside
@@ -37,7 +50,7 @@ RING_SCALE = 0.75  # G ends in Tanh: the ring of radius 1 has to lie inside (-1,
 DIGIT_PADDING = 2  # 28x28 -> the 32x32 that Table 2 decodes to
 # "Centrally cropped to 128x128" of an aligned 178x218 picture.
 CENTRE = Framing(128, 128, (Crop((178, 218), (25, 45, 153, 173)),))
-TEMPERATURE = 0.2  # of the matcher's similarities
+MATCHING_RATE = 1e-3  # of the matcher's and the predictor's optimisers
 READ_EVERY = 8  # steps from one look of the averages at their own batch statistics to the next
 NOISY = 0.7  # the share of the steps that instance noise takes to vanish
 FRAMINGS = {28: Framing(28, 28), 64: CELEBA, 128: CENTRE}
@@ -55,8 +68,10 @@ class Recipe(family.Recipe):
     mismatched: whether D is also shown T(x) beside another x, which it is to take for generated, so that it has to
     compare the two; compared: whether D reads the distances and the products of two's features besides them, of points
     and digits alone (see `compared`); spectral: whether the discriminators have spectral normalisation instead of batch
-    normalisation, of digits alone; matching: of digits alone, how much G and E heed a matcher, if above 0: a network
-    that learns to find T(x) of each x among a batch's (NT-Xent), and by which G(z', E(x)) is to be found as well.
+    normalisation, of digits alone; matching: of digits and pictures, if above 0, how much G(z', E(x)) is to be to a
+    matcher what x is, by BYOL's loss (see `prediction_loss`): the matcher is a network that learns to find T(x) of each
+    x among a batch's, by NT-Xent with this temperature; prediction: how much E's code is to foretell, through a
+    predictor of two hidden layers, what the matcher says of x.
     """
 
     data: str = "pictures"
@@ -83,6 +98,8 @@ class Recipe(family.Recipe):
     compared: bool = False
     spectral: bool = False
     matching: float = 0.0
+    prediction: float = 0.0
+    temperature: float = 0.5
 
     @property
     def framing(self) -> Framing:
@@ -132,6 +149,9 @@ PRESETS = {
             epochs=6,
             shift=10,
             average_decay=0.997,
+            matching=10.0,
+            prediction=10.0,
+            temperature=0.2,
         ),
     },
     "digits": {
@@ -145,7 +165,7 @@ PRESETS = {
             beta1=0.5,
             width=16,
             batch=64,
-            epochs=4,
+            epochs=8,
             average_decay=0.998,
             learning_rate=1e-3,
             discriminator_learning_rate=1e-3,
@@ -153,7 +173,8 @@ PRESETS = {
             mismatched=True,
             compared=True,
             spectral=True,
-            matching=2.0,
+            matching=30.0,
+            prediction=30.0,
         ),
     },
     "ring": {
@@ -203,8 +224,13 @@ class Ivegan(Family):
             factors = (recipe.sharpness, recipe.discriminator_sharpness, recipe.prior_sharpness)
             return ring_networks(*sizes, *factors, recipe.compared, recipe.depth)
         if recipe.data == "digits":
-            return digit_networks(*sizes, recipe.compared, recipe.spectral, recipe.matching > 0)
-        return picture_networks(*sizes, recipe.size)
+            networks, channels, size = digit_networks(*sizes, recipe.compared, recipe.spectral), 1, DIGIT_SIZE
+        else:
+            networks, channels, size = picture_networks(*sizes, recipe.size), 3, recipe.size
+        if recipe.matching:
+            networks["matcher"] = matcher(recipe.width, channels, size)
+            networks["predictor"] = predictor(recipe.latent_size)
+        return networks
 
     def make_averages(self) -> dict[str, Average]:
         """Averages of E and G, which are published, where the recipe asks for them."""
@@ -238,14 +264,15 @@ class Ivegan(Family):
         self.set_rates()
         x = self.prepare(x)
         with self.precision.autocast():
-            reconstructed, generated = self.generate(x)
+            codes = self.networks["encoder"](x)
+            reconstructed, generated = self.generate(codes)
             d_loss = self.judge(x, self.transform(x, self.random), reconstructed.detach(), generated.detach())
         discriminators = [name for name in DISCRIMINATORS if name in self.networks]
         self.descend(d_loss, *discriminators)
         self._freeze(discriminators, True)  # their weights need no gradient of G's and E's loss
         with self.precision.autocast():
-            g_loss = self.persuade(x, reconstructed, generated)
-        self.descend(g_loss, "encoder", "generator")
+            g_loss = self.persuade(x, codes, reconstructed, generated)
+        self.descend(g_loss, *(name for name in self.networks if name not in discriminators))
         self._freeze(discriminators, False)
         self._follow(x)
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
@@ -258,14 +285,15 @@ class Ivegan(Family):
 
     def rate(self, name: str) -> float:
         """The learning rate that a network begins with."""
-        recipe = self.recipe
-        return recipe.discriminator_learning_rate if name in DISCRIMINATORS else recipe.learning_rate
+        if name in ("matcher", "predictor"):
+            return MATCHING_RATE
+        return self.recipe.discriminator_learning_rate if name in DISCRIMINATORS else self.recipe.learning_rate
 
-    def generate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def generate(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """(G(z', E(x)), G(z', z)), in one pass so that both have the same batch statistics, as when it is used."""
-        z = torch.cat([self.networks["encoder"](x), self.codes(len(x))])
+        z = torch.cat([codes, self.codes(len(codes))])
         made: Tensor = self.networks["generator"](self.noise(len(z)), z)
-        return made[: len(x)], made[len(x) :]
+        return made[: len(codes)], made[len(codes) :]
 
     def judge(self, x: Tensor, transformed: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
         """What D and D' minimise: minus eq. 3, on the features that D_enc makes for both."""
@@ -277,20 +305,27 @@ class Ivegan(Family):
         else:
             by_pair = discriminator_loss(fits, made)
         by_prior = discriminator_loss(self._single(known), self._single(new))
-        return by_pair + by_prior + self.mismatch(x, transformed)
+        return by_pair + by_prior + (self.mismatch(x, transformed) if self.recipe.matching else 0)
 
-    def persuade(self, x: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
-        """What G and E minimise."""
+    def persuade(self, x: Tensor, codes: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
+        """What G, E and its predictor minimise."""
         known, unlike, new = self.features(x, reconstructed, generated)
-        by_pair, by_prior = generator_loss(self._pair(unlike, known.detach())), generator_loss(self._single(new))
-        return by_pair + by_prior + self.recipe.matching * self.mismatch(x, reconstructed)
+        loss = generator_loss(self._pair(unlike, known.detach())) + generator_loss(self._single(new))
+        if self.recipe.matching:
+            of_x, of_reconstructed = self.matched(x, reconstructed)
+            foretold = self.networks["predictor"](codes)
+            loss = loss + self.recipe.matching * prediction_loss(of_reconstructed, of_x)
+            loss = loss + self.recipe.prediction * prediction_loss(foretold, of_x)
+        return loss
 
-    def mismatch(self, x: Tensor, other: Tensor) -> Tensor:
-        """How hard it is for the matcher, where there is one, to find what was made of each x among a batch's."""
-        if "matcher" not in self.networks:
-            return x.new_zeros(())
+    def mismatch(self, x: Tensor, transformed: Tensor) -> Tensor:
+        """What the matcher minimises: how hard T(x) of each x is to find among a batch's, by what it says of them."""
+        return contrastive_loss(*self.matched(x, transformed), self.recipe.temperature)
+
+    def matched(self, x: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """What the matcher says of x and of the other pictures: (n, d) each."""
         of_x, of_other = self.networks["matcher"](torch.cat([x, other])).chunk(2)
-        return contrastive_loss(of_x, of_other, TEMPERATURE)
+        return of_x, of_other
 
     def features(self, *batches: Tensor) -> tuple[Tensor, ...]:
         """D_enc of batches of one size; points are their own features."""

@@ -64,3 +64,11 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tenso
     similarities = views @ views.T / temperature
     similarities.fill_diagonal_(-torch.inf)
     return F.cross_entropy(similarities, torch.arange(2 * count, device=views.device).roll(count))
+
+
+def prediction_loss(foretold: Tensor, told: Tensor) -> Tensor:
+    """|p / |p| - q / |q||^2, mean over the batch: how far predictions (n, d) point from what came (n, d).
+
+    Grill et al., 2020 ("Bootstrap your own latent"), eq. 2.
+    """
+    return (F.normalize(foretold.float()) - F.normalize(told.float())).square().sum(1).mean()

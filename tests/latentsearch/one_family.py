@@ -42,6 +42,7 @@ def train(family: str, data: Path, run: Path, *options: str) -> None:
 
 def same_end_after_a_kill(family: str, data: Path, folder: Path, *options: str, after_steps: int = 3) -> bool:
     """Whether a run that is killed and resumed ends bitwise as one that is not, statistics included."""
+    options += ("--precision", "fp32")  # else each run's is chosen by a measurement
     train(family, data, folder / "undisturbed", *options)
     command = [sys.executable, "-m", "latentsearch", "train", family, str(data), "-o", str(folder / "killed"), *options]
     process = subprocess.Popen([*command, "--checkpoint-seconds", "0"], stderr=subprocess.DEVNULL)

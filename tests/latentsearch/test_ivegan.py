@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from latentsearch.models.ivegan import compared, digit_networks, picture_networks, ring_networks  # noqa: E402
 from latentsearch.training.ivegan import DISCRIMINATORS, NOISY, PRESETS, READ_EVERY, RING_SCALE, Ivegan  # noqa: E402
+from latentsearch.training.losses import prediction_loss  # noqa: E402
 from latentsearch.training.precision import Precision  # noqa: E402
 from latentsearch.training.transforms import Jitter  # noqa: E402
 from tests.latentsearch.one_family import (  # noqa: E402
@@ -281,19 +282,53 @@ class Judge(torch.nn.Module):
         return torch.where(real, 10.0, -10.0)
 
 
-def test_the_matcher_learns_from_what_was_transformed_and_teaches_what_reconstructs():
-    """What is made of a digit is easier to find the more it is like that digit and unlike others."""
-    recipe = replace(PRESETS["digits"]["paper"], width=4, matching=3.0)
+@pytest.fixture
+def matched():
+    """The family of digits with a matcher, in evaluation mode: else spectral normalisation goes a step on each time."""
+    recipe = replace(PRESETS["digits"]["small"], width=4, latent_size=6)
     family = Ivegan(recipe, Precision.choose("cpu", "fp32"))
-    x = family.prepare(batch("digits"))
-    assert family.mismatch(x, x).item() < family.mismatch(x, x.roll(1, 0)).item()
-    costs = {}
-    for weight in (0.0, 3.0):
-        family.recipe = replace(recipe, matching=weight)
-        costs[weight] = family.persuade(x, x, x) - family.persuade(x, x.roll(1, 0), x)
-    unmatched = family.mismatch(x, x) - family.mismatch(x, x.roll(1, 0))
-    assert (costs[3.0] - costs[0.0]).item() == pytest.approx(3 * unmatched.item(), rel=0.02)
-    assert "matcher" not in Ivegan(replace(recipe, matching=0.0), Precision.choose("cpu", "fp32")).networks
+    for network in family.networks.values():
+        network.eval()
+    return family
+
+
+def test_the_matcher_learns_from_what_was_transformed(matched):
+    x = matched.prepare(batch("digits"))
+    costs = []
+    for transformed in (x, x.roll(1, 0)):
+        costs.append((matched.judge(x, transformed, x, x), matched.mismatch(x, transformed)))
+    assert costs[0][1] < costs[1][1]
+    matched.recipe = replace(matched.recipe, matching=0.0)
+    assert costs[0][0].item() == pytest.approx((matched.judge(x, x, x, x) + costs[0][1]).item(), rel=1e-4)
+    assert not {"matcher", "predictor"} & set(Ivegan(matched.recipe, matched.precision).networks)
+
+
+@pytest.mark.parametrize("weight", ["matching", "prediction"])
+def test_what_the_matcher_says_of_a_picture_is_reconstructed_and_foretold(matched, weight):
+    x = matched.prepare(batch("digits"))
+    codes = matched.networks["encoder"](x)
+    made, _ = matched.generate(codes)
+    of_x, of_made = matched.matched(x, made)
+    expected = prediction_loss(of_made if weight == "matching" else matched.networks["predictor"](codes), of_x).item()
+    costs = []
+    for value in (1.0, 3.0):
+        matched.recipe = replace(matched.recipe, **{weight: value})
+        costs.append(matched.persuade(x, codes, made, made))
+    difference = costs[1] - costs[0]
+    assert expected > 0.01
+    assert difference.item() == pytest.approx(2 * expected, rel=1e-3)
+    difference.backward()
+    moved = {name for name in ("encoder", "generator", "predictor") if any_gradient(matched.networks[name])}
+    assert moved == {"encoder", "generator" if weight == "matching" else "predictor"}
+
+
+def any_gradient(network):
+    return any(weight.grad is not None and weight.grad.abs().max() > 1e-6 for weight in network.parameters())
+
+
+def test_the_prediction_loss_is_equation_2_of_byol():
+    foretold, told = torch.tensor([[3.0, 4.0], [0.0, 2.0]]), torch.tensor([[6.0, 8.0], [5.0, 0.0]])
+    assert prediction_loss(foretold, told).item() == pytest.approx((0 + 2) / 2)
 
 
 def batch(kind):
@@ -330,7 +365,7 @@ def test_every_weight_of_every_network_is_moved(family):
         assert not any(map(torch.equal, before[name], network.parameters())), name
 
 
-@pytest.mark.parametrize("held", [DISCRIMINATORS, ("encoder", "generator")])
+@pytest.mark.parametrize("held", [DISCRIMINATORS, ("encoder", "generator", "predictor")])
 def test_each_loss_moves_its_own_networks_alone(family, held):
     hold(family, *(name for name in held if name in family.networks))
     before = copy_of(family)
@@ -341,13 +376,15 @@ def test_each_loss_moves_its_own_networks_alone(family, held):
 
 def test_the_encoder_learns_from_the_pair_and_not_from_the_prior(family):
     x = family.prepare(batch(family.recipe.data))
-    reconstructed, generated = family.generate(x)
+    family.recipe = replace(family.recipe, prediction=0.0)
+    codes = family.networks["encoder"](x)
+    reconstructed, generated = family.generate(codes)
     weights = list(family.networks["encoder"].parameters())
-    with_pair = torch.autograd.grad(family.persuade(x, reconstructed, generated), weights, retain_graph=True)
+    with_pair = torch.autograd.grad(family.persuade(x, codes, reconstructed, generated), weights, retain_graph=True)
     assert all(gradient.any() for gradient in with_pair)
     # In evaluation mode the two halves of a batch do not meet in the batch statistics.
     family.networks["generator"].eval()
-    _, generated = family.generate(x)
+    _, generated = family.generate(codes)
     assert not any(
         gradient is not None and gradient.any()
         for gradient in torch.autograd.grad(generated.sum(), weights, allow_unused=True)

@@ -32,7 +32,7 @@ def pictures(tmp_path_factory):
 
 
 def arguments(pictures, run, *options):
-    return ["train", "aegan", str(pictures), "-o", str(run), *TINY, *options]
+    return ["train", "aegan", str(pictures), "-o", str(run), *TINY, "--precision", "fp32", *options]
 
 
 def train(pictures, run, *options):
