@@ -131,8 +131,9 @@ def _helped(recipe: dict[str, Any]) -> str:
     if not recipe.get("matching"):
         return judged
     return judged + (
-        " A matcher, which the paper has not, learns to find T(x) of each x among a batch's (NT-Xent); G and E descend "
-        f"{recipe['matching']:g} times that loss on G(z', E(x))."
+        " A matcher, which the paper has not, learns to find T(x) of each x among a batch's (NT-Xent). G and E descend "
+        f"{recipe['matching']:g} times the squared distance of the directions that it gives G(z', E(x)) and x; E and a "
+        f"predictor of its code descend {recipe['prediction']:g} times that of a prediction and what it gives x."
     )
 
 
