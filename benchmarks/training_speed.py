@@ -15,9 +15,15 @@ import click
 from benchmarks.results_store import RESULTS, store
 
 if TYPE_CHECKING:
-    from latentsearch.training.aegan import Aegan
+    from latentsearch.training.family import Family
 
 WARM_UP = 2
+# Name of a step -> the family that takes it, and the method's name.
+STEPS = {
+    "generator_step": ("aegan", "generator_step"),
+    "inverse_step": ("aegan", "inverse_step"),
+    "contrastive_step": ("contrastive", "step"),
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -35,24 +41,24 @@ def command(width: int, batch: int, pairs: int, device: str, results: Path) -> N
     """Compare the precision that `latentsearch train` chooses here with fp32 in PyTorch's default memory format."""
     import torch
 
-    from latentsearch.training.aegan import Aegan, Recipe
+    from latentsearch.training.families import choose_recipe, load_module
     from latentsearch.training.precision import Precision
 
-    recipe = Recipe(width=width, batch=batch)
     chosen = Precision.choose(device)
     precisions = {"fp32": Precision.choose(device, "fp32"), "chosen": chosen}
     if chosen.dtype != torch.bfloat16:
         precisions["bf16"] = Precision.choose(device, "bf16")
-    families = {name: Aegan(recipe, precision) for name, precision in precisions.items()}
-    result: dict[str, Any] = {"seed": recipe.seed, "width": width, "batch": batch, "precision": str(chosen)}
-    for step in ("generator_step", "inverse_step"):
-        result[step] = compare(families, step, pairs)
-        told = ", ".join(f"{name} {ratio:.2f}" for name, ratio in result[step]["ratios"].items())
-        click.echo(f"{step.replace('_', ' ')}, times fp32's images/s: {told}; chosen: {chosen}")
+    result: dict[str, Any] = {"seed": 0, "width": width, "batch": batch, "precision": str(chosen)}
+    for name, (family, step) in STEPS.items():
+        recipe = choose_recipe(family, "pictures", "small", {"width": width, "batch": batch})
+        families = {key: load_module(family).FAMILY(recipe, precision) for key, precision in precisions.items()}
+        result[name] = compare(families, step, pairs)
+        told = ", ".join(f"{key} {ratio:.2f}" for key, ratio in result[name]["ratios"].items())
+        click.echo(f"{name.replace('_', ' ')}, times fp32's images/s: {told}; chosen: {chosen}")
     click.echo(f"stored in {store('training-speed', result, results)}")
 
 
-def compare(families: dict[str, Aegan], step: str, pairs: int) -> dict[str, Any]:
+def compare(families: dict[str, Family], step: str, pairs: int) -> dict[str, Any]:
     """Median images/s of each, and of the others' ratios to fp32 turn by turn."""
     speeds: dict[str, list[float]] = {name: [] for name in families}
     for number in range(WARM_UP + pairs):
@@ -72,7 +78,7 @@ def compare(families: dict[str, Aegan], step: str, pairs: int) -> dict[str, Any]
     }
 
 
-def images_per_second(family: Aegan, step: str) -> float:
+def images_per_second(family: Family, step: str) -> float:
     """The speed of one step on random images."""
     import torch
 

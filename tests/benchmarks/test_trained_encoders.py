@@ -54,7 +54,7 @@ def test_training_speed_compares_steps_in_turn(tmp_path):
     options = ["--width", "4", "--batch", "4", "--pairs", "3", "--device", "cpu", "--results", str(tmp_path)]
     benchmarks(["training-speed", *options])
     result = load("training-speed", tmp_path)["result"]
-    for step in ("generator_step", "inverse_step"):
+    for step in ("generator_step", "inverse_step", "contrastive_step"):
         assert len(result[step]["ratios_by_turn"]["chosen"]) == 3
         assert result[step]["images_per_second"]["chosen"] > 0
         assert "bf16" in result[step]["ratios"] or result["precision"] == "cpu bfloat16"
