@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from torch import Tensor, nn
 from benchmarks.inverters import in_blocks
 from benchmarks.latent.sets import Sets
 from benchmarks.learned import FACTS
-from indexer.errors import InputError
+from benchmarks.trained_runs import is_finished, train
 from latentsearch.inversion import draw, invert
 from latentsearch.training import run as runs
 from latentsearch.training.checkpoint import STATE
@@ -96,28 +94,9 @@ def train_missing(sets: Sets, folder: Path, sizes: Sequence[int], seeds: Sequenc
             for family in FAMILIES:
                 run = folder / f"{family}-{size}-{seed}"
                 if not is_finished(run):
-                    _train(family, sets.path, run, size, seed, preset)
-
-
-def _train(family: str, data: Path, run: Path, size: int, seed: int, preset: str) -> None:
-    words = ["train", family, str(data), "-o", str(run), "--preset", preset, "--latent-size", str(size)]
-    words += ["--seed", str(seed), "--threads", str(torch.get_num_threads())]
-    words += ["--mirrored"] if family == "autoencoder" else []
-    words += ["--resume"] if (run / runs.RUN).exists() else []
-    done = subprocess.run([sys.executable, "-m", "latentsearch", *words], check=False)
-    if done.returncode:
-        raise InputError(f"the training of {run} ended with exit code {done.returncode}: see what it said above")
-
-
-def is_finished(run: Path) -> bool:
-    """Whether the folder holds a run that has taken all its steps."""
-    if not (run / STATE).exists():
-        return False
-    about = runs.read(run)
-    recipe = about["recipe"]
-    taken = json.loads((run / STATE).read_text())["total_step"]
-    step_size = recipe["batch"] * recipe.get("critic_steps", 1)
-    return bool(taken >= recipe["epochs"] * (about["data"]["images"] // step_size))
+                    options = ["--preset", preset, "--latent-size", str(size), "--seed", str(seed)]
+                    options += ["--threads", str(torch.get_num_threads())]
+                    train(family, sets.path, run, [*options, *(["--mirrored"] if family == "autoencoder" else [])])
 
 
 def finished(folder: Path, sizes: Sequence[int], seeds: Sequence[int]) -> Iterator[Model]:

@@ -59,6 +59,7 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
     "--label", "labels", multiple=True, metavar="NAME", help="icgan, attributes: learn with this one; repeat."
 )
 @click.option("--average-decay", type=click.FloatRange(0, 1), help="Decay of the moving average of weights.")
+@click.option("--change", "changes", multiple=True, metavar="NAME=VALUE", help="Any other field of the recipe; repeat.")
 @click.option("--variational", is_flag=True, default=None, help="autoencoder: a variational one.")
 @click.option("--mirrored", is_flag=True, default=None, help="autoencoder: with the networks of wgan-gp.")
 @click.option("--seed", type=int)
@@ -76,6 +77,7 @@ def command(
     generator: Path | None,
     label_file: Path | None,
     labels: tuple[str, ...],
+    changes: tuple[str, ...],
     threads: int | None,
     device: str,
     precision: str,
@@ -97,6 +99,8 @@ def command(
 
     --latent-size auto tries several sizes first: an autoencoder of each learns for a while, and the smallest size whose
     error on validation images is within --auto-factor of the largest's is taken.
+
+    --change shift=0 sets a field of the recipe that has no option of its own; run.json in a run's folder lists all.
     """
     from indexer.extras import require_training
 
@@ -124,6 +128,7 @@ def command(
             data, folder, resume, Precision.choose(device, precision), settings, auto
         )
     recipe = families.choose_recipe(family, examples.kind_of(data), preset, settings)
+    recipe = families.change_recipe(recipe, changes)
     if isinstance(recipe, LabelledRecipe):
         recipe = replace(recipe, labels=choose_labels(data, label_file, recipe.labels))
     elif label_file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any, Protocol
 
@@ -47,6 +48,34 @@ def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -
         options = ", ".join(f"--{setting.replace('_', '-')}" for setting in sorted(unknown))
         raise InputError(f"{name} has no {options}: leave it out")
     return replace(recipe, **given)
+
+
+def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recipe:
+    """The recipe with other values of some of its fields: "NAME=VALUE" each, of a switch true or false.
+
+    Raises InputError for a name that the recipe does not have, or a value that does not fit.
+    """
+    before = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    readers = {name: _READERS[type(value)] for name, value in before.items() if type(value) in _READERS}
+    values = {}
+    for change in changes:
+        name, _, text = change.partition("=")
+        if name not in readers:
+            raise InputError(f"the recipe has no {name!r} to set: choose from {', '.join(readers)}")
+        try:
+            values[name] = readers[name](text)
+        except (ValueError, KeyError):
+            kind = type(before[name]).__name__
+            raise InputError(f"{name} is {before[name]} of type {kind}, and {text!r} is none") from None
+    return replace(recipe, **values)
+
+
+_READERS: dict[type, Callable[[str], Any]] = {
+    bool: {"true": True, "false": False}.__getitem__,
+    int: int,
+    float: float,
+    str: str,
+}
 
 
 def _presets(module: Module, settings: dict[str, Any]) -> Presets:

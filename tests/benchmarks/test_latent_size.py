@@ -13,10 +13,11 @@ torch = pytest.importorskip("torch")
 from benchmarks.__main__ import run  # noqa: E402
 from benchmarks.latent import generators, probes, quality  # noqa: E402
 from benchmarks.latent.classifier import accuracy, train  # noqa: E402
-from benchmarks.latent.models import Model, Search, is_finished  # noqa: E402
+from benchmarks.latent.models import Model, Search  # noqa: E402
 from benchmarks.latent.sets import Split, in_colour, load_sets, place  # noqa: E402
 from benchmarks.latent_size import PARTS  # noqa: E402
 from benchmarks.results_store import load  # noqa: E402
+from benchmarks.trained_runs import is_finished  # noqa: E402
 from indexer.errors import InputError  # noqa: E402
 from tests.benchmarks.drawn_celeba import make_drawn_celeba  # noqa: E402
 from tests.benchmarks.test_mnist import draw_digits  # noqa: E402
