@@ -257,3 +257,26 @@ def test_asking_for_a_device_that_is_not_there_is_one_sentence(pictures, tmp_pat
     result = train(pictures, tmp_path / "run", "--device", "cuda")
     assert result.exit_code == 2 and "no CUDA device" in result.stderr
     assert not os.path.exists(tmp_path / "run")
+
+
+def test_any_field_of_a_recipe_can_be_changed(pictures, tmp_path):
+    changes = ("--change", "learning_rate=0.001", "--change", "batch=6")
+    assert (
+        train(pictures, tmp_path / "run", *changes, "--generator-epochs", "1", "--inverse-epochs", "0").exit_code == 0
+    )
+    recipe = json.loads((tmp_path / "run/run.json").read_text())["recipe"]
+    assert (recipe["learning_rate"], recipe["batch"], recipe["width"]) == (0.001, 6, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("learning_rat=1", "the recipe has no 'learning_rat' to set: choose from batch, seed"),
+        ("batch", "batch is 8 of type int, and '' is none"),
+        ("batch=many", "batch is 8 of type int, and 'many' is none"),
+    ],
+)
+def test_a_change_that_the_recipe_does_not_take_is_refused_before_anything_is_made(pictures, tmp_path, change, said):
+    result = train(pictures, tmp_path / "run", "--change", change)
+    assert result.exit_code == 2 and said in result.stderr
+    assert not (tmp_path / "run").exists()
