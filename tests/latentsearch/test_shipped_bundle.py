@@ -13,8 +13,8 @@ from latentsearch.cli import main
 GALLERY, QUERIES = 400, 100
 
 
-# The default beats whitened PCA of thumbnails by cosine, AEGAN's pHash.
-@pytest.mark.parametrize(("name", "megabytes", "least"), [(None, 8, 0.791), ("aegan", 20, 0.754)])
+# The default beats whitened PCA of thumbnails by cosine, the others pHash.
+@pytest.mark.parametrize(("name", "megabytes", "least"), [(None, 8, 0.791), ("aegan", 20, 0.754), ("ivegan", 6, 0.754)])
 def test_it_is_small_and_says_what_it_is(name, megabytes, least):
     encoder = load_encoder(name)
     size = sum(path.stat().st_size for path in encoder.folder.iterdir())
@@ -29,7 +29,7 @@ def test_it_is_small_and_says_what_it_is(name, megabytes, least):
 def test_they_are_listed():
     result = CliRunner().invoke(main, ["encoders", "--json"])
     assert result.exit_code == 0
-    assert {"aegan", "contrastive"} <= {encoder["name"] for encoder in json.loads(result.output)}
+    assert {"aegan", "contrastive", "ivegan"} <= {encoder["name"] for encoder in json.loads(result.output)}
 
 
 def test_one_encodes_and_the_other_draws_unless_told_otherwise():
