@@ -5,6 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from benchmarks import efficientnet  # noqa: E402
 from benchmarks.__main__ import run  # noqa: E402
 from benchmarks.pages.real_reconstruction import report  # noqa: E402
 from benchmarks.real_reconstruction import summarise  # noqa: E402
@@ -44,12 +45,36 @@ def test_the_error_is_that_of_the_runs_networks(folder, record):
     x = torch.from_numpy(np.array(images.pixels[:VALIDATION])).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
         expected = torch.nn.functional.mse_loss(trained.generator(trained.encoder(x)), x).item()
-    assert record["result"]["methods"][1]["mean"] == pytest.approx(expected, rel=1e-3)
+    assert record["result"]["methods"][1]["errors"]["squared error"]["mean"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_feature_distance_is_that_of_another_network(folder, record):
+    pytest.importorskip(efficientnet.PACKAGE)
+    trained, images = load_trained(folder / "autoencoder", terms="")
+    x = torch.from_numpy(np.array(images.pixels[:VALIDATION])).permute(0, 3, 1, 2) / 255
+    network = efficientnet.load_network()
+    with torch.no_grad():
+        drawn = trained.generator(trained.encoder(x))
+        told = [network(torch.nn.functional.interpolate(y, (128, 128), mode="bilinear")) for y in (x, drawn)]
+    expected = 1 - torch.cosine_similarity(*told).mean().item()
+    errors = record["result"]["methods"][2]["errors"]
+    assert errors["feature distance"]["mean"] == pytest.approx(expected, rel=1e-3)
+    assert errors["feature distance"]["ratio"] == 1
+
+
+def test_without_that_network_the_squared_error_is_left(folder, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
+    run([NAME, f"--data={folder / 'celeba'}", f"--run={folder / 'autoencoder'}", f"--results={tmp_path}"])
+    assert "left out: feature distance" in capsys.readouterr().err
+    record = load(NAME, tmp_path)
+    assert all(set(row["errors"]) == {"squared error"} for row in record["result"]["methods"])
+    assert "feature distance |" not in report(record)
 
 
 def test_errors_are_multiples_of_the_autoencoders():
     errors = {"mean": np.full(50, 0.04), "autoencoder": np.linspace(0.01, 0.03, 50), "aegan": np.full(50, 0.01)}
-    rows = {row["key"]: row for row in summarise(errors, {}, 0)["methods"]}
+    summary = summarise({key: {"squared error": values} for key, values in errors.items()}, {}, 0)
+    rows = {row["key"]: row["errors"]["squared error"] for row in summary["methods"]}
     assert rows["autoencoder"]["ratio"] == 1 and rows["autoencoder"]["ratio_interval"] == [1, 1]
     assert rows["mean"]["ratio"] == pytest.approx(2) and rows["aegan"]["ratio"] == pytest.approx(0.5)
     low, high = rows["aegan"]["ratio_interval"]
@@ -57,7 +82,8 @@ def test_errors_are_multiples_of_the_autoencoders():
 
 
 def test_without_an_autoencoder_there_is_no_multiple():
-    assert "ratio" not in summarise({"mean": np.ones(9)}, {}, 0)["methods"][0]
+    [row] = summarise({"mean": {"squared error": np.ones(9)}}, {}, 0)["methods"]
+    assert "ratio" not in row["errors"]["squared error"]
 
 
 def test_the_page_says_what_was_run(record, folder):
