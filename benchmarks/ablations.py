@@ -91,14 +91,22 @@ def score(trial: Trial, gallery: Faces, queries: Faces) -> None:
         arrays[f"{form}_person_ranks"] = measured.person_ranks
     [facts] = encoder_facts(methods).values()
     (trial.folder / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
-    np.savez_compressed(trial.folder / "scores.npz", allow_pickle=False, **arrays)
+    unfinished = trial.folder / "scores.part.npz"
+    np.savez_compressed(unfinished, allow_pickle=False, **arrays)
+    unfinished.replace(trial.folder / "scores.npz")
 
 
-def summarise(measured: Sequence[Trial], queries: Faces, options: dict[str, Any]) -> dict[str, Any]:
+def summarise(measured: Sequence[Trial], gallery: Faces, queries: Faces) -> dict[str, Any]:
     """By change and form of the code: means over the seeds, and how far they are from the same seeds of the recipe.
 
-    Intervals are of the mean over the seeds, by bootstrap over the queries.
+    Intervals are of the mean over the seeds, by bootstrap over the queries. Raises InputError where the runs differ in
+    length or width.
     """
+    runs = {trial.key: json.loads((trial.folder / "facts.json").read_text()) for trial in measured}
+    sizes = {(run["recipe"]["epochs"], run["recipe"]["width"]) for run in runs.values()}
+    if len(sizes) > 1:
+        raise InputError("the runs' folder holds runs of several lengths or widths: name another with --runs")
+    [(epochs, width)] = sizes
     weights = metrics.bootstrap_weights(len(queries), RESAMPLES, 0)
     scores = {trial: np.load(trial.folder / "scores.npz", allow_pickle=False) for trial in measured}
     as_is = {trial.seed: loaded for trial, loaded in scores.items() if trial.change == AS_IS}
@@ -109,8 +117,8 @@ def summarise(measured: Sequence[Trial], queries: Faces, options: dict[str, Any]
             row = {"change": change, "about": about, "fields": fields, "seeds": [trial.seed for trial in of_change]}
             pairs = [(scores[trial], as_is[trial.seed]) for trial in of_change]
             rows.append(row | {form: _scores(form, pairs, weights) for form in ("whitened", "raw")})
-    runs = {trial.key: json.loads((trial.folder / "facts.json").read_text()) for trial in measured}
-    return {"seed": 0, **options, "queries": len(queries), "rows": rows, "runs": runs}
+    counts = {"epochs": epochs, "width": width, "gallery": len(gallery), "queries": len(queries)}
+    return {"seed": 0, **counts, "rows": rows, "runs": runs}
 
 
 def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats) -> dict[str, Any]:
@@ -173,8 +181,8 @@ def command(
     measured = [trial for trial in trials(runs, tuple(CHANGES), seeds) if (trial.folder / "scores.npz").exists()]
     if not any(trial.change == AS_IS for trial in measured):
         raise InputError(f"{runs} has no finished run of the recipe {AS_IS}: nothing to compare with")
-    summary = summarise(measured, queries, {"epochs": epochs, "width": width, "gallery": len(gallery)})
-    click.echo(f"stored in {store(NAME, summary, results)}; `python -m benchmarks report` makes the page")
+    path = store(NAME, summarise(measured, gallery, queries), results)
+    click.echo(f"stored in {path}; `python -m benchmarks report` makes the page")
 
 
 def main(arguments: list[str]) -> None:

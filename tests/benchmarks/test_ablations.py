@@ -63,6 +63,16 @@ def test_without_a_run_of_the_recipe_there_is_nothing_to_compare_with(folder, tm
         ablations(folder, "--no-train", "--runs", str(tmp_path))
 
 
+def test_runs_of_another_width_are_not_compared(folder):
+    ablations(folder, "--seeds", "1", *TWO)
+    facts = folder / "runs/no-flip-0/facts.json"
+    before = facts.read_text()
+    facts.write_text(before.replace('"width": 4', '"width": 8'))
+    with pytest.raises(InputError, match="several lengths or widths"):
+        ablations(folder, "--no-train", "--seeds", "1")
+    facts.write_text(before)
+
+
 def test_changes_name_fields_of_the_recipe_and_change_them():
     recipe = families.choose_recipe("contrastive", "pictures", "small", {})
     made = [
