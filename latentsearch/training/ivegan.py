@@ -157,9 +157,10 @@ PRESETS = {
     },
     "digits": {
         "paper": DIGITS,
-        # `latentsearch train ivegan mnist.npz --preset small --threads 1`, 60,000 digits: 21 minutes on a core with other
-        # work beside it. Five nearest neighbours by codes of 3 numbers tell 0.928 of the digits, of 16 (--latent-size 16)
-        # 0.967; reconstructions show the right digit in 0.891 and 0.912 of cases: `python -m benchmarks mnist`.
+        # `latentsearch train ivegan mnist.npz --preset small --threads 1`, 60,000 digits: 21 minutes on a core
+        # with other work beside it. Five nearest neighbours by codes of 3 numbers tell 0.928 of the digits, of 16
+        # (--latent-size 16) 0.967; reconstructions show the right digit in 0.891 and 0.912 of cases:
+        # `python -m benchmarks mnist`.
         "small": replace(
             DIGITS,
             beta1=0.5,
