@@ -43,6 +43,12 @@ class MemoryWatch(threading.Thread):
         return self.peak
 
 
+def own_peak_kib() -> int:
+    """The most memory that this program had, in KiB. `ru_maxrss` also counts what its parent had when it started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
 def resident(process: int) -> tuple[int, int]:
     """Bytes of a process in memory: its own, and those of files and of shared memory; zeros when it has ended."""
     try:

@@ -133,9 +133,9 @@ def _judged(code: int, stderr: str) -> str:
 def _guarded(arguments: list[str]) -> tuple[int, str, float]:
     """Run a command within a time limit: exit code, stderr, peak memory in MB. -1: it had to be ended."""
     code = (
-        "import resource, sys\nfrom latentsearch.cli import main\n"
+        "import sys\nfrom benchmarks.child_process import own_peak_kib\nfrom latentsearch.cli import main\n"
         f"try:\n    main({arguments!r}, prog_name='latentsearch')\n"
-        "finally:\n    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        "finally:\n    print(own_peak_kib(), file=sys.stderr)\n"
     )
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS_A_COMMAND)

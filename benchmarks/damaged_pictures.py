@@ -35,7 +35,8 @@ FORMATS = {
 CAP_MB = 1_500
 SECONDS_A_FILE = 20.0
 DECODE = """
-import json, resource, sys, time
+import json, sys, time
+from benchmarks.child_process import own_peak_kib
 from indexer.decode import CELEBA, decode
 from indexer.errors import UnreadableImage
 for path in json.load(open(sys.argv[1])):
@@ -46,8 +47,7 @@ for path in json.load(open(sys.argv[1])):
         outcome = "decoded"
     except UnreadableImage as error:
         outcome = "refused" if str(error) else "refused without a reason"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    done = {"outcome": outcome, "seconds": time.perf_counter() - start, "peak_mb": peak}
+    done = {"outcome": outcome, "seconds": time.perf_counter() - start, "peak_mb": own_peak_kib() / 1e3}
     print(json.dumps(done), flush=True)
 """
 

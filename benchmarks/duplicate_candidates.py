@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.child_process import own_peak_kib
 from benchmarks.exact_search import nearest
 from benchmarks.planted_copies import Planted
 from indexer.fingerprint import SIDE, fingerprint_of
@@ -82,7 +82,7 @@ def search_many(
     real = np.stack([_fingerprint(path) for path in paths])
     made = make_fingerprints(real[: len(faces)], count - len(real), seed)
     everything = np.concatenate([real, made])
-    before, start = _peak_mb(), time.perf_counter()
+    before, start = own_peak_kib() / 1e3, time.perf_counter()
     pairs = candidates(everything)
     seconds = time.perf_counter() - start
     both = np.stack([pairs.pictures, pairs.references], axis=1)
@@ -92,7 +92,7 @@ def search_many(
         "seconds": seconds,
         "pairs": len(pairs),
         "found": _found_by_kind(both, [path.name for path in paths], planted),
-        "peak_mb": _peak_mb(),
+        "peak_mb": own_peak_kib() / 1e3,
         "peak_mb_before": before,
     }
 
@@ -120,7 +120,3 @@ def make_fingerprints(real: Fingerprints, count: int, seed: int) -> Fingerprints
 def _fingerprint(path: Path) -> Fingerprints:
     with Image.open(path) as picture:
         return fingerprint_of(picture.convert("RGB"))
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

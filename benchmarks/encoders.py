@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.celeba import Faces
 from benchmarks.exact_search import Codes
+from benchmarks.label_classes import WITHOUT_LABELS
 from benchmarks.pictures import progress
 from indexer.decode import CELEBA, Framing
 from indexer.encoder import Encoder
@@ -25,10 +26,11 @@ ENCODE_BLOCK = 256
 class Network:
     """An encoder in PyTorch: images float32 (n, 3, h, w) in [0, 1] -> codes (n, d), compared as they are.
 
-    facts: which encoder it is, as plain data.
+    facts: which encoder it is, as plain data. learned_from: its class of benchmarks.label_classes.
     """
 
     distance = "euclidean"
+    learned_from = WITHOUT_LABELS
 
     def __init__(
         self, network: nn.Module, latent_size: int, framing: Framing, key: str, name: str, facts: dict[str, Any]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks.encoders import Bundle, Network, import_torch
+from benchmarks.label_classes import WITH_LABELS
 from benchmarks.methods import Method, whitened
 from indexer.encoder import Encoder, bundle_folders, load_encoder
 from indexer.errors import EncoderError, MissingExtra
@@ -70,6 +71,8 @@ def of_runs(runs: Sequence[Path]) -> list[Method]:
         key = _free(f"run-{kind}", [method.key for method in methods])
         facts = {"family": one.family} | {fact: one.facts.get(fact) for fact in FACTS}
         network = Network(one.encoder, one.latent_size, one.framing, key, name, facts)
+        if one.facts["recipe"].get("labels"):
+            network.learned_from = WITH_LABELS
         methods += [network, whitened(network, _whitened_name(name))]
     return methods
 
