@@ -13,8 +13,9 @@ from torch import Tensor
 
 from indexer.errors import InputError
 from latentsearch.training import run as runs
+from latentsearch.training.digits import unpad_digits
 from latentsearch.training.finished import load_family
-from latentsearch.training.ivegan import Ivegan, unpad_digits
+from latentsearch.training.ivegan import Ivegan
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -13,9 +13,10 @@ from torch.nn.functional import mse_loss
 
 from indexer.decode import Framing
 from latentsearch.models.icgan import Encoder
+from latentsearch.training.digits import pad_digits
 from latentsearch.training.family import Family, LabelledRecipe, Stage
 from latentsearch.training.icgan_published import Reader
-from latentsearch.training.ivegan import FRAMINGS, pad_digits
+from latentsearch.training.ivegan import FRAMINGS
 from latentsearch.training.transforms import mirrored
 
 

@@ -26,8 +26,8 @@ from latentsearch.models.autoencoder import (
     picture_networks,
 )
 from latentsearch.training import family
+from latentsearch.training.digits import pad_digits, unpad_digits
 from latentsearch.training.family import Family, Stage
-from latentsearch.training.ivegan import pad_digits, unpad_digits
 from latentsearch.training.losses import gaussian_divergence, image_cross_entropy, squared_error
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside

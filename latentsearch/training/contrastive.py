@@ -29,8 +29,9 @@ from latentsearch.models.contrastive import (
 )
 from latentsearch.training import family
 from latentsearch.training.average import Average
+from latentsearch.training.digits import pad_digits, unpad_digits
 from latentsearch.training.family import Family, Stage
-from latentsearch.training.ivegan import FRAMINGS, pad_digits, unpad_digits
+from latentsearch.training.ivegan import FRAMINGS
 from latentsearch.training.losses import contrastive_loss
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside

@@ -50,6 +50,15 @@ def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -
     return replace(recipe, **given)
 
 
+# By the type of a recipe's field, what reads a value for it.
+_READERS: dict[type, Callable[[str], Any]] = {
+    bool: {"true": True, "false": False}.__getitem__,
+    int: int,
+    float: float,
+    str: str,
+}
+
+
 def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recipe:
     """The recipe with other values of some of its fields: "NAME=VALUE" each, of a switch true or false.
 
@@ -67,15 +76,9 @@ def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recip
         except (ValueError, KeyError):
             kind = type(before[name]).__name__
             raise InputError(f"{name} is {before[name]} of type {kind}, and {text!r} is none") from None
+        if type(before[name]) is int and values[name] < min(1, before[name]):
+            raise InputError(f"{name} is {before[name]}, and {text} is too small")
     return replace(recipe, **values)
-
-
-_READERS: dict[type, Callable[[str], Any]] = {
-    bool: {"true": True, "false": False}.__getitem__,
-    int: int,
-    float: float,
-    str: str,
-}
 
 
 def _presets(module: Module, settings: dict[str, Any]) -> Presets:

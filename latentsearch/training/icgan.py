@@ -21,9 +21,10 @@ from indexer.decode import Framing
 from indexer.errors import InputError
 from latentsearch.models.icgan import HIDDEN, Discriminator, Encoder, Generator, SingleEncoder
 from latentsearch.training.average import Average, recalibrate
+from latentsearch.training.digits import pad_digits
 from latentsearch.training.family import Family, LabelledRecipe, Stage
 from latentsearch.training.icgan_published import Conditioned, Reader, SideBySide
-from latentsearch.training.ivegan import FRAMINGS, pad_digits
+from latentsearch.training.ivegan import FRAMINGS
 from latentsearch.training.losses import generator_loss, matching_aware_loss
 from latentsearch.training.precision import Precision
 from latentsearch.training.sheets import beside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from latentsearch.training.ivegan import pad_digits, unpad_digits
+from latentsearch.training.digits import pad_digits, unpad_digits
 
 
 class Reader(nn.Module):

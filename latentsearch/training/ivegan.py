@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from indexer.decode import CELEBA, Crop, Framing
@@ -32,7 +31,9 @@ from latentsearch.models.ivegan import (
 from latentsearch.training import family
 from latentsearch.training.average import Average
 from latentsearch.training.density import density
+from latentsearch.training.digits import pad_digits
 from latentsearch.training.family import Family, Stage
+from latentsearch.training.ivegan_published import DigitEncoder, NoiselessGenerator
 from latentsearch.training.losses import (
     contrastive_loss,
     discriminator_loss,
@@ -47,7 +48,6 @@ from latentsearch.training.transforms import Jitter, Transformation
 
 DISCRIMINATORS = ("features", "discriminator", "prior_discriminator", "matcher")
 RING_SCALE = 0.75  # G ends in Tanh: the ring of radius 1 has to lie inside (-1, 1)
-DIGIT_PADDING = 2  # 28x28 -> the 32x32 that Table 2 decodes to
 # "Centrally cropped to 128x128" of an aligned 178x218 picture.
 CENTRE = Framing(128, 128, (Crop((178, 218), (25, 45, 153, 173)),))
 MATCHING_RATE = 1e-3  # of the matcher's and the predictor's optimisers
@@ -396,42 +396,6 @@ class Ivegan(Family):
             return {"density": torch.stack([density(x), density(samples), density(reconstructions)])}
         x, samples, reconstructions = (y.expand(-1, 3, -1, -1) for y in (x, samples, reconstructions))
         return {"samples": samples, "reconstructions": beside(x, reconstructions)}
-
-
-class DigitEncoder(nn.Module):
-    """E behind its preparation: RGB digits (n, 3, 28, 28) in [0, 1] -> codes (n, latent_size)."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Encode one batch."""
-        codes: Tensor = self.network(pad_digits(x))
-        return codes
-
-
-class NoiselessGenerator(nn.Module):
-    """G(0, z): codes (n, latent_size) -> RGB images in [0, 1], digits without their padding; or points."""
-
-    def __init__(self, network: nn.Module, noise_size: int, digits: bool) -> None:
-        super().__init__()
-        self.network, self.noise_size, self.digits = network, noise_size, digits
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Generate one batch."""
-        made: Tensor = self.network(F.pad(z, (self.noise_size, 0)))
-        return unpad_digits(made) if self.digits else made
-
-
-def pad_digits(x: Tensor) -> Tensor:
-    """RGB digits (n, 3, 28, 28) -> grey ones with a black edge (n, 1, 32, 32)."""
-    return F.pad(x.mean(1, keepdim=True), (DIGIT_PADDING,) * 4)
-
-
-def unpad_digits(x: Tensor) -> Tensor:
-    """Grey digits (n, 1, 32, 32) -> RGB ones without the edge (n, 3, 28, 28)."""
-    return x[..., DIGIT_PADDING:-DIGIT_PADDING, DIGIT_PADDING:-DIGIT_PADDING].expand(-1, 3, -1, -1)
 
 
 FAMILY = Ivegan

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from indexer.decode import CELEBA, Framing
-from latentsearch.training.ivegan import pad_digits, unpad_digits
+from latentsearch.training.digits import pad_digits, unpad_digits
 
 FRAMINGS = {"pictures": CELEBA, "cifar10": Framing(32, 32), "digits": Framing(28, 28)}
 SIZES = {"pictures": (64, 3), "cifar10": (32, 3), "digits": (32, 1)}  # pixels of a side, channels

@@ -274,6 +274,7 @@ def test_any_field_of_a_recipe_can_be_changed(pictures, tmp_path):
     [
         ("learning_rat=1", "the recipe has no 'learning_rat' to set: choose from batch, seed"),
         ("batch", "batch is 8 of type int, and '' is none"),
+        ("batch=0", "batch is 8, and 0 is too small"),
         ("batch=many", "batch is 8 of type int, and 'many' is none"),
     ],
 )
