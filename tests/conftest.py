@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+BETWEEN_LOOKS = gc.get_threshold()
 deselected: list[pytest.Item] = []
 
 
@@ -18,8 +19,6 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(autouse=True)
-def looks_for_garbage():
-    """How often Python looks for garbage, which the command line sets for its whole process."""
-    before = gc.get_threshold()
-    yield
-    gc.set_threshold(*before)
+def looks_for_garbage_as_ever():
+    """How often, the command line sets for its whole process: what it set in a test, or for a module, goes."""
+    gc.set_threshold(*BETWEEN_LOOKS)
