@@ -69,6 +69,8 @@ class Recipe(family.Recipe):
     contrast: float = 0.3
     hue: float = 0.03
     recoloured: float = 0.2
+    blurred: float = 0.3
+    hidden: float = 0.5
 
     @property
     def framing(self) -> Framing:
@@ -89,7 +91,9 @@ class Recipe(family.Recipe):
                 padding="zeros" if self.data == "digits" else "border",
                 zoom=self.zoom,
                 recoloured=self.recoloured,
-            )
+            ),
+            self.blurred,
+            self.hidden,
         )
 
 
