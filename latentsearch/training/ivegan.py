@@ -174,8 +174,9 @@ PRESETS = {
             mismatched=True,
             compared=True,
             spectral=True,
-            matching=30.0,
+            matching=60.0,
             prediction=30.0,
+            temperature=0.2,
         ),
     },
     "ring": {
