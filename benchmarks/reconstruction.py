@@ -182,15 +182,21 @@ def _difference(better: Measured, worse: Measured, seed: int) -> dict[str, Any]:
     }
 
 
-def store_raw(measured: Sequence[Measured], folder: Path) -> None:
-    """Write every image's similarities, reconstruction.npz: KEY_generated, KEY_pairs and KEY_real, each (n,)."""
+def name_of(inverters: dict[str, Inverter]) -> str:
+    """What the results are called: those of nothing but `paper` presets apart from the others."""
+    presets = {inverter.facts.get("preset") for inverter in inverters.values()}
+    return f"{NAME}-paper" if presets == {"paper"} else NAME
+
+
+def store_raw(measured: Sequence[Measured], path: Path) -> None:
+    """Write every image's similarities into an .npz file: KEY_generated, KEY_pairs and KEY_real, each (n,)."""
     arrays = {}
     for one in measured:
         for name in ("generated", "pairs", "real"):
             if (values := getattr(one, name)) is not None:
                 arrays[f"{one.key}_{name}"] = np.asarray(values, np.float32)
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / f"{NAME}.npz", allow_pickle=False, **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def save_sheet(measured: Sequence[Measured], path: Path) -> list[str]:
@@ -246,9 +252,10 @@ def command(
         "resamples": RESAMPLES,
     }
     result |= summarise(measured, {key: random_pairs(one, seed) for key, one in bits.items()}, seed)
-    store_raw(measured, results)
-    result["sheet"] = save_sheet(measured, results / f"{NAME}-sheet.png")
-    path = store(NAME, result, results)
+    name = name_of(inverters)
+    store_raw(measured, results / f"{name}.npz")
+    result["sheet"] = save_sheet(measured, results / f"{name}-sheet.png")
+    path = store(name, result, results)
     click.echo(summary_table(result))
     click.echo(f"written: {path}; `python -m benchmarks report` makes the table and the plot", err=True)
 

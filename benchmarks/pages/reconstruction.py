@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from benchmarks.pages.shared import import_pyplot, markdown, page, provenance, save, with_interval, write_page
 
 NAME = "reconstruction"
+PAPERS_ORDER = ("aegan", "direct", "bigan")
 LEAST, LEAST_ABOVE, LEAST_DIVERSITY = 0.80, 0.15, 0.8
 
 Summary = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write reconstruction.md and reconstruction.png into the folder."""
-    written = write_page(folder, NAME, report(record))
-    return [written, plot(record["result"], folder / f"{NAME}.png")]
+    """Write the record's page, reconstruction.md or reconstruction-paper.md, and its plot into the folder."""
+    written = write_page(folder, record["name"], report(record))
+    return [written, plot(record["result"], folder / f"{record['name']}.png")]
 
 
 def report(record: dict[str, Any]) -> str:
     """The page: what was measured, the table, the verdict, the sheet, how to run it again."""
-    summary = record["result"]
+    summary, name = record["result"], record["name"]
     return page(
-        "# Reconstruction",
+        "# Reconstruction" if name == NAME else "# Reconstruction, with the `paper` presets",
         _protocol_text(summary),
+        _schedules_text(summary),
         summary_table(summary),
-        f"![similarity of every method, and of random pairs](./{NAME}.png)",
+        f"![similarity of every method, and of random pairs](./{name}.png)",
         "## Verdict",
         *_verdict(summary),
         "## Generated pictures and their reconstructions",
-        f"![rows of pictures](./{NAME}-sheet.png)",
+        f"![rows of pictures](./{name}-sheet.png)",
         f"Rows, from the top: {'; '.join(summary['sheet'])}. The first of those that were measured, not chosen.",
         "## How it was measured",
         provenance(record),
@@ -47,6 +50,16 @@ def _protocol_text(summary: Summary) -> str:
         "pictures; diversity is (1 - chance), divided by the same of real faces, for a generator that makes one "
         "picture only would score 1. Real faces: the validation partition's, which no network was trained on."
     )
+
+
+def _schedules_text(summary: Summary) -> str:
+    """By which preset, for how long and on what each run was trained."""
+    runs = [
+        f"{method['name']}: preset `{run['preset']}`, {run['steps']:,} steps in {run['seconds']:,} s, {run['hardware']}"
+        for method in summary["methods"]
+        if (run := method["run"])
+    ]
+    return f"Trained: {'; '.join(runs)}."
 
 
 def summary_table(summary: Summary) -> str:
@@ -82,7 +95,19 @@ def _verdict(summary: Summary) -> list[str]:
             _bar("AEGAN above random pairs of its generator's pictures", aegan["above_random_pairs"], LEAST_ABOVE),
             _bar("Diversity of that generator's pictures", aegan["relative_diversity"], LEAST_DIVERSITY),
         ]
+    sentences += _real_order(summary)
     return ["\n".join(f"- {sentence}" for sentence in sentences)] if sentences else []
+
+
+def _real_order(summary: Summary) -> list[str]:
+    """Whether real faces are in the order that the paper has for generated ones; nothing without all three methods."""
+    by_key = {method["key"]: method["real"] for method in summary["methods"]}
+    order = [real for key in PAPERS_ORDER if (real := by_key.get(key))]
+    if len(order) < len(PAPERS_ORDER):
+        return []
+    apart = all(better["interval"][0] > worse["interval"][1] for better, worse in pairwise(order))
+    figures = ", ".join(f"{key} {real['mean']:.3f}" for key, real in zip(PAPERS_ORDER, order, strict=True))
+    return [f"Of real faces, of which Table 1 says nothing: {figures}; {'' if apart else 'not '}in the paper's order."]
 
 
 def _order_sentence(difference: dict[str, Any]) -> str:

@@ -165,3 +165,24 @@ def test_the_verdict_says_what_is_met_and_what_is_missed(record):
     worse["result"]["differences"][0]["interval"] = [-0.01, 0.02]
     worse["result"]["methods"][0]["relative_diversity"] = 0.5
     assert report(worse).count("missed") == 2 and "missed by 0.3000" in report(worse)
+
+
+def test_the_order_of_real_faces_is_said_where_all_three_are_there(record):
+    in_order = copy.deepcopy(record)
+    for method, mean in zip(in_order["result"]["methods"], (0.8, 0.7, 0.6), strict=False):
+        method["real"] = {"mean": mean, "interval": [mean - 0.01, mean + 0.01]}
+    assert "aegan 0.800, direct 0.700, bigan 0.600; in the paper's order" in report(in_order)
+    in_order["result"]["methods"][0]["real"]["interval"] = [0.69, 0.9]
+    assert "bigan 0.600; not in the paper's order" in report(in_order)
+    del in_order["result"]["methods"][2]
+    assert "Of real faces" not in report(in_order)
+
+
+def test_runs_of_the_paper_presets_have_a_result_and_a_page_of_their_own(place, tmp_path):
+    train("aegan", place / "celeba", place / "paper", "--preset", "paper", *SIZES, *ONCE)
+    name = f"{NAME}-paper"
+    run([NAME, f"--data={place / 'celeba'}", f"--run={place / 'paper'}", *FEW, f"--results={tmp_path}"])
+    [page] = [page for page in all_pages() if page.NAME == name]
+    written = page.write(load(name, tmp_path), tmp_path)
+    assert [path.name for path in written] == [f"{name}.md", f"{name}.png"]
+    assert (tmp_path / f"{name}-sheet.png").exists() and f"./{name}-sheet.png" in written[0].read_text()
