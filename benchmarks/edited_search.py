@@ -38,17 +38,29 @@ ASKED = (
     "Smiling",
     "Wearing_Hat",
 )
+# Attributes that say more of the same thing, so that whoever changes the one must change them: a beard is a goatee, a
+# mustache, sideburns or a shadow, and of hair's colours there is one.
+HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
+SAME_THING = {
+    "No_Beard": ("5_o_Clock_Shadow", "Goatee", "Mustache", "Sideburns"),
+    "Black_Hair": HAIR,
+    "Blond_Hair": HAIR,
+}
 K, DEEP = 10, 1_000
 QUERIES, RESAMPLES = 500, 1_000
 
 
 @dataclass(frozen=True)
 class Half:
-    """The faces of half of the people: codes (n, d), attributes uint8 (n, attributes) and who is shown, int64 (n,)."""
+    """The faces of half of the people: codes (n, d), attributes uint8 (n, attributes) and who is shown, int64 (n,).
+
+    names: of the attributes.
+    """
 
     codes: Codes
     attributes: NDArray[np.uint8]
     identity: NDArray[np.int64]
+    names: tuple[str, ...]
 
 
 def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
@@ -57,7 +69,7 @@ def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
     first = np.isin(faces.identity, people[: len(people) // 2])
     order = np.argsort(faces.identity, kind="stable")
     parts = (order[first[order]], order[~first[order]])
-    made = [Half(codes[part], faces.attributes[part], faces.identity[part]) for part in parts]
+    made = [Half(codes[part], faces.attributes[part], faces.identity[part], faces.attribute_names) for part in parts]
     return made[0], made[1]
 
 
@@ -74,16 +86,21 @@ def measure(
     deep = min(DEEP, len(half.codes) - 1)
     before, after = smallest(own, deep), smallest(edited, deep)
     weights = metrics.bootstrap_weights(len(queries), RESAMPLES, seed)
-    kept_before = _others_kept(half, queries, before, attribute)
+    others = np.delete(np.arange(len(half.names)), attribute)
+    same_thing = SAME_THING.get(half.names[attribute], ())
+    unrelated = np.array([other for other in others if half.names[other] not in same_thing])
+    kept_before = _kept(half, queries, before, others)
+    unrelated_before = _kept(half, queries, before, unrelated)
     return {
         "value": value,
         "queries": len(queries),
         "counts_for": setting.weight,
         "asked_before": _score(_has(half, before, attribute, value), weights),
         "asked": _score(_has(half, after, attribute, value), weights),
-        "others_kept_change": _score(_others_kept(half, queries, after, attribute) - kept_before, weights),
+        "others_kept_change": _score(_kept(half, queries, after, others) - kept_before, weights),
+        "unrelated_kept_change": _score(_kept(half, queries, after, unrelated) - unrelated_before, weights),
         "by_labels": {
-            name: _score(_others_kept(half, queries, found, attribute) - kept_before, weights)
+            name: _score(_kept(half, queries, found, others) - kept_before, weights)
             for name, found in _by_labels(half, queries, own, attribute, value).items()
         },
         "same_person": _same_person(half, queries, before, after, attribute, value),
@@ -106,11 +123,12 @@ def _has(half: Half, found: NDArray[np.int64], attribute: int, value: int) -> me
     return np.asarray((half.attributes[found[:, :K], attribute] == value).mean(axis=1), np.float64)
 
 
-def _others_kept(half: Half, queries: NDArray[np.int64], found: NDArray[np.int64], attribute: int) -> metrics.Floats:
-    """The share of the other attributes that the query and its first K have in common, by query."""
-    others = np.delete(np.arange(half.attributes.shape[1]), attribute)
-    own = half.attributes[queries][:, None, others]
-    return np.asarray((half.attributes[found[:, :K]][:, :, others] == own).mean(axis=(1, 2)), np.float64)
+def _kept(
+    half: Half, queries: NDArray[np.int64], found: NDArray[np.int64], attributes: NDArray[np.int64]
+) -> metrics.Floats:
+    """The share of these attributes that the query and its first K have in common, by query."""
+    own = half.attributes[queries][:, None, attributes]
+    return np.asarray((half.attributes[found[:, :K]][:, :, attributes] == own).mean(axis=(1, 2)), np.float64)
 
 
 def _same_person(
@@ -166,6 +184,7 @@ def measure_all(faces: Faces, method: Bundle, asked: Sequence[str], seed: int) -
         "resamples": RESAMPLES,
         "method": {"name": method.name, "code": method.code, "distance": method.distance, **method.facts},
         "asked": rows,
+        "same_thing": {name: [one for one in SAME_THING[name] if one != name] for name in rows if name in SAME_THING},
         "seed": seed,
     }
 

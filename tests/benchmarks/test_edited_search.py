@@ -39,9 +39,22 @@ def test_labels_that_are_read_set_the_mark(record):
             assert by_others >= by_code
 
 
+def test_what_says_more_of_the_same_thing_is_left_out_once(record):
+    assert set(record["result"]["same_thing"]) <= set(record["result"]["asked"])
+    for name, row in record["result"]["asked"].items():
+        for way in row["ways"]:
+            is_same = way["unrelated_kept_change"] == way["others_kept_change"]
+            assert is_same == (name not in record["result"]["same_thing"])
+
+
 def test_the_page_says_which_bars_are_met(record):
     text = report(record)
     assert "## Verdict" in text and "=1 |" in text
-    way = next(iter(record["result"]["asked"].values()))["ways"][0]
-    way["asked"]["mean"], way["others_kept_change"]["mean"] = 0.5, -0.1
-    assert "missed, asked 0.500, others -0.1000" in report(record)
+    name, row = next(iter(record["result"]["asked"].items()))
+    for way in row["ways"]:
+        way["asked"]["mean"], way["others_kept_change"]["mean"], way["unrelated_kept_change"]["mean"] = 0.9, 0.0, 0.0
+    assert f"- {name}=1: met." in report(record) and f"- {name}: met." in report(record)
+    way = row["ways"][0]
+    way["asked"]["mean"], way["others_kept_change"]["mean"], way["unrelated_kept_change"]["mean"] = 0.5, -0.03, 0.01
+    assert f"- {name}=1: missed, asked 0.500, others -0.0300, without the same thing +0.0100." in report(record)
+    assert f"- {name}: missed, asked 0.700." in report(record)

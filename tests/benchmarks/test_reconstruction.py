@@ -182,7 +182,7 @@ def test_runs_of_the_paper_presets_have_a_result_and_a_page_of_their_own(place, 
     train("aegan", place / "celeba", place / "paper", "--preset", "paper", *SIZES, *ONCE)
     name = f"{NAME}-paper"
     run([NAME, f"--data={place / 'celeba'}", f"--run={place / 'paper'}", *FEW, f"--results={tmp_path}"])
-    [page] = [page for page in all_pages() if page.NAME == name]
+    page = {page.NAME: page for page in all_pages()}[name]
     written = page.write(load(name, tmp_path), tmp_path)
     assert [path.name for path in written] == [f"{name}.md", f"{name}.png"]
     assert (tmp_path / f"{name}-sheet.png").exists() and f"./{name}-sheet.png" in written[0].read_text()
