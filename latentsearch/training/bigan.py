@@ -37,7 +37,8 @@ class Recipe(family.Recipe):
 
 PRESETS = {
     "pictures": {
-        # Meant for a GPU; not run to its end here.
+        # Meant for a GPU: 205 s on an NVIDIA H200 with 13 other runs beside it, 20,000 faces. Similarity of
+        # reconstructions: 0.804 of generated faces, whose diversity is 0.72 of real ones', and 0.655 of real ones.
         "paper": Recipe(),
         # `latentsearch train bigan celeba -o runs/bigan --preset small --threads 1`, 20,000 faces: 36 minutes on one
         # AVX2 core with other work beside it. Similarity of reconstructions to expect (`python -m benchmarks
