@@ -1,4 +1,4 @@
-"""The engine at up to 10,000,000 codes: searches, filters, memory, changes, cold starts, indexing; other searches."""
+"""The engine at up to 10,000,000 codes: searches, filters, labels, memory, changes, cold starts, indexing, others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.change_speed import measure_changes
 from benchmarks.cold_query import measure_cold
+from benchmarks.edited_speed import measure_edited
 from benchmarks.filter_speed import measure_filters
 from benchmarks.indexing_memory import measure_indexing
 from benchmarks.large_index import RECALL as LARGE_RECALL
@@ -40,7 +41,7 @@ SEED = 0
 # Of the noises that `codes` tries, the first that is enough up to 1,000,000 codes.
 NOISE = 3.0
 QUERIES_SEED = 77
-PARTS = ("codes", "search", "filters", "growth", "cold", "changes", "indexing", "others")
+PARTS = ("codes", "search", "filters", "edited", "growth", "cold", "changes", "indexing", "others")
 COLD = 1_000
 CURVE = (10_000, 20_000, 100_000, 1_000_000)
 
@@ -148,6 +149,7 @@ def command(
             "codes": lambda: codes_part(bench, [*(size for size in CURVE if size < count), count]),
             "search": lambda: measure_search(bench.collection(count)[0], bench.queries),
             "filters": lambda: _together(measure_filters(bench.collection(count)[0], bench.queries)),
+            "edited": lambda: measure_edited(bench.collection(count)[0], bench.queries, SEED),
             "growth": lambda: growth_part(bench, sizes),
             "cold": lambda: measure_cold(bench.collection(count)[0], bench.collection(COLD)[0], pairs),
             "changes": lambda: measure_changes(bench.collection(count)[0], bench.source, scratch, SEED + 9),

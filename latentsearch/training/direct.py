@@ -15,8 +15,8 @@ Recipe = aegan.Recipe
 
 PRESETS = {
     "pictures": {
-        # `latentsearch train direct celeba -o runs/direct --preset paper --generator runs/aegan`: 39 s on an NVIDIA H200
-        # with other runs beside it. Similarity of reconstructions: 0.902 of generated faces, 0.777 of real ones.
+        # `latentsearch train direct celeba -o runs/direct --preset paper --generator runs/aegan`: 39 s on an NVIDIA
+        # H200 with other runs beside it. Similarity of reconstructions: 0.902 of generated faces, 0.777 of real ones.
         "paper": aegan.PICTURES["paper"],
         # `latentsearch train direct celeba -o runs/direct --preset small --generator runs/aegan --threads 1`: 43
         # minutes on one AVX2 core with other work beside it. Similarity of reconstructions to expect

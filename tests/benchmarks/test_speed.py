@@ -134,7 +134,7 @@ def test_the_whole_of_it_on_few_codes_and_its_page(
     pictures = tmp_path / "pictures"
     make_folder(pictures, 60)
     arguments = ["--data", str(pictures), "--count", "400", "--large", "900", "--queries", "5", "--pairs", "1"]
-    parts = ("codes", "search", "filters", "growth", "cold", "changes")
+    parts = ("codes", "search", "filters", "edited", "growth", "cold", "changes")
     speed.main([*arguments, "--pictures", "20", *(word for part in (*parts, "others") for word in ("--part", part))])
     assert "search: recall@20: 1 >= 0.95  met" in capsys.readouterr().out
     record = json.loads((tmp_path / "speed.json").read_text())
@@ -142,6 +142,8 @@ def test_the_whole_of_it_on_few_codes_and_its_page(
     assert {path.name for path in write(record, tmp_path)} == {"speed.md", "speed-ratio.png", "speed-growth.png"}
     text = report(record)
     assert "| Searches in the open engine | recall@20 | met | 1 | at least 0.95 |" in text
+    assert set(record["result"]["edited"]["times"]) == {"with_a_label_set", "every_code_compared"}
+    assert "`--set` compares every code, here 400" in text
     assert "not run: no --others was given" in text and "**synthetic**" in text
 
 
