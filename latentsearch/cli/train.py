@@ -34,7 +34,7 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
 @click.argument("family", type=click.Choice(FAMILIES))
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="The run's folder.")
-@click.option("--preset", type=click.Choice(("paper", "small", "large")), default="small", show_default=True)
+@click.option("--preset", type=click.Choice(("paper", "small", "large", "copies")), default="small", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 @click.option("--generator", type=click.Path(path_type=Path), help="direct, icgan: take that of this run.")
 @click.option("--width", type=click.IntRange(1), help="Channels of the first convolution.")

@@ -110,6 +110,10 @@ PRESETS = {
         # minutes on one core with AVX512-BF16, with other work beside it. Agreement @1 and @20 to expect, as published:
         # 0.810 and 0.795.
         "small": replace(PICTURES, width=32, epochs=28),
+        # To find altered copies rather than similar pictures: `latentsearch train contrastive celeba -o runs/copies
+        # --preset copies`, 20,000 faces: 94 s on an NVIDIA H200 with 12 other runs beside it; an epoch takes about a
+        # minute on a core with AVX512-BF16. `python -m benchmarks altered-search` says what it finds.
+        "copies": replace(PICTURES, width=32, latent_size=256, epochs=60, temperature=0.1, hidden=0.9, recoloured=0.5),
     },
     "digits": {
         # Meant for a GPU; not run to its end here.

@@ -228,7 +228,7 @@ def test_a_run_on_digits_becomes_a_bundle_that_does_not_mirror(data, tmp_path):
 
 def test_it_has_a_small_and_a_large_preset_for_each_kind():
     for kind in KINDS:
-        assert set(PRESETS[kind]) == {"small", "large"}
+        assert set(PRESETS[kind]) >= {"small", "large"}
         assert all(recipe.data == kind and recipe.flip == (kind == "pictures") for recipe in PRESETS[kind].values())
 
 
@@ -238,6 +238,12 @@ def test_a_preset_that_a_family_lacks_is_refused(data, tmp_path, family, preset)
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2 and "no preset" in done.output
     assert not (tmp_path / "run").exists()
+
+
+def test_the_preset_for_copies_hides_more_of_more_pictures():
+    usual, copies = (PRESETS["pictures"][name].alteration for name in ("small", "copies"))
+    assert copies.hidden > usual.hidden and copies.transformation.recoloured > usual.transformation.recoloured
+    assert PRESETS["pictures"]["copies"].latent_size > PRESETS["pictures"]["small"].latent_size
 
 
 def test_a_run_says_how_it_was_made(run):
