@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,23 @@ def keep_rows(name: str, summary: dict[str, Any], folder: Path) -> dict[str, Any
     if stored["protocol"] != summary["protocol"] or stored["seed"] != summary["seed"]:
         raise InputError(f"the rows in {folder / f'{name}.json'} were measured otherwise: measure all without --keep")
     rows = {row["key"]: row for row in stored["methods"]} | {row["key"]: row for row in summary["methods"]}
-    measured = {row["key"] for row in summary["methods"]}
-    origin = {"methods": [row["key"] for row in stored["methods"]]} | {key: record[key] for key in ORIGIN}
-    earlier = [
-        {**run, "methods": [key for key in run["methods"] if key not in measured]}
-        for run in [*stored.get("kept", []), origin]
-    ]
     return summary | {
         "methods": list(rows.values()),
         "encoders": stored["encoders"] | summary["encoders"],
-        "kept": _latest(earlier),
+        "kept": earlier_runs(
+            record, [row["key"] for row in stored["methods"]], {row["key"] for row in summary["methods"]}
+        ),
     }
+
+
+def earlier_runs(record: dict[str, Any], names: Sequence[str], measured: Collection[str]) -> list[dict[str, Any]]:
+    """Where those of a record's names came from that were not measured now: what "kept" is to hold."""
+    origin = {"methods": list(names)} | {key: record[key] for key in ORIGIN}
+    earlier = [
+        {**run, "methods": [name for name in run["methods"] if name not in measured]}
+        for run in [*record["result"].get("kept", []), origin]
+    ]
+    return _latest(earlier)
 
 
 def _latest(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

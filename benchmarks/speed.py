@@ -18,6 +18,7 @@ from benchmarks.cold_query import measure_cold
 from benchmarks.edited_speed import measure_edited
 from benchmarks.filter_speed import measure_filters
 from benchmarks.indexing_memory import measure_indexing
+from benchmarks.keeping import earlier_runs
 from benchmarks.large_index import RECALL as LARGE_RECALL
 from benchmarks.large_index import derived, large_bars, measure_large
 from benchmarks.other_searchers import check_python, measure_others
@@ -156,14 +157,16 @@ def command(
             "indexing": lambda: measure_indexing(data, scratch),
             "others": lambda: measure_others(data, others, scratch, pictures),
         }
+        done: dict[str, Result] = {}
         for part in parts or PARTS:
             begin, load_before = time.perf_counter(), os.getloadavg()[0]
             measured = work[part]()
             measured |= {"seconds_in_all": round(time.perf_counter() - begin, 1), "note": note}
             measured["load_average"] = [load_before, os.getloadavg()[0]]
             _print(part, measured)
+            done[part] = measured
             if keep_result:
-                store("speed", _stored() | {part: measured, "seed": SEED})
+                store("speed", _with_stored(done))
 
 
 def _together(filters: list[Result]) -> Result:
@@ -178,12 +181,15 @@ def _print(part: str, measured: Result) -> None:
     click.echo(f"{part}: {measured['seconds_in_all']} s")
 
 
-def _stored() -> Result:
+def _with_stored(done: dict[str, Result]) -> Result:
+    """The parts that were measured, beside the others as they are stored, and where those came from."""
+    new: Result = {**done, "seed": SEED}
     try:
-        stored: Result = load("speed", RESULTS)["result"]
+        record = load("speed", RESULTS)
     except InputError:
-        return {}
-    return stored
+        return new
+    stored: Result = record["result"]
+    return stored | new | {"kept": earlier_runs(record, [name for name in PARTS if name in stored], done)}
 
 
 def main(arguments: list[str]) -> None:

@@ -138,8 +138,12 @@ def test_the_whole_of_it_on_few_codes_and_its_page(
     speed.main([*arguments, "--pictures", "20", *(word for part in (*parts, "others") for word in ("--part", part))])
     assert "search: recall@20: 1 >= 0.95  met" in capsys.readouterr().out
     record = json.loads((tmp_path / "speed.json").read_text())
-    assert set(record["result"]) == {*parts, "others", "seed"}
+    assert set(record["result"]) == {*parts, "others", "seed", "kept"}
     assert {path.name for path in write(record, tmp_path)} == {"speed.md", "speed-ratio.png", "speed-growth.png"}
+    assert record["result"]["kept"] == []
+    speed.main([*arguments, "--part", "edited"])
+    [earlier] = json.loads((tmp_path / "speed.json").read_text())["result"]["kept"]
+    assert earlier["methods"] == [part for part in (*parts, "others") if part != "edited"]
     text = report(record)
     assert "| Searches in the open engine | recall@20 | met | 1 | at least 0.95 |" in text
     assert set(record["result"]["edited"]["times"]) == {"with_a_label_set", "every_code_compared"}
