@@ -27,7 +27,6 @@ def report(record: dict[str, Any]) -> str:
     return page(
         "# Reconstruction" if name == NAME else "# Reconstruction, with the `paper` presets",
         _protocol_text(summary),
-        _schedules_text(summary),
         summary_table(summary),
         f"![similarity of every method, and of random pairs](./{name}.png)",
         "## Verdict",
@@ -35,7 +34,8 @@ def report(record: dict[str, Any]) -> str:
         "## Generated pictures and their reconstructions",
         f"![rows of pictures](./{name}-sheet.png)",
         f"Rows, from the top: {'; '.join(summary['sheet'])}. The first of those that were measured, not chosen.",
-        "## How it was measured",
+        "## How it was trained and measured",
+        _schedules_text(summary),
         provenance(record),
     )
 
@@ -53,13 +53,14 @@ def _protocol_text(summary: Summary) -> str:
 
 
 def _schedules_text(summary: Summary) -> str:
-    """By which preset, for how long and on what each run was trained."""
+    """By which command, for how long and on what each run was trained."""
     runs = [
-        f"{method['name']}: preset `{run['preset']}`, {run['steps']:,} steps in {run['seconds']:,} s, {run['hardware']}"
+        f"{method['name']}: {run['steps']:,} steps in {run['seconds']:,} s, {run['hardware']}\n\n"
+        + "\n".join(f"    {command}" for command in run["commands"])
         for method in summary["methods"]
         if (run := method["run"])
     ]
-    return f"Trained: {'; '.join(runs)}."
+    return "\n\n".join(runs)
 
 
 def summary_table(summary: Summary) -> str:
