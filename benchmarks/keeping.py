@@ -35,7 +35,10 @@ def keep_rows(name: str, summary: dict[str, Any], folder: Path) -> dict[str, Any
 
 
 def earlier_runs(record: dict[str, Any], names: Sequence[str], measured: Collection[str]) -> list[dict[str, Any]]:
-    """Where those of a record's names came from that were not measured now: what "kept" is to hold."""
+    """Of the runs in a stored record those that are still needed: each with the ORIGIN of its names, under "methods".
+
+    names: all that the record has; measured: those that were measured anew.
+    """
     origin = {"methods": list(names)} | {key: record[key] for key in ORIGIN}
     earlier = [
         {**run, "methods": [name for name in run["methods"] if name not in measured]}
