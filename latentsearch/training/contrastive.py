@@ -158,7 +158,7 @@ class Contrastive(Family):
         """Adam with decoupled weight decay."""
         recipe = self.recipe
         return torch.optim.AdamW(
-            network.parameters(), recipe.learning_rate, (recipe.beta1, 0.99), weight_decay=WEIGHT_DECAY
+            network.parameters(), recipe.learning_rate, (recipe.beta1, 0.99), weight_decay=WEIGHT_DECAY, fused=True
         )
 
     def plan(self) -> list[Stage]:

@@ -242,7 +242,7 @@ class Ivegan(Family):
 
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
         """Adam; the discriminators' has half the rate of the generator's and the encoder's."""
-        return torch.optim.Adam(network.parameters(), self.rate(name), (self.recipe.beta1, 0.999))
+        return torch.optim.Adam(network.parameters(), self.rate(name), (self.recipe.beta1, 0.999), fused=True)
 
     def plan(self) -> list[Stage]:
         """All networks at once."""

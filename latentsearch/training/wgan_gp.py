@@ -95,7 +95,7 @@ class WganGp(Family):
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
         """Adam as Gulrajani et al. set it."""
         recipe = self.recipe
-        return torch.optim.Adam(network.parameters(), recipe.learning_rate, (recipe.beta1, recipe.beta2))
+        return torch.optim.Adam(network.parameters(), recipe.learning_rate, (recipe.beta1, recipe.beta2), fused=True)
 
     def plan(self) -> list[Stage]:
         """Both together."""
