@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,10 +26,13 @@ FAMILIES = ("autoencoder", "wgan-gp")
 
 @dataclass(frozen=True)
 class Search:
-    """How codes are found through a generator: projected Adam of so many steps of this rate, from codes by the seed."""
+    """How codes are found through a generator: projected Adam of so many steps, from codes by the seed.
+
+    learning_rates: it is done once with each, and an image keeps the code that draws it best.
+    """
 
     steps: int
-    learning_rate: float
+    learning_rates: tuple[float, ...]
     seed: int
 
 
@@ -59,16 +63,22 @@ class Model:
 
     def descend(self, images: Tensor, start: Tensor, search: Search, prior: str) -> Tensor:
         """Codes found by projected Adam from a start; with the prior "none" nothing holds them."""
-        return invert(
-            self.generator,
-            images.contiguous(memory_format=torch.channels_last),
-            latent_size=self.latent_size,
-            method="projected",
-            prior=prior,
-            start=start,
-            steps=search.steps,
-            learning_rate=search.learning_rate,
-        ).codes
+        images = images.contiguous(memory_format=torch.channels_last)
+        tries = [
+            invert(
+                self.generator,
+                images,
+                latent_size=self.latent_size,
+                method="projected",
+                prior=prior,
+                start=start,
+                steps=search.steps,
+                learning_rate=rate,
+            )
+            for rate in search.learning_rates
+        ]
+        best = torch.from_numpy(np.stack([found.errors[-1] for found in tries])).argmin(0)
+        return torch.stack([found.codes for found in tries])[best, torch.arange(len(images))]
 
     def refine(self, codes: Tensor, images: Tensor, search: Search) -> Tensor:
         """An encoder's codes, moved by as many steps as a WGAN-GP's are sought by: nearer to the generator's best."""

@@ -40,7 +40,7 @@ def drawn_images(model: Model, images: Tensor, seed: int) -> Tensor:
     """As many images as are given: new ones of a model with a prior, else reconstructions of those given."""
     if model.encoder is None:
         return model.sample(len(images), seed)
-    return model.reconstruct(images, Search(0, 0.0, seed))
+    return model.reconstruct(images, Search(0, (), seed))
 
 
 class Judge:

@@ -64,9 +64,10 @@ def _protocol(summary: Summary) -> str:
         f"`{settings['preset']}`, latent sizes {', '.join(map(str, settings['sizes']))}, "
         f"{len(settings['seeds'])} seed{'s' if len(settings['seeds']) > 1 else ''} a size. Errors are mean squared "
         f"ones of a number in [-1, 1], over {settings['images']} images. The autoencoder encodes them; codes of the "
-        f"WGAN-GP are found by {settings['steps']} steps of projected Adam at {settings['learning_rate']} within "
-        "||z||² ≤ dim + 3 √(2 dim) (eq. 5), from random codes. The paper takes 10,000 steps and trains 80,000 with "
-        "networks 20 to 32 times as wide: figures are not the paper's, and its claims are tried at this scale."
+        f"WGAN-GP are found by {settings['steps']} steps of projected Adam within ||z||² ≤ dim + 3 √(2 dim) (eq. 5), "
+        f"from random codes, at a rate of {' and again of '.join(map(str, settings['learning_rates']))}, of which the "
+        "better code of an image counts. The paper takes 10,000 steps and trains 80,000 with networks 20 to 32 times as wide: "
+        "figures are not the paper's, and its claims are tried at this scale."
     )
 
 

@@ -223,6 +223,15 @@ def restore(family: Family, tensors: dict[str, Tensor]) -> None:
             index, moment = key.split("/")
             state.setdefault(int(index), {})[moment] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+        _lay_out_moments(optimiser)
+
+
+def _lay_out_moments(optimiser: torch.optim.Optimizer) -> None:
+    """Let moments lie in memory as their weights do: a fused optimiser walks through both in the order of memory."""
+    for weight, moments in optimiser.state.items():
+        for name, value in moments.items():
+            if value.shape == weight.shape:
+                moments[name] = torch.empty_like(weight.detach()).copy_(value)
 
 
 def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

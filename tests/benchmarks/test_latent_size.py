@@ -181,11 +181,11 @@ def test_downhill_ends_in_the_nearest_hollow():
 
 def test_codes_without_a_ball_go_where_the_images_are():
     images = {"far": torch.full((5, 3, 2, 2), 10.5), "near": torch.full((5, 3, 2, 2), 0.5)}  # codes of 20 and 0
-    found = generators.lengths(linear_model(), images, Search(1_500, 0.1, 0))
+    found = generators.lengths(linear_model(), images, Search(1_500, (0.1,), 0))
     assert found["found"]["far"]["within"] == 0 and found["found"]["near"]["within"] == 1
     assert np.allclose(found["found"]["far"]["lengths"], 40, atol=0.5)
     assert found["radius"] == pytest.approx((4 + 3 * 8**0.5) ** 0.5, abs=1e-3)
-    held = linear_model().codes(images["far"], Search(100, 0.1, 0))
+    held = linear_model().codes(images["far"], Search(100, (0.1,), 0))
     assert held.norm(dim=1).max() <= found["radius"] + 1e-3
 
 

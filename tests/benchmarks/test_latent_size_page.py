@@ -30,9 +30,13 @@ def figures():
     parts["reconstruction"] |= {"data": {"train": 0.6, "validation": 0.61}, "own wgan-gp-10-0": score(0.05)}
     parts["quality"]["data"] = {"distance": 0.4, "accuracy": 0.97}
     settings = {"sizes": SIZES, "seeds": SEEDS, "preset": "small", "images": 8, "steps": 3, "drawn": 128, "learned": 64}
-    return {"data": "mnist", "seed": 0, "settings": settings | {"learning_rate": 0.1}, "parts": parts, "runs": {}} | {
-        "sheets": {"latent-size-mnist-train.png": ["original", "autoencoder 10"]}
-    }
+    return {
+        "data": "mnist",
+        "seed": 0,
+        "settings": settings | {"learning_rates": [0.05, 0.1]},
+        "parts": parts,
+        "runs": {},
+    } | {"sheets": {"latent-size-mnist-train.png": ["original", "autoencoder 10"]}}
 
 
 def test_claims_that_come_out_are_said_to_hold():

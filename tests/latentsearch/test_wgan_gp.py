@@ -208,14 +208,14 @@ def test_the_mirrored_autoencoder_learns_by_the_squared_error(kind):
     assert [tuple(weight.shape) for weight in family.encoder_network.parameters()][:-2] == shapes[:-2]
 
 
-def test_rates_of_an_autoencoder_fall_in_the_second_half_where_a_recipe_asks_for_it():
-    for falls, shares in ((True, [1, 1, 0.5, 0]), (False, [1, 1, 1, 1])):
-        family = make("digits", autoencoder, mirrored=True, falling_rates=falls)
+def test_rates_of_an_autoencoder_rise_and_fall_once_where_a_recipe_asks_for_it():
+    for once, shares in ((True, [0.04, 0.52, 1, 0.5, 0]), (False, [1, 1, 1, 1, 1])):
+        family = make("digits", autoencoder, mirrored=True, one_cycle=once)
         rates = []
-        for family.progress in (0.0, 0.5, 0.75, 1.0):
+        for family.progress in (0.0, 0.15, 0.3, 0.65, 1.0):
             family.step(draw("digits"))
             rates.append([optimiser.param_groups[0]["lr"] for optimiser in family.optimisers.values()])
-        assert np.array(rates) / family.recipe.learning_rate == pytest.approx(np.repeat(shares, 2).reshape(4, 2))
+        assert np.array(rates) / family.recipe.learning_rate == pytest.approx(np.repeat(shares, 2).reshape(5, 2))
 
 
 @pytest.mark.parametrize("options", [(), ("--variational",)])
