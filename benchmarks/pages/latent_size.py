@@ -66,8 +66,8 @@ def _protocol(summary: Summary) -> str:
         f"ones of a number in [-1, 1], over {settings['images']} images. The autoencoder encodes them; codes of the "
         f"WGAN-GP are found by {settings['steps']} steps of projected Adam within ||z||² ≤ dim + 3 √(2 dim) (eq. 5), "
         f"from random codes, at a rate of {' and again of '.join(map(str, settings['learning_rates']))}, of which the "
-        "better code of an image counts. The paper takes 10,000 steps and trains 80,000 with networks 20 to 32 times as wide: "
-        "figures are not the paper's, and its claims are tried at this scale."
+        "better code of an image counts. The paper takes 10,000 steps and trains 80,000 with networks 20 to 32 times "
+        "as wide: figures are not the paper's, and its claims are tried at this scale."
     )
 
 
