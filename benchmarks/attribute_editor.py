@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.utils import save_image
 
-from benchmarks.attribute_judge import AttributeJudge, Seen
+from benchmarks.attribute_judge import AttributeJudge
+from benchmarks.attribute_scores import Seen
 from benchmarks.inverters import in_blocks
 from indexer.errors import InputError
 from latentsearch.inversion import draw

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from benchmarks.attribute_scores import Seen, scores
 from benchmarks.celeba import Faces, load_faces
 from benchmarks.encoders import import_torch
 from benchmarks.pages.conditional_position import table
 from benchmarks.results_store import RESULTS, store
 
 if TYPE_CHECKING:
-    from benchmarks.attribute_judge import AttributeJudge, Seen
+    from benchmarks.attribute_judge import AttributeJudge
     from latentsearch.training.icgan import Icgan, Recipe
     from latentsearch.training.images import Images
 
@@ -84,7 +85,6 @@ def measure(
     judge: AttributeJudge, faces: Faces, folder: Path, pictures: int, seed: int, **sizes: Any
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The row of real faces, then one a pair of positions, as each is trained: (key, scores)."""
-    from benchmarks.attribute_judge import scores
     from latentsearch.training.checkpoint import load_checkpoint
 
     asked = judge.asked_of(faces)

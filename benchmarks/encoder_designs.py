@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from benchmarks import metrics
+from benchmarks.attribute_scores import Seen, scores
 from benchmarks.celeba import Faces, load_faces
 from benchmarks.encoders import import_torch
 from benchmarks.pages.encoder_designs import table
@@ -20,7 +21,7 @@ from indexer.errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
-    from benchmarks.attribute_judge import AttributeJudge, Seen
+    from benchmarks.attribute_judge import AttributeJudge
     from latentsearch.training.finished import Trained
 
 NAME = "encoder-designs"
@@ -77,7 +78,6 @@ def errors_of_codes(trained: Trained, asked: Seen, seed: int) -> metrics.Floats:
 
 def measure_real(trained: Trained, faces: Faces, judge: AttributeJudge, seed: int) -> dict[str, Any]:
     """What Ey says of real faces, how far their reconstructions are, and whether Anet sees the same in these."""
-    from benchmarks.attribute_judge import scores
     from benchmarks.inverters import in_blocks, to_images
     from indexer.attributes import HOLDS
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 GRAPH = "attributes.onnx"
+DEFAULT_ATTRIBUTES = "attributes"
 # From this value on, a label is said to hold: it was learned as 1 or 0.
 HOLDS = 0.5
 
@@ -59,12 +60,14 @@ class AttributeEncoder:
         ]
 
 
-def load_attribute_encoder(name_or_path: str | Path, threads: int = 0) -> AttributeEncoder:
-    """Load a bundle's attribute encoder, by the bundle's name or folder; threads as `indexer.encoder.load_encoder`.
+def load_attribute_encoder(name_or_path: str | Path | None = None, threads: int = 0) -> AttributeEncoder:
+    """Load a bundle's attribute encoder, by the bundle's name or folder; None is DEFAULT_ATTRIBUTES.
+
+    threads: as `indexer.encoder.load_encoder` has them.
 
     Raises EncoderError when there is none or it is damaged, MissingExtra without ONNX Runtime.
     """
-    folder = find_bundle(name_or_path)
+    folder = find_bundle(name_or_path, DEFAULT_ATTRIBUTES)
     model = read_model(folder)
     if GRAPH not in model["files"] or not isinstance(model.get("attributes"), dict):
         raise EncoderError(

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 @click.command("attributes")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
-@click.option("--encoder", required=True, metavar="NAME", help="A bundle that learned with labels, by name or folder.")
+@click.option("--encoder", metavar="NAME", help="A bundle that learned with labels, by name or folder  [attributes].")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a picture.")
-def command(images: tuple[Path, ...], encoder: str, as_json: bool) -> None:
+def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> None:
     """Tell which attributes pictures show, as an encoder sees them that learned with labels.
 
-    A value near 1 says that an attribute is there, near 0 that it is not; from 0.5 on it is said to hold. Such
-    encoders come of `latentsearch train icgan` or `attributes`, and `latentsearch export`.
+    A value near 1 says that an attribute is there, near 0 that it is not; from 0.5 on it is said to hold. The encoder
+    that ships tells 18 attributes of faces; others come of `latentsearch train icgan` or `attributes`, and
+    `latentsearch export`.
 
     A terminal gets a table; a pipe gets a line for each picture and attribute: path, attribute, 1 or 0, and the
     value, separated by tabs.

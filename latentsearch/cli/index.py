@@ -32,7 +32,12 @@ WATCHED = "the watching has ended: what was taken in is kept"
 @click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
 @click.option(
-    "--predict-labels", "predictor", metavar="NAME", help="Predict labels that are not given, by this encoder's eyes."
+    "--predict-labels",
+    "predictor",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value="",  # that of the encoder that ships, whose name is not known before indexer.attributes is imported
+    help="Predict labels that are not given, by an encoder's eyes  [attributes].",
 )
 @click.option(
     "--kind",
@@ -61,9 +66,9 @@ def command(
     Unchanged pictures are left alone, moved ones keep their code. A file that cannot be used is listed by
     `latentsearch status --failures`. CelebA's label files, in a folder or beside it, are read along.
 
-    --predict-labels NAME stores which attributes the pictures of the index show, as `latentsearch attributes` tells
-    them, marked as predicted; a label that was given, by a file or by CelebA, is never replaced. NAME is an encoder
-    bundle that learned with labels, by name or folder.
+    --predict-labels, after the folders, stores which attributes the pictures of the index show, as `latentsearch
+    attributes` tells them, marked as predicted; a label that was given, by a file or by CelebA, is never replaced. NAME
+    is an encoder bundle that learned with labels, by name or folder; the one that ships knows 18 attributes of faces.
 
     What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
 
@@ -184,7 +189,7 @@ def _encoder(place: Path, option: str | None) -> Encoder:
 def _predictor(option: str | None) -> AttributeEncoder | None:
     from indexer.attributes import load_attribute_encoder
 
-    return None if option is None else load_attribute_encoder(option)
+    return None if option is None else load_attribute_encoder(option or None)
 
 
 def _for_people(summary: Summary, prune: bool) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 pytest.importorskip("torch")
 
 from benchmarks.__main__ import run
-from benchmarks.attribute_judge import scores
+from benchmarks.attribute_scores import scores
 from benchmarks.digit_editing import slants
 from benchmarks.pages import (
     attribute_editing,
