@@ -29,6 +29,8 @@ FILE_NAME = "directions.npz"
 # Learned from so many pictures at most, drawn at random; anew when there are so many times as many as then, or as few.
 PICTURES, OUTGROWN = 20_000, 1.5
 YES_OR_NO = {0, 1}
+LIST_LABELS = "`latentsearch labels` lists them"
+GET_LABELS = "pictures here have none, and `latentsearch index DIR --predict-labels` tells what faces show"
 
 Codes = NDArray[np.float32]
 
@@ -165,6 +167,7 @@ def _values(index: Index, ids: NDArray[np.int64]) -> tuple[list[str], Values]:
 
 def _require_labels(wanted: Sequence[str], index: Index) -> None:
     names = index.catalog.label_names()
+    advice = LIST_LABELS if names else GET_LABELS
     for label in wanted:
         if label not in names:
-            raise InputError(f"no label is called {printable(label)!r}: `latentsearch labels` lists them")
+            raise InputError(f"no label is called {printable(label)!r}: {advice}")

@@ -97,7 +97,8 @@ def _labels(model: dict[str, Any]) -> str:
     agreement = model["fidelity"].get("attributes_in_common", "unknown")
     return (
         f"Labels of the pictures were used in training: {learned}. Of these its graph says what PyTorch's network says "
-        f"in {agreement} of cases."
+        f"in {agreement} of cases. It guesses what those who labelled the training pictures would say of another; what "
+        "is rare there it seldom sees."
     )
 
 

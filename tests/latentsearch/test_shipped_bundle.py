@@ -9,6 +9,7 @@ from PIL import Image
 
 from indexer.encoder import load_encoder, load_generator
 from latentsearch.cli import main
+from tests.latentsearch.collection import call
 
 GALLERY, QUERIES = 400, 100
 
@@ -29,7 +30,30 @@ def test_it_is_small_and_says_what_it_is(name, megabytes, least):
 def test_they_are_listed():
     result = CliRunner().invoke(main, ["encoders", "--json"])
     assert result.exit_code == 0
-    assert {"aegan", "contrastive", "ivegan"} <= {encoder["name"] for encoder in json.loads(result.output)}
+    assert {"aegan", "attributes", "contrastive", "ivegan"} <= {
+        encoder["name"] for encoder in json.loads(result.output)
+    }
+
+
+def test_the_one_that_tells_attributes_makes_faces_without_labels_searchable_by_them(tmp_path):
+    drawn, index = tmp_path / "drawn", tmp_path / "index"
+    assert call("sample", "-o", drawn, "--count", "150").exit_code == 0
+    faces = sorted(drawn.glob("*.png"))
+    told = json.loads(call("attributes", *faces, "--json").stdout)
+    assert all(len(one["labels"]) == 18 and one["encoder"] == "attributes" for one in told)
+    smiling = np.mean([one["labels"]["Smiling"]["holds"] for one in told])
+    assert 0.2 < smiling < 0.8  # of the faces that it learned from 48 % do
+    assert call("index", drawn, "--index", index).exit_code == 0
+    refused = call("query", faces[0], "--set", "Smiling=1", "--index", index)
+    assert refused.exit_code == 2 and "--predict-labels" in refused.stderr
+    made = call("index", drawn, "--index", index, "--predict-labels")
+    assert made.exit_code == 0 and f"{len(faces)} got predicted labels" in made.stdout
+    shares = []
+    for value in "10":
+        words = ("--set", f"Smiling={value}", "-k", "10", "--index", index, "--json")
+        hits = json.loads(call("query", faces[0], *words).stdout)["results"]
+        shares.append(np.mean([hit["labels"]["Smiling"] for hit in hits]))
+    assert shares[0] > 0.7 and shares[1] < 0.3
 
 
 def test_one_encodes_and_the_other_draws_unless_told_otherwise():
