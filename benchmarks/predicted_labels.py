@@ -35,12 +35,12 @@ NAME = "predicted-labels"
 def command(data: Path, attributes: str | None, codes: str | None, seed: int, record: bool, results: Path) -> None:
     """Compare predicted labels of validation faces with those that people gave."""
     result = measure(data, attributes, codes, seed)
+    click.echo(table(result))
+    click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page")
     if record:
         row = result["rows"]["attributes"]
         scores = {name: round(row[key]["mean"], 4) for name, key in (("accuracy", "accuracy"), ("F1", "f1"))}
         record_scores(load_attribute_encoder(attributes).folder, scores)
-    click.echo(table(result))
-    click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page")
 
 
 def measure(data: Path, attributes: str | None, codes: str | None, seed: int) -> dict[str, Any]:
