@@ -3,13 +3,14 @@
 As `latentsearch query --set` does it: by directions along which codes tell attributes. They are learned from half of
 the people of the gallery, and so is how much an attribute that is set counts for; queries and results are of the other
 half, so no label of a result is ever used. Beside it what someone finds who reads the labels: of the faces that have
-the attribute those with the nearest codes, and those that share the most other attributes.
+the attribute those with the nearest codes, and those that share the most other attributes. And what comes of learning
+from predicted labels, where nobody gave any.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from benchmarks.celeba import Faces, load_faces
 from benchmarks.encoders import Bundle
 from benchmarks.exact_search import Codes, Distances, distance_matrix, smallest
 from benchmarks.results_store import RESULTS, store
+from indexer.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
 from indexer.encoder import load_encoder
 from latentsearch.edited_ranking import EditedRanking, Setting, fit_ranking, settable
 
@@ -157,25 +159,24 @@ def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
     return {"mean": float(values.mean()), "interval": metrics.interval(weights @ values)}
 
 
-def measure_all(faces: Faces, method: Bundle, asked: Sequence[str], seed: int) -> dict[str, Any]:
-    """Learn from half of the people, and measure each attribute both ways on the other half."""
-    learned_from, measured_on = halves(method.codes(faces), faces, seed)
-    labels = np.flatnonzero(settable(learned_from.attributes.astype(np.int8)))
-    values = learned_from.attributes[:, labels].astype(np.int8)
-    ranking, counts_for = fit_ranking(learned_from.codes, values, method.distance, seed)
-    rows = {}
-    for name in asked:
-        attribute = faces.attribute_names.index(name)
-        if attribute in labels:
-            place = labels.tolist().index(attribute)
-            settings = [Setting(place, value, float(counts_for[place, value])) for value in (1, 0)]
-            rows[name] = {
-                "share_of_faces": float(faces.attributes[:, attribute].mean()),
-                "ways": [
-                    measure(measured_on, attribute, setting, ranking, method.distance, seed) for setting in settings
-                ],
-            }
+def measure_all(
+    faces: Faces, method: Bundle, asked: Sequence[str], seed: int, eyes: AttributeEncoder | None = None
+) -> dict[str, Any]:
+    """Learn from half of the people, and measure each attribute both ways on the other half.
+
+    eyes: if any, it is measured as well what comes of learning from the labels that this predicts.
+    """
+    codes = method.codes(faces)
+    learned_from, measured_on = halves(codes, faces, seed)
+    rows = measure_each(learned_from, measured_on, asked, method.distance, seed)
+    predicted = {}
+    if eyes is not None:
+        seen = (eyes.values(np.array(faces.pixels(eyes.framing))) >= HOLDS).astype(np.uint8)
+        described, _ = halves(codes, replace(faces, attribute_names=eyes.labels, attributes=seen), seed)
+        told = [name for name in rows if name in eyes.labels]
+        predicted = {"name": eyes.name, "asked": measure_each(described, measured_on, told, method.distance, seed)}
     return {
+        "predicted": predicted,
         "faces": len(faces),
         "learned_from": len(learned_from.codes),
         "measured_on": len(measured_on.codes),
@@ -189,17 +190,40 @@ def measure_all(faces: Faces, method: Bundle, asked: Sequence[str], seed: int) -
     }
 
 
+def measure_each(
+    learned_from: Half, measured_on: Half, asked: Sequence[str], distance: str, seed: int
+) -> dict[str, Any]:
+    """What comes of setting each attribute that can be set: by name, with how many have it and both ways."""
+    labels = np.flatnonzero(settable(learned_from.attributes.astype(np.int8)))
+    values = learned_from.attributes[:, labels].astype(np.int8)
+    ranking, counts_for = fit_ranking(learned_from.codes, values, distance, seed)
+    settable_names = [learned_from.names[label] for label in labels]
+    rows = {}
+    for name in asked:
+        if name in settable_names:
+            place, attribute = settable_names.index(name), measured_on.names.index(name)
+            settings = [Setting(place, value, float(counts_for[place, value])) for value in (1, 0)]
+            rows[name] = {
+                "share_of_faces": float(measured_on.attributes[:, attribute].mean()),
+                "ways": [measure(measured_on, attribute, setting, ranking, distance, seed) for setting in settings],
+            }
+    return rows
+
+
 @click.command(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
 @click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
+@click.option("--attributes", "eyes", metavar="NAME", help="What predicts labels  [default: the one that ships].")
 @click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
-def command(data: Path, encoder: str | None, asked: tuple[str, ...], seed: int, results: Path) -> None:
+def command(
+    data: Path, encoder: str | None, eyes: str | None, asked: tuple[str, ...], seed: int, results: Path
+) -> None:
     """Measure, print and store."""
     loaded = load_encoder(encoder)
     method = Bundle(loaded, "bundle", f"bundle {loaded.name}")
-    result = measure_all(load_faces(data, "train"), method, asked or ASKED, seed)
+    result = measure_all(load_faces(data, "train"), method, asked or ASKED, seed, load_attribute_encoder(eyes))
     for name, row in result["asked"].items():
         for way in row["ways"]:
             click.echo(

@@ -46,6 +46,7 @@ def report(record: dict[str, Any]) -> str:
         f"Where the searched half has another picture of the person with the value: the median of its rank (the first "
         f"{result['deep']:,} were looked at) and how often it is among the first {result['k']}, before and after.",
         markdown(["set", "queries", "rank before", "after", "found before", "after"], _person_rows(result), words=1),
+        *_predicted(result["predicted"], result),
         "## How it was measured",
         provenance(record),
     )
@@ -121,6 +122,36 @@ def _judged(name: str, ways: list[dict[str, Any]]) -> str:
 
 def _met(lines: list[str]) -> str:
     return f"{sum(line.endswith(': met.') for line in lines)} of {len(lines)}"
+
+
+def _predicted(predicted: dict[str, Any], result: dict[str, Any]) -> list[str]:
+    """What comes of learning from predicted labels, where there are any."""
+    if not predicted or not predicted["asked"]:
+        return []
+    text = (
+        f"The same where the labels that are learned from are those that `{predicted['name']}` predicts, as "
+        "`latentsearch index --predict-labels` stores them; results are judged by what people say. It has seen these "
+        "faces with their labels in training, so that of other faces it is right a little less often."
+    )
+    given = {name: way for name, _, way in _ways(result)}
+    rows = [
+        [
+            name,
+            with_interval(way["asked"]),
+            f"{given[name]['asked']['mean']:.3f}",
+            _change(way["others_kept_change"]),
+            f"{given[name]['others_kept_change']['mean']:+.4f}",
+        ]
+        for name, _, way in _ways(predicted)
+    ]
+    header = ["set", f"of the first {result['k']} have it", "by given labels", "others kept, change", "by given labels"]
+    counts = _met([_judged(name, [way]) for name, _, way in _ways(predicted)])
+    return [
+        "## Learned from predicted labels",
+        text,
+        markdown(header, rows, words=1),
+        f"{counts} settings meet the bar.",
+    ]
 
 
 def _person_rows(result: dict[str, Any]) -> Iterator[list[str]]:

@@ -13,8 +13,12 @@ from tests.support import make_bundle
 def record(tmp_path_factory):
     folder = tmp_path_factory.mktemp("edited")
     data, bundle = make_drawn_celeba(folder / "celeba"), make_bundle(folder / "bundles")
+    eyes = make_bundle(folder / "bundles", "eyes", attributes=True)
+    about = (eyes / "model.json").read_text().replace('"Smiling"', '"Red_Background"')
+    (eyes / "model.json").write_text(about)  # it tells how red a picture is
     chosen = [word for name in ATTRIBUTES for word in ("--attribute", name)]
-    run(["edited-search", "--data", str(data), "--encoder", str(bundle), *chosen, "--results", str(folder)])
+    words = ["--data", str(data), "--encoder", str(bundle), "--attributes", str(eyes), *chosen]
+    run(["edited-search", *words, "--seed", "1", "--results", str(folder)])
     return load("edited-search", folder)
 
 
@@ -30,6 +34,16 @@ def test_setting_an_attribute_brings_faces_that_have_it(record):
     for row in asked.values():
         for way in row["ways"]:
             assert way["asked"]["mean"] > way["asked_before"]["mean"]
+
+
+def test_it_can_be_learned_from_predicted_labels(record):
+    predicted = record["result"]["predicted"]
+    assert predicted["name"] == "eyes" and set(predicted["asked"]) == {"Red_Background"}
+    for way in predicted["asked"]["Red_Background"]["ways"]:
+        assert way["asked"]["mean"] > way["asked_before"]["mean"]
+    assert "## Learned from predicted labels" in report(record)
+    without = {**record, "result": {**record["result"], "predicted": {}}}
+    assert "predicted" not in report(without)
 
 
 def test_labels_that_are_read_set_the_mark(record):
