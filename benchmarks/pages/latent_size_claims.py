@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -85,9 +85,18 @@ def _falls(table: Table, family: str) -> str:
     means = table.means("reconstruction", family, error_of("validation"))
     if len(means) < 2:
         return ""
-    rises = [f"from {a} to {b}" for a, b in pairwise(means) if means[b] >= means[a]]
+    spread = max(max(values) - min(values) for values in _by_seed(table, family, means))
+    rises = [
+        f"from {a} to {b} by {means[b] / means[a] - 1:.1%}{', less than seeds differ by' * (rise < spread)}"
+        for a, b in pairwise(means)
+        if (rise := means[b] - means[a]) >= 0
+    ]
     text = f"The {FAMILIES[family]}'s error falls with the latent size (validation images: {_listed(means)})."
     return f"{text} {_said(not rises)}{', for it rises ' + ', '.join(rises) if rises else ''}."
+
+
+def _by_seed(table: Table, family: str, sizes: Iterable[int]) -> list[list[float]]:
+    return [table.values("reconstruction", family, size, error_of("validation")) for size in sizes]
 
 
 def _flat(table: Table) -> str:
