@@ -65,12 +65,12 @@ def test_sizes_that_were_measured_are_not_measured_again(tmp_path):
 
 
 def test_a_tenth_of_a_plain_folder_is_held_out(tmp_path):
-    make_folder(tmp_path / "pictures", 40)
+    make_folder(tmp_path / "pictures", 72)
     done = train(tmp_path / "pictures", tmp_path / "run", "--auto-sizes", "3", "--auto-steps", "1")
     assert done.exit_code == 0, done.output
-    # Whole epochs: one is two steps of 16 of the 36 that are learned from.
+    # Whole epochs: one is two steps of 32 of the 64 that are learned from.
     assert json.loads((tmp_path / "run/latent-size/3/checkpoint.json").read_text())["total_step"] == 2
-    assert "latent size 3" in done.stderr and "training on 40 pictures" in done.stderr
+    assert "latent size 3" in done.stderr and "training on 72 pictures" in done.stderr
 
 
 @pytest.mark.parametrize(
