@@ -213,17 +213,17 @@ def measure_each(
 @click.command(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
 @click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
-@click.option("--attributes", "eyes", metavar="NAME", help="What predicts labels  [default: the one that ships].")
+@click.option("--predicted-by", metavar="NAME", help="What predicts labels  [default: the one that ships].")
 @click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
 def command(
-    data: Path, encoder: str | None, eyes: str | None, asked: tuple[str, ...], seed: int, results: Path
+    data: Path, encoder: str | None, predicted_by: str | None, asked: tuple[str, ...], seed: int, results: Path
 ) -> None:
     """Measure, print and store."""
     loaded = load_encoder(encoder)
     method = Bundle(loaded, "bundle", f"bundle {loaded.name}")
-    result = measure_all(load_faces(data, "train"), method, asked or ASKED, seed, load_attribute_encoder(eyes))
+    result = measure_all(load_faces(data, "train"), method, asked or ASKED, seed, load_attribute_encoder(predicted_by))
     for name, row in result["asked"].items():
         for way in row["ways"]:
             click.echo(

@@ -31,22 +31,22 @@ EXPERIMENTS = (
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="From and to where. [this checkout]")
 def command(results: Path) -> None:
     """Add up the seconds of all runs, each once, though several experiments measure it."""
-    counted: set[tuple[object, ...]] = set()
+    counted: set[str] = set()
     rows = []
     for name in EXPERIMENTS:
         record = load(name, results)
-        new = {run for run in runs_of(record["result"], name) if run not in counted}
-        counted |= new
-        rows.append({"experiment": name, "runs": len(new), "seconds": sum(seconds for *_, seconds in new)})
+        new = {run: seconds for run, seconds in runs_of(record["result"], name) if run not in counted}
+        counted |= new.keys()
+        rows.append({"experiment": name, "runs": len(new), "seconds": sum(new.values())})
     result = {"seed": None, "rows": rows}
     click.echo(table(result))
     click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page")
 
 
-def runs_of(found: Any, place: str) -> Iterator[tuple[Any, ...]]:
-    """Every run that a result describes, ending in its seconds; one of the same commands is the same run anywhere.
+def runs_of(found: Any, place: str) -> Iterator[tuple[str, float]]:
+    """Every run that a result describes: what tells it from others, and how many seconds it took.
 
-    place: where it stands, which tells those apart that are stored without commands.
+    That is its commit and commands, so that it is the same run wherever it stands, or else its place in the result.
     """
     if isinstance(found, list):
         found = dict(enumerate(found))
@@ -54,7 +54,7 @@ def runs_of(found: Any, place: str) -> Iterator[tuple[Any, ...]]:
         return
     if isinstance(found.get("seconds"), int | float):
         commands = found.get("commands")
-        yield (found.get("commit"), *commands, found["seconds"]) if commands else (place, found["seconds"])
+        yield " ".join([str(found.get("commit")), *commands]) if commands else place, found["seconds"]
     for key, value in found.items():
         yield from runs_of(value, f"{place}/{key}")
 

@@ -41,8 +41,8 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        searched = {"learning_rates": list(LEARNING_RATES)}
-        return asdict(self) | {"sizes": list(self.sizes), "seeds": list(self.seeds)} | searched
+        lists = {"sizes": list(self.sizes), "seeds": list(self.seeds), "learning_rates": list(LEARNING_RATES)}
+        return asdict(self) | lists
 
 
 class Study:

@@ -17,7 +17,7 @@ def record(tmp_path_factory):
     about = (eyes / "model.json").read_text().replace('"Smiling"', '"Red_Background"')
     (eyes / "model.json").write_text(about)  # it tells how red a picture is
     chosen = [word for name in ATTRIBUTES for word in ("--attribute", name)]
-    words = ["--data", str(data), "--encoder", str(bundle), "--attributes", str(eyes), *chosen]
+    words = ["--data", str(data), "--encoder", str(bundle), "--predicted-by", str(eyes), *chosen]
     run(["edited-search", *words, "--seed", "1", "--results", str(folder)])
     return load("edited-search", folder)
 
