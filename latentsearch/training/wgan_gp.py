@@ -8,6 +8,7 @@ held to the length 1 between real and generated images. It learns no encoder: co
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ class Recipe(family.Recipe):
     """The sizes and the schedule of one run, as the supplement of the paper has them.
 
     data: "pictures", "cifar10" or "digits"; width: see latentsearch.models.wgan; average_decay: 0 for
-    no moving average.
+    no moving average; first_layer_rate: the learning rate of the layer that reads codes, as a multiple of the others'.
     """
 
     learning_rate: float = 1e-4
@@ -43,6 +44,7 @@ class Recipe(family.Recipe):
     # 80,000 generator steps, each on five batches of 64, of the 162,079 faces that 80 % of CelebA are.
     epochs: int = 158
     average_decay: float = 0.0
+    first_layer_rate: float = 1.0
 
     @property
     def framing(self) -> Framing:
@@ -62,10 +64,15 @@ DIGITS = replace(PICTURES, data="digits", epochs=428)
 # `latentsearch train wgan-gp mnist.npz -o RUN --preset small --threads 1`: 750 steps. Widths are the least whose
 # narrowest layer holds 1,000 numbers.
 SMALL = replace(PICTURES, batch=16, learning_rate=1e-3, average_decay=0.99)
+# A code of many numbers reaches every place of the first layer by other weights, which learn late to draw one digit
+# together. The distance of benchmarks.latent.quality after one epoch, seed 0, that layer at the rate of the others and
+# at 3 times it: 37.4 and 34.0 for 10 numbers, 25.8 and 25.9 for 50, 37.4 and 31.9 for 1,000. For 1,000 at 0.05 times
+# 61.9, at 5 times 36.1, at 10 times 36.7; at 3 times with all of the generator at twice its rate 37.7.
+SMALL_DIGITS = replace(SMALL, data="digits", width=8, epochs=1, first_layer_rate=3.0)
 PRESETS = {
     "pictures": {"paper": PICTURES, "small": replace(SMALL, width=4, epochs=2)},
     "cifar10": {"paper": CIFAR10, "small": replace(SMALL, data="cifar10", width=8, epochs=10)},
-    "digits": {"paper": DIGITS, "small": replace(SMALL, data="digits", width=8, epochs=1)},
+    "digits": {"paper": DIGITS, "small": SMALL_DIGITS},
 }
 
 
@@ -95,7 +102,10 @@ class WganGp(Family):
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
         """Adam as Gulrajani et al. set it."""
         recipe = self.recipe
-        return torch.optim.Adam(network.parameters(), recipe.learning_rate, (recipe.beta1, recipe.beta2), fused=True)
+        first, *others = network.parameters()
+        share = recipe.first_layer_rate if name == "generator" else 1.0
+        groups: list[dict[str, Any]] = [{"params": [first], "lr": share * recipe.learning_rate}, {"params": others}]
+        return torch.optim.Adam(groups, recipe.learning_rate, (recipe.beta1, recipe.beta2), fused=True)
 
     def plan(self) -> list[Stage]:
         """Both together."""

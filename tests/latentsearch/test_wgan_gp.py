@@ -1,5 +1,7 @@
 """WGAN-GP and the autoencoder with its networks, of pictures, CIFAR-10 and digits."""
 
+import copy
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -233,3 +235,17 @@ def test_others_do_not_learn_from_cifar10(data, tmp_path):
     words = ["train", "aegan", str(data["cifar10"]), "-o", str(tmp_path / "run")]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2 and "does not learn from cifar10" in done.stderr
+
+
+def test_the_layer_that_reads_codes_learns_at_its_own_rate():
+    moved = {}
+    for rate in (1.0, 3.0):
+        family = make("digits", first_layer_rate=rate)
+        before = copy.deepcopy(family.generator_network.state_dict())
+        family.generator_step()
+        after = family.generator_network.state_dict()
+        names = dict(family.generator_network.named_parameters())
+        moved[rate] = {name: float((after[name] - before[name]).abs().max()) for name in names}
+    first, *others = moved[1.0]
+    assert moved[3.0][first] == pytest.approx(3 * moved[1.0][first], rel=1e-3)
+    assert [moved[3.0][name] for name in others] == pytest.approx([moved[1.0][name] for name in others], rel=1e-3)
