@@ -124,8 +124,7 @@ class Study:
         return [model for model in self._first() if model.encoder is None]
 
     def _task(self, model: Model, settings: dict[str, Any], compute: Callable[[], Any]) -> Task:
-        run = {name: model.facts[name] for name in ("preset", "steps", "seconds")}
-        return Task(model.key, {"run": run, "seed": self.seed} | settings, compute)
+        return Task(model.key, {"run": _told_by(model), "seed": self.seed} | settings, compute)
 
     def _searched(self) -> dict[str, Any]:
         return {"images": self.settings.images, "steps": self.settings.steps, "learning_rates": list(LEARNING_RATES)}
@@ -194,5 +193,10 @@ class Study:
     def _labels(self) -> Iterator[Task]:
         models = [model for model in self._first() if model.encoder is not None]
         if self.sets.name == "celeba" and models:
-            settings = {"runs": {model.key: model.facts["seconds"] for model in models}, "seed": self.seed}
+            settings = {"runs": {model.key: _told_by(model) for model in models}, "seed": self.seed}
             yield Task(DATA, settings, partial(uses.label_agreement, models, self.sets, self.seed))
+
+
+def _told_by(model: Model) -> dict[str, Any]:
+    """What tells a run from another of the same name: two recipes may take as many steps and seconds."""
+    return {name: model.facts[name] for name in ("preset", "recipe", "commit", "steps", "seconds")}

@@ -1,6 +1,9 @@
 """The size of the latent space: the experiment on tiny runs, and its measures on what is known."""
 
+import json
+import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,6 +129,20 @@ def test_what_was_measured_is_kept_unless_the_settings_differ(folder, result, ca
     again = measure(folder, "mnist.npz", "--no-train", "--part", "noise", "--steps", "2", results="other")
     assert "noise: wgan-gp-4-0" in capfd.readouterr().err
     assert "reconstruction" not in again["parts"] or "wgan-gp-4-0" not in again["parts"]["reconstruction"]
+
+
+def test_a_run_of_another_recipe_is_measured_anew(folder, tmp_path, capfd):
+    shutil.copytree(folder / "runs/cifar10/wgan-gp-4-0", tmp_path / "runs/cifar10/wgan-gp-4-0")
+    shutil.copy(folder / "cifar10.npz", tmp_path)
+    measured = partial(measure, tmp_path, "cifar10.npz", "--no-train", "--part", "weights", sizes=SIZES[:1])
+    before = measured()
+    path = tmp_path / "runs/cifar10/wgan-gp-4-0/run.json"
+    about = json.loads(path.read_text())
+    about["recipe"]["penalty"] /= 2
+    path.write_text(json.dumps(about))
+    capfd.readouterr()
+    assert measured()["parts"] == before["parts"]
+    assert "weights: wgan-gp-4-0" in capfd.readouterr().err
 
 
 def test_what_is_missing_is_trained_and_what_was_stopped_goes_on(folder, tmp_path):
