@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -26,10 +26,18 @@ class Table:
         keys = [f"{family}-{size}-{seed}" for seed in self.seeds]
         return [pick(rows[key]) for key in keys if key in rows]
 
+    def by_seed(self, part: str, family: str, pick: Callable[[Any], float]) -> dict[int, list[float]]:
+        """Size -> the figures of its seeds, of those sizes that are there."""
+        found = {size: self.values(part, family, size, pick) for size in self.sizes}
+        return {size: values for size, values in found.items() if values}
+
     def means(self, part: str, family: str, pick: Callable[[Any], float]) -> dict[int, float]:
         """Size -> the mean over the seeds, of those sizes that are there."""
-        found = {size: self.values(part, family, size, pick) for size in self.sizes}
-        return {size: sum(values) / len(values) for size, values in found.items() if values}
+        return {size: sum(values) / len(values) for size, values in self.by_seed(part, family, pick).items()}
+
+    def spread(self, part: str, family: str, pick: Callable[[Any], float]) -> float:
+        """The furthest that two seeds of a size are apart. Raises ValueError where no size is there."""
+        return max(max(values) - min(values) for values in self.by_seed(part, family, pick).values())
 
 
 def error_of(probe: str) -> Callable[[Any], float]:
@@ -85,7 +93,7 @@ def _falls(table: Table, family: str) -> str:
     means = table.means("reconstruction", family, error_of("validation"))
     if len(means) < 2:
         return ""
-    spread = max(max(values) - min(values) for values in _by_seed(table, family, means))
+    spread = table.spread("reconstruction", family, error_of("validation"))
     rises = [
         f"from {a} to {b} by {means[b] / means[a] - 1:.1%}{', less than seeds differ by' * (rise < spread)}"
         for a, b in pairwise(means)
@@ -95,22 +103,17 @@ def _falls(table: Table, family: str) -> str:
     return f"{text} {_said(not rises)}{', for it rises ' + ', '.join(rises) if rises else ''}."
 
 
-def _by_seed(table: Table, family: str, sizes: Iterable[int]) -> list[list[float]]:
-    return [table.values("reconstruction", family, size, error_of("validation")) for size in sizes]
-
-
 def _flat(table: Table) -> str:
     means = table.means("quality", "wgan-gp", distance_of)
     if len(means) < 2:
         return ""
     across = max(means.values()) - min(means.values())
-    seeds = [table.values("quality", "wgan-gp", size, distance_of) for size in means]
-    spread = max(max(values) - min(values) for values in seeds)
+    spread = table.spread("quality", "wgan-gp", distance_of)
     text = (
         "The perceptual quality of the WGAN-GP is flat: its mean distance differs between latent sizes by no more than "
         f"between seeds of a size ({_listed(means)}: {across:.4f} between sizes"
     )
-    if max(map(len, seeds)) < 2:
+    if max(map(len, table.by_seed("quality", "wgan-gp", distance_of).values())) < 2:
         return f"{text}; one seed a size tells no spread). Not decided."
     return f"{text}, at most {spread:.4f} between seeds). {_said(across <= spread)}."
 

@@ -39,6 +39,20 @@ def figures():
     } | {"sheets": {"latent-size-mnist-train.png": ["original", "autoencoder 10"]}}
 
 
+def record_of(result):
+    """A result as it is stored."""
+    return {
+        "name": "latent-size-mnist",
+        "command": "python -m benchmarks latent-size",
+        "seed": 0,
+        "commit": "abc",
+        "dirty": False,
+        "date": "2026-01-01T00:00:00",
+        "machine": {"processor": "one", "cores": 2, "versions": {"numpy": "2"}},
+        "result": result,
+    }
+
+
 def test_claims_that_come_out_are_said_to_hold():
     sentences = claims(Table(figures()))
     assert len(sentences) == 7 and all(sentence.endswith("Holds.") for sentence in sentences)
@@ -87,17 +101,7 @@ def test_a_single_seed_does_not_decide_what_seeds_spread():
 
 
 def test_the_page_has_the_figures_and_says_how_they_came_about(tmp_path):
-    record = {
-        "name": "latent-size-mnist",
-        "command": "python -m benchmarks latent-size",
-        "seed": 0,
-        "commit": "abc",
-        "dirty": False,
-        "date": "2026-01-01T00:00:00",
-        "machine": {"processor": "one", "cores": 2, "versions": {"numpy": "2"}},
-        "result": figures(),
-    }
-    paths = write(record, tmp_path)
+    paths = write(record_of(figures()), tmp_path)
     assert {path.name for path in paths} == {"latent-size-mnist.md", "latent-size-mnist-sizes.png"}
     text = (tmp_path / "latent-size-mnist.md").read_text()
     row = "| 10 | 0.3000 (0.3000 to 0.3000) | 0.3000 (0.3000 to 0.3000) | 0.5000 (0.5000 to 0.5000) | 0.5000"
@@ -105,3 +109,11 @@ def test_the_page_has_the_figures_and_says_how_they_came_about(tmp_path):
     assert "| 10 | 9.2500 (9.0000 to 9.5000) | 4.2500" in text and "FID: not measured: why." in text
     assert "| 10 | 0.9600" in text and "python -m benchmarks latent-size" in text
     assert "![original, autoencoder 10](./latent-size-mnist-train.png)" in text
+
+
+@pytest.mark.parametrize(("rate", "said"), [(3.0, True), (1.0, False)])
+def test_the_page_says_that_a_layer_learned_faster_than_the_others_where_one_did(rate, said, tmp_path):
+    run = {"images": 8, "steps": 1, "seconds": 2, "hardware": "one"}
+    recipe = {"width": 2, "batch": 4, "first_layer_rate": rate}
+    (page, *_) = write(record_of(figures() | {"runs": {"wgan-gp-10-0": run | {"recipe": recipe}}}), tmp_path)
+    assert ("learns 3 times as fast" in page.read_text()) == said
