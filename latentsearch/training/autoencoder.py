@@ -11,6 +11,7 @@ networks, the squared error (eq. 3), Adam with the same rates for 80,000 steps o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -42,7 +43,8 @@ RISING = 0.3
 class Recipe(family.Recipe):
     """The sizes and the schedule of one autoencoder. data: "pictures" or "digits", of mirrored ones also "cifar10".
 
-    one_cycle: whether the learning rate rises and falls once in the steps, as in no paper (see Autoencoder.cycle).
+    one_cycle: whether the learning rate rises and falls once in the steps, as in no paper (see Autoencoder.cycle);
+    code_rate: the learning rate of the dense layers, which write and read codes, as a multiple of the others'.
     """
 
     learning_rate: float = 1e-3
@@ -53,6 +55,7 @@ class Recipe(family.Recipe):
     variational: bool = False
     mirrored: bool = False
     one_cycle: bool = False
+    code_rate: float = 1.0
 
     @property
     def framing(self) -> Framing:
@@ -79,10 +82,14 @@ MIRRORED_DIGITS = replace(MIRRORED, data="digits", epochs=85)
 # `python -m benchmarks latent-size` trains these and says how long that took. Encoders of many numbers learn late what
 # their decoders could draw, and one cycle of a high rate shortens that. The error of 512 validation images of CIFAR-10
 # by 1,000 numbers after 150 seconds: 0.036 at 0.001 in batches of 16, falling in the second half, and 0.027 so.
-SMALL: dict[str, Any] = {"batch": 32, "learning_rate": 3e-3, "one_cycle": True}
+# Dense layers of many numbers move what they give further in a step than convolutions do. CIFAR-10, 1,000 numbers,
+# 2,500 steps, the error of 1,000 validation images: 0.0390 at the rate of the others, 0.0370 at a tenth of it, 0.0366
+# at a twentieth, 0.0368 at 0.03. Digits, 500 and 1,000 numbers, 11,250 steps: 0.0069 and 0.0067, 0.0065 and 0.0062 at a
+# twentieth.
+SMALL: dict[str, Any] = {"batch": 32, "learning_rate": 3e-3, "one_cycle": True, "code_rate": 0.05}
 FORMS = {
     "mirrored": {
-        "pictures": {"paper": MIRRORED, "small": replace(MIRRORED, width=4, epochs=10, **SMALL)},
+        "pictures": {"paper": MIRRORED, "small": replace(MIRRORED, width=8, epochs=6, **SMALL)},
         "cifar10": {"paper": MIRRORED_CIFAR10, "small": replace(MIRRORED_CIFAR10, width=8, epochs=60, **SMALL)},
         "digits": {"paper": MIRRORED_DIGITS, "small": replace(MIRRORED_DIGITS, width=8, epochs=6, **SMALL)},
     }
@@ -112,6 +119,20 @@ class Autoencoder(Family):
             networks = digit_networks(*sizes, pad_digits, unpad_digits) if digits else picture_networks(*sizes)
         self.encoder_network, self.decoder = networks
         return {"encoder": self.encoder_network, "decoder": self.decoder}
+
+    def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
+        """Adam, with a rate of their own for dense layers where the recipe has one; weights stay in their order."""
+        recipe = self.recipe
+        if recipe.code_rate == 1:
+            return super().make_optimiser(name, network)
+        dense = {id(w) for layer in network.modules() if isinstance(layer, nn.Linear) for w in layer.parameters()}
+        groups: list[dict[str, Any]] = [
+            {"params": list(weights), "share": recipe.code_rate if codes else 1.0}
+            for codes, weights in groupby(network.parameters(), lambda w: id(w) in dense)
+        ]
+        for group in groups:
+            group["lr"] = group["share"] * recipe.learning_rate
+        return torch.optim.Adam(groups, recipe.learning_rate, (recipe.beta1, 0.999), fused=True)
 
     def plan(self) -> list[Stage]:
         """Both together."""

@@ -151,9 +151,12 @@ class Family(ABC):
         return torch.randn(count, size, generator=self.random).to(self.precision.device)
 
     def set_rate(self, name: str, rate: float) -> None:
-        """Let the optimiser of the network of this name go on with another learning rate."""
+        """Let the optimiser of the network of this name go on with another learning rate.
+
+        A group of weights with a `share` has that share of it.
+        """
         for group in self.optimisers[name].param_groups:
-            group["lr"] = rate
+            group["lr"] = group.get("share", 1.0) * rate
 
     def falling(self) -> float:
         """The share that is left of a learning rate which falls along half a cosine in the second half of the steps."""

@@ -62,7 +62,7 @@ PICTURES = Recipe()
 CIFAR10 = replace(PICTURES, data="cifar10", epochs=512)
 DIGITS = replace(PICTURES, data="digits", epochs=428)
 # `latentsearch train wgan-gp mnist.npz -o RUN --preset small --threads 1`: 750 steps. Widths are the least whose
-# narrowest layer holds 1,000 numbers.
+# narrowest layer holds 1,000 numbers, for pictures twice that (see docs/decisions.md).
 SMALL = replace(PICTURES, batch=16, learning_rate=1e-3, average_decay=0.99)
 # A code of many numbers reaches every place of the first layer by other weights, which learn late to draw one digit
 # together. The distance of benchmarks.latent.quality after one epoch, seed 0, that layer at the rate of the others and
@@ -71,7 +71,7 @@ SMALL = replace(PICTURES, batch=16, learning_rate=1e-3, average_decay=0.99)
 # Over three seeds it is worse for 10 and 50 numbers and flat: see docs/decisions.md.
 SMALL_DIGITS = replace(SMALL, data="digits", width=8, epochs=1, first_layer_rate=3.0)
 PRESETS = {
-    "pictures": {"paper": PICTURES, "small": replace(SMALL, width=4, epochs=2)},
+    "pictures": {"paper": PICTURES, "small": replace(SMALL, width=8, epochs=2)},
     "cifar10": {"paper": CIFAR10, "small": replace(SMALL, data="cifar10", width=8, epochs=10)},
     "digits": {"paper": DIGITS, "small": SMALL_DIGITS},
 }

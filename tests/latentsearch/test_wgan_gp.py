@@ -1,7 +1,5 @@
 """WGAN-GP and the autoencoder with its networks, of pictures, CIFAR-10 and digits."""
 
-import copy
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -228,7 +226,7 @@ def test_a_mirrored_run_becomes_a_bundle(data, tmp_path, options):
 
 
 def test_a_mirrored_run_goes_on_to_bitwise_the_same_end(data, tmp_path):
-    assert same_end_after_a_kill("autoencoder", data["cifar10"], tmp_path, *TINY, "--mirrored")
+    assert same_end_after_a_kill("autoencoder", data["pictures"], tmp_path, *TINY, "--mirrored")
 
 
 def test_others_do_not_learn_from_cifar10(data, tmp_path):
@@ -237,15 +235,33 @@ def test_others_do_not_learn_from_cifar10(data, tmp_path):
     assert done.exit_code == 2 and "does not learn from cifar10" in done.stderr
 
 
+def moves(networks, step, *x):
+    """The furthest that a number of each layer moves in a step, by the layer's name."""
+    before = {name: weights.detach().clone() for name, weights in networks.named_parameters()}
+    step(*x)
+    return {name: float((weights.detach() - before[name]).abs().max()) for name, weights in networks.named_parameters()}
+
+
 def test_the_layer_that_reads_codes_learns_at_its_own_rate():
     moved = {}
     for rate in (1.0, 3.0):
         family = make("digits", first_layer_rate=rate)
-        before = copy.deepcopy(family.generator_network.state_dict())
-        family.generator_step()
-        after = family.generator_network.state_dict()
-        names = dict(family.generator_network.named_parameters())
-        moved[rate] = {name: float((after[name] - before[name]).abs().max()) for name in names}
-    first, *others = moved[1.0]
-    assert moved[3.0][first] == pytest.approx(3 * moved[1.0][first], rel=1e-3)
-    assert [moved[3.0][name] for name in others] == pytest.approx([moved[1.0][name] for name in others], rel=1e-3)
+        moved[rate] = moves(family.generator_network, family.generator_step)
+    shares = {name: moved[3.0][name] / moved[1.0][name] for name in moved[1.0]}
+    first, *others = shares.values()
+    assert [first, *others] == pytest.approx([3, *[1] * len(others)], rel=1e-3)
+
+
+def test_the_layers_beside_the_code_of_mirrored_autoencoders_learn_at_their_own_rate_through_the_cycle():
+    moved = {}
+    for rate in (1.0, 0.05):
+        family = make("digits", autoencoder, mirrored=True, one_cycle=True, code_rate=rate)
+        family.progress = 0.3  # where the cycle is at its height
+        moved[rate] = moves(torch.nn.ModuleDict(family.networks), family.step, draw("digits", 4))
+    shares = {name: moved[0.05][name] / moved[1.0][name] for name in moved[1.0]}
+    assert {name for name, share in shares.items() if share == pytest.approx(0.05, rel=1e-2)} == {
+        "encoder.layers.layers.7.0.weight",
+        "encoder.layers.layers.7.0.bias",
+        "decoder.layers.layers.0.weight",
+    }
+    assert sum(share == pytest.approx(1, rel=1e-2) for share in shares.values()) == len(shares) - 3
