@@ -26,8 +26,7 @@ SCALE = 4
 
 def of_part(part: str, sets: Sets, count: int, seed: int, other: Path | None) -> dict[str, Tensor]:
     """Name -> the images (n, 3, h, w), n at most `count`, of a part; "reconstruction" has those of the data."""
-    split = {"train": sets.train, "validation": sets.validation}
-    known = {name: to_images(of.some(count, seed).images) for name, of in split.items()}
+    known = known_images(sets, count, seed)
     train = known["train"]
     if part == "shifted":
         return {f"shifted by {by}": shifted(train, by) for by in SHIFTS}
@@ -36,6 +35,12 @@ def of_part(part: str, sets: Sets, count: int, seed: int, other: Path | None) ->
     if part == "other":
         return {"CIFAR-10": enlarged(other, train.shape[2], len(train), seed)} if other else {}
     return known
+
+
+def known_images(sets: Sets, count: int, seed: int) -> dict[str, Tensor]:
+    """Name of a split -> at most `count` of its images."""
+    splits = {"train": sets.train, "validation": sets.validation}
+    return {name: to_images(split.some(count, seed).images) for name, split in splits.items()}
 
 
 def shifted(images: Tensor, by: int) -> Tensor:
@@ -82,10 +87,16 @@ def measure_own(model: Model, count: int, search: Search) -> dict[str, Any]:
     return {"error": score(errors(images, model.reconstruct(images, search)), search.seed)}
 
 
+def measure_encoded(model: Model, sets: Sets, count: int, seed: int) -> dict[str, Any]:
+    """An autoencoder's errors of more images than codes can be sought of: close sizes are told apart by many."""
+    images = known_images(sets, count, seed)
+    drawn = {name: model.reconstruct(x, Search(0, (), seed)) for name, x in images.items()}
+    return {name: {"error": score(errors(x, drawn[name]), seed)} for name, x in images.items()}
+
+
 def errors_of_the_mean(sets: Sets, count: int, seed: int) -> dict[str, float]:
     """The errors of one image for all, the mean of some training images."""
-    splits = {"train": sets.train, "validation": sets.validation}
-    images = {name: to_images(split.some(count, seed).images) for name, split in splits.items()}
+    images = known_images(sets, count, seed)
     mean = images["train"].mean(0, keepdim=True)
     return {name: round(float(errors(x, mean).mean()), 5) for name, x in images.items()}
 

@@ -123,8 +123,8 @@ class Study:
     def _gans(self) -> list[Model]:
         return [model for model in self._first() if model.encoder is None]
 
-    def _task(self, model: Model, settings: dict[str, Any], compute: Callable[[], Any]) -> Task:
-        return Task(model.key, {"run": _told_by(model), "seed": self.seed} | settings, compute)
+    def _task(self, model: Model, settings: dict[str, Any], compute: Callable[[], Any], what: str = "") -> Task:
+        return Task(what + model.key, {"run": _told_by(model), "seed": self.seed} | settings, compute)
 
     def _searched(self) -> dict[str, Any]:
         return {"images": self.settings.images, "steps": self.settings.steps, "learning_rates": list(LEARNING_RATES)}
@@ -146,7 +146,11 @@ class Study:
         yield from self._probes("reconstruction", self.models)
         for model in self._gans():
             own = partial(probes.measure_own, model, count, self.search)
-            yield Task(f"own {model.key}", self._task(model, self._searched(), own).settings, own)
+            yield self._task(model, self._searched(), own, "own ")
+        drawn = self.settings.drawn
+        for model in (model for model in self.models if model.encoder is not None):
+            encoded = partial(probes.measure_encoded, model, self.sets, drawn, self.seed)
+            yield self._task(model, {"drawn": drawn}, encoded, "encoded ")
 
     def _other(self) -> Iterator[Task]:
         if self.other and self.sets.name == "celeba":

@@ -40,7 +40,7 @@ def report(record: dict[str, Any], plotted: list[str]) -> str:
         _protocol(summary),
         "## Verdict",
         "\n".join(f"- {claim}" for claim in claims(table)),
-        *_errors(table),
+        *_errors(summary, table),
         *_quality(summary, table),
         *_probes(table),
         *_weights(table),
@@ -99,7 +99,7 @@ def _column(
     return lambda size: _cell(table.values(part, family, size, pick), digits)
 
 
-def _errors(table: Table) -> list[str]:
+def _errors(summary: Summary, table: Table) -> list[str]:
     rows = table.parts.get("reconstruction")
     if not rows:
         return []
@@ -110,6 +110,10 @@ def _errors(table: Table) -> list[str]:
     }
     for probe in ("train", "validation"):
         columns[f"autoencoder, sought, {probe}"] = _column(table, "reconstruction", "autoencoder", refined_of(probe))
+    for probe in ("train", "validation"):
+        columns[f"autoencoder, many, {probe}"] = _column(
+            table, "reconstruction", "encoded autoencoder", error_of(probe)
+        )
     own = {key.removeprefix("own "): row for key, row in rows.items() if key.startswith("own ")}
     columns["WGAN-GP, its own images"] = lambda size: _cell(
         [row["error"]["mean"] for key, row in own.items() if key.startswith(f"wgan-gp-{size}-")]
@@ -118,7 +122,8 @@ def _errors(table: Table) -> list[str]:
     text = (
         f"Fig. 3, on MNIST Fig. 9a; the mean of several seeds{SPREAD}. One image for all, the mean of those training "
         f"images, has {means.get('train', float('nan')):.4f} and {means.get('validation', float('nan')):.4f}. Sought: "
-        "the autoencoder's codes after as many steps of the same search, from the encoder's, without a ball. What the "
+        "the autoencoder's codes after as many steps of the same search, from the encoder's, without a ball. Many: the "
+        f"autoencoder's of {summary['settings']['drawn']:,} images at most, which need no search. What the "
         "WGAN-GP drew itself is found again as well as the search can find anything: more steps would lower it."
     )
     return ["## Error of reconstruction", text, _by_size(table, columns)]

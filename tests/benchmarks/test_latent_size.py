@@ -17,6 +17,7 @@ from benchmarks.__main__ import run  # noqa: E402
 from benchmarks.latent import generators, probes, quality  # noqa: E402
 from benchmarks.latent.classifier import accuracy, train  # noqa: E402
 from benchmarks.latent.models import Model, Search  # noqa: E402
+from benchmarks.latent.models import load as load_model  # noqa: E402
 from benchmarks.latent.sets import Split, in_colour, load_sets, place  # noqa: E402
 from benchmarks.latent_size import PARTS  # noqa: E402
 from benchmarks.results_store import load  # noqa: E402
@@ -76,7 +77,9 @@ def test_every_part_that_digits_have_is_measured_of_every_model(result):
     gans = {key for key in models if key.startswith("wgan")}
     assert set(result["runs"]) == models
     keys = {part: set(rows) for part, rows in result["parts"].items()}
-    assert keys["reconstruction"] == models | {"data"} | {f"own {key}" for key in gans}
+    assert keys["reconstruction"] == models | {"data"} | {f"own {key}" for key in gans} | {
+        f"encoded {key}" for key in models - gans
+    }
     assert keys["quality"] == keys["classifier"] == models | {"data"}
     assert keys["shifted"] == keys["noise"] == models
     assert keys["weights"] == keys["surface"] == gans and keys["lengths"] == {"wgan-gp-8-0"}
@@ -94,6 +97,18 @@ def test_codes_that_are_sought_draw_nearer_images_than_the_encoders(result):
     for key, row in result["parts"]["reconstruction"].items():
         if key.startswith("autoencoder"):
             assert row["train"]["refined"]["mean"] < row["train"]["error"]["mean"]
+
+
+def test_autoencoders_have_the_errors_of_many_images_too(folder, result):
+    rows = result["parts"]["reconstruction"]
+    digits = load_sets(folder / "mnist.npz")
+    known = probes.known_images(digits, result["settings"]["drawn"], 0)
+    for size in SIZES:
+        model = load_model(folder / f"runs/mnist/autoencoder-{size}-0", "autoencoder", size, 0)
+        for name, images in known.items():
+            error = rows[f"encoded autoencoder-{size}-0"][name]["error"]
+            expected = probes.errors(images, model.draw(model.codes(images, None))).mean()
+            assert error["n"] == len(images) > 8 and error["mean"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_sheets_have_the_originals_and_a_column_a_model(folder, result):

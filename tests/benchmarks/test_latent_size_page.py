@@ -94,6 +94,18 @@ def test_a_rise_within_the_spread_of_seeds_is_said_to_be_that():
     assert sentence.endswith("**Does not come out**, for it rises from 100 to 1000 by 2.5%, less than seeds differ by.")
 
 
+def test_whether_the_autoencoders_error_falls_is_told_by_its_errors_of_many_images():
+    summary = figures()
+    many = {"mean": 0.25, "interval": [0.25, 0.25], "n": 5000}
+    for key in [key for key in summary["parts"]["reconstruction"] if key.startswith("autoencoder")]:
+        error = many | {"mean": many["mean"] + 0.01 * key.startswith("autoencoder-1000")}
+        row = {probe: {"error": error} for probe in ("train", "validation")}
+        summary["parts"]["reconstruction"][f"encoded {key}"] = row
+    falls = claims(Table(summary))[2]
+    assert "(5,000 validation images: 0.2500 at 10, 0.2500 at 100, 0.2600 at 1000)" in falls
+    assert falls.endswith("**Does not come out**, for it rises from 10 to 100 by 0.0%, from 100 to 1000 by 4.0%.")
+
+
 def test_a_single_seed_does_not_decide_what_seeds_spread():
     summary = figures()
     summary["settings"]["seeds"] = [0]
