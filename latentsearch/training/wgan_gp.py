@@ -71,7 +71,7 @@ SMALL = replace(PICTURES, batch=16, learning_rate=1e-3, average_decay=0.99)
 # Over three seeds it is worse for 10 and 50 numbers and flat: see docs/decisions.md.
 SMALL_DIGITS = replace(SMALL, data="digits", width=8, epochs=1, first_layer_rate=3.0)
 PRESETS = {
-    "pictures": {"paper": PICTURES, "small": replace(SMALL, width=8, epochs=2)},
+    "pictures": {"paper": PICTURES, "small": replace(SMALL, width=8, epochs=4)},
     "cifar10": {"paper": CIFAR10, "small": replace(SMALL, data="cifar10", width=8, epochs=10)},
     "digits": {"paper": DIGITS, "small": SMALL_DIGITS},
 }
