@@ -99,16 +99,24 @@ def _falls(table: Table, family: str) -> str:
     means = table.means("reconstruction", errors, error_of("validation"))
     if len(means) < 2:
         return ""
-    spread = table.spread("reconstruction", errors, error_of("validation"))
     images = max(table.means("reconstruction", errors, lambda row: int(row["validation"]["error"]["n"])).values())
-    rises = [
+    measured = f"{images:,.0f} validation images: {_listed(means)}"
+    text = f"The {FAMILIES[family]}'s error falls with the latent size ({measured})."
+    rises, known = (_rises(table, errors, probe) for probe in ("validation", "train"))
+    return (
+        f"{text} {_said(not rises)}{', for it rises ' + ', '.join(rises) if rises else ''}."
+        f"{' On training images it rises ' + ', '.join(known) + '.' if known else ''}"
+    )
+
+
+def _rises(table: Table, errors: str, probe: str) -> list[str]:
+    means = table.means("reconstruction", errors, error_of(probe))
+    spread = table.spread("reconstruction", errors, error_of(probe))
+    return [
         f"from {a} to {b} by {means[b] / means[a] - 1:.1%}{', less than seeds differ by' * (rise < spread)}"
         for a, b in pairwise(means)
         if (rise := means[b] - means[a]) >= 0
     ]
-    measured = f"{images:,.0f} validation images: {_listed(means)}"
-    text = f"The {FAMILIES[family]}'s error falls with the latent size ({measured})."
-    return f"{text} {_said(not rises)}{', for it rises ' + ', '.join(rises) if rises else ''}."
 
 
 def _flat(table: Table) -> str:
