@@ -66,18 +66,21 @@ def _protocol(summary: Summary) -> str:
         f"ones of a number in [-1, 1], over {settings['images']} images. The autoencoder encodes them; codes of the "
         f"WGAN-GP are found by {settings['steps']} steps of projected Adam within ||z||² ≤ dim + 3 √(2 dim) (eq. 5), "
         f"from random codes, at a rate of {' and again of '.join(map(str, settings['learning_rates']))}, of which the "
-        f"better code of an image counts.{_faster_layer(summary)} The paper takes 10,000 steps and trains 80,000 with "
+        f"better code of an image counts.{_own_rates(summary)} The paper takes 10,000 steps and trains 80,000 with "
         "networks 20 to 32 times as wide: figures are not the paper's, and its claims are tried at this scale."
     )
 
 
-def _faster_layer(summary: Summary) -> str:
-    recipes = [run["recipe"] for key, run in summary["runs"].items() if key.startswith("wgan-gp")]
-    rates = {recipe.get("first_layer_rate", 1.0) for recipe in recipes} - {1.0}
+def _own_rates(summary: Summary) -> str:
+    recipes = [run["recipe"] for run in summary["runs"].values()]
+    fields = {
+        "first_layer_rate": "The layer of the WGAN-GP that reads codes learns",
+        "code_rate": "The layers of the autoencoder that write and read codes learn",
+    }
     return "".join(
-        f" The layer of the WGAN-GP that reads codes learns {rate:g} times as fast as its others, at every size: "
-        "docs/decisions.md says what that changes."
-        for rate in sorted(rates)
+        f" {layers} at {rate:g} times the rate of its others, at every size: docs/decisions.md says what that changes."
+        for field, layers in fields.items()
+        for rate in sorted({recipe.get(field, 1.0) for recipe in recipes} - {1.0})
     )
 
 

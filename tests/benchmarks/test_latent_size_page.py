@@ -131,9 +131,16 @@ def test_the_page_has_the_figures_and_says_how_they_came_about(tmp_path):
     assert "![original, autoencoder 10](./latent-size-mnist-train.png)" in text
 
 
-@pytest.mark.parametrize(("rate", "said"), [(3.0, True), (1.0, False)])
-def test_the_page_says_that_a_layer_learned_faster_than_the_others_where_one_did(rate, said, tmp_path):
+@pytest.mark.parametrize(
+    ("field", "key", "rate", "said"),
+    [
+        ("first_layer_rate", "wgan-gp-10-0", 3.0, True),
+        ("code_rate", "autoencoder-10-0", 0.05, True),
+        ("first_layer_rate", "wgan-gp-10-0", 1.0, False),
+    ],
+)
+def test_the_page_says_that_layers_learned_at_a_rate_of_their_own_where_they_did(field, key, rate, said, tmp_path):
     run = {"images": 8, "steps": 1, "seconds": 2, "hardware": "one"}
-    recipe = {"width": 2, "batch": 4, "first_layer_rate": rate}
-    (page, *_) = write(record_of(figures() | {"runs": {"wgan-gp-10-0": run | {"recipe": recipe}}}), tmp_path)
-    assert ("learns 3 times as fast" in page.read_text()) == said
+    recipe = {"width": 2, "batch": 4, field: rate}
+    (page, *_) = write(record_of(figures() | {"runs": {key: run | {"recipe": recipe}}}), tmp_path)
+    assert (f"at {rate:g} times the rate of its others" in page.read_text()) == said
