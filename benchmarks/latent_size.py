@@ -50,7 +50,13 @@ PARTS = {
 @click.option("--preset", type=click.Choice(("small", "paper")), default="small", show_default=True)
 @click.option("--images", type=click.IntRange(8), default=64, show_default=True, help="That are reconstructed.")
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Of projected Adam.")
-@click.option("--drawn", type=click.IntRange(128), default=5_000, show_default=True, help="Images a distance is of.")
+@click.option(
+    "--drawn",
+    type=click.IntRange(128),
+    default=5_000,
+    show_default=True,
+    help="Images a distance is of, and errors that need no search.",
+)
 @click.option("--learned", type=click.IntRange(64), default=1_000, show_default=True, help="Digits learned from.")
 @click.option("--seed", default=0, show_default=True, help="Of the first run, the images and the starts.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))

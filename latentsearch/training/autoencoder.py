@@ -11,7 +11,6 @@ networks, the squared error (eq. 3), Adam with the same rates for 80,000 steps o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -120,19 +119,10 @@ class Autoencoder(Family):
         self.encoder_network, self.decoder = networks
         return {"encoder": self.encoder_network, "decoder": self.decoder}
 
-    def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
-        """Adam, with a rate of their own for dense layers where the recipe has one; weights stay in their order."""
-        recipe = self.recipe
-        if recipe.code_rate == 1:
-            return super().make_optimiser(name, network)
-        dense = {id(w) for layer in network.modules() if isinstance(layer, nn.Linear) for w in layer.parameters()}
-        groups: list[dict[str, Any]] = [
-            {"params": list(weights), "share": recipe.code_rate if codes else 1.0}
-            for codes, weights in groupby(network.parameters(), lambda w: id(w) in dense)
-        ]
-        for group in groups:
-            group["lr"] = group["share"] * recipe.learning_rate
-        return torch.optim.Adam(groups, recipe.learning_rate, (recipe.beta1, 0.999), fused=True)
+    def rate_shares(self, name: str, network: nn.Module) -> dict[nn.Parameter, float]:
+        """The recipe's, of dense layers."""
+        dense = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+        return {weight: self.recipe.code_rate for layer in dense for weight in layer.parameters()}
 
     def plan(self) -> list[Stage]:
         """Both together."""

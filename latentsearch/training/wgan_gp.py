@@ -8,7 +8,6 @@ held to the length 1 between real and generated images. It learns no encoder: co
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -103,10 +102,12 @@ class WganGp(Family):
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
         """Adam as Gulrajani et al. set it, but for the rate of the layer that reads codes."""
         recipe = self.recipe
-        first, *others = network.parameters()
-        share = recipe.first_layer_rate if name == "generator" else 1.0
-        groups: list[dict[str, Any]] = [{"params": [first], "lr": share * recipe.learning_rate}, {"params": others}]
-        return torch.optim.Adam(groups, recipe.learning_rate, (recipe.beta1, recipe.beta2), fused=True)
+        weights = self.weight_groups(name, network)
+        return torch.optim.Adam(weights, recipe.learning_rate, (recipe.beta1, recipe.beta2), fused=True)
+
+    def rate_shares(self, name: str, network: nn.Module) -> dict[nn.Parameter, float]:
+        """The recipe's, of the generator's first layer."""
+        return {next(network.parameters()): self.recipe.first_layer_rate} if name == "generator" else {}
 
     def plan(self) -> list[Stage]:
         """Both together."""
