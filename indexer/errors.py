@@ -28,9 +28,17 @@ class InputError(LatentsearchError):
 
 
 class UnreadableImage(InputError):
-    """A picture cannot be used."""
+    """A picture cannot be used.
+
+    may_pass: whether the circumstances are the reason (a permission, a missing extra, a drive that stalls) and not the
+    file's content, so that every run tries it again.
+    """
 
     exit_code = 3
+
+    def __init__(self, reason: str, *, may_pass: bool = False) -> None:
+        super().__init__(reason)
+        self.may_pass = may_pass
 
 
 class EncoderError(LatentsearchError):
