@@ -17,6 +17,7 @@ from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.known import images_before, images_with
 from indexer.label_store import LabelStore
+from indexer.numbers import clamp_seconds
 from indexer.plan import Plan
 from indexer.workers import NO_PIXELS, Job, Outcome
 
@@ -184,9 +185,8 @@ class Store:
     def _record(self, outcome: Outcome, width: int, height: int, position: int) -> ImageRecord:
         job, image_id = outcome.job, self._next_id
         self._next_id += 1
-        return ImageRecord(
-            image_id, job.path, job.size, job.mtime_ns, outcome.digest, width, height, position, time.time()
-        )
+        added = clamp_seconds(time.time())
+        return ImageRecord(image_id, job.path, job.size, job.mtime_ns, outcome.digest, width, height, position, added)
 
     def _fail(self, reason: str, job: Job, changes: Changes) -> None:
         self.failed += 1

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from latentsearch.cli.numbers import Finite
+
 if TYPE_CHECKING:
     from indexer.attributes import AttributeEncoder
     from indexer.building import Report
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from latentsearch.cli.progress import Bar
 
 GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
+RECALL = Finite(0, 1, min_open=True)
 WATCHED = "the watching has ended: what was taken in is kept"
 
 
@@ -44,7 +47,7 @@ WATCHED = "the watching has ended: what was taken in is kept"
     metavar="KIND",
     help="Of search index: auto, flat, hnsw, ivf-sq8, ivf-pq or a FAISS factory string  [auto].",
 )
-@click.option("--recall", type=float, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
+@click.option("--recall", type=RECALL, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where the search index is built.")
 @click.option("--watch", is_flag=True, help="Then go on, and take in what changes, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, a line a batch.")

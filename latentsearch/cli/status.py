@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,13 +42,15 @@ def _failures(index: Index) -> str:
 
 
 def _for_people(index: Index) -> str:
+    from indexer.numbers import local_time
+
     status = index.status()
     encoder = status["encoder"]
     last = status["last_added"]
     facts = {
         "index": status["index"],
         "pictures": str(status["images"]),
-        "last added": time.strftime("%Y-%m-%d %H:%M", time.localtime(last)) if last else "never",
+        "last added": local_time(last) if last else "never",
         "labels": (", ".join(status["labels"]) or "none") + _predicted(status["predicted_by"]),
         "failures": f"{status['failures']}" + (", listed by --failures" if status["failures"] else ""),
         "encoder": f"{encoder['name']}, {encoder['latent_size']} numbers, {encoder['distance']}",
