@@ -33,6 +33,8 @@ WATCHED = "the watching has ended: what was taken in is kept"
     "--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or contrastive]."
 )
 @click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
+@click.option("--retry-failed", is_flag=True, help="Try again every file that could not be used before.")
+@click.option("--rehash", is_flag=True, help="Read every file again: trust neither its size nor its time of change.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
 @click.option(
     "--predict-labels",
@@ -56,6 +58,8 @@ def command(
     option: str | None,
     encoder: str | None,
     prune: bool,
+    retry_failed: bool,
+    rehash: bool,
     labels: Path | None,
     predictor: str | None,
     kind: str | None,
@@ -67,7 +71,9 @@ def command(
     """Add the pictures of folders to the index, or bring it up to date with them.
 
     Unchanged pictures are left alone, moved ones keep their code. A file that cannot be used is listed by
-    `latentsearch status --failures`. CelebA's label files, in a folder or beside it, are read along.
+    `latentsearch status --failures`. It is tried again when it changes or the decoder is updated, and by every run
+    where circumstances were the reason: permissions, a missing extra, a drive, memory. CelebA's label files, in a
+    folder or beside it, are read along.
 
     --predict-labels, after the folders, stores which attributes the pictures of the index show, as `latentsearch
     attributes` tells them, marked as predicted; a label that was given, by a file or by CelebA, is never replaced. NAME
@@ -95,7 +101,7 @@ def command(
         from indexer.pipeline import Vectors, Wishes, check_sources
 
         model, eyes = _encoder(place, encoder), _predictor(predictor)
-        wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes)
+        wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes, retry_failed, rehash)
         if not Index.exists(place):
             check_sources(folders, wishes, may_be_empty=watch)
         run = _Run(place, model, folders, wishes, as_json)
@@ -210,6 +216,8 @@ def _for_people(summary: Summary, prune: bool) -> str:
     lines += [f"{count} {what}" for what, count in others.items() if count]
     if summary.failed:
         lines.append(f"{summary.failed} cannot be used: `latentsearch status --failures` says why")
+    if summary.may_pass:
+        lines.append(f"{summary.may_pass} of these may be usable later: every run tries them again")
     if summary.failed_before:
         lines.append(f"{summary.failed_before} of these have not changed since they failed, and were not tried again")
     if summary.vanished:
