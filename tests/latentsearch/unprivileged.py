@@ -1,4 +1,4 @@
-"""latentsearch as a process for which a folder that may not be written to is one, whoever runs the tests."""
+"""latentsearch as a process that permissions hold for, whoever runs the tests."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DROP_FROM_BOUNDING_SET, OVERRIDE_PERMISSIONS = 24, 1
+DROP_FROM_BOUNDING_SET = 24
+# CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH of capability.h.
+OVERRIDING = (1, 2)
 
 
-def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a verb without root's right to write where the permissions forbid it."""
+def run_unprivileged(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a verb without root's right to read and write where the permissions forbid it."""
     libc = ctypes.CDLL(None)
+
+    def drop_rights() -> None:
+        for right in OVERRIDING:
+            libc.prctl(DROP_FROM_BOUNDING_SET, right)
+
     return subprocess.run(
         [sys.executable, "-m", "latentsearch", *map(str, arguments)],
         capture_output=True,
         text=True,
-        preexec_fn=lambda: libc.prctl(DROP_FROM_BOUNDING_SET, OVERRIDE_PERMISSIONS),
+        preexec_fn=drop_rights,
+        env={**os.environ, **environment},
     )
 
 
