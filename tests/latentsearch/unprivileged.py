@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -10,19 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DROP_FROM_BOUNDING_SET = 24
-# CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH of capability.h.
-OVERRIDING = (1, 2)
+from benchmarks.rights import drop_rights
 
 
 def run_unprivileged(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a verb without root's right to read and write where the permissions forbid it."""
-    libc = ctypes.CDLL(None)
-
-    def drop_rights() -> None:
-        for right in OVERRIDING:
-            libc.prctl(DROP_FROM_BOUNDING_SET, right)
-
     return subprocess.run(
         [sys.executable, "-m", "latentsearch", *map(str, arguments)],
         capture_output=True,
