@@ -480,3 +480,15 @@ def test_watching_does_not_try_again_until_something_changes(fresh: Place) -> No
         assert process.batch() == {"found": 1, "encoded": 1}
         assert process.interrupt() == 130
     assert fresh.failures() == {}
+
+
+def test_a_permission_that_comes_back_is_heard_of(fresh: Place) -> None:
+    """The processes that read are started by one that has given root's rights up, and so have none."""
+    before = "from benchmarks.rights import drop_rights; drop_rights()"
+    fresh.picture(1).chmod(0)
+    with followed(fresh.index, fresh.bundle, fresh.pictures, before=before) as process:
+        assert process.batch() == {"found": COUNT, "encoded": COUNT - 1, "failed": 1, "may_pass": 1}
+        fresh.picture(1).chmod(0o644)
+        assert process.batch() == {"found": 1, "encoded": 1}
+        assert process.interrupt() == 130
+    assert fresh.failures() == {}
