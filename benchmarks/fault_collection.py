@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,19 +63,29 @@ class Collection:
         return ["index", str(self.pictures), "--labels", str(self.labels), "--index", str(index), *options]
 
 
-def start(arguments: Sequence[str], slowed: bool = True) -> subprocess.Popen[str]:
-    """Start `latentsearch` with these arguments as a process."""
+def start(
+    arguments: Sequence[str],
+    slowed: bool = True,
+    environment: Mapping[str, str] | None = None,
+    preexec: Callable[[], None] | None = None,
+) -> subprocess.Popen[str]:
+    """Start `latentsearch` with these arguments as a process; preexec: what it does before it becomes one."""
     code = SLOWED.format(arguments=list(arguments))
     command = [sys.executable, "-c", code] if slowed else [sys.executable, "-m", "latentsearch", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, process_group=0
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
+        process_group=0,
+        preexec_fn=preexec,
     )
 
 
-def run(arguments: Sequence[str], slowed: bool = False) -> tuple[int, str, str]:
-    """Run it to its end: exit code, stdout and stderr."""
-    process = start(arguments, slowed)
+def run(arguments: Sequence[str], slowed: bool = False, **circumstances: Any) -> tuple[int, str, str]:
+    """Run it to its end, in circumstances as `start` takes them: exit code, stdout and stderr."""
+    process = start(arguments, slowed, **circumstances)
     stdout, stderr = process.communicate()
     return process.returncode, stdout, stderr
 

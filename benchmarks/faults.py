@@ -1,4 +1,4 @@
-"""What an index survives: kill -9 at random moments, many processes at once, damaged pictures and index files."""
+"""What an index survives: kill -9, many processes at once, damaged pictures and index files, failures that pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from benchmarks.crowd import crowd
 from benchmarks.damaged_indexes import damaged_indexes
 from benchmarks.damaged_pictures import damaged_pictures
 from benchmarks.fault_collection import Collection
+from benchmarks.future_times import future_times
 from benchmarks.killing import killed
+from benchmarks.passing_faults import decoder_updated, extra_installed, permission_back, workers_killed
 from benchmarks.results_store import RESULTS, load, store
 from indexer.errors import InputError
 
@@ -31,6 +33,7 @@ class Sizes:
     seconds: float
     images: int
     files: int
+    rounds: int
 
 
 Part = Callable[[Collection, Path, Sizes], dict[str, Any]]
@@ -39,6 +42,11 @@ PARTS: dict[str, Part] = {
     "crowd": lambda collection, scratch, sizes: crowd(collection, scratch, sizes.seconds),
     "images": lambda collection, scratch, sizes: damaged_pictures(scratch, sizes.images, SEED),
     "files": lambda collection, scratch, sizes: damaged_indexes(collection, scratch, sizes.files, SEED),
+    "worker-killed": lambda collection, scratch, sizes: workers_killed(collection, scratch, sizes.rounds, SEED),
+    "permission-back": lambda collection, scratch, sizes: permission_back(collection, scratch),
+    "extra-installed": lambda collection, scratch, sizes: extra_installed(collection, scratch),
+    "decoder-updated": lambda collection, scratch, sizes: decoder_updated(collection, scratch),
+    "future-times": lambda collection, scratch, sizes: future_times(collection, scratch),
 }
 
 
@@ -48,6 +56,7 @@ PARTS: dict[str, Part] = {
 @click.option("--seconds", default=300.0, show_default=True, help="How long the crowd goes on.")
 @click.option("--images", default=1_000, show_default=True, help="Damaged picture files.")
 @click.option("--files", default=200, show_default=True, help="Damaged files of indexes and bundles.")
+@click.option("--rounds", default=20, show_default=True, help="Runs whose workers are killed.")
 @click.option("--pictures", default=160, show_default=True, help="How many the collection has.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
 def command(parts: tuple[str, ...], pictures: int, results: Path, **sizes: Any) -> None:

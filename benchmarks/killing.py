@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -155,9 +156,23 @@ def downgrade(path: Path) -> None:
             "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
         ).fetchall():
             connection.execute(f"DROP INDEX {name}")
-        connection.execute("ALTER TABLE label_value DROP COLUMN predicted")
+        _drop_later_columns(connection)
         connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
     connection.close()
+
+
+def _drop_later_columns(connection: sqlite3.Connection) -> None:
+    """Drop the columns that later schemas added to tables of the first."""
+    with closing(sqlite3.connect(":memory:")) as first:
+        for statement in MIGRATIONS[0]:
+            first.execute(statement)
+        for (table,) in first.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE TABLE%'").fetchall():
+            for column in sorted(_columns(connection, table) - _columns(first, table)):
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
 
 
 KINDS: dict[str, Prepare] = {

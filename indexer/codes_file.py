@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from array import array
 from collections.abc import Iterator
@@ -19,7 +18,8 @@ from indexer.encoder import Encoder
 from indexer.errors import EncoderError, InputError
 from indexer.image_rows import ImageRecord
 from indexer.label_rows import LabelValue
-from indexer.parquet import FORMAT, KEY, Rows, columns, from_batch, import_pyarrow, label_columns_of
+from indexer.numbers import can_be_kept
+from indexer.parquet import FORMAT, KEY, Rows, columns, from_batch, import_pyarrow, label_columns_of, nanoseconds
 
 if TYPE_CHECKING:
     import pyarrow
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 10_000
 OPTIONAL = ("path_bytes",)
 ENCODER_TYPES = {"name": str, "sha256": str, "distance": str, "latent_size": int, "framing": dict}
-LARGEST = 2**63 - 1
 
 
 class CodesFile:
@@ -110,7 +109,7 @@ class CodesFile:
         if record.size < 0 or record.width < 1 or record.height < 1:
             raise self._refusal(f"{printable(record.path)} has a size that no picture has")
         for name, value in labels.items():
-            if not _can_be_kept(value):
+            if not isinstance(value, str) and not can_be_kept(value):
                 raise self._refusal(f"the label {name} of {printable(record.path)} is no number that can be kept")
 
     def _refuse_repeated(self, hashes: np.ndarray[Any, np.dtype[np.int64]]) -> None:
@@ -167,7 +166,7 @@ class CodesFile:
         for name in names:
             column = batch.column(name)
             if name in self._columns:
-                column = column.cast(self._columns[name])
+                column = nanoseconds(column).cast(self._columns[name])
                 if (column.null_count and name not in OPTIONAL) or (name == "code" and column.flatten().null_count):
                     raise ValueError(f"{name} is missing")
             arrays.append(column)
@@ -175,8 +174,3 @@ class CodesFile:
 
     def _refusal(self, reason: str) -> InputError:
         return InputError(f"{printable(self.path)} cannot be imported: {reason}")
-
-
-def _can_be_kept(value: LabelValue) -> bool:
-    """Whether SQLite can hold a label's value."""
-    return isinstance(value, str) or (math.isfinite(value) and (isinstance(value, float) or abs(value) <= LARGEST))

@@ -25,7 +25,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from indexer.catalog import Catalog
 from indexer.discover import printable
 from indexer.errors import InputError
 from indexer.labels import parse_label
+from indexer.numbers import comparable
 from indexer.schema import IMAGE, LABEL, LABEL_VALUE
 from indexer.statements import is_under
 
@@ -204,7 +205,7 @@ def _of_number(condition: Condition) -> Clause:
 
 def _of_time(condition: Condition) -> Clause:
     column, units = TIMES[condition.name]
-    start, end = (units * second for second in _period(condition))
+    start, end = (comparable(units * second) for second in _period(condition))
     within = and_(column >= start, column < end)
     clauses = {
         "=": within,
@@ -225,13 +226,21 @@ def _period(condition: Condition) -> tuple[int, int]:
             raise ValueError
         year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
         start = datetime(year, month, day, hour, minute, second)
-        given = "seconds" if found[6] else "minutes" if found[4] else "days"
-        return int(start.timestamp()), int((start + timedelta(**{given: 1})).timestamp())
-    except (ValueError, OverflowError, OSError):
+    except ValueError:
         raise InputError(
             f"{condition.name} is compared with a date, such as 2026-01-31 or 2026-01-31 12:30, and "
             f"{printable(condition.value)!r} is none"
         ) from None
+    length = timedelta(**{"seconds" if found[6] else "minutes" if found[4] else "days": 1})
+    return _since_1970(start), _since_1970(start + length if start <= datetime.max - length else datetime.max)
+
+
+def _since_1970(moment: datetime) -> int:
+    """Seconds, by local time; by UTC at either end of the calendar, where local time may lie outside of it."""
+    try:
+        return int(moment.timestamp())
+    except (ValueError, OverflowError, OSError):
+        return int(moment.replace(tzinfo=UTC).timestamp())
 
 
 def _of_path(condition: Condition) -> Clause:

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from indexer.errors import InputError
+from indexer.numbers import size_and_mtime
 
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
 MODERN_SUFFIXES = (".webp", ".avif", ".heic", ".heif", ".hif")
@@ -33,6 +34,8 @@ REASONS = {
     errno.ELOOP: "a link that leads back to itself",
     errno.ENAMETOOLONG: "the name is too long",
 }
+# What a path is, rather than how its drive fares at the moment.
+LASTING = frozenset((errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,14 @@ class Found:
 class Problem:
     """A path that cannot be used, and why.
 
-    is_hidden: what is there, or below it, cannot be seen now, but may be there all the same.
+    is_hidden: what is there, or below it, cannot be seen now, but may be there all the same. may_pass: circumstances
+    are the reason (a permission, a drive), so that an image at this path is kept.
     """
 
     path: str
     reason: str
     is_hidden: bool = False
+    may_pass: bool = False
 
 
 class FolderNames:
@@ -106,6 +111,11 @@ def reason_for(path: str | Path, error: OSError) -> str:
     return REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
 
 
+def may_pass(error: OSError) -> bool:
+    """Whether a file that could not be opened or read may be readable another time."""
+    return error.errno not in LASTING
+
+
 def reason_for_mode(mode: int) -> str | None:
     """Why a file of this st_mode is not read, None for a regular file."""
     if stat.S_ISREG(mode):
@@ -144,7 +154,7 @@ def _walk(roots: list[str], names: FolderNames) -> Iterator[Found | Problem]:
         except FileNotFoundError:  # it was removed just now
             continue
         except OSError as error:
-            yield Problem(folder, reason_for(folder, error), is_hidden=True)
+            yield Problem(folder, reason_for(folder, error), is_hidden=True, may_pass=may_pass(error))
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -186,7 +196,8 @@ def _examine(file: str | os.DirEntry[str]) -> Iterator[Found | Problem]:
     except OSError as error:
         is_gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
         if not is_gone or os.path.islink(path):
-            yield Problem(path, reason_for(path, error), is_hidden=not is_gone and error.errno != errno.ELOOP)
+            is_hidden = not is_gone and error.errno != errno.ELOOP
+            yield Problem(path, reason_for(path, error), is_hidden, may_pass(error))
         return
     reason = reason_for_mode(status.st_mode)
-    yield Problem(path, reason) if reason else Found(path, status.st_size, status.st_mtime_ns)
+    yield Problem(path, reason) if reason else Found(path, *size_and_mtime(status))

@@ -26,6 +26,8 @@ DEFAULT_ENCODER = "contrastive"
 # Whose faces look most like faces, drawn from random codes.
 DEFAULT_GENERATOR = "aegan"
 BATCH_SIZE = 64
+# Numbers in a code, and pixels along the side of a framed picture: beyond, a model.json is damaged.
+SIZE_AT_MOST = 65_536
 REPAIR = "export or fetch the bundle again"
 NEEDED_KEYS = ("format", "name", "latent_size", "framing", "distance", "files", "random_pair_distances")
 
@@ -114,13 +116,18 @@ class Generator:
         self._session = session
 
     def draw(self, count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
-        """Draw `count` pictures, one by one, uint8 (h, w, 3); the same seed draws the same.
+        """Draw `count` pictures, one by one, uint8 (h, w, 3); the same seed and count draw the same.
 
         Raises EncoderError for a generator without a prior to draw codes from.
         """
         random = np.random.default_rng(seed)
         if self.prior == "none":
             raise EncoderError(f"{self.name} has no prior to draw codes from: its generator only decodes")
+        for start in range(0, count, BATCH_SIZE):
+            yield from self.generate(self._drawn(random, min(BATCH_SIZE, count - start)))
+
+    def _drawn(self, random: np.random.Generator, count: int) -> NDArray[np.float32]:
+        """Codes of the prior, float32 (count, latent_size)."""
         if self.prior == "gaussian":
             codes = random.standard_normal((count, self.latent_size)).astype(np.float32)
         else:
@@ -128,8 +135,7 @@ class Generator:
         if self.labels:
             # Of pictures that there are: labels go together, such as beards and men.
             codes[:, -len(self.labels) :] = random.choice(self._label_vectors, count)
-        for start in range(0, count, BATCH_SIZE):
-            yield from self.generate(codes[start : start + BATCH_SIZE])
+        return codes
 
     def generate(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
         """The pictures of latent codes: float32 (n, latent_size) -> uint8 (n, h, w, 3)."""
@@ -147,6 +153,8 @@ def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, netwo
     model = read_model(folder)
     # A batch a thread takes three quarters of the time of a batch by all threads, which wait for one another.
     session = open_session(folder, model, "encoder.onnx", 1) if network else None
+    if session is not None:
+        _require_size(folder / "encoder.onnx", session.get_outputs()[0].shape[-1], model["latent_size"])
     return Encoder(folder, model, session, threads or cores())
 
 
@@ -156,7 +164,9 @@ def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> 
     model = read_model(folder)
     if "generator.onnx" not in model["files"] or "generator" not in model:
         raise EncoderError(f"encoder {model['name']} at {folder} has no generator")
-    return Generator(model, open_session(folder, model, "generator.onnx", threads))
+    session = open_session(folder, model, "generator.onnx", threads)
+    _require_size(folder / "generator.onnx", session.get_inputs()[0].shape[-1], model["generator"]["latent_size"])
+    return Generator(model, session)
 
 
 def bundle_folders() -> list[Path]:
@@ -197,15 +207,25 @@ def read_model(folder: Path) -> dict[str, Any]:
     if model["format"] != FORMAT:
         raise EncoderError(f"{path} has bundle format {model['format']}, not {FORMAT}: it needs another latentsearch")
     try:
-        Framing.from_json(model["framing"])
+        framing = Framing.from_json(model["framing"])
         model["files"]["encoder.onnx"]["sha256"]
+        sizes = [framing.width, framing.height, model["latent_size"]]
+        sizes += [model["generator"]["latent_size"]] if "generator" in model else []
     except (AttributeError, KeyError, TypeError) as error:
         raise EncoderError(f"{path} does not state its framing or its files as it should: {REPAIR}") from error
+    if not all(type(size) is int and 1 <= size <= SIZE_AT_MOST for size in sizes):
+        raise EncoderError(f"{path} states a size that is no whole number from 1 to {SIZE_AT_MOST}: {REPAIR}")
     try:
         _shares_of_pairs(model)
     except (IndexError, TypeError, ValueError) as error:
         raise EncoderError(f"{path} does not state the distances of random pairs as it should: {REPAIR}") from error
     return model
+
+
+def _require_size(graph: Path, size: int | str | None, stated: int) -> None:
+    """Raise EncoderError where a graph's codes have another size than model.json states; some leave theirs open."""
+    if isinstance(size, int) and size != stated:
+        raise EncoderError(f"{graph} has codes of {size} numbers, and its model.json states {stated}: {REPAIR}")
 
 
 def _shares_of_pairs(model: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

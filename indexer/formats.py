@@ -74,7 +74,8 @@ def load_plugin(wanted: Format) -> None:
     except ImportError as error:
         if wanted is not HEIC:
             raise
-        raise UnreadableImage("HEIC pictures need an extra: pip install 'latentsearch[heic]'") from error
+        needed = "HEIC pictures need an extra: pip install 'latentsearch[heic]'"
+        raise UnreadableImage(needed, may_pass=True) from error
     if wanted is HEIC:
         plugin.register_heif_opener()
     if wanted is TIFF:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from sqlalchemy import select
 
 from indexer.catalog import Catalog
-from indexer.failure_rows import Failure
+from indexer.failure_rows import Failure, failure_of
 from indexer.image_rows import ImageRecord
 from indexer.plan import FIRST_ID
 from indexer.schema import FAILURE, IMAGE
@@ -35,7 +35,7 @@ class Known:
 
     def failures_at(self, paths: Sequence[str]) -> dict[str, Failure]:
         """The failures of files at absolute paths, by path; of 32,766 at most, which is what SQLite takes."""
-        failures = map(Failure._make, self._catalog.rows(select(FAILURE).where(FAILURE.c.path.in_(paths))))
+        failures = map(failure_of, self._catalog.rows(select(FAILURE).where(FAILURE.c.path.in_(paths))))
         return {failure.path: failure for failure in failures}
 
     def look_again(self) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from indexer.discover import printable
 from indexer.errors import InputError
+from indexer.numbers import whole_number
 
 Label = int | float | str
 Row = tuple[int, list[str]]
@@ -134,7 +135,7 @@ def _read_partition(path: Path, lines: Iterable[str]) -> Contents:
 
 
 def _read_identity(path: Path, lines: Iterable[str]) -> Contents:
-    return ("identity",), _collect(path, _split_lines(lines), 1, int, "a whole number")
+    return ("identity",), _collect(path, _split_lines(lines), 1, whole_number, "a whole number of 64 bits")
 
 
 def _read_csv(path: Path, lines: Iterable[str]) -> Contents:

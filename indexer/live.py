@@ -67,6 +67,7 @@ class LiveIndex:
             for changed in watcher.changes():
                 if is_first:  # what changes from here on is heard of
                     self._show(self._write(Scope(self._folders, names=self._names), interrupted, *self._reports))
+                    self._wishes = self._wishes._replace(retry_failed=False, rehash=False)
                     self._tell("watching; Ctrl-C ends it")
                     is_first = False
                 self._hear(changed, watcher)

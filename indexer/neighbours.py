@@ -88,6 +88,7 @@ class Neighbours:
         self, queries: Codes, k: int, excluded: Collection[int], within: Ids | None = None
     ) -> tuple[NDArray[np.float32], Ids]:
         """Distances and ids, (q, k') each, by ascending distance; those equally far by id."""
+        k = min(k, max(self.count, 1))
         if self._facts.distance == "cosine":
             queries = exact.unit(queries)
         hidden = np.array(sorted(excluded), np.int64) if excluded else NONE

@@ -23,6 +23,7 @@ from indexer.extras import require_extra
 from indexer.facts import Facts
 from indexer.image_rows import ImageRecord
 from indexer.label_rows import LabelValue
+from indexer.numbers import GREATEST, NANOSECONDS, SECONDS_AT_MOST
 from indexer.schema import LABEL, LABEL_VALUE
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 KEY, LABEL_KEY = b"latentsearch", b"label"
-NANOSECONDS = 1_000_000_000
+UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 NUMBER_KINDS, TEXT = ("integer", "real"), "text"
 
 
@@ -173,6 +174,16 @@ def label_columns_of(schema: pyarrow.Schema) -> list[LabelColumn]:
     return [_label_column(field) for field in kind]
 
 
+def nanoseconds(column: Any) -> Any:
+    """A column of times in coarser units, as other programs write them, in nanoseconds, clamped; others as they are."""
+    arrow = import_pyarrow()
+    if not arrow.types.is_timestamp(column.type) or column.null_count:
+        return column
+    factor = NANOSECONDS // UNITS_A_SECOND[column.type.unit]
+    limit = GREATEST // factor
+    return arrow.array(np.clip(np.asarray(column.cast("int64")), -limit, limit) * factor)
+
+
 def _label_column(field: Any) -> LabelColumn:
     types = import_pyarrow().types
     label = (field.metadata or {}).get(LABEL_KEY, field.name.encode()).decode()
@@ -239,6 +250,7 @@ def _is_utf8(path: str) -> bool:
 
 def _nanoseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     """Seconds since 1970, exactly: whole ones and their parts apart, or the product would be rounded."""
+    seconds = np.clip(np.nan_to_num(seconds), -SECONDS_AT_MOST, SECONDS_AT_MOST)
     whole = np.floor(seconds)
     parts = np.rint((seconds - whole) * NANOSECONDS)
     return np.asarray(whole.astype(np.int64) * NANOSECONDS + parts.astype(np.int64))

@@ -50,7 +50,8 @@ class Vectors(NamedTuple):
 class Wishes(NamedTuple):
     """What is asked of a run; see `index_folders`. label_cache: for label files that were looked at before.
 
-    predictor: what predicts the labels that are not given, None for nothing.
+    predictor: what predicts the labels that are not given, None for nothing. retry_failed: try again all that failed.
+    rehash: read every file, whatever its size and time of change.
     """
 
     prune: bool = False
@@ -58,6 +59,8 @@ class Wishes(NamedTuple):
     vectors: Vectors = Vectors()
     label_cache: LabelCache | None = None
     predictor: AttributeEncoder | None = None
+    retry_failed: bool = False
+    rehash: bool = False
 
 
 def check_sources(folders: Sequence[str | Path], wishes: Wishes, may_be_empty: bool = False) -> None:
@@ -113,7 +116,8 @@ def bring_up_to_date(
     with full_disk_told(index.folder), interruptible() as interrupted, ExitStack() as stack:
         if reading is None or index.catalog.next_id() != FIRST_ID:
             known = Known(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
-            reading = stack.enter_context(Reading(files, encoder.framing, Plan(known)))
+            plan = Plan(known, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
+            reading = stack.enter_context(Reading(files, encoder.framing, plan))
         plan = reading.plan
         store = Store(index, plan, label_store)
         count = Count(scope.files()) if report else None
@@ -155,13 +159,13 @@ def _store_all(
     """Encode decoded chunks and store what comes of them, and the problems that the plan meets meanwhile."""
     with EncodingPool(encoder, decoded) as encoding:
         for encoded in encoding.results():
-            store.note(plan.take_problems())
+            store.note(plan.take_problems(), plan.take_recovered())
             if encoded is not None:
                 store.add(encoded)
             show()
             if interrupted.is_set():
                 return
-    store.note(plan.take_problems())
+    store.note(plan.take_problems(), plan.take_recovered())
 
 
 def _chunked(jobs: list[Job]) -> Iterator[list[Job]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from indexer.decode import decoder_version
 from indexer.discover import Found, Problem
 from indexer.seen import Seen
 from indexer.workers import Job
@@ -33,16 +34,19 @@ FIRST_ID = 1
 class Plan:
     """Goes through the files that were found, once, and tells those to decode from those that have not changed.
 
-    known: what the catalogue knows, None for nothing. before: ids from here on are given in this run.
-    It keeps eight bytes a file: `seen`. problems: what cannot be used, until somebody takes them; hidden: the paths
-    of those that cannot be seen now.
+    known: what the catalogue knows, None for nothing. before: ids from here on are given in this run. retry_failed:
+    decode what failed before, whatever the reason. rehash: believe neither sizes nor times: read every file.
+    It keeps eight bytes a file: `seen`. problems: what cannot be used, and recovered: paths of unchanged images that
+    could not be used, until somebody takes them; hidden: the paths of those that cannot be seen now.
     """
 
-    def __init__(self, known: Known | None = None) -> None:
+    def __init__(self, known: Known | None = None, *, retry_failed: bool = False, rehash: bool = False) -> None:
         self._known = known
+        self._retry_failed, self._rehash = retry_failed or rehash, rehash
         self.before = known.before if known else FIRST_ID
         self.seen = Seen()
         self.problems: deque[Problem] = deque()
+        self.recovered: deque[str] = deque()
         self.hidden: list[str] = []
         self.found = self.unchanged = self.still_failing = 0
         self.seconds = 0.0
@@ -51,22 +55,24 @@ class Plan:
         """What cannot be used and has not been taken before."""
         return [self.problems.popleft() for _ in range(len(self.problems))]
 
+    def take_recovered(self) -> list[str]:
+        """Paths whose failures have passed, and that have not been taken before."""
+        return [self.recovered.popleft() for _ in range(len(self.recovered))]
+
     def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
         """The files to decode, some at a time, until `ended`."""
-        chunk: list[Job] = []
-        size = 0
+        # What may kill its process again does not take others with it: each of them would be decoded twice.
+        sound, suspect = _Chunk(), _Chunk()
         start = time.perf_counter()
         for job in self._jobs(files, ended):
-            if chunk and (len(chunk) == CHUNK_FILES or size + job.size > CHUNK_BYTES):
+            chunk = suspect if job.again else sound
+            if chunk.is_full_for(job):
                 self.seconds += time.perf_counter() - start
-                yield chunk
+                yield chunk.take()
                 start = time.perf_counter()
-                chunk, size = [], 0
-            chunk.append(job)
-            size += job.size
+            chunk.add(job)
         self.seconds += time.perf_counter() - start
-        if chunk:
-            yield chunk
+        yield from (chunk.take() for chunk in (sound, suspect) if chunk.jobs)
 
     def _jobs(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[Job]:
         files = iter(files)
@@ -92,14 +98,44 @@ class Plan:
             self.hidden += [file.path] if file.is_hidden else []
             return None
         now = (file.size, file.mtime_ns)
-        if image is not None and (image.size, image.mtime_ns) == now:
+        if image is not None and (image.size, image.mtime_ns) == now and not self._rehash:
             self.unchanged += 1
+            self.recovered += [file.path] if failure is not None else []
             return None
-        if image is None and failure is not None and (failure.size, failure.mtime_ns) == now:
+        if image is None and failure is not None and self._is_lasting(failure, now):
             self.still_failing += 1
             return None
         contents = self._known.contents_of_size(file.size) if self._known else ()
-        return Job(file.path, file.size, file.mtime_ns, contents)
+        if image is not None and image.size == file.size and image.digest not in contents:
+            contents = (image.digest, *contents)
+        return Job(file.path, file.size, file.mtime_ns, contents, failure is not None and failure.may_pass)
+
+    def _is_lasting(self, failure: Failure, now: tuple[int, int]) -> bool:
+        """Whether a file would fail as it did: its content has not changed, nor has what decodes it."""
+        if self._retry_failed or failure.may_pass:
+            return False
+        return (failure.size, failure.mtime_ns) == now and failure.decoder == decoder_version()
+
+
+class _Chunk:
+    """Jobs that go to a worker at once, while they are put together."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self._size = 0
+
+    def is_full_for(self, job: Job) -> bool:
+        """Whether one more would be too many."""
+        return bool(self.jobs) and (len(self.jobs) == CHUNK_FILES or self._size + job.size > CHUNK_BYTES)
+
+    def add(self, job: Job) -> None:
+        self.jobs.append(job)
+        self._size += job.size
+
+    def take(self) -> list[Job]:
+        """The jobs, which are forgotten here."""
+        taken, self.jobs, self._size = self.jobs, [], 0
+        return taken
 
 
 class Count(threading.Thread):

@@ -10,12 +10,15 @@ import numpy as np
 from indexer.cores import cores
 from indexer.decode import Framing
 from indexer.stage import Stage
-from indexer.workers import DecodedChunk, Job, Outcome, Worker
+from indexer.workers import DecodedChunk, Job, Outcome, OutOfTime, Worker
 
 # A drive that stalls must not stall the run; the largest picture that is accepted takes some seconds.
 SECONDS_A_CHUNK, SECONDS_A_FILE = 120.0, 30.0
 # As many as two workers decode while the rest of the program is imported; 13 MB of pictures of 64x64.
 CHUNKS_AHEAD = 16
+# What a process dies of that stumbles over its input. Any other signal comes from outside, and so does most of what
+# makes an interpreter end by itself, such as memory that ran out.
+CRASHES = frozenset(("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"))
 
 
 class DecodingPool(Stage[DecodedChunk]):
@@ -55,13 +58,14 @@ def _decode_surely(worker: Worker, chunk: list[Job]) -> Iterator[DecodedChunk]:
     try:
         yield worker.decode(chunk, limit)
         return
-    except TimeoutError:
+    except OutOfTime as error:
         worker.restart()
-        reason = f"reading and decoding it took more than {limit:g} s"
+        reason, may_pass = f"reading and decoding it took more than {limit:g} s", not error.is_busy
     except (EOFError, OSError):
-        reason = f"the process that decoded it died ({worker.restart()})"
+        cause = worker.restart()
+        reason, may_pass = f"the process that decoded it died ({cause})", cause not in CRASHES
     if len(chunk) == 1:
-        yield DecodedChunk([Outcome(chunk[0], reason)], np.empty((0, 1, 1, 3), np.uint8), 0.0)
+        yield DecodedChunk([Outcome(chunk[0], reason, may_pass=may_pass)], np.empty((0, 1, 1, 3), np.uint8), 0.0)
         return
     for job in chunk:
         yield from _decode_surely(worker, [job])

@@ -51,7 +51,8 @@ IMAGE = Table(
     Column("added", Float),
 )
 
-# Files that cannot be used, as they were when they were tried.
+# Files that cannot be used, as they were when they were tried. may_pass: 1 where circumstances are the reason, so that
+# every run tries them again; decoder: the version of what tried to decode them, NULL for one of which nothing is known.
 FAILURE = Table(
     "failure",
     _tables,
@@ -59,6 +60,8 @@ FAILURE = Table(
     Column("reason", String),
     Column("size", Integer),
     Column("mtime_ns", Integer),
+    Column("may_pass", Integer),
+    Column("decoder", String),
 )
 
 LABEL = Table("label", _tables, Column("id", Integer, primary_key=True), Column("name", String))
@@ -105,6 +108,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
     ("CREATE INDEX image_content ON image (size, digest)",),
     ("ALTER TABLE label_value ADD COLUMN predicted INTEGER NOT NULL DEFAULT 0",),
+    (
+        "ALTER TABLE failure ADD COLUMN may_pass INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE failure ADD COLUMN decoder TEXT",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 
 from indexer.connection import raise_told
+from indexer.numbers import can_be_kept
 
 # SQLite takes at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
@@ -56,7 +57,7 @@ class Statements:
             first, least = some[-1][-1], ">"
 
     def _of_ids(self, statement: str, ids: Sequence[int]) -> list[Any]:
-        return self._of(statement, list(map(int, ids)))
+        return self._of(statement, [number for number in map(int, ids) if can_be_kept(number)])
 
     def _of(self, statement: str, values: Sequence[int | bytes]) -> list[Any]:
         """The rows of a statement for some values, which stand where it has (?)."""

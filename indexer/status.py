@@ -23,6 +23,7 @@ def status_of(index: Index) -> dict[str, Any]:
         "index": printable(index.folder),
         "images": index.count(),
         "failures": index.catalog.count_failures(),
+        "failures_that_may_pass": index.catalog.count_failures_that_may_pass(),
         "labels": index.catalog.label_names(),
         "predicted_by": {"name": facts.predictor_name, "sha256": facts.predictor_sha256}
         if facts.predictor_name

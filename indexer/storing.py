@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.decode import decoder_version
 from indexer.discover import Problem
 from indexer.encoding import NO_CODE, EncodedChunk
 from indexer.failure_rows import Failure
@@ -17,6 +18,7 @@ from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.known import images_before, images_with
 from indexer.label_store import LabelStore
+from indexer.numbers import clamp_seconds
 from indexer.plan import Plan
 from indexer.workers import NO_PIXELS, Job, Outcome
 
@@ -32,6 +34,7 @@ class Changes:
 
     removed: list[int] = field(default_factory=list)
     touched: list[tuple[int, Job]] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     moved: list[tuple[int, Job]] = field(default_factory=list)
     added: list[ImageRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -47,8 +50,8 @@ class Store:
     """Writes what was decoded and encoded to an index, and reuses codes of contents that are known.
 
     The counters say what became of the files: encoded or copied (either may be changed), unchanged but for their time
-    of change, moved, failed, gone before they were read. again: files that must be decoded after all, since the image
-    that had their content is no more.
+    of change, moved, failed (may_pass of them by circumstances), gone before they were read. again: files that must be
+    decoded after all, since the image that had their content is no more.
     """
 
     def __init__(self, index: Index, plan: Plan, labels: LabelStore) -> None:
@@ -59,7 +62,8 @@ class Store:
         self._looked_at: dict[bytes, int] = {}
         self._committed = time.monotonic()
         self.again: list[Job] = []
-        self.encoded = self.copied = self.changed = self.unchanged = self.moved = self.failed = self.gone = 0
+        self.encoded = self.copied = self.changed = self.unchanged = self.moved = 0
+        self.failed = self.may_pass = self.gone = 0
         self.decode_seconds = self.encode_seconds = self.store_seconds = 0.0
 
     @property
@@ -83,15 +87,23 @@ class Store:
         self.store_seconds += time.perf_counter() - start
         self.commit_in_time()
 
-    def note(self, problems: Sequence[Problem]) -> None:
-        """Write down what cannot be used; an image whose file is one of them, and can be seen to be, leaves."""
+    def note(self, problems: Sequence[Problem], recovered: Sequence[str] = ()) -> None:
+        """Write down what cannot be used, and what can again.
+
+        An image whose file is one of those that cannot leaves, unless circumstances are the reason.
+        """
+        if recovered:
+            self._index.catalog.remove_failures(recovered)
         if not problems:
             return
         self._labels.write()
-        plain = [problem.path for problem in problems if not problem.is_hidden]
-        self._index.catalog.remove_images(record.id for record in self._index.catalog.images_at(plain).values())
-        self._index.catalog.add_failures(Failure(problem.path, problem.reason) for problem in problems)
+        lost = [problem.path for problem in problems if not problem.is_hidden and not problem.may_pass]
+        self._index.catalog.remove_images(record.id for record in self._index.catalog.images_at(lost).values())
+        self._index.catalog.add_failures(
+            Failure(problem.path, problem.reason, may_pass=problem.may_pass) for problem in problems
+        )
         self.failed += len(problems)
+        self.may_pass += sum(problem.may_pass for problem in problems)
 
     def take_again(self) -> list[Job]:
         """The files to decode after all; they count as taken."""
@@ -123,15 +135,18 @@ class Store:
     ) -> None:
         """before: the image that the index has at this path."""
         job = outcome.job
-        if outcome.reason and not os.path.lexists(job.path):
+        if outcome.reason and _is_gone(job.path):
             self.gone += 1
             self._plan.seen.forget(job.path)
         elif outcome.reason:
-            self._replace(before, changes)
-            self._fail(outcome.reason, job, changes)
+            if not outcome.may_pass:
+                self._replace(before, changes)
+            self._fail(outcome.reason, job, changes, outcome.may_pass)
         elif before is not None and before.digest == outcome.digest:
             self.unchanged += 1
-            changes.touched.append((before.id, job))
+            changes.unchanged.append(job.path)
+            if (before.size, before.mtime_ns) != (job.size, job.mtime_ns):
+                changes.touched.append((before.id, job))
         elif outcome.row == NO_PIXELS:
             self._reuse(outcome, before, changes)
         elif positions[outcome.row] < 0:
@@ -154,7 +169,7 @@ class Store:
         catalog, job = self._index.catalog, outcome.job
         twin = next(iter(images_with(catalog, job.size, outcome.digest, 0, 1)), None)
         if twin is None:
-            self.again.append(job._replace(known=()))
+            self.again.append(job._replace(known=(), again=False))
             return
         self._replace(before, changes)
         moved = self._twin_without_file(outcome, changes)
@@ -175,7 +190,7 @@ class Store:
             after = self._looked_at.get(digest, 0)
             twins = images_with(self._index.catalog, size, digest, after, TWINS_AT_ONCE)
             for twin in twins:
-                if not changes.concern(twin.id) and not os.path.lexists(twin.path):
+                if not changes.concern(twin.id) and _is_gone(twin.path):
                     return twin
             if len(twins) < TWINS_AT_ONCE:
                 return None
@@ -184,13 +199,13 @@ class Store:
     def _record(self, outcome: Outcome, width: int, height: int, position: int) -> ImageRecord:
         job, image_id = outcome.job, self._next_id
         self._next_id += 1
-        return ImageRecord(
-            image_id, job.path, job.size, job.mtime_ns, outcome.digest, width, height, position, time.time()
-        )
+        added = clamp_seconds(time.time())
+        return ImageRecord(image_id, job.path, job.size, job.mtime_ns, outcome.digest, width, height, position, added)
 
-    def _fail(self, reason: str, job: Job, changes: Changes) -> None:
+    def _fail(self, reason: str, job: Job, changes: Changes, may_pass: bool = False) -> None:
         self.failed += 1
-        changes.failures.append(Failure(job.path, reason, job.size, job.mtime_ns))
+        self.may_pass += may_pass
+        changes.failures.append(Failure(job.path, reason, job.size, job.mtime_ns, may_pass, decoder_version()))
 
     def _write(self, changes: Changes) -> None:
         catalog = self._index.catalog
@@ -205,5 +220,16 @@ class Store:
         catalog.add_failures(changes.failures)
         here = [(image_id, job.path) for image_id, job in changes.moved]
         here += [(record.id, record.path) for record in changes.added]
-        catalog.remove_failures(path for _, path in here)
+        catalog.remove_failures([*(path for _, path in here), *changes.unchanged])
         self._labels.add(here)
+
+
+def _is_gone(path: str) -> bool:
+    """Whether nothing is at a path; what cannot be seen now may be there."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -15,7 +15,8 @@ class Summary:
 
     found = encoded + copied + unchanged + moved + failed. copied: have the content of another file, and got its code.
     changed: those of the encoded and copied whose content was another before. failed: cannot be used; failed_before of
-    them have not changed since an earlier run and were not tried again. vanished: images whose file was not found;
+    them have not changed since an earlier run and were not tried again, and may_pass of them are tried again by every
+    run, since circumstances are the reason. vanished: images whose file was not found;
     removed: those of them that were removed. predicted: images that got predicted labels. seconds: by stage; decode and
     encode are summed over their workers and threads, and the stages overlap, so that total is less than their sum.
     images_per_second: encoded, by total.
@@ -29,6 +30,7 @@ class Summary:
     changed: int
     failed: int
     failed_before: int
+    may_pass: int
     vanished: int
     removed: int
     predicted: int
@@ -54,6 +56,7 @@ class Summary:
             changed=store.changed,
             failed=store.failed + plan.still_failing,
             failed_before=plan.still_failing,
+            may_pass=store.may_pass,
             vanished=vanished,
             removed=removed,
             predicted=predicted,

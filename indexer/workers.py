@@ -22,22 +22,35 @@ from numpy.typing import NDArray
 
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
+from indexer.second_look import look_again
 from indexer.spawning import take_interpreter
 
 NO_PIXELS = -1
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
+# A process that took longer than it may, and this share of that time on a core, was not waiting for a drive.
+BUSY = 0.5
+
+
+class OutOfTime(TimeoutError):
+    """A worker took longer than it may. is_busy: since it computed, not since it waited."""
+
+    def __init__(self, is_busy: bool = False) -> None:
+        super().__init__()
+        self.is_busy = is_busy
 
 
 class Job(NamedTuple):
     """A file to decode, as it was found.
 
-    known: SHA-256 of contents that need no decoding, since their codes are there.
+    known: SHA-256 of contents that need no decoding, since their codes are there. again: whether an earlier run could
+    not use it, for circumstances that may have passed.
     """
 
     path: str
     size: int
     mtime_ns: int
     known: tuple[bytes, ...] = ()
+    again: bool = False
 
 
 class Outcome(NamedTuple):
@@ -45,7 +58,7 @@ class Outcome(NamedTuple):
 
     reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
     picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: the bytes
-    of its fingerprint, where it has pixels.
+    of its fingerprint, where it has pixels. may_pass: whether circumstances are the reason, not the file's content.
     """
 
     job: Job
@@ -55,6 +68,7 @@ class Outcome(NamedTuple):
     height: int = 0
     row: int = NO_PIXELS
     fingerprint: bytes = b""
+    may_pass: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,13 +96,17 @@ def decode_chunk(jobs: list[Job], framing: Framing) -> DecodedChunk:
 def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int) -> Outcome:
     digest = b""
     try:
+        if job.again:
+            look_again(job.path)
         content = read_file(job.path)
         digest = hashlib.sha256(content).digest()
         if digest in job.known:
             return Outcome(job, "", digest)
         decoded = decode_bytes(content, framing)
     except UnreadableImage as error:
-        return Outcome(job, str(error), digest)
+        return Outcome(job, str(error), digest, may_pass=error.may_pass)
+    except MemoryError:
+        return Outcome(job, "not enough memory to read it", digest, may_pass=True)
     pixels[row] = decoded.pixels
     return Outcome(job, "", digest, decoded.width, decoded.height, row, decoded.fingerprint.tobytes())
 
@@ -104,12 +122,13 @@ class Worker:
     def decode(self, jobs: list[Job], seconds: float | None = None) -> DecodedChunk:
         """Decode a chunk there.
 
-        Raises EOFError or OSError when the process dies of it, TimeoutError when it takes more than so many seconds.
+        Raises EOFError or OSError when the process dies of it, OutOfTime when it takes more than so many seconds.
         """
         self._wait_until_ready()
+        before = _seconds_of_core(self._process.pid)
         self._connection.send(jobs)
         if not self._connection.poll(seconds):
-            raise TimeoutError
+            raise OutOfTime(_seconds_of_core(self._process.pid) - before > BUSY * (seconds or 0))
         outcomes, shape, seconds = self._connection.recv()
         pixels = np.empty(shape, np.uint8)
         _read_into(self._connection.fileno(), pixels)
@@ -119,7 +138,7 @@ class Worker:
         """On a busy machine an interpreter takes its time to start, which is not the file's fault."""
         if not self._is_ready:
             if not self._connection.poll(SECONDS_TO_START):
-                raise TimeoutError
+                raise OutOfTime
             self._connection.recv()
             self._is_ready = True
 
@@ -166,6 +185,16 @@ def serve(descriptor: int) -> None:
             decoded = decode_chunk(connection.recv(), framing)
             connection.send((decoded.outcomes, decoded.pixels.shape, decoded.seconds))
             _write_all(connection.fileno(), decoded.pixels)
+
+
+def _seconds_of_core(process: int) -> float:
+    """How long a process has computed; 0 where the system does not say so as Linux does."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read_into(descriptor: int, pixels: NDArray[np.uint8]) -> None:

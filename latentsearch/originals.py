@@ -14,6 +14,7 @@ from indexer.errors import LockedIndex
 from indexer.fingerprint import SIDE
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
+from indexer.numbers import size_and_mtime
 from indexer.plan import CHUNK_BYTES, CHUNK_FILES
 from indexer.pool import DecodingPool
 from indexer.workers import DecodedChunk, Job
@@ -38,7 +39,7 @@ def still_there(records: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list
         except OSError as error:
             left_out.append(LeftOut(record.path, reason_for(record.path, error)))
             continue
-        if (status.st_size, status.st_mtime_ns) != (record.size, record.mtime_ns):
+        if size_and_mtime(status) != (record.size, record.mtime_ns):
             left_out.append(LeftOut(record.path, CHANGED))
         else:
             files.setdefault((status.st_dev, status.st_ino), record)

@@ -1,8 +1,8 @@
-"""The page of faults: kills, crowds, damaged pictures and damaged indexes, and what came of them."""
+"""The page of faults: kills, crowds, damaged pictures and indexes, failures that pass, and what came of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,40 @@ def _files(result: dict[str, Any]) -> str:
     )
 
 
+def _worker_killed(result: dict[str, Any]) -> str:
+    return page(
+        "## Workers that are killed",
+        f"{result['rounds']} runs, of which the processes that decode got SIGKILL at random moments, as from a system "
+        "whose memory runs out, each followed by a run that nobody disturbed.",
+        f"{result['kills']} were killed. {result['failed_meanwhile']} pictures could not be decoded meanwhile; all of "
+        "them were by the next run.",
+        _problems(result["problems"]),
+    )
+
+
+def _passing(heading: str, what: str) -> Callable[[dict[str, Any]], str]:
+    def section(result: dict[str, Any]) -> str:
+        rows = [[name, *(str(counts.get(key, 0)) for key in COUNTERS)] for name, counts in result["runs"].items()]
+        return page(
+            f"## {heading}",
+            f"{what} {result['concerned']} of {result['pictures']} pictures are concerned.",
+            markdown(["run", *COUNTERS.values()], rows, words=1),
+            _problems(result["problems"]),
+        )
+
+    return section
+
+
+def _future_times(result: dict[str, Any]) -> str:
+    return page(
+        "## Times of any size",
+        f"{result['pictures']} pictures, some last changed before 1970 or in years up to 292 billion: the times of "
+        f"{result['beyond_64_bits']} of them do not fit in 64 bits. {result['commands']} commands used the index; then "
+        "it was exported, imported, and brought up to date, which found all pictures unchanged.",
+        _problems(result["problems"]),
+    )
+
+
 def _answers(answers: dict[str, dict[str, int]]) -> Iterator[list[str]]:
     for target, counted in answers.items():
         for answer, count in sorted(counted.items()):
@@ -97,4 +131,29 @@ def _problems(problems: list[str]) -> str:
     return "\n".join([f"**Problems: {len(problems)}.**", "", *(f"- {problem}" for problem in problems)])
 
 
-SECTIONS = {"kill": _kill, "crowd": _crowd, "images": _images, "files": _files}
+COUNTERS = {
+    "encoded": "encoded",
+    "unchanged": "unchanged",
+    "failed": "failed",
+    "may_pass": "… tried again by every run",
+    "failed_before": "… not tried again",
+}
+SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "kill": _kill,
+    "crowd": _crowd,
+    "images": _images,
+    "files": _files,
+    "worker-killed": _worker_killed,
+    "permission-back": _passing(
+        "A permission that comes back",
+        "Labelled pictures change and may not be read (mode 000); until they may, they keep their ids and labels.",
+    ),
+    "extra-installed": _passing(
+        "An extra that is installed", "HEIC pictures are indexed without the extra that reads them, then with it."
+    ),
+    "decoder-updated": _passing(
+        "A decoder that is updated",
+        "WebP pictures are indexed with an older Pillow that cannot read them, then with this one.",
+    ),
+    "future-times": _future_times,
+}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from latentsearch.cli.numbers import Finite
+
 if TYPE_CHECKING:
     from indexer.attributes import AttributeEncoder
     from indexer.building import Report
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from latentsearch.cli.progress import Bar
 
 GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
+RECALL = Finite(0, 1, min_open=True)
 WATCHED = "the watching has ended: what was taken in is kept"
 
 
@@ -30,6 +33,8 @@ WATCHED = "the watching has ended: what was taken in is kept"
     "--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or contrastive]."
 )
 @click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
+@click.option("--retry-failed", is_flag=True, help="Try again every file that could not be used before.")
+@click.option("--rehash", is_flag=True, help="Read every file again: trust neither its size nor its time of change.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
 @click.option(
     "--predict-labels",
@@ -44,7 +49,7 @@ WATCHED = "the watching has ended: what was taken in is kept"
     metavar="KIND",
     help="Of search index: auto, flat, hnsw, ivf-sq8, ivf-pq or a FAISS factory string  [auto].",
 )
-@click.option("--recall", type=float, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
+@click.option("--recall", type=RECALL, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where the search index is built.")
 @click.option("--watch", is_flag=True, help="Then go on, and take in what changes, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, a line a batch.")
@@ -53,6 +58,8 @@ def command(
     option: str | None,
     encoder: str | None,
     prune: bool,
+    retry_failed: bool,
+    rehash: bool,
     labels: Path | None,
     predictor: str | None,
     kind: str | None,
@@ -64,7 +71,9 @@ def command(
     """Add the pictures of folders to the index, or bring it up to date with them.
 
     Unchanged pictures are left alone, moved ones keep their code. A file that cannot be used is listed by
-    `latentsearch status --failures`. CelebA's label files, in a folder or beside it, are read along.
+    `latentsearch status --failures`. It is tried again when it changes or the decoder is updated, and by every run
+    where circumstances were the reason: permissions, a missing extra, a drive, memory. CelebA's label files, in a
+    folder or beside it, are read along.
 
     --predict-labels, after the folders, stores which attributes the pictures of the index show, as `latentsearch
     attributes` tells them, marked as predicted; a label that was given, by a file or by CelebA, is never replaced. NAME
@@ -92,7 +101,7 @@ def command(
         from indexer.pipeline import Vectors, Wishes, check_sources
 
         model, eyes = _encoder(place, encoder), _predictor(predictor)
-        wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes)
+        wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes, retry_failed, rehash)
         if not Index.exists(place):
             check_sources(folders, wishes, may_be_empty=watch)
         run = _Run(place, model, folders, wishes, as_json)
@@ -207,6 +216,8 @@ def _for_people(summary: Summary, prune: bool) -> str:
     lines += [f"{count} {what}" for what, count in others.items() if count]
     if summary.failed:
         lines.append(f"{summary.failed} cannot be used: `latentsearch status --failures` says why")
+    if summary.may_pass:
+        lines.append(f"{summary.may_pass} of these may be usable later: every run tries them again")
     if summary.failed_before:
         lines.append(f"{summary.failed_before} of these have not changed since they failed, and were not tried again")
     if summary.vanished:

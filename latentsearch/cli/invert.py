@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latentsearch.cli.numbers import COUNT_OR_NONE, POSITIVE, SEED, THREADS
+
 if TYPE_CHECKING:
     from latentsearch.inversion import Method
     from latentsearch.reconstruction import Reconstruction
@@ -25,10 +27,10 @@ DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "pr
     metavar="random|ENCODER",
     help="Begin with a random code, or with the one that this encoder gives, by name or folder.",
 )
-@click.option("--steps", type=click.IntRange(0), help="How many.  [the method's own]")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[the method's own]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of a random start.")
-@click.option("--threads", type=click.IntRange(1), help="Processor threads.")
+@click.option("--steps", type=COUNT_OR_NONE, help="How many.  [the method's own]")
+@click.option("--learning-rate", type=POSITIVE, help="[the method's own]")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of a random start.")
+@click.option("--threads", type=THREADS, help="Processor threads.")
 @click.option(
     "-o",
     "--output",

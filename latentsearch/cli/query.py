@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentsearch.cli.numbers import COUNT, WHOLE
 from latentsearch.cli.showing import Form
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class QueryCommand(click.Command):
 @click.command("query", cls=QueryCommand)
 @click.argument("images", nargs=-1, metavar="[IMAGE]...", type=PATH)
 @click.option(
-    "--id", "ids", type=int, multiple=True, metavar="N", help="Query with the stored picture of this id, too."
+    "--id", "ids", type=COUNT, multiple=True, metavar="N", help="Query with the stored picture of this id, too."
 )
 @click.option("--minus", type=PATH, multiple=True, metavar="IMAGE", help="Subtract a picture; may be repeated.")
 @click.option(
@@ -58,7 +59,7 @@ class QueryCommand(click.Command):
     help="Set labels by moving codes, or by drawing pictures anew with the generator of an icgan BUNDLE.",
 )
 @click.option("--batch", type=PATH, metavar="DIR", help="Query with every picture of a folder, each by itself.")
-@click.option("-k", "k", type=int, default=20, show_default=True, help="How many pictures to return.")
+@click.option("-k", "k", type=WHOLE, default=20, show_default=True, help="How many pictures to return.")
 @click.option("--where", multiple=True, metavar="CONDITION", help="Only pictures for which this holds: see above.")
 @click.option(
     "--under", type=PATH, multiple=True, metavar="DIR", help="Only pictures in this folder, or in one of several."

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+from latentsearch.cli.numbers import COUNT, SEED
+
 BATCH = 256
 
 
 @click.command("sample")
 @click.argument("bundle", required=False)
-@click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="How many pictures.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same pictures.")
+@click.option("--count", type=COUNT, default=64, show_default=True, help="How many pictures.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same pictures.")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Where they go.")
 def command(bundle: str | None, count: int, seed: int, folder: Path) -> None:
     """Draw pictures from the generator of BUNDLE, a name or a folder; by default aegan, which ships."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,32 +30,47 @@ def _plain(index: Index, failures: bool) -> dict[str, Any]:
     status = index.status()
     if failures:
         # Names that are not UTF-8 keep their bytes as surrogates, which json escapes and os.fsencode turns back.
-        status["failed"] = [{"path": failure.path, "reason": failure.reason} for failure in index.failures()]
+        status["failed"] = [
+            {"path": failure.path, "reason": failure.reason, "may_pass": failure.may_pass}
+            for failure in index.failures()
+        ]
     return status
 
 
 def _failures(index: Index) -> str:
     from latentsearch.output import readable
 
-    lines = [f"{readable(failure.path)}: {failure.reason}" for failure in index.failures()]
+    lines = [
+        f"{readable(failure.path)}: {failure.reason}{' (tried again by every run)' if failure.may_pass else ''}"
+        for failure in index.failures()
+    ]
     return "\n".join(lines) or "every file could be used"
 
 
 def _for_people(index: Index) -> str:
+    from indexer.numbers import local_time
+
     status = index.status()
     encoder = status["encoder"]
     last = status["last_added"]
     facts = {
         "index": status["index"],
         "pictures": str(status["images"]),
-        "last added": time.strftime("%Y-%m-%d %H:%M", time.localtime(last)) if last else "never",
+        "last added": local_time(last) if last else "never",
         "labels": (", ".join(status["labels"]) or "none") + _predicted(status["predicted_by"]),
-        "failures": f"{status['failures']}" + (", listed by --failures" if status["failures"] else ""),
+        "failures": _counted(status["failures"], status["failures_that_may_pass"]),
         "encoder": f"{encoder['name']}, {encoder['latent_size']} numbers, {encoder['distance']}",
         "search": _search(status["vectors"]),
         "size": f"{sum(status['bytes'].values()) / 1e6:.1f} MB",
     }
     return "\n".join(f"{name:11} {value}" for name, value in facts.items())
+
+
+def _counted(failures: int, that_may_pass: int) -> str:
+    if not failures:
+        return "0"
+    again = f" ({that_may_pass} are tried again by every run)" if that_may_pass else ""
+    return f"{failures}{again.replace(' are ', ' is ') if that_may_pass == 1 else again}, listed by --failures"
 
 
 def _predicted(by: dict[str, str] | None) -> str:

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from indexer.numbers import GREATEST
+from latentsearch.cli.numbers import (
+    COUNT,
+    COUNT_OR_NONE,
+    LATENT_SIZE,
+    NOT_NEGATIVE,
+    SEED,
+    SHARE,
+    THREADS,
+    WIDTH,
+    Finite,
+)
 from latentsearch.cli.progress import Bar
+from latentsearch.training import limits
 
 if TYPE_CHECKING:
     from latentsearch.training.family import Recipe
@@ -27,7 +40,7 @@ POSITION = click.IntRange(0, 4)
 
 def _latent_size(context: click.Context, option: click.Parameter, value: Any) -> int | str | None:
     """A number of at least 1, or "auto"."""
-    return value if value in (None, AUTO) else click.IntRange(1).convert(value, option, context)
+    return value if value in (None, AUTO) else LATENT_SIZE.convert(value, option, context)
 
 
 @click.command("train")
@@ -37,20 +50,16 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
 @click.option("--preset", type=click.Choice(("paper", "small", "large", "copies")), default="small", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 @click.option("--generator", type=click.Path(path_type=Path), help="direct, icgan: take that of this run.")
-@click.option("--width", type=click.IntRange(1), help="Channels of the first convolution.")
+@click.option("--width", type=WIDTH, help="Channels of the first convolution.")
 @click.option("--latent-size", callback=_latent_size, metavar="N|auto", help="Numbers of a code, or auto: see below.")
 @click.option("--auto-sizes", default="10,50,100,500,1000", show_default=True, help="auto: what is tried.")
-@click.option(
-    "--auto-factor", type=click.FloatRange(1), default=1.2, show_default=True, help="auto: how far an error may be."
-)
-@click.option(
-    "--auto-steps", type=click.IntRange(1), default=1000, show_default=True, help="auto: of each autoencoder."
-)
-@click.option("--batch", type=click.IntRange(2), help="Pictures a step.")
-@click.option("--epochs", type=click.IntRange(0))
-@click.option("--generator-epochs", type=click.IntRange(0), help="aegan, direct, icgan: of the generator.")
-@click.option("--inverse-epochs", type=click.IntRange(0), help="aegan, direct: of the inverse; icgan: of Ez.")
-@click.option("--attribute-epochs", type=click.IntRange(0), help="icgan: of Ey; 0 with --generator takes that run's.")
+@click.option("--auto-factor", type=Finite(1), default=1.2, show_default=True, help="auto: how far an error may be.")
+@click.option("--auto-steps", type=COUNT, default=1000, show_default=True, help="auto: of each autoencoder.")
+@click.option("--batch", type=click.IntRange(2, GREATEST), help="Pictures a step.")
+@click.option("--epochs", type=COUNT_OR_NONE)
+@click.option("--generator-epochs", type=COUNT_OR_NONE, help="aegan, direct, icgan: of the generator.")
+@click.option("--inverse-epochs", type=COUNT_OR_NONE, help="aegan, direct: of the inverse; icgan: of Ez.")
+@click.option("--attribute-epochs", type=COUNT_OR_NONE, help="icgan: of Ey; 0 with --generator takes that run's.")
 @click.option("--design", type=click.Choice(DESIGNS), help="icgan: how Ez and Ey go together.  [IND]")
 @click.option("--generator-position", type=POSITION, help="icgan: the layers of G before y is joined.  [0]")
 @click.option("--discriminator-position", type=POSITION, help="icgan: the layers of D before y is joined.  [1]")
@@ -58,16 +67,16 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
 @click.option(
     "--label", "labels", multiple=True, metavar="NAME", help="icgan, attributes: learn with this one; repeat."
 )
-@click.option("--average-decay", type=click.FloatRange(0, 1), help="Decay of the moving average of weights.")
+@click.option("--average-decay", type=SHARE, help="Decay of the moving average of weights.")
 @click.option("--change", "changes", multiple=True, metavar="NAME=VALUE", help="Any other field of the recipe; repeat.")
 @click.option("--variational", is_flag=True, default=None, help="autoencoder: a variational one.")
 @click.option("--mirrored", is_flag=True, default=None, help="autoencoder: with the networks of wgan-gp.")
-@click.option("--seed", type=int)
-@click.option("--threads", type=click.IntRange(1), help="Processor threads; the same number gives the same run.")
+@click.option("--seed", type=SEED)
+@click.option("--threads", type=THREADS, help="Processor threads; the same number gives the same run.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
 @click.option("--precision", type=click.Choice(("auto", "fp32", "bf16", "fp16")), default="auto", show_default=True)
-@click.option("--checkpoint-seconds", type=click.FloatRange(0), default=120.0, show_default=True)
-@click.option("--sheet-steps", type=click.IntRange(1), default=250, show_default=True)
+@click.option("--checkpoint-seconds", type=NOT_NEGATIVE, default=120.0, show_default=True)
+@click.option("--sheet-steps", type=COUNT, default=250, show_default=True)
 def command(
     family: str,
     data: Path,
@@ -162,8 +171,8 @@ def _numbers(text: str) -> list[int]:
         sizes = sorted({int(word) for word in text.split(",")})
     except ValueError:
         sizes = [0]
-    if sizes[0] < 1:
-        raise click.BadParameter(f"{text!r} is not numbers with commas between, each at least 1")
+    if sizes[0] < 1 or sizes[-1] > limits.LATENT_SIZE:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between, each from 1 to {limits.LATENT_SIZE}")
     return sizes
 
 

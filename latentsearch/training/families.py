@@ -8,7 +8,8 @@ from dataclasses import fields, replace
 from typing import Any, Protocol
 
 from indexer.errors import InputError
-from latentsearch.training import family
+from indexer.numbers import GREATEST, can_be_kept
+from latentsearch.training import family, limits
 
 Presets = dict[str, dict[str, family.Recipe]]
 
@@ -57,6 +58,7 @@ _READERS: dict[type, Callable[[str], Any]] = {
     float: float,
     str: str,
 }
+_AT_MOST = {"width": limits.WIDTH, "latent_size": limits.LATENT_SIZE}
 
 
 def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recipe:
@@ -73,11 +75,15 @@ def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recip
             raise InputError(f"the recipe has no {name!r} to set: choose from {', '.join(readers)}")
         try:
             values[name] = readers[name](text)
+            if isinstance(values[name], int | float) and not can_be_kept(values[name]):
+                raise ValueError
         except (ValueError, KeyError):
             kind = type(before[name]).__name__
             raise InputError(f"{name} is {before[name]} of type {kind}, and {text!r} is none") from None
         if type(before[name]) is int and values[name] < min(1, before[name]):
             raise InputError(f"{name} is {before[name]}, and {text} is too small")
+        if type(before[name]) is int and values[name] > _AT_MOST.get(name, GREATEST):
+            raise InputError(f"{name} is {before[name]}, and {text} is more than {_AT_MOST[name]}")
     return replace(recipe, **values)
 
 

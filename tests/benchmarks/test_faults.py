@@ -5,11 +5,16 @@ import pytest
 
 from benchmarks.__main__ import run
 from benchmarks.damaged_indexes import _judged
+from benchmarks.fault_collection import Collection
+from benchmarks.fault_collection import run as run_verb
+from benchmarks.faults import PARTS
 from benchmarks.mutations import MUTATIONS, mutate
 from benchmarks.pages.faults import report
+from benchmarks.passing_faults import Course
 from benchmarks.results_store import load
 
-SMALL = ["--pictures", "24", "--kills", "6", "--seconds", "2", "--images", "30", "--files", "6"]
+SMALL = ["--pictures", "24", "--kills", "6", "--seconds", "2", "--images", "30", "--files", "6", "--rounds", "2"]
+PASSING = ("permission-back", "extra-installed", "decoder-updated")
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +26,34 @@ def results(tmp_path_factory):
 
 def test_nothing_is_lost_and_nothing_crashes(results):
     result = load("faults", results)["result"]
-    for part in ("kill", "crowd", "images", "files"):
+    for part in PARTS:
         assert result[part]["problems"] == []
     assert sum(result["kill"]["killed_before_their_end"].values()) > 0
     assert result["crowd"]["reads"] > 0
     assert sum(result["images"]["outcomes"].values()) == 30
     assert result["images"]["within_cap"] and result["files"]["within_cap"]
+
+
+def test_failures_that_pass_were_there(results):
+    result = load("faults", results)["result"]
+    assert result["worker-killed"]["kills"] > 0
+    for part in PASSING:
+        runs = list(result[part]["runs"].values())
+        assert result[part]["concerned"] == runs[-1 if part == "permission-back" else -2]["encoded"] == 6
+        assert runs[1]["failed"] == 6 and "failed" not in runs[-1]
+    assert result["future-times"]["commands"] > 20
+
+
+def test_a_failure_that_stays_and_another_index_are_wrong(tmp_path):
+    course = Course(Collection.draw(tmp_path / "collection", 4), tmp_path / "index")
+    (course.collection.pictures / "00001.png").write_bytes(b"text")
+    course.run("first", {"found": 4, "encoded": 4})
+    course.expect_failures([], may_pass=False)
+    assert len(course.problems) == 2 and course.problems[0].startswith("first: {'found': 4, 'encoded': 3")
+    run_verb(["index", str(course.collection.pictures), "--index", str(course.index), "--retry-failed"])
+    (course.collection.pictures / "00002.png").unlink()
+    course.expect_undisturbed(tmp_path)
+    assert "images differ from an undisturbed index's" in course.problems
 
 
 def test_parts_that_are_not_run_keep_what_is_stored(results):
@@ -39,6 +66,7 @@ def test_parts_that_are_not_run_keep_what_is_stored(results):
 def test_the_page_has_every_part_and_names_problems(results):
     record = load("faults", results)
     assert "Problems: none." in report(record) and "| retrain |" in report(record)
+    assert report(record).count("\n## ") == len(PARTS) + 1 and "| permission back | 6 |" in report(record)
     record["result"]["kill"]["problems"] = ["index, kill 3: images differ from an undisturbed run's"]
     assert "- index, kill 3: images differ" in report(record)
 

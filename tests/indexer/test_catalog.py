@@ -78,6 +78,9 @@ def test_failures(catalog: Catalog) -> None:
     catalog.add_failures([Failure("/p/b.jpg", "cut off", 3, 4), Failure(STRANGE, "empty")])
     catalog.add_failures([Failure("/p/b.jpg", "empty", 0, 5)])
     assert catalog.failures() == [Failure("/p/b.jpg", "empty", 0, 5), Failure(STRANGE, "empty")]
+    catalog.add_failures([Failure(STRANGE, "permission denied", 1, 2, True, "Pillow 1")])
+    assert catalog.failures()[1] == Failure(STRANGE, "permission denied", 1, 2, True, "Pillow 1")
+    assert (catalog.count_failures(), catalog.count_failures_that_may_pass()) == (2, 1)
     catalog.remove_failures([STRANGE])
     assert (catalog.count_failures(), list(catalog.failures_under("/p"))) == (1, ["/p/b.jpg"])
 
@@ -118,9 +121,11 @@ def make_version(path: Path, version: int) -> None:
         connection.execute(
             "INSERT INTO image VALUES (7, ?, 10, 11, ?, 2, 3, 0, 1.5)", (os.fsencode(STRANGE), b"d" * 32)
         )
-        connection.execute("INSERT INTO failure VALUES (?, 'empty', 0, 5)", (b"/p/bad.jpg",))
+        connection.execute(
+            "INSERT INTO failure (path, reason, size, mtime_ns) VALUES (?, 'empty', 0, 5)", (b"/p/bad.jpg",)
+        )
         connection.execute("INSERT INTO label VALUES (1, 'age')")
-        connection.execute("INSERT INTO label_value VALUES (1, 7, 30)")
+        connection.execute("INSERT INTO label_value (label_id, image_id, value) VALUES (1, 7, 30)")
         connection.execute("INSERT INTO label_source VALUES (?, ?)", (b"/p/labels.csv", b"e" * 32))
         connection.execute("INSERT INTO removed VALUES (3)")
         if version >= 2:

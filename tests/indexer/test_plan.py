@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from indexer.catalog import Catalog
+from indexer.decode import decoder_version
 from indexer.discover import Found, Problem
 from indexer.facts import Facts
 from indexer.failure_rows import Failure
@@ -34,7 +35,9 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
         ImageRecord(number + 1, path_of(number), 10, 20, number.to_bytes(32), 1, 1, number, 0.5)
         for number in range(COUNT)
     )
-    opened.add_failures(Failure(path_of(number), "empty", 0, 5) for number in range(COUNT, 2 * COUNT))
+    opened.add_failures(
+        Failure(path_of(number), "empty", 0, 5, False, decoder_version()) for number in range(COUNT, 2 * COUNT)
+    )
     opened.commit()
     yield opened
     opened.close()

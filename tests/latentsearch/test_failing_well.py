@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.killing import downgrade
 from indexer import catalog as catalogs
 from indexer import plan, pool, storing
 from indexer.index import Index
@@ -160,11 +161,7 @@ def test_a_read_only_index_can_be_searched_and_says_so_when_it_is_to_be_written(
 
 
 def test_a_read_only_index_of_an_earlier_version_is_one_sentence(place: Place) -> None:
-    with sqlite3.connect(place.index / "catalog.sqlite") as connection:
-        connection.execute("DROP INDEX image_content")
-        connection.execute("ALTER TABLE label_value DROP COLUMN predicted")
-        connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema_version'")
-    connection.close()
+    downgrade(place.index / "catalog.sqlite")
     with read_only(place.index):
         done = run_unprivileged("status", "--index", place.index)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -1,8 +1,7 @@
-"""latentsearch as a process for which a folder that may not be written to is one, whoever runs the tests."""
+"""latentsearch as a process that permissions hold for, whoever runs the tests."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -10,17 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DROP_FROM_BOUNDING_SET, OVERRIDE_PERMISSIONS = 24, 1
+from benchmarks.rights import drop_rights
 
 
-def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a verb without root's right to write where the permissions forbid it."""
-    libc = ctypes.CDLL(None)
+def run_unprivileged(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a verb without root's right to read and write where the permissions forbid it."""
     return subprocess.run(
         [sys.executable, "-m", "latentsearch", *map(str, arguments)],
         capture_output=True,
         text=True,
-        preexec_fn=lambda: libc.prctl(DROP_FROM_BOUNDING_SET, OVERRIDE_PERMISSIONS),
+        preexec_fn=drop_rights,
+        env={**os.environ, **environment},
     )
 
 
