@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from indexer.discover import Found, Problem
+from indexer.files.passed import Passed
 from indexer.seen import Seen
 from indexer.workers import Job
 
@@ -35,10 +36,11 @@ class Plan:
 
     known: what the catalogue knows, None for nothing. before: ids from here on are given in this run.
     It keeps eight bytes a file: `seen`. problems: what cannot be used, until somebody takes them; hidden: the paths
-    of those that cannot be seen now.
+    of those that cannot be seen now. passed: what is no picture, counted by what found the files.
     """
 
-    def __init__(self, known: Known | None = None) -> None:
+    def __init__(self, known: Known | None = None, passed: Passed | None = None) -> None:
+        self.passed = passed or Passed()
         self._known = known
         self.before = known.before if known else FIRST_ID
         self.seen = Seen()
@@ -50,6 +52,11 @@ class Plan:
     def take_problems(self) -> list[Problem]:
         """What cannot be used and has not been taken before."""
         return [self.problems.popleft() for _ in range(len(self.problems))]
+
+    def note_unreadable(self) -> None:
+        """What may be a picture, but cannot be read now, has not vanished."""
+        for path in self.passed.unreadable:
+            self.seen.add(path)
 
     def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
         """The files to decode, some at a time, until `ended`."""
@@ -99,7 +106,7 @@ class Plan:
             self.still_failing += 1
             return None
         contents = self._known.contents_of_size(file.size) if self._known else ()
-        return Job(file.path, file.size, file.mtime_ns, contents)
+        return Job(file.path, file.size, file.mtime_ns, contents, not file.is_asked_for)
 
 
 class Count(threading.Thread):

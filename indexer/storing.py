@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from indexer.discover import Problem
 from indexer.encoding import NO_CODE, EncodedChunk
 from indexer.failure_rows import Failure
+from indexer.files import sheets
+from indexer.files.passed import OWN_SHEETS
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.known import images_before, images_with
@@ -47,8 +49,8 @@ class Store:
     """Writes what was decoded and encoded to an index, and reuses codes of contents that are known.
 
     The counters say what became of the files: encoded or copied (either may be changed), unchanged but for their time
-    of change, moved, failed, gone before they were read. again: files that must be decoded after all, since the image
-    that had their content is no more.
+    of change, moved, failed, gone before they were read, or sheets that are passed over. again: files that must be
+    decoded after all, since the image that had their content is no more.
     """
 
     def __init__(self, index: Index, plan: Plan, labels: LabelStore) -> None:
@@ -59,13 +61,15 @@ class Store:
         self._looked_at: dict[bytes, int] = {}
         self._committed = time.monotonic()
         self.again: list[Job] = []
-        self.encoded = self.copied = self.changed = self.unchanged = self.moved = self.failed = self.gone = 0
+        self.encoded = self.copied = self.changed = self.unchanged = self.moved = self.failed = self.gone = (
+            self.sheets
+        ) = 0
         self.decode_seconds = self.encode_seconds = self.store_seconds = 0.0
 
     @property
     def done(self) -> int:
         """Files that have been dealt with."""
-        return self.encoded + self.copied + self.unchanged + self.moved + self.failed
+        return self.encoded + self.copied + self.unchanged + self.moved + self.failed + self.sheets
 
     def add(self, encoded: EncodedChunk) -> None:
         """Write an encoded chunk; others see it after the next commit."""
@@ -125,6 +129,10 @@ class Store:
         job = outcome.job
         if outcome.reason and not os.path.lexists(job.path):
             self.gone += 1
+            self._plan.seen.forget(job.path)
+        elif outcome.reason == sheets.REASON:
+            self.sheets += 1
+            self._plan.passed.counts[OWN_SHEETS] += 1
             self._plan.seen.forget(job.path)
         elif outcome.reason:
             self._replace(before, changes)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
+from indexer.files import sheets
 from indexer.spawning import take_interpreter
 
 NO_PIXELS = -1
@@ -31,13 +32,15 @@ SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
 class Job(NamedTuple):
     """A file to decode, as it was found.
 
-    known: SHA-256 of contents that need no decoding, since their codes are there.
+    known: SHA-256 of contents that need no decoding, since their codes are there. unless_sheet: whether one of the
+    program's own sheets is passed over.
     """
 
     path: str
     size: int
     mtime_ns: int
     known: tuple[bytes, ...] = ()
+    unless_sheet: bool = False
 
 
 class Outcome(NamedTuple):
@@ -83,6 +86,8 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int)
     digest = b""
     try:
         content = read_file(job.path)
+        if job.unless_sheet and sheets.is_sheet(content):
+            return Outcome(job, sheets.REASON)
         digest = hashlib.sha256(content).digest()
         if digest in job.known:
             return Outcome(job, "", digest)

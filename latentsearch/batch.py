@@ -173,5 +173,7 @@ class _Order:
 
 
 def _chunks(files: Iterator[Found]) -> Iterator[list[Job]]:
-    while chunk := [Job(file.path, file.size, file.mtime_ns) for file in islice(files, AT_ONCE)]:
+    while chunk := [
+        Job(file.path, file.size, file.mtime_ns, unless_sheet=not file.is_asked_for) for file in islice(files, AT_ONCE)
+    ]:
         yield chunk

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.discover import printable
 from indexer.errors import InputError, UnreadableImage
+from indexer.files.sheets import marked
 from latentsearch.queries import PIPED
 from latentsearch.results import Results
 
@@ -64,7 +65,7 @@ def _drawn(rows: Sequence[Sequence[Tile]]) -> Image.Image:
 
 def _save(sheet: Image.Image, target: Path) -> None:
     try:
-        sheet.save(target)
+        sheet.save(target, exif=marked())
     except OSError as error:
         raise InputError(f"cannot write {printable(target)}: {error.strerror or error}") from error
 
