@@ -209,18 +209,15 @@ def _above(path: str) -> list[str]:
 
 def _read(folder: str) -> Level | None:
     """The ignore file of a folder, None where it has none."""
+    path = os.path.join(folder, IGNORE_FILE)
     try:
-        descriptor = os.open(os.path.join(folder, IGNORE_FILE), os.O_RDONLY | os.O_NONBLOCK)
+        content = _content(path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.EACCES) and not os.path.lexists(os.path.join(folder, IGNORE_FILE)):
+        if error.errno in (errno.ENOTDIR, errno.EACCES) and not os.path.lexists(path):
             return None  # the folder itself cannot be seen, which is told where it is listed
         raise UnusableRules(f"its {IGNORE_FILE} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnusableRules(f"its {IGNORE_FILE} is not a file")
-        content = file.read(BYTES_AT_MOST + 1)
     if len(content) > BYTES_AT_MOST:
         raise UnusableRules(f"its {IGNORE_FILE} is larger than {BYTES_AT_MOST // 1_000_000} MB")
     text = os.fsdecode(content).removeprefix(BYTE_ORDER_MARK)
@@ -229,6 +226,16 @@ def _read(folder: str) -> Level | None:
     except UnusableRules as error:
         raise UnusableRules(f"its {IGNORE_FILE} holds {error}") from None
     return Level(_base(folder), compiled) if compiled else None
+
+
+def _content(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnusableRules(f"its {IGNORE_FILE} is not a file")
+        return os.read(descriptor, BYTES_AT_MOST + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _compiled(lines: Sequence[str]) -> tuple[Compiled, ...]:
@@ -246,7 +253,8 @@ def _compiled(lines: Sequence[str]) -> tuple[Compiled, ...]:
         try:
             expression = GitIgnoreSpecPattern(line).regex
         except (ValueError, re.error):
-            raise UnusableRules(f"{line!r}, which is no pattern of gitignore's language") from None
+            shown = os.fsencode(line).decode("utf-8", "backslashreplace")
+            raise UnusableRules(f"'{shown}', which is no pattern of gitignore's language") from None
         if expression is not None:
             compiled.append(Compiled.of(line, expression))
     return tuple(compiled)
