@@ -138,6 +138,8 @@ def bring_up_to_date(
             raise KeyboardInterrupt
         label_store.write()
         plan.note_unreadable()
+        for path in filter(scope.comes_by, label_store.files):
+            plan.passed.take_back(path)
         forget_failures(index.catalog, scope.paths(), plan)
         vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune)
         label_store.finish()

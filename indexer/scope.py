@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.discover import FolderNames, Found, Problem, discover, discover_again
-from indexer.files.ignore import Rules
+from indexer.files.ignore import Rules, UnusableRules, is_under
 from indexer.files.passed import Passed
 from indexer.vanished import outermost
 
@@ -39,6 +39,15 @@ class Scope:
         if self.changed is None:
             return discover(self.folders, self.names, self.rules, only_by_suffix=True)
         return self.files()
+
+    def comes_by(self, path: str) -> bool:
+        """Whether a run over the folders comes by a file."""
+        try:
+            return self.changed is None and any(
+                is_under(path, folder) and self.rules.takes_in(path, folder) for folder in self.named
+            )
+        except UnusableRules:
+            return False
 
     @property
     def named(self) -> list[str]:

@@ -28,11 +28,12 @@ class Passed:
 
     def add(self, name: str) -> None:
         """A file of this name is no picture."""
-        suffix = os.path.splitext(name)[1].lower() or WITHOUT_SUFFIX
-        is_type = suffix == WITHOUT_SUFFIX or (len(suffix) <= LONGEST_SUFFIX and not suffix[1:].isdigit())
-        if not is_type or (suffix not in self.counts and len(self.counts) >= TYPES_AT_MOST):
-            suffix = OTHER
-        self.counts[suffix] += 1
+        self.counts[self._type_of(name)] += 1
+
+    def take_back(self, name: str) -> None:
+        """A file that was added is of use after all."""
+        self.counts[self._type_of(name)] -= 1
+        self.counts = +self.counts
 
     def exclude(self) -> None:
         """A file or a folder is left out by a rule."""
@@ -41,6 +42,13 @@ class Passed:
     def by_type(self) -> dict[str, int]:
         """How many of each type, the most frequent first."""
         return dict(self.counts.most_common())
+
+    def _type_of(self, name: str) -> str:
+        suffix = os.path.splitext(name)[1].lower() or WITHOUT_SUFFIX
+        is_type = suffix == WITHOUT_SUFFIX or (len(suffix) <= LONGEST_SUFFIX and not suffix[1:].isdigit())
+        if not is_type or (suffix not in self.counts and len(self.counts) >= TYPES_AT_MOST):
+            return OTHER
+        return suffix
 
 
 def in_words(by_type: dict[str, int]) -> str:

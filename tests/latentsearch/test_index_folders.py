@@ -13,7 +13,7 @@ from indexer.files.ignore import IGNORE_FILE
 from indexer.index import Index
 from tests.hostile import encode_picture
 from tests.latentsearch.test_index_verb import Place
-from tests.support import draw_picture, make_bundle, make_folder
+from tests.support import draw_picture, make_bundle, make_celeba, make_folder
 
 
 @pytest.fixture(scope="module")
@@ -282,3 +282,14 @@ def test_a_missing_named_folder_costs_nothing(place: Place) -> None:
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
         assert "no such file or folder" in result.stderr
     assert place.json("status")["images"] == 3
+
+
+def test_label_files_that_are_read_along_are_not_passed_over(tmp_path: Path, bundle: Path) -> None:
+    make_celeba(tmp_path / "faces", 2)
+    (tmp_path / "faces" / "notes.txt").write_text("seen")
+    (tmp_path / "faces" / "moods.csv").write_text("file,mood\n000001.jpg,glad\n")
+    place = Place(tmp_path / "faces", tmp_path / "index", bundle)
+    assert index(place)["passed_over"] == {".csv": 1, ".txt": 1}
+    with_labels = ("--labels", place.pictures / "moods.csv")
+    assert index(place, place.pictures, *with_labels)["passed_over"] == {".txt": 1}
+    assert index(place, place.pictures / "img_align_celeba", *with_labels)["passed_over"] == {}
