@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from indexer.decode import decoder_version
 from indexer.discover import Found, Problem
+from indexer.files.passed import Passed
 from indexer.seen import Seen
 from indexer.workers import Job
 
@@ -37,10 +38,19 @@ class Plan:
     known: what the catalogue knows, None for nothing. before: ids from here on are given in this run. retry_failed:
     decode what failed before, whatever the reason. rehash: believe neither sizes nor times: read every file.
     It keeps eight bytes a file: `seen`. problems: what cannot be used, and recovered: paths of unchanged images that
-    could not be used, until somebody takes them; hidden: the paths of those that cannot be seen now.
+    could not be used, until somebody takes them; hidden: the paths of those that cannot be seen now. passed: what is no
+    picture, counted by what found the files.
     """
 
-    def __init__(self, known: Known | None = None, *, retry_failed: bool = False, rehash: bool = False) -> None:
+    def __init__(
+        self,
+        known: Known | None = None,
+        passed: Passed | None = None,
+        *,
+        retry_failed: bool = False,
+        rehash: bool = False,
+    ) -> None:
+        self.passed = passed or Passed()
         self._known = known
         self._retry_failed, self._rehash = retry_failed or rehash, rehash
         self.before = known.before if known else FIRST_ID
@@ -58,6 +68,11 @@ class Plan:
     def take_recovered(self) -> list[str]:
         """Paths whose failures have passed, and that have not been taken before."""
         return [self.recovered.popleft() for _ in range(len(self.recovered))]
+
+    def note_unreadable(self) -> None:
+        """What may be a picture, but cannot be read now, has not vanished."""
+        for path in self.passed.unreadable:
+            self.seen.add(path)
 
     def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
         """The files to decode, some at a time, until `ended`."""
@@ -108,7 +123,8 @@ class Plan:
         contents = self._known.contents_of_size(file.size) if self._known else ()
         if image is not None and image.size == file.size and image.digest not in contents:
             contents = (image.digest, *contents)
-        return Job(file.path, file.size, file.mtime_ns, contents, failure is not None and failure.may_pass)
+        is_again = failure is not None and failure.may_pass
+        return Job(file.path, file.size, file.mtime_ns, contents, is_again, unless_sheet=not file.is_asked_for)
 
     def _is_lasting(self, failure: Failure, now: tuple[int, int]) -> bool:
         """Whether a file would fail as it did: its content has not changed, nor has what decodes it."""

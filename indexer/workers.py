@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
+from indexer.files import sheets
 from indexer.second_look import look_again
 from indexer.spawning import take_interpreter
 
@@ -43,7 +44,8 @@ class Job(NamedTuple):
     """A file to decode, as it was found.
 
     known: SHA-256 of contents that need no decoding, since their codes are there. again: whether an earlier run could
-    not use it, for circumstances that may have passed.
+    not use it, for circumstances that may have passed. unless_sheet: whether one of the program's own sheets is passed
+    over.
     """
 
     path: str
@@ -51,6 +53,7 @@ class Job(NamedTuple):
     mtime_ns: int
     known: tuple[bytes, ...] = ()
     again: bool = False
+    unless_sheet: bool = False
 
 
 class Outcome(NamedTuple):
@@ -99,6 +102,8 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int)
         if job.again:
             look_again(job.path)
         content = read_file(job.path)
+        if job.unless_sheet and sheets.is_sheet(content):
+            return Outcome(job, sheets.REASON)
         digest = hashlib.sha256(content).digest()
         if digest in job.known:
             return Outcome(job, "", digest)
