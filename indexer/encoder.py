@@ -15,6 +15,7 @@ from indexer.cores import cores
 from indexer.decode import Framing
 from indexer.errors import EncoderError
 from indexer.extras import require
+from indexer.onnx_runtime import import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -244,8 +245,7 @@ def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -
     """A bundle's graph in ONNX Runtime. Raises EncoderError when it is damaged, MissingExtra without ONNX Runtime."""
     require("onnxruntime")
     graph = read_verified(folder / file, model["files"].get(file, {}))
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
