@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from indexer.decode import CELEBA, Crop, Decoded, Framing, decode, decode_bytes, read_file
 from indexer.errors import UnreadableImage
 from indexer.formats import load_plugin
-from tests.hostile import SIZE, Hostile, draw_hostile, encode_picture, png
+from tests.hostile import SIZE, Hostile, draw_hostile, encode_picture
 from tests.support import draw_picture
 
 WHOLE = Framing(*SIZE)
@@ -191,10 +191,17 @@ def test_heic_without_its_extra_says_which(monkeypatch: pytest.MonkeyPatch) -> N
         decode_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", CELEBA)
 
 
-def test_more_than_the_limit_is_refused_before_it_is_decoded() -> None:
-    for width, height in ((10_000, 10_000), (1, 90_000_000)):
-        with pytest.raises(UnreadableImage, match="more than 89 megapixels"):
-            decode_bytes(png(width, height, 1, 0, b""), CELEBA)
+@pytest.mark.parametrize("name", ["bomb.png", "bomb.bmp", "plain.bmp", "rgb_16_bit.png", "grey.jpg"])
+def test_memory_is_asked_for_once_and_before_any_pixel_is_decoded(folder: Path, hostile: Hostile, name: str) -> None:
+    asked: list[int] = []
+
+    def refuse(needed: int) -> None:
+        asked.append(needed)
+        raise UnreadableImage("too large for this test")
+
+    with pytest.raises(UnreadableImage, match="too large for this test"):
+        decode_bytes(read_file(folder / name), CELEBA, refuse)
+    assert len(asked) == 1 and asked[0] > SIZE[0] * SIZE[1]
 
 
 def test_reading_never_waits_for_a_pipe(tmp_path: Path) -> None:
@@ -255,9 +262,14 @@ def test_noise_is_unreadable_image(noise: bytes, start: bytes) -> None:
     check_outcome(start + noise)
 
 
+def refuse_above_100_mb(needed: int) -> None:
+    if needed > 100e6:
+        raise UnreadableImage("too large for this test")
+
+
 def check_outcome(content: bytes) -> None:
     try:
-        decoded = decode_bytes(content, CELEBA)
+        decoded = decode_bytes(content, CELEBA, refuse_above_100_mb)
     except UnreadableImage as error:
         assert str(error) and "\n" not in str(error)
     else:

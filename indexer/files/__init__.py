@@ -1,0 +1,1 @@
+"""From a picture file's bytes to upright sRGB pixels."""

@@ -1,0 +1,90 @@
+"""Grey values of 16 bits, 32 bits or floats -> 8 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+DEEP_MODES = ("I", "F")
+# Rows are looked at together up to this many pixels.
+PIXELS_AT_ONCE = 2**22
+MAX_SAMPLE_VALUE, PHOTOMETRIC, SAMPLE_FORMAT, WHITE_IS_ZERO, UNSIGNED = 281, 262, 339, 0, 1
+WHITES = {"I": (255, 65535), "F": (1, 255, 65535)}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which values of a deep picture are black and white; where white is the lower one, the picture is a negative.
+
+    unsigned: whether 32-bit values above 2**31, which Pillow hands out as negative, are meant as they are stored.
+    """
+
+    black: float
+    white: float
+    unsigned: bool = False
+
+    def to_8_bit(self, picture: Image.Image) -> Image.Image:
+        """A deep picture, or a part of it, in mode L; LA where it has a transparent value."""
+        values = _values(picture, self.unsigned)
+        span = self.white - self.black
+        scaled = (values - np.float32(self.black)) * np.float32(255 / span if span else 0)
+        grey = Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8))
+        transparent = picture.info.get("transparency")
+        if not isinstance(transparent, int):
+            return grey
+        seen = (np.asarray(picture) != transparent).astype(np.uint8) * np.uint8(255)
+        return Image.merge("LA", (grey, Image.fromarray(seen)))
+
+
+def is_deep(picture: Image.Image) -> bool:
+    """Whether a picture's one channel has more than 8 bits."""
+    return picture.mode.startswith(DEEP_MODES)
+
+
+def scale_of(picture: Image.Image) -> Scale:
+    """The scale of a deep picture that was decoded.
+
+    White is what the file says it is; else 65535 for 16 bits, or 4095 in a TIFF with nothing above it, since cameras
+    of 12 bits write these; else the least usual white that no value exceeds. 32-bit and float pictures with negative
+    values have their darkest one as black.
+    """
+    tags: dict[int, Any] = dict(getattr(picture, "tag_v2", {}))
+    unsigned = picture.mode == "I" and _first(tags.get(SAMPLE_FORMAT, 0)) == UNSIGNED
+    darkest, brightest = _extremes(picture, unsigned)
+    black = min(darkest, 0.0)
+    whites: tuple[float, ...] = WHITES.get(picture.mode) or ((4095, 65535) if tags else (65535,))
+    stated = _first(tags.get(MAX_SAMPLE_VALUE, 0))
+    if stated >= brightest > 0 and stated > 1:
+        whites = (stated,)
+    white = next((white for white in whites if brightest - black <= white), brightest - black) + black
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        black, white = white, black
+    return Scale(black, white, unsigned)
+
+
+def _first(value: Any) -> float:
+    number = value[0] if isinstance(value, tuple) and value else value
+    return float(number) if isinstance(number, int | float) else 0.0
+
+
+def _extremes(picture: Image.Image, unsigned: bool) -> tuple[float, float]:
+    lows, highs = zip(*((part.min(), part.max()) for part in _parts(picture, unsigned)), strict=True)
+    return float(min(lows)), float(max(highs))
+
+
+def _parts(picture: Image.Image, unsigned: bool) -> Iterator[NDArray[np.float32]]:
+    rows = max(PIXELS_AT_ONCE // picture.width, 1)
+    for top in range(0, picture.height, rows):
+        yield _values(picture.crop((0, top, picture.width, min(top + rows, picture.height))), unsigned)
+
+
+def _values(picture: Image.Image, unsigned: bool) -> NDArray[np.float32]:
+    """Values that are not finite are black, and such as no picture has are cut off."""
+    stored = np.asarray(picture)
+    values = (stored.view(np.uint32) if unsigned else stored).astype(np.float32)
+    return np.clip(np.nan_to_num(values, copy=False, posinf=0, neginf=0), -1e30, 1e30)

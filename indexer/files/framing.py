@@ -1,0 +1,63 @@
+"""Which part of a picture an encoder sees, and at which size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part to use of pictures of one shape, in the pixels of a reference size.
+
+    aspect: (width, height) of the reference size, e.g. (178, 218) for aligned CelebA faces.
+    box: (left, top, right, bottom) in that size; scaled to pictures of the same shape.
+    """
+
+    aspect: tuple[int, int]
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a picture becomes an encoder's input: a crop by its shape, else its centre square; then bilinear."""
+
+    width: int
+    height: int
+    crops: tuple[Crop, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Framing:
+        """Read the `framing` of a bundle's model.json."""
+        crops = tuple(Crop(tuple(crop["aspect"]), tuple(crop["box"])) for crop in data.get("crops", []))
+        return cls(data["width"], data["height"], crops)
+
+    def to_json(self) -> dict[str, Any]:
+        """The `framing` of a bundle's model.json."""
+        crops = [{"aspect": list(crop.aspect), "box": list(crop.box)} for crop in self.crops]
+        return {"width": self.width, "height": self.height, "crops": crops}
+
+    def box(self, width: int, height: int) -> Box:
+        """The part of a picture of this size that is used: (left, top, right, bottom) in its pixels."""
+        for crop in self.crops:
+            scale = width / crop.aspect[0]
+            if abs(height / crop.aspect[1] / scale - 1) < 0.005:
+                left, top, right, bottom = (scale * edge for edge in crop.box)
+                return left, top, min(right, width), min(bottom, height)
+        side_by_height = min(width / self.width, height / self.height)
+        used_width, used_height = side_by_height * self.width, side_by_height * self.height
+        left, top = max((width - used_width) / 2, 0.0), max((height - used_height) / 2, 0.0)
+        return left, top, min(left + used_width, width), min(top + used_height, height)
+
+
+class Whole(Framing):
+    """The whole of every picture, squeezed to width x height whatever its shape."""
+
+    def box(self, width: int, height: int) -> Box:
+        """All of it."""
+        return 0.0, 0.0, float(width), float(height)
+
+
+CELEBA = Framing(64, 64, (Crop((178, 218), (15, 40, 163, 188)),))
