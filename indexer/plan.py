@@ -30,6 +30,20 @@ ASKED_AT_ONCE = 256
 FIRST_ID = 1
 
 
+def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """Jobs some at a time, as many as go to a worker at once."""
+    chunk: list[Job] = []
+    size = 0
+    for job in jobs:
+        if chunk and (len(chunk) == CHUNK_FILES or size + job.size > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(job)
+        size += job.size
+    if chunk:
+        yield chunk
+
+
 class Plan:
     """Goes through the files that were found, once, and tells those to decode from those that have not changed.
 
@@ -53,20 +67,12 @@ class Plan:
 
     def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
         """The files to decode, some at a time, until `ended`."""
-        chunk: list[Job] = []
-        size = 0
         start = time.perf_counter()
-        for job in self._jobs(files, ended):
-            if chunk and (len(chunk) == CHUNK_FILES or size + job.size > CHUNK_BYTES):
-                self.seconds += time.perf_counter() - start
-                yield chunk
-                start = time.perf_counter()
-                chunk, size = [], 0
-            chunk.append(job)
-            size += job.size
-        self.seconds += time.perf_counter() - start
-        if chunk:
+        for chunk in in_chunks(self._jobs(files, ended)):
+            self.seconds += time.perf_counter() - start
             yield chunk
+            start = time.perf_counter()
+        self.seconds += time.perf_counter() - start
 
     def _jobs(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[Job]:
         files = iter(files)
