@@ -21,7 +21,7 @@ DEFAULT_SHARE = 4
 DEFAULT_AT_LEAST = 1_000_000_000
 # What the program itself and one worker take; with less, no large picture would ever be decoded.
 LEAST = 500_000_000
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 POWERS = ("", "k", "m", "g", "t")
 
 
@@ -65,11 +65,9 @@ def refuse_above_cap(needed: int) -> None:
 
 
 def above_cap(needed: int, cap: int, others: int = 0) -> str:
-    """Why a picture is refused that needs more bytes than the cap, of which `others` are used by the program."""
-    left = (
-        f"the cap of {in_mb(cap)}" if not others else f"the {in_mb(cap - others)} that the cap of {in_mb(cap)} leaves"
-    )
-    return f"decoding it takes {in_mb(needed)} of memory, more than {left}: raise --memory or {VARIABLE}"
+    """Why a picture is refused that needs more bytes than the cap, `others` of which the program itself takes."""
+    left = f", {in_mb(max(cap - others, 0))} of which are left for it" if others else ""
+    return f"decoding it takes {in_mb(needed)} of memory, more than the cap of {in_mb(cap)}{left}"
 
 
 def in_mb(size: int) -> str:
