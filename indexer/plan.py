@@ -32,6 +32,20 @@ ASKED_AT_ONCE = 256
 FIRST_ID = 1
 
 
+def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """Jobs some at a time, as many as go to a worker at once.
+
+    What may kill its process again does not take others with it: each of them would be decoded twice.
+    """
+    sound, suspect = _Chunk(), _Chunk()
+    for job in jobs:
+        chunk = suspect if job.again else sound
+        if chunk.is_full_for(job):
+            yield chunk.take()
+        chunk.add(job)
+    yield from (chunk.take() for chunk in (sound, suspect) if chunk.jobs)
+
+
 class Plan:
     """Goes through the files that were found, once, and tells those to decode from those that have not changed.
 
@@ -76,18 +90,12 @@ class Plan:
 
     def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
         """The files to decode, some at a time, until `ended`."""
-        # What may kill its process again does not take others with it: each of them would be decoded twice.
-        sound, suspect = _Chunk(), _Chunk()
         start = time.perf_counter()
-        for job in self._jobs(files, ended):
-            chunk = suspect if job.again else sound
-            if chunk.is_full_for(job):
-                self.seconds += time.perf_counter() - start
-                yield chunk.take()
-                start = time.perf_counter()
-            chunk.add(job)
+        for chunk in in_chunks(self._jobs(files, ended)):
+            self.seconds += time.perf_counter() - start
+            yield chunk
+            start = time.perf_counter()
         self.seconds += time.perf_counter() - start
-        yield from (chunk.take() for chunk in (sound, suspect) if chunk.jobs)
 
     def _jobs(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[Job]:
         files = iter(files)

@@ -82,6 +82,12 @@ def _checked_prune(ctx: click.Context, parameter: click.Parameter, given: str | 
 )
 @click.option("--recall", type=RECALL, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where the search index is built.")
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=lambda context, option, size: _memory(size),
+    help="The most to take, such as 2GB: large pictures take turns  [a quarter of the machine's].",
+)
 @click.option("--watch", is_flag=True, help="Then go on, and take in what changes, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, a line a batch.")
 def command(
@@ -97,6 +103,7 @@ def command(
     kind: str | None,
     recall: float | None,
     device: str,
+    memory: int | None,
     watch: bool,
     as_json: bool,
 ) -> None:
@@ -119,6 +126,9 @@ def command(
 
     What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
 
+    --memory caps what the run takes, its workers included; $LATENTSEARCH_MEMORY does so for every verb. A picture that
+    needs more than is left to it is a failure that says so.
+
     With --watch the folders are then followed: what is added, changed, moved or removed is taken in a second or two
     after it has become quiet. The index is locked only while it is written. On drives that tell the system nothing of
     their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
@@ -134,14 +144,14 @@ def command(
 
         require_extra("watch", "watchfiles")
     scope = _scope(folders, exclude)
-    with nullcontext() if watch else _reading_ahead(place, scope, encoder) as reading:
+    with nullcontext() if watch else _reading_ahead(place, scope, encoder, memory) as reading:
         from indexer.index import Index
         from indexer.label_store import LabelCache
         from indexer.pipeline import Vectors, Wishes, check_sources
 
         model, eyes = _encoder(place, encoder), _predictor(predictor)
         wishes = Wishes(
-            _as_prune(prune), labels, Vectors(kind, recall, device), LabelCache(), eyes, retry_failed, rehash
+            _as_prune(prune), labels, Vectors(kind, recall, device), LabelCache(), eyes, retry_failed, rehash, memory
         )
         if not Index.exists(place):
             check_sources(scope, wishes, may_be_empty=watch)
@@ -156,6 +166,12 @@ def _as_prune(given: str | None) -> Prune:
     from indexer.vanished import Prune
 
     return {None: Prune.NO, USUAL: Prune.UNLESS_SUSPICIOUS}.get(given, Prune.FORCE)
+
+
+def _memory(size: str | None) -> int | None:
+    from indexer.memory import parse_size
+
+    return None if size is None else parse_size(size, "--memory")
 
 
 class _Run(NamedTuple):
@@ -240,7 +256,9 @@ def _base_shown_by(bar: Bar) -> Report:
     return show
 
 
-def _reading_ahead(place: Path, scope: Scope, encoder: str | None) -> AbstractContextManager[Reading | None]:
+def _reading_ahead(
+    place: Path, scope: Scope, encoder: str | None, memory: int | None
+) -> AbstractContextManager[Reading | None]:
     """What a first run finds, which is decoded while the rest of it is imported; None for an index that there is."""
     from indexer.place import CATALOGUE
 
@@ -254,7 +272,7 @@ def _reading_ahead(place: Path, scope: Scope, encoder: str | None) -> AbstractCo
 
     passed = Passed()
     framing = Framing.from_json(read_model(find_bundle(encoder))["framing"])
-    return Reading(scope.files(passed), framing, Plan(passed=passed))
+    return Reading(scope.files(passed), framing, Plan(passed=passed), memory)
 
 
 def _encoder(place: Path, option: str | None) -> Encoder:
