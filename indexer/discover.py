@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from indexer.errors import InputError
 from indexer.files.first_bytes import begins_as_picture
@@ -158,6 +159,14 @@ def printable(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+class _Folder(NamedTuple):
+    """A folder to go through; around: what holds around it, None where it was named; device: of the folder above."""
+
+    path: str
+    around: FolderRules | None
+    device: int | None = None
+
+
 class _Walk:
     """Goes through folders. names: the folders' names. rules: what is left out. passed: counts it."""
 
@@ -172,17 +181,19 @@ class _Walk:
         for root in roots:
             if root in named:
                 yield from _some(_examine(_Named(root), is_asked_for=True))
-        folders = deque((root, around) for root, around in roots.items() if root not in named)
-        links: deque[tuple[str, FolderRules | None]] = deque()
+        folders = deque(_Folder(root, around) for root, around in roots.items() if root not in named)
+        links: deque[_Folder] = deque()
         visited: set[tuple[int, int]] = set()
         while folders or links:
             # Links wait until every real folder was visited, so that a file keeps the path without links.
-            folder, around = folders.popleft() if folders else links.popleft()
+            folder, around, device = folders.popleft() if folders else links.popleft()
             try:
                 status = os.stat(folder)
                 if _identity(status) in visited or self._names.name_of(folder, status) != folder:
                     continue
                 visited.add(_identity(status))
+                if device not in (None, status.st_dev):
+                    self._passed.drives.append(folder)
                 rules = self.rules.of(folder) if around is None else around.inside(folder)
                 for entry in _entries(folder):
                     if entry.name.startswith(".") or entry.path in named:
@@ -193,7 +204,7 @@ class _Walk:
                     elif rules.decide(entry.path, is_folder=True):
                         self._passed.exclude()
                     else:
-                        (links if entry.is_symlink() else folders).append((entry.path, rules))
+                        (links if entry.is_symlink() else folders).append(_Folder(entry.path, rules, status.st_dev))
             except FileNotFoundError:  # it was removed just now
                 continue
             except UnusableRules as error:  # what it would leave out must not be taken in

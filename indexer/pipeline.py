@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ from indexer.reading import Reading
 from indexer.scope import Scope
 from indexer.storing import Store
 from indexer.summary import Summary
-from indexer.vanished import Prune, forget_failures, take_vanished
+from indexer.vanished import Prune, forget_failures, is_drive, take_vanished
 from indexer.workers import DecodedChunk
 
 # Files dealt with, and files in all (None until they are counted).
@@ -147,7 +148,8 @@ def bring_up_to_date(
         for path in filter(scope.comes_by, label_store.files):
             plan.passed.take_back(path)
         forget_failures(index.catalog, scope.paths(), plan)
-        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune)
+        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune, index.facts.drives)
+        index.facts = replace(index.facts, drives=_drives(index, plan.passed.drives))
         label_store.finish()
         store.commit()
         predicted = _predict(index, wishes, interrupted, report)
@@ -155,6 +157,12 @@ def bring_up_to_date(
             raise KeyboardInterrupt
         index.derive(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
     return Summary.of(plan, store, vanished, predicted, time.perf_counter() - min(start, reading.began))
+
+
+def _drives(index: Index, found: Sequence[str]) -> tuple[str, ...]:
+    """The folders that are drives of their own, or were and have pictures still."""
+    known = (drive for drive in index.facts.drives if is_drive(drive) or any(index.catalog.images_under(drive)))
+    return tuple(sorted({*found, *known}))
 
 
 def _store_all(

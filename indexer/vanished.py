@@ -61,15 +61,22 @@ class Vanished:
     kept: tuple[Kept, ...] = ()
 
 
-def take_vanished(catalog: Catalog, paths: Sequence[str], folders: Sequence[str], plan: Plan, prune: Prune) -> Vanished:
+def take_vanished(
+    catalog: Catalog, paths: Sequence[str], folders: Sequence[str], plan: Plan, prune: Prune, drives: Sequence[str] = ()
+) -> Vanished:
     """Count the images at or below paths that have no file any more, and remove them where that is asked for.
 
     paths: absolute, none within another. folders: those that were named. A folder in which nothing was found, or which
-    has lost most of many images at once, may be a drive that is not mounted: its images are kept.
+    has lost most of many images at once, may be a drive that is not mounted: its images are kept. drives: folders that
+    were on a drive of their own; those that are not now have lost it.
     """
     if prune is Prune.NO:
         return Vanished(count_vanished(catalog, paths, plan, prune=False))
-    kept = () if prune is Prune.FORCE else tuple(_suspicious(catalog, paths, folders, plan))
+    kept = (
+        ()
+        if prune is Prune.FORCE
+        else tuple(_suspicious(catalog, paths, folders, plan, [drive for drive in drives if not is_drive(drive)]))
+    )
     removed = count_vanished(catalog, paths, plan, prune=True, but_under=[each.folder for each in kept])
     left = count_vanished(catalog, paths, plan, prune=False) if kept else 0
     return Vanished(removed + left, removed, kept)
@@ -91,12 +98,22 @@ def count_vanished(
     return count
 
 
-def _suspicious(catalog: Catalog, paths: Sequence[str], folders: Sequence[str], plan: Plan) -> Iterator[Kept]:
+def is_drive(folder: str) -> bool:
+    """Whether a folder, or what a link leads to, is there and on another drive than the folder that it is in."""
+    try:
+        return os.stat(folder).st_dev != os.stat(os.path.dirname(folder)).st_dev
+    except OSError:
+        return False
+
+
+def _suspicious(
+    catalog: Catalog, paths: Sequence[str], folders: Sequence[str], plan: Plan, lost_drives: Sequence[str]
+) -> Iterator[Kept]:
     """The folders that may be drives that are not mounted."""
     lost: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for _, path in _vanished_images(catalog, paths, plan):
-        for folder in folders:
+        for folder in {*folders, *lost_drives}:
             if is_under(path, folder):
                 counts[folder] += 1
                 if counts[folder] <= EXAMPLES:
@@ -105,7 +122,7 @@ def _suspicious(catalog: Catalog, paths: Sequence[str], folders: Sequence[str], 
         ids = [image_id for image_id, _ in catalog.images_under(folder)]
         had = sum(image_id < plan.before for image_id in ids)
         is_empty = len(ids) == count and next(iter(catalog.failures_under(folder)), None) is None
-        if is_empty or (had >= MANY and count > had * MOST):
+        if is_empty or folder in lost_drives or (had >= MANY and count > had * MOST):
             yield Kept(folder, count, had, is_empty, tuple(lost[folder]))
 
 

@@ -19,12 +19,13 @@ class Passed:
     """Files that are no pictures, by suffix, and what was excluded.
 
     counts: by type. unreadable: paths that no suffix says to be pictures and whose first bytes cannot be read; what is
-    known of them is kept.
+    known of them is kept. drives: folders that lie on another drive than the folders that they are in.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.unreadable: list[str] = []
+        self.drives: list[str] = []
 
     def add(self, name: str) -> None:
         """A file of this name is no picture."""

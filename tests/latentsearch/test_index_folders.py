@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +295,35 @@ def test_label_files_that_are_read_along_are_not_passed_over(tmp_path: Path, bun
     with_labels = ("--labels", place.pictures / "moods.csv")
     assert index(place, place.pictures, *with_labels)["passed_over"] == {".txt": 1}
     assert index(place, place.pictures / "img_align_celeba", *with_labels)["passed_over"] == {}
+
+
+@pytest.fixture
+def drive() -> Iterator[Path]:
+    """A folder on another drive than temporary files."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or memory.stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev:
+        pytest.skip("/dev/shm is no other drive than temporary files are on")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def test_a_drive_below_a_named_folder_that_is_not_there_is_not_pruned(place: Place, drive: Path) -> None:
+    prepared(place, 30)
+    make_folder(drive / "disk", 4, seed=1)
+    (place.pictures / "disk").symlink_to(drive / "disk")
+    assert index(place)["encoded"] == 4
+    (drive / "disk").rename(drive / "away")
+    place.picture(1).unlink()
+    for gone in (lambda: None, (place.pictures / "disk").unlink, (place.pictures / "disk").mkdir):
+        gone()
+        result = place.call("index", place.pictures, "--prune")
+        assert result.exit_code == 2
+        assert f"would remove all 4 pictures of {place.pictures / 'disk'} " in result.stderr
+        assert place.json("status")["images"] == 29 + 4
+    (place.pictures / "disk").rmdir()
+    (place.pictures / "disk").symlink_to(drive / "away")
+    (drive / "away" / "000001.jpg").unlink()
+    assert index(place, place.pictures, "--prune")["removed"] == 1
+    (drive / "away").rename(drive / "gone")
+    assert index(place, place.pictures, "--prune=force")["removed"] == 3
+    assert index(place, place.pictures, "--prune")["kept"] == []
