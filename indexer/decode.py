@@ -16,7 +16,6 @@ from indexer.errors import UnreadableImage
 from indexer.files.depth import is_deep, scale_of
 from indexer.files.framing import CELEBA, Box, Crop, Framing, Whole
 from indexer.files.incomplete import (
-    CUT_OFF,
     DARK,
     LEAST_SEEN,
     LIGHT,
@@ -137,13 +136,15 @@ def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_
     """
     reserve = _once(reserve)
     try:
-        if is_cut_webp(data):
-            raise CutOff(f"not decodable as WebP: {CUT_OFF}")
         with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
             load(picture, identify(data).name)
             return _Seen.of(picture, framing).framed(framing, identify(data).name)
     except CutOff as error:
         reason = str(error)  # the error itself would keep the picture
+    except UnreadableImage as error:
+        if error.may_pass or not is_cut_webp(data):
+            raise
+        reason = str(error)
     return _as_far_as_it_goes(data, framing, reserve, reason)
 
 
