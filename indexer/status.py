@@ -22,6 +22,7 @@ def status_of(index: Index) -> dict[str, Any]:
     return {
         "index": printable(index.folder),
         "images": index.count(),
+        "incomplete": index.catalog.count_incomplete(),
         "failures": index.catalog.count_failures(),
         "labels": index.catalog.label_names(),
         "predicted_by": {"name": facts.predictor_name, "sha256": facts.predictor_sha256}

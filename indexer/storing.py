@@ -142,7 +142,7 @@ class Store:
             self.encoded += 1
             self.changed += before is not None
             position = int(positions[outcome.row])
-            changes.added.append(self._record(outcome, outcome.width, outcome.height, position))
+            changes.added.append(self._record(outcome, outcome, position))
             changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
 
     def _replace(self, before: ImageRecord | None, changes: Changes) -> None:
@@ -165,7 +165,7 @@ class Store:
         self.copied += 1
         self.changed += before is not None
         (position,) = self._index.appended.append(self._index.appended.read(twin.position)[None])
-        changes.added.append(self._record(outcome, twin.width, twin.height, position))
+        changes.added.append(self._record(outcome, twin, position))
         changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
 
     def _twin_without_file(self, outcome: Outcome, changes: Changes) -> ImageRecord | None:
@@ -181,11 +181,21 @@ class Store:
                 return None
             self._looked_at[digest] = twins[-1].id
 
-    def _record(self, outcome: Outcome, width: int, height: int, position: int) -> ImageRecord:
+    def _record(self, outcome: Outcome, seen: Outcome | ImageRecord, position: int) -> ImageRecord:
+        """seen: who knows the picture's width and height, and whether a part of it is missing."""
         job, image_id = outcome.job, self._next_id
         self._next_id += 1
         return ImageRecord(
-            image_id, job.path, job.size, job.mtime_ns, outcome.digest, width, height, position, time.time()
+            image_id,
+            job.path,
+            job.size,
+            job.mtime_ns,
+            outcome.digest,
+            seen.width,
+            seen.height,
+            position,
+            time.time(),
+            int(seen.incomplete),
         )
 
     def _fail(self, reason: str, job: Job, changes: Changes) -> None:

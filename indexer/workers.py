@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
     reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
     picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: the bytes
-    of its fingerprint, where it has pixels.
+    of its fingerprint, where it has pixels. incomplete: whether a part of it is missing.
     """
 
     job: Job
@@ -60,6 +60,7 @@ class Outcome(NamedTuple):
     height: int = 0
     row: int = NO_PIXELS
     fingerprint: bytes = b""
+    incomplete: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
     except UnreadableImage as error:
         return Outcome(job, str(error), digest)
     pixels[row] = decoded.pixels
-    return Outcome(job, "", digest, decoded.width, decoded.height, row, decoded.fingerprint.tobytes())
+    size = decoded.width, decoded.height
+    return Outcome(job, "", digest, *size, row, decoded.fingerprint.tobytes(), decoded.incomplete)
 
 
 class Worker:

@@ -48,7 +48,7 @@ def _for_people(index: Index) -> str:
     last = status["last_added"]
     facts = {
         "index": status["index"],
-        "pictures": str(status["images"]),
+        "pictures": f"{status['images']}" + _incomplete(status["incomplete"]),
         "last added": time.strftime("%Y-%m-%d %H:%M", time.localtime(last)) if last else "never",
         "labels": (", ".join(status["labels"]) or "none") + _predicted(status["predicted_by"]),
         "failures": f"{status['failures']}" + (", listed by --failures" if status["failures"] else ""),
@@ -57,6 +57,10 @@ def _for_people(index: Index) -> str:
         "size": f"{sum(status['bytes'].values()) / 1e6:.1f} MB",
     }
     return "\n".join(f"{name:11} {value}" for name, value in facts.items())
+
+
+def _incomplete(count: int) -> str:
+    return f", {count} of them incomplete (--where incomplete=1)" if count else ""
 
 
 def _predicted(by: dict[str, str] | None) -> str:
