@@ -16,7 +16,6 @@ from indexer.errors import UnreadableImage
 from indexer.files.depth import is_deep, scale_of
 from indexer.files.framing import CELEBA, Box, Crop, Framing, Whole
 from indexer.files.incomplete import (
-    CUT_OFF,
     DARK,
     LEAST_SEEN,
     LIGHT,
@@ -137,13 +136,15 @@ def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_
     """
     reserve = _once(reserve)
     try:
-        if is_cut_webp(data):
-            raise CutOff(f"not decodable as WebP: {CUT_OFF}")
         with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
-            load(picture, identify(data).name)
+            load(picture, data, identify(data))
             return _Seen.of(picture, framing).framed(framing, identify(data).name)
     except CutOff as error:
         reason = str(error)  # the error itself would keep the picture
+    except UnreadableImage as error:
+        if error.may_pass or not is_cut_webp(data):
+            raise
+        reason = str(error)
     return _as_far_as_it_goes(data, framing, reserve, reason)
 
 
@@ -161,7 +162,7 @@ def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: 
             seen.append(_Seen.of(picture, framing))
     rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
     if share < LEAST_SEEN:
-        raise UnreadableImage(f"{reason}; too little of it is there: {share:.0%}")
+        raise UnreadableImage(f"{reason}; too little of it is there ({share:.0%})" if share else reason)
     return replace(seen[0], rgb=rgb).framed(framing, kind.name, incomplete=True)
 
 
@@ -189,7 +190,7 @@ class _Seen:
     def of(cls, picture: Image.Image, framing: Framing) -> _Seen:
         """A picture that was decoded."""
         orientation = orientation_of(picture)
-        width, height = upright_size(picture.info[STORED_SIZE], orientation)
+        width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
         return cls(upright(over_white(shrunk_srgb(picture, factor)), orientation), width, height)

@@ -66,7 +66,8 @@ class Outcome(NamedTuple):
 
     reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
     picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: the bytes
-    of its fingerprint, where it has pixels. may_pass: whether circumstances are the reason, not the file's content.
+    of its fingerprint, where it has pixels. incomplete: whether a part of it is missing. may_pass: whether
+    circumstances are the reason, not the content of the file.
     """
 
     job: Job
@@ -76,6 +77,7 @@ class Outcome(NamedTuple):
     height: int = 0
     row: int = NO_PIXELS
     fingerprint: bytes = b""
+    incomplete: bool = False
     may_pass: bool = False
 
 
@@ -123,7 +125,8 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
     except MemoryError:
         return Outcome(job, "not enough memory to read it", digest, may_pass=True)
     pixels[row] = decoded.pixels
-    return Outcome(job, "", digest, decoded.width, decoded.height, row, decoded.fingerprint.tobytes())
+    size = decoded.width, decoded.height
+    return Outcome(job, "", digest, *size, row, decoded.fingerprint.tobytes(), decoded.incomplete)
 
 
 class Worker:

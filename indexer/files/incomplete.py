@@ -12,6 +12,7 @@ from PIL import Image, ImageFile
 
 from indexer.errors import UnreadableImage
 from indexer.files.depth import Scale, is_deep
+from indexer.files.reasons import reason_of
 from indexer.files.srgb import colour_of, palette_brightness
 from indexer.files.webp import completed_webp, rows_of_webp
 from indexer.formats import JPEG, TIFF, WEBP, Format
@@ -27,7 +28,6 @@ GREY = 128
 DARK, LIGHT = 0, 255
 # Less than this of a framed pixel says nothing of its colour.
 LEAST_OF_A_PIXEL = 0.1
-CUT_OFF = "it is damaged or cut off"
 END_OF_JPEG = b"\xff\xd9"
 # What libjpeg leaves where data are missing; 127 where the colours are stored inverted.
 JPEG_BLANKS = (127, 128)
@@ -37,16 +37,14 @@ class CutOff(UnreadableImage):
     """Not all pixels of a picture could be decoded."""
 
 
-def load(picture: Image.Image, name: str) -> None:
+def load(picture: Image.Image, data: bytes, kind: Format) -> None:
     """Decode a picture that was opened. Raises CutOff where that fails, other than for want of memory."""
     try:
         picture.load()
     except (MemoryError, UnreadableImage):
         raise
     except Exception as error:
-        raise CutOff(
-            f"not decodable as {name}: {' '.join(str(error).split())[:200] or type(error).__name__}"
-        ) from error
+        raise CutOff(reason_of(error, data, kind)) from error
 
 
 def completed(data: bytes, kind: Format) -> bytes:

@@ -55,7 +55,7 @@ def _for_people(index: Index) -> str:
     last = status["last_added"]
     facts = {
         "index": status["index"],
-        "pictures": str(status["images"]),
+        "pictures": f"{status['images']}" + _incomplete(status["incomplete"]),
         "last added": local_time(last) if last else "never",
         "labels": (", ".join(status["labels"]) or "none") + _predicted(status["predicted_by"]),
         "failures": _counted(status["failures"], status["failures_that_may_pass"]),
@@ -64,6 +64,10 @@ def _for_people(index: Index) -> str:
         "size": f"{sum(status['bytes'].values()) / 1e6:.1f} MB",
     }
     return "\n".join(f"{name:11} {value}" for name, value in facts.items())
+
+
+def _incomplete(count: int) -> str:
+    return f", {count} of them incomplete (--where incomplete=1)" if count else ""
 
 
 def _counted(failures: int, that_may_pass: int) -> str:

@@ -14,10 +14,10 @@ from PIL import Image
 
 from benchmarks.child_process import family, resident
 from indexer import budget, pool
-from indexer.budget import MAIN_BYTES, WORKER_BYTES
+from indexer.budget import MAIN_BYTES, WORKER_BYTES, Budget
 from indexer.decode import CELEBA, Framing
 from indexer.pool import DecodingPool
-from indexer.workers import Job, Outcome
+from indexer.workers import Job, Outcome, Worker
 from tests.deadly import LARGE_DEADLY_SIZE, DeadlyFraming
 from tests.support import make_folder
 
@@ -140,6 +140,16 @@ def test_a_worker_that_dies_gives_its_memory_back(large: list[Path], tmp_path: P
     assert len(reasons) == len(outcomes) == 4
     assert reasons.pop(str(deadly)) == "the process that decoded it died (SIGKILL)"
     assert not any(reasons.values())
+
+
+def test_what_a_picture_took_goes_back_to_the_system(large: list[Path], tmp_path: Path) -> None:
+    noise = tmp_path / "noise.png"
+    Image.effect_noise((3_000, 3_000), 80).convert("RGB").save(noise, compress_level=1)
+    worker = Worker(CELEBA, Budget(CAP, 2))
+    for path in (noise, *large[:2], noise):
+        assert not worker.decode(jobs_for([path])).outcomes[0].reason
+        assert sum(resident(worker._process.pid)) < WORKER_BYTES
+    worker.end()
 
 
 def test_leaving_sends_away_whoever_waits_for_memory(large: list[Path]) -> None:
