@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from indexer.errors import UnreadableImage
 from indexer.files.container import clean_aperture
 from indexer.files.jxl import BYTES_A_PIXEL, size_of_jxl
-from indexer.files.needs import needed_bytes
+from indexer.files.needs import STORED_SIZE, needed_bytes
 from indexer.files.odd_tiff import read_tiff
 from indexer.files.png import with_transparent_colour, without_ballast
 from indexer.files.reasons import reason_of
@@ -22,8 +22,6 @@ from indexer.files.tiff import mend_planes
 from indexer.formats import AVIF, JXL, PNG, RAW, TIFF, Format, identify, load_plugin
 from indexer.memory import Reserve, refuse_above_cap
 
-# Where a picture's `info` says which width and height it is shown with before it is turned, whatever the draft.
-STORED_SIZE = "latentsearch_stored_size"
 Prepare = Callable[[Image.Image], None]
 
 
