@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from indexer.cores import cores
 from indexer.decode import Framing, decode
 
 CHUNK = 100
@@ -131,7 +132,7 @@ def _map(function: Callable[[Sequence[Path]], NDArray[Any]], chunks: list[Sequen
         yield from map(function, chunks)
         return
     # Spawned, for a fork of a process with ONNX Runtime's or PyTorch's threads may hang.
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         yield from pool.map(function, chunks)
 
 

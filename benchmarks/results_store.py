@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from indexer.cores import cores
 from indexer.errors import InputError
 
 CHECKOUT = Path(__file__).parent.parent
@@ -103,7 +104,7 @@ def machine() -> dict[str, Any]:
     """What the numbers depend on: processor, cores that may be used, memory in GiB, GPU if in use, versions."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_gib": _memory_gib(),
         "gpu": _gpu(),
         "system": f"{platform.system()} {platform.machine()}",

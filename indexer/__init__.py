@@ -1,1 +1,5 @@
-"""image -> code -> index: discover, decode, encode, catalogue, vectors; never imports torch."""
+"""Image files -> codes -> an index on disk; never imports torch."""
+
+from indexer.privacy import send_nothing
+
+send_nothing()

@@ -9,8 +9,9 @@ A name that holds a quotation mark, a colon after `label` or `file`, or a charac
 begins with one, stand in "quotation marks", those inside them doubled. A quoted value is text, also when it looks like
 a number.
 
-File facts: id; path, absolute, and name, its last part; size in bytes; width and height in pixels; added, when it came
-into the index, and changed, when its file was last changed. Those two are compared with dates, in local time:
+File facts: id; path, absolute, and name, its last part; size in bytes; width and height in pixels; incomplete, 1 where
+a part of the file is missing, else 0; added, when it came into the index, and changed, when its file was last changed.
+Those two are compared with dates, in local time:
 2026-01-31, 2026-01-31 12:30 or 2026-01-31 12:30:05, each as the whole day, minute or second that it names.
 
 Labels are numbers or text. = compares with either; < <= > >= compare numbers with numbers and text with text, by
@@ -45,7 +46,7 @@ from indexer.statements import is_under
 Ids = NDArray[np.int64]
 Clause = ColumnElement[bool]
 
-NUMBERS = {"id": IMAGE.c.id, "size": IMAGE.c.size, "width": IMAGE.c.width, "height": IMAGE.c.height}
+NUMBERS = {name: IMAGE.c[name] for name in ("id", "size", "width", "height", "incomplete")}
 # With how many of a column's units are in a second.
 TIMES = {"added": (IMAGE.c.added, 1), "changed": (IMAGE.c.mtime_ns, 10**9)}
 TEXTS = ("path", "name")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,24 @@ from PIL import Image
 
 from indexer.discover import printable, reason_for, reason_for_mode
 from indexer.errors import UnreadableImage
+from indexer.files.depth import is_deep, scale_of
 from indexer.files.framing import CELEBA, Box, Crop, Framing, Whole
+from indexer.files.incomplete import (
+    DARK,
+    LEAST_SEEN,
+    LIGHT,
+    Colour,
+    CutOff,
+    completed,
+    load,
+    load_partly,
+    merged,
+    rows_there,
+)
 from indexer.files.opened import STORED_SIZE, opened
 from indexer.files.srgb import over_white, shrunk_srgb, to_srgb
 from indexer.files.upright import orientation_of, upright, upright_size
+from indexer.files.webp import is_cut_webp
 from indexer.fingerprint import fingerprint_of
 from indexer.formats import identify
 from indexer.memory import Reserve, refuse_above_cap
@@ -55,7 +69,8 @@ DRAFTED = ("JPEG", "MPO")
 class Decoded:
     """A decoded picture: pixels uint8 RGB (h, w, 3) as framed; width and height of the upright picture in its file.
 
-    fingerprint: of the whole picture, as indexer.fingerprint makes it.
+    fingerprint: of the whole picture, as indexer.fingerprint makes it. incomplete: whether a part of the file is
+    missing or broken, so that a part of the picture is grey.
     """
 
     pixels: NDArray[np.uint8]
@@ -63,6 +78,7 @@ class Decoded:
     height: int
     format: str
     fingerprint: NDArray[np.uint8]
+    incomplete: bool = False
 
 
 def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
@@ -118,16 +134,74 @@ def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_
     Raises UnreadableImage with the reason alone, and nothing else, whatever the bytes are; prints nothing. May run in
     several threads.
     """
-    with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
-        picture.load()
+    reserve = _once(reserve)
+    try:
+        with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
+            load(picture, data, identify(data))
+            return _Seen.of(picture, framing).framed(framing, identify(data).name)
+    except CutOff as error:
+        reason = str(error)  # the error itself would keep the picture
+    except UnreadableImage as error:
+        if error.may_pass or not is_cut_webp(data):
+            raise
+        reason = str(error)
+    return _as_far_as_it_goes(data, framing, reserve, reason)
+
+
+def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: str) -> Decoded:
+    kind = identify(data)
+    whole = completed(data, kind)
+    seen: list[_Seen] = []
+    fills: list[Colour] = []
+    rows, scale = 0, None
+    for fill in (DARK, LIGHT):
+        with opened(whole, reserve, functools.partial(_draft, framing=framing)) as picture:
+            rows = rows or rows_there(data, kind, picture.height)
+            fills.append(load_partly(picture, fill, kind, rows, scale))
+            scale = scale_of(picture) if is_deep(picture) else None
+            seen.append(_Seen.of(picture, framing))
+    rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
+    if share < LEAST_SEEN:
+        raise UnreadableImage(f"{reason}; too little of it is there ({share:.0%})" if share else reason)
+    return replace(seen[0], rgb=rgb).framed(framing, kind.name, incomplete=True)
+
+
+def _once(reserve: Reserve) -> Reserve:
+    """The same, but a picture that is opened several times asks once."""
+    asked: list[int] = []
+
+    def reserve_once(needed: int) -> None:
+        if not asked:
+            asked.append(needed)
+            reserve(needed)
+
+    return reserve_once
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A picture in mode RGB, upright and perhaps shrunk, and the width and height that it is stored with."""
+
+    rgb: Image.Image
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, picture: Image.Image, framing: Framing) -> _Seen:
+        """A picture that was decoded."""
         orientation = orientation_of(picture)
-        width, height = upright_size(picture.info[STORED_SIZE], orientation)
+        width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
-        rgb = upright(over_white(shrunk_srgb(picture, factor)), orientation)
-        box = _scaled(framing.box(width, height), rgb.width / width, rgb.height / height)
-        framed = rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
-        return Decoded(np.asarray(framed), width, height, identify(data).name, fingerprint_of(rgb))
+        return cls(upright(over_white(shrunk_srgb(picture, factor)), orientation), width, height)
+
+    def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
+        """As an encoder wants it."""
+        across, down = self.rgb.width / self.width, self.rgb.height / self.height
+        box = _scaled(framing.box(self.width, self.height), across, down)
+        framed = self.rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
+        fingerprint = fingerprint_of(self.rgb)
+        return Decoded(np.asarray(framed), self.width, self.height, format, fingerprint, incomplete)
 
 
 def _draft(picture: Image.Image, framing: Framing) -> None:

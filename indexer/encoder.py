@@ -15,6 +15,7 @@ from indexer.cores import cores
 from indexer.decode import Framing
 from indexer.errors import EncoderError
 from indexer.extras import require
+from indexer.onnx_runtime import import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -261,13 +262,15 @@ def available_encoders(report: Callable[[str], None] | None = None) -> list[tupl
 
 
 def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
-    """A bundle's graph in ONNX Runtime. Raises EncoderError when it is damaged, MissingExtra without ONNX Runtime."""
+    """A bundle's graph in ONNX Runtime; threads: that work on one batch, 0 for one a core.
+
+    Raises EncoderError when it is damaged, MissingExtra without ONNX Runtime.
+    """
     require("onnxruntime")
     graph = read_verified(folder / file, model["files"].get(file, {}))
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or cores()
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 4  # what is wrong with a graph is told by the error alone

@@ -21,7 +21,8 @@ class ImageRecord(NamedTuple):
     """An image of the index.
 
     path: absolute, with surrogate escapes where it is not UTF-8. size: bytes. mtime_ns: of the file. digest: SHA-256 of
-    its content. width, height: pixels, as shown. position: of its code. added: seconds since 1970.
+    its content. width, height: pixels, as shown. position: of its code. added: seconds since 1970. incomplete: 1 where
+    a part of the file is missing, so that a part of the picture is grey, else 0.
     """
 
     id: int
@@ -33,6 +34,7 @@ class ImageRecord(NamedTuple):
     height: int
     position: int
     added: float
+    incomplete: int = 0
 
 
 class ImageRows(Statements):
@@ -43,6 +45,10 @@ class ImageRows(Statements):
     def count(self) -> int:
         """How many images there are."""
         return self._scalar(select(func.count()).select_from(IMAGE))
+
+    def count_incomplete(self) -> int:
+        """How many images a part is missing of."""
+        return self._scalar(select(func.count()).select_from(IMAGE).where(IMAGE.c.incomplete != 0))
 
     def last_added(self) -> float | None:
         """When an image was added last, in seconds since 1970."""
@@ -108,7 +114,7 @@ class ImageRows(Statements):
         """Add images with ids from `next_id` on."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
-            self._plainly("INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows, many=True)
+            self._plainly(f"INSERT INTO image VALUES ({', '.join('?' * len(IMAGE.columns))})", rows, many=True)
             self.images_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:

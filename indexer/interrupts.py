@@ -19,12 +19,16 @@ def interruptible(*signals: signal.Signals) -> Iterator[threading.Event]:
         yield interrupted
         return
 
+    # None is a handler that Python did not set, and cannot set again.
+    before = {int(number): signal.getsignal(number) or signal.SIG_DFL for number in signals or (signal.SIGINT,)}
+
     def interrupt(number: int, frame: object) -> None:
         interrupted.set()
         signal.signal(number, before[number])
 
-    before = {int(number): signal.signal(number, interrupt) for number in signals or (signal.SIGINT,)}
     try:
+        for number in before:
+            signal.signal(number, interrupt)
         yield interrupted
     finally:
         for number, handler in before.items():

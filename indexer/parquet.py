@@ -117,7 +117,7 @@ def encoder_facts(facts: Facts) -> dict[str, Any]:
 def to_batch(rows: Rows, schema: pyarrow.Schema, labels: Sequence[LabelColumn]) -> pyarrow.RecordBatch:
     """Rows as a batch of that schema."""
     arrow = import_pyarrow()
-    ids, paths, sizes, mtimes, digests, widths, heights, _, added = zip(*rows.records, strict=True)
+    ids, paths, sizes, mtimes, digests, widths, heights, _, added, _ = zip(*rows.records, strict=True)
     contents: dict[str, Any] = {
         "id": ids,
         "path": [printable(path) for path in paths],

@@ -25,7 +25,7 @@ from indexer.index import Index
 from indexer.interrupts import interruptible
 from indexer.known import Known
 from indexer.label_store import LabelCache, LabelStore
-from indexer.plan import CHUNK_FILES, FIRST_ID, Count, Plan
+from indexer.plan import FIRST_ID, Count, Plan, in_chunks
 from indexer.pool import DecodingPool
 from indexer.predicting import predict_labels
 from indexer.reading import Reading
@@ -33,7 +33,7 @@ from indexer.scope import Scope
 from indexer.storing import Store
 from indexer.summary import Summary
 from indexer.vanished import count_vanished, forget_failures
-from indexer.workers import DecodedChunk, Job
+from indexer.workers import DecodedChunk
 
 # Files dealt with, and files in all (None until they are counted).
 Report = Callable[[int, int | None], None]
@@ -50,8 +50,9 @@ class Vectors(NamedTuple):
 class Wishes(NamedTuple):
     """What is asked of a run; see `index_folders`. label_cache: for label files that were looked at before.
 
-    predictor: what predicts the labels that are not given, None for nothing. retry_failed: try again all that failed.
-    rehash: read every file, whatever its size and time of change.
+    predictor: what predicts the labels that are not given, None for nothing. memory: the cap on what the run takes, in
+    bytes, None for that of `indexer.memory.memory_cap`. retry_failed: try again all that failed. rehash: read every
+    file, whatever its size and time of change.
     """
 
     prune: bool = False
@@ -59,6 +60,7 @@ class Wishes(NamedTuple):
     vectors: Vectors = Vectors()
     label_cache: LabelCache | None = None
     predictor: AttributeEncoder | None = None
+    memory: int | None = None
     retry_failed: bool = False
     rehash: bool = False
 
@@ -117,7 +119,7 @@ def bring_up_to_date(
         if reading is None or index.catalog.next_id() != FIRST_ID:
             known = Known(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
             plan = Plan(known, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
-            reading = stack.enter_context(Reading(files, encoder.framing, plan))
+            reading = stack.enter_context(Reading(files, encoder.framing, plan, wishes.memory))
         plan = reading.plan
         store = Store(index, plan, label_store)
         count = Count(scope.files()) if report else None
@@ -130,7 +132,7 @@ def bring_up_to_date(
 
         _store_all(store, plan, encoder, reading.results(), interrupted, show)
         while store.again and not interrupted.is_set():
-            with DecodingPool(encoder.framing, _chunked(store.take_again())) as pool:
+            with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=wishes.memory) as pool:
                 _store_all(store, plan, encoder, pool.results(), interrupted, show)
         if interrupted.is_set():
             store.commit()
@@ -140,7 +142,7 @@ def bring_up_to_date(
         vanished = count_vanished(index.catalog, scope.paths(), plan, wishes.prune)
         label_store.finish()
         store.commit()
-        predicted = predict_labels(index, wishes.predictor, interrupted, report) if wishes.predictor else 0
+        predicted = _predict(index, wishes, interrupted, report)
         if interrupted.is_set():
             raise KeyboardInterrupt
         index.derive(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
@@ -168,5 +170,7 @@ def _store_all(
     store.note(plan.take_problems(), plan.take_recovered())
 
 
-def _chunked(jobs: list[Job]) -> Iterator[list[Job]]:
-    return (jobs[start : start + CHUNK_FILES] for start in range(0, len(jobs), CHUNK_FILES))
+def _predict(index: Index, wishes: Wishes, interrupted: threading.Event, report: Report | None) -> int:
+    if wishes.predictor is None:
+        return 0
+    return predict_labels(index, wishes.predictor, interrupted, report, wishes.memory)

@@ -31,6 +31,41 @@ ASKED_AT_ONCE = 256
 FIRST_ID = 1
 
 
+def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """Jobs some at a time, as many as go to a worker at once.
+
+    What may kill its process again goes apart, so that it takes no others with it, which would be decoded twice.
+    """
+    sound, suspect = _Chunk(), _Chunk()
+    for job in jobs:
+        chunk = suspect if job.again else sound
+        if chunk.is_full_for(job):
+            yield chunk.take()
+        chunk.add(job)
+    yield from (chunk.take() for chunk in (sound, suspect) if chunk.jobs)
+
+
+class _Chunk:
+    """Jobs that go to a worker at once, while they are put together."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self._size = 0
+
+    def is_full_for(self, job: Job) -> bool:
+        """Whether one more would be too many."""
+        return bool(self.jobs) and (len(self.jobs) == CHUNK_FILES or self._size + job.size > CHUNK_BYTES)
+
+    def add(self, job: Job) -> None:
+        self.jobs.append(job)
+        self._size += job.size
+
+    def take(self) -> list[Job]:
+        """The jobs, which are forgotten here."""
+        taken, self.jobs, self._size = self.jobs, [], 0
+        return taken
+
+
 class Plan:
     """Goes through the files that were found, once, and tells those to decode from those that have not changed.
 
@@ -61,18 +96,12 @@ class Plan:
 
     def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
         """The files to decode, some at a time, until `ended`."""
-        # What may kill its process again does not take others with it: each of them would be decoded twice.
-        sound, suspect = _Chunk(), _Chunk()
         start = time.perf_counter()
-        for job in self._jobs(files, ended):
-            chunk = suspect if job.again else sound
-            if chunk.is_full_for(job):
-                self.seconds += time.perf_counter() - start
-                yield chunk.take()
-                start = time.perf_counter()
-            chunk.add(job)
+        for chunk in in_chunks(self._jobs(files, ended)):
+            self.seconds += time.perf_counter() - start
+            yield chunk
+            start = time.perf_counter()
         self.seconds += time.perf_counter() - start
-        yield from (chunk.take() for chunk in (sound, suspect) if chunk.jobs)
 
     def _jobs(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[Job]:
         files = iter(files)
@@ -115,27 +144,6 @@ class Plan:
         if self._retry_failed or failure.may_pass:
             return False
         return (failure.size, failure.mtime_ns) == now and failure.decoder == decoder_version()
-
-
-class _Chunk:
-    """Jobs that go to a worker at once, while they are put together."""
-
-    def __init__(self) -> None:
-        self.jobs: list[Job] = []
-        self._size = 0
-
-    def is_full_for(self, job: Job) -> bool:
-        """Whether one more would be too many."""
-        return bool(self.jobs) and (len(self.jobs) == CHUNK_FILES or self._size + job.size > CHUNK_BYTES)
-
-    def add(self, job: Job) -> None:
-        self.jobs.append(job)
-        self._size += job.size
-
-    def take(self) -> list[Job]:
-        """The jobs, which are forgotten here."""
-        taken, self.jobs, self._size = self.jobs, [], 0
-        return taken
 
 
 class Count(threading.Thread):

@@ -7,65 +7,87 @@ which id it has come, in the transaction that stores the labels. A given label i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import compress
-
-import numpy as np
-from numpy.typing import NDArray
 
 from indexer.attributes import AttributeEncoder
-from indexer.decode import Framing, decode
-from indexer.errors import UnreadableImage
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
+from indexer.plan import in_chunks
+from indexer.pool import DecodingPool
+from indexer.workers import DecodedChunk, Job
 
-IMAGES_AT_ONCE = 512
+# The workers are started anew for each part.
+IMAGES_AT_ONCE = 4_096
 # Images looked at, and images in all.
 Report = Callable[[int, int | None], None]
 
 
 def predict_labels(
-    index: Index, predictor: AttributeEncoder, interrupted: threading.Event, report: Report | None = None
+    index: Index,
+    predictor: AttributeEncoder,
+    interrupted: threading.Event,
+    report: Report | None = None,
+    memory: int | None = None,
 ) -> int:
     """Store what a predictor says of the images that it has not seen yet; committed in parts.
 
-    What another predictor said before is forgotten first. Images that cannot be read are left without. Returns how many
-    got predicted labels.
+    What another predictor said before is forgotten first. Images whose files cannot be read, crash their decoder, or
+    have changed since they were indexed are left without. memory: as DecodingPool has it. Returns how many got
+    predicted labels.
     """
     if index.facts.predictor_sha256 != predictor.sha256:
         index.catalog.forget_predicted()
         _note(index, predictor, 0)
     before, total, seen, predicted = index.facts.predicted_until, index.count(), 0, 0
     while not interrupted.is_set() and (some := index.catalog.images_from(before + 1, IMAGES_AT_ONCE)):
-        predicted += _predict(index, predictor, some)
-        before, seen = some[-1].id, seen + len(some)
+        wanted = _without_labels(index, predictor, some)
+        waiting = {path: record.id for path, record in wanted.items()}
+        for chunk in _decoded(list(wanted.values()), predictor, memory, interrupted):
+            predicted += _predict(index, predictor, chunk, wanted)
+            for outcome in chunk.outcomes:
+                del waiting[outcome.job.path]
+            if report:
+                report(seen + len(some) - len(waiting), total)
+        # A part that was interrupted has been looked at up to the first image that waits.
+        before = min(waiting.values()) - 1 if waiting else some[-1].id
+        seen += len(some)
         _note(index, predictor, before)
-        if report:
-            report(seen, total)
     return predicted
 
 
-def _predict(index: Index, predictor: AttributeEncoder, records: Sequence[ImageRecord]) -> int:
-    given = index.labels([record.id for record in records])
-    wanted = [record for record in records if not set(predictor.labels) <= given.get(record.id, {}).keys()]
-    with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(lambda record: _decoded(record.path, predictor.framing), wanted))
-    readable = [picture for picture in pictures if picture is not None]
-    if not readable:
-        return 0
-    labels = predictor.predict(np.stack(readable))
-    ids = compress((record.id for record in wanted), (picture is not None for picture in pictures))
-    index.catalog.add_labels(zip(ids, labels, strict=True), predicted=True)
-    return len(readable)
+def _without_labels(
+    index: Index, predictor: AttributeEncoder, records: Sequence[ImageRecord]
+) -> dict[str, ImageRecord]:
+    """The images, by path, that lack a label which the predictor knows."""
+    known = index.labels([record.id for record in records])
+    names = set(predictor.labels)
+    return {record.path: record for record in records if not names <= known.get(record.id, {}).keys()}
 
 
-def _decoded(path: str, framing: Framing) -> NDArray[np.uint8] | None:
-    try:
-        return decode(path, framing)
-    except UnreadableImage:
-        return None
+def _decoded(
+    records: Sequence[ImageRecord], predictor: AttributeEncoder, memory: int | None, interrupted: threading.Event
+) -> Iterator[DecodedChunk]:
+    jobs = (Job(record.path, record.size, record.mtime_ns) for record in records)
+    with DecodingPool(predictor.framing, in_chunks(jobs), memory=memory) as pool:
+        for chunk in filter(None, pool.results()):
+            yield chunk
+            if interrupted.is_set():
+                return
+
+
+def _predict(index: Index, predictor: AttributeEncoder, chunk: DecodedChunk, records: dict[str, ImageRecord]) -> int:
+    """Store what is seen on those pictures of a chunk that are still what was indexed. Returns how many these are."""
+    same = [
+        outcome
+        for outcome in chunk.outcomes
+        if not outcome.reason and outcome.digest == records[outcome.job.path].digest
+    ]
+    if same:
+        labels = predictor.predict(chunk.pixels[[outcome.row for outcome in same]])
+        ids = (records[outcome.job.path].id for outcome in same)
+        index.catalog.add_labels(zip(ids, labels, strict=True), predicted=True)
+    return len(same)
 
 
 def _note(index: Index, predictor: AttributeEncoder, until: int) -> None:

@@ -21,14 +21,17 @@ from indexer.workers import DecodedChunk
 class Reading:
     """A plan, and the workers that decode what it leaves, at work from `with` on.
 
-    plan: knows nothing unless one is given that does. began: when, by time.perf_counter.
+    plan: knows nothing unless one is given that does. began: when, by time.perf_counter. memory: as
+    DecodingPool has it.
     """
 
-    def __init__(self, files: Iterable[Found | Problem], framing: Framing, plan: Plan | None = None) -> None:
+    def __init__(
+        self, files: Iterable[Found | Problem], framing: Framing, plan: Plan | None = None, memory: int | None = None
+    ) -> None:
         self.began = time.perf_counter()
         self.plan = plan or Plan()
         self._ended = threading.Event()
-        self._pool = DecodingPool(framing, self.plan.chunks(files, self._ended))
+        self._pool = DecodingPool(framing, self.plan.chunks(files, self._ended), memory=memory)
 
     def __enter__(self) -> Self:
         self._pool.__enter__()

@@ -36,7 +36,7 @@ _tables = MetaData()
 META = Table("meta", _tables, Column("key", String, primary_key=True), Column("value", String))
 
 # size in bytes, mtime_ns as os.stat gives it, digest the SHA-256 of the content, width and height in pixels as shown,
-# position the row of codes.f32, added in seconds since 1970.
+# position the row of codes.f32, added in seconds since 1970, incomplete 1 where a part of the file is missing, else 0.
 IMAGE = Table(
     "image",
     _tables,
@@ -49,6 +49,7 @@ IMAGE = Table(
     Column("height", Integer),
     Column("position", Integer),
     Column("added", Float),
+    Column("incomplete", Integer),
 )
 
 # Files that cannot be used, as they were when they were tried. may_pass: 1 where circumstances are the reason, so that
@@ -108,6 +109,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
     ("CREATE INDEX image_content ON image (size, digest)",),
     ("ALTER TABLE label_value ADD COLUMN predicted INTEGER NOT NULL DEFAULT 0",),
+    ("ALTER TABLE image ADD COLUMN incomplete INTEGER NOT NULL DEFAULT 0",),
     (
         "ALTER TABLE failure ADD COLUMN may_pass INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE failure ADD COLUMN decoder TEXT",

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from typing import NamedTuple
 
 
@@ -18,30 +19,36 @@ class Interpreter(NamedTuple):
 
 
 _ahead: list[Interpreter] = []
+# Each of several threads takes one for its worker.
+_lock = threading.Lock()
 
 
 def start_ahead(count: int) -> None:
-    """Have so many ready for whoever takes them; those that nobody takes end with this process."""
-    _ahead.extend(_start() for _ in range(count - len(_ahead)))
+    """Have this many ready; those that are not taken end with this process."""
+    with _lock:
+        _ahead.extend(_start() for _ in range(count - len(_ahead)))
 
 
 def take_interpreter() -> Interpreter:
-    """One that was started ahead and lives, else a new one."""
-    while _ahead:
-        interpreter = _ahead.pop()
+    """One that was started ahead and lives, else a new one. May be called from several threads."""
+    while interpreter := _take_ahead():
         if interpreter.process.poll() is None:
             return interpreter
         interpreter.ours.close()
     return _start()
 
 
+def _take_ahead() -> Interpreter | None:
+    with _lock:
+        return _ahead.pop() if _ahead else None
+
+
 @atexit.register
 def _end_ahead() -> None:
-    while _ahead:
-        process, ours = _ahead.pop()
-        ours.close()
-        process.kill()
-        process.wait()
+    while interpreter := _take_ahead():
+        interpreter.ours.close()
+        interpreter.process.kill()
+        interpreter.process.wait()
 
 
 def _start() -> Interpreter:

@@ -22,6 +22,7 @@ def status_of(index: Index) -> dict[str, Any]:
     return {
         "index": printable(index.folder),
         "images": index.count(),
+        "incomplete": index.catalog.count_incomplete(),
         "failures": index.catalog.count_failures(),
         "failures_that_may_pass": index.catalog.count_failures_that_may_pass(),
         "labels": index.catalog.label_names(),

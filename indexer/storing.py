@@ -157,7 +157,7 @@ class Store:
             self.encoded += 1
             self.changed += before is not None
             position = int(positions[outcome.row])
-            changes.added.append(self._record(outcome, outcome.width, outcome.height, position))
+            changes.added.append(self._record(outcome, outcome, position))
             changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
 
     def _replace(self, before: ImageRecord | None, changes: Changes) -> None:
@@ -180,7 +180,7 @@ class Store:
         self.copied += 1
         self.changed += before is not None
         (position,) = self._index.appended.append(self._index.appended.read(twin.position)[None])
-        changes.added.append(self._record(outcome, twin.width, twin.height, position))
+        changes.added.append(self._record(outcome, twin, position))
         changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
 
     def _twin_without_file(self, outcome: Outcome, changes: Changes) -> ImageRecord | None:
@@ -196,11 +196,22 @@ class Store:
                 return None
             self._looked_at[digest] = twins[-1].id
 
-    def _record(self, outcome: Outcome, width: int, height: int, position: int) -> ImageRecord:
+    def _record(self, outcome: Outcome, seen: Outcome | ImageRecord, position: int) -> ImageRecord:
+        """seen: who knows the picture's width and height, and whether a part of it is missing."""
         job, image_id = outcome.job, self._next_id
         self._next_id += 1
-        added = clamp_seconds(time.time())
-        return ImageRecord(image_id, job.path, job.size, job.mtime_ns, outcome.digest, width, height, position, added)
+        return ImageRecord(
+            image_id,
+            job.path,
+            job.size,
+            job.mtime_ns,
+            outcome.digest,
+            seen.width,
+            seen.height,
+            position,
+            clamp_seconds(time.time()),
+            int(seen.incomplete),
+        )
 
     def _fail(self, reason: str, job: Job, changes: Changes, may_pass: bool = False) -> None:
         self.failed += 1

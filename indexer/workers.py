@@ -13,19 +13,24 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.budget import Budget
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
 from indexer.second_look import look_again
+from indexer.shares import Answer, Ask, Share
 from indexer.spawning import take_interpreter
 
 NO_PIXELS = -1
+# A picture that takes this much takes a second or so: the rest of its chunk does not wait for it.
+LARGE_BYTES = 128_000_000
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
 # A process that took longer than it may, and this share of that time on a core, was not waiting for a drive.
 BUSY = 0.5
@@ -58,7 +63,8 @@ class Outcome(NamedTuple):
 
     reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
     picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: the bytes
-    of its fingerprint, where it has pixels. may_pass: whether circumstances are the reason, not the file's content.
+    of its fingerprint, where it has pixels. incomplete: whether a part of it is missing. may_pass: whether
+    circumstances are the reason, not the file's content.
     """
 
     job: Job
@@ -68,6 +74,7 @@ class Outcome(NamedTuple):
     height: int = 0
     row: int = NO_PIXELS
     fingerprint: bytes = b""
+    incomplete: bool = False
     may_pass: bool = False
 
 
@@ -80,59 +87,101 @@ class DecodedChunk:
     seconds: float
 
 
-def decode_chunk(jobs: list[Job], framing: Framing) -> DecodedChunk:
-    """Read, hash and decode files, here and now."""
+def decode_chunk(jobs: list[Job], framing: Framing, share: Share) -> DecodedChunk:
+    """Read, hash and decode files, here and now, up to one after which the share says that others do the rest."""
     start = time.perf_counter()
     pixels = np.empty((len(jobs), framing.height, framing.width, 3), np.uint8)
     outcomes: list[Outcome] = []
     used = 0
-    for job in jobs:
-        outcome = _decode_one(job, framing, pixels, used)
+    for place, job in enumerate(jobs):
+        share.begin(place)
+        outcome = _decode_one(job, framing, pixels, used, share)
+        share.give_back()
         used += outcome.row != NO_PIXELS
         outcomes.append(outcome)
+        if share.is_last:
+            break
     return DecodedChunk(outcomes, pixels[:used], time.perf_counter() - start)
 
 
-def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int) -> Outcome:
+def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int, share: Share) -> Outcome:
     digest = b""
     try:
         if job.again:
             look_again(job.path)
+        share.reserve_file(job.size)
         content = read_file(job.path)
         digest = hashlib.sha256(content).digest()
         if digest in job.known:
             return Outcome(job, "", digest)
-        decoded = decode_bytes(content, framing)
+        decoded = decode_bytes(content, framing, share.reserve)
     except UnreadableImage as error:
         return Outcome(job, str(error), digest, may_pass=error.may_pass)
     except MemoryError:
         return Outcome(job, "not enough memory to read it", digest, may_pass=True)
     pixels[row] = decoded.pixels
-    return Outcome(job, "", digest, decoded.width, decoded.height, row, decoded.fingerprint.tobytes())
+    size = decoded.width, decoded.height
+    return Outcome(job, "", digest, *size, row, decoded.fingerprint.tobytes(), decoded.incomplete)
 
 
 class Worker:
-    """One process that decodes a chunk at a time."""
+    """One process that decodes a chunk at a time.
 
-    def __init__(self, framing: Framing) -> None:
+    budget: gives it memory for large pictures; None for as much as they take. hand_back: gets the jobs behind one that
+    takes long, which are left to others. kept: the jobs of the last chunk without these.
+    """
+
+    def __init__(
+        self, framing: Framing, budget: Budget | None = None, hand_back: Callable[[list[Job]], None] | None = None
+    ) -> None:
         self._framing = framing
+        self._budget = budget
+        self._hand_back = hand_back
+        self.kept: list[Job] = []
         self._is_ready = False
         self._start()
 
     def decode(self, jobs: list[Job], seconds: float | None = None) -> DecodedChunk:
-        """Decode a chunk there.
+        """Decode a chunk there; the jobs that are handed back are missing in what is returned.
 
-        Raises EOFError or OSError when the process dies of it, OutOfTime when it takes more than so many seconds.
+        Raises EOFError or OSError when the process dies of it, OutOfTime when it takes more than so many seconds, or
+        more than these after it waited for memory.
         """
+        self.kept = list(jobs)
         self._wait_until_ready()
-        before = _seconds_of_core(self._process.pid)
         self._connection.send(jobs)
-        if not self._connection.poll(seconds):
-            raise OutOfTime(_seconds_of_core(self._process.pid) - before > BUSY * (seconds or 0))
-        outcomes, shape, seconds = self._connection.recv()
+        while isinstance(answer := self._receive(seconds), Ask):
+            self._connection.send(self._allow(answer))
+        outcomes, shape, taken = answer
         pixels = np.empty(shape, np.uint8)
         _read_into(self._connection.fileno(), pixels)
-        return DecodedChunk(outcomes, pixels, seconds)
+        return DecodedChunk(outcomes, pixels, taken)
+
+    def _receive(self, seconds: float | None) -> Any:
+        before = _seconds_of_core(self._process.pid)
+        if not self._connection.poll(seconds):
+            raise OutOfTime(_seconds_of_core(self._process.pid) - before > BUSY * (seconds or 0))
+        return self._connection.recv()
+
+    def _allow(self, ask: Ask) -> Answer:
+        """Wait until the memory is there that a picture needs; meanwhile, and while a large one is decoded, others take
+        the rest of its chunk."""
+        if self._budget is None:
+            return Answer()
+        if ask.size == 0:
+            self._budget.give_back(self)
+            return Answer()
+
+        def leave_rest() -> None:
+            if self._hand_back and len(self.kept) > ask.place + 1:
+                rest = self.kept[ask.place + 1 :]
+                del self.kept[ask.place + 1 :]
+                self._hand_back(rest)
+
+        if ask.size >= LARGE_BYTES:
+            leave_rest()
+        reason = self._budget.take(self, ask.size, ask.is_file, leave_rest)
+        return Answer(reason, is_last=len(self.kept) == ask.place + 1)
 
     def _wait_until_ready(self) -> None:
         """On a busy machine an interpreter takes its time to start, which is not the file's fault."""
@@ -146,6 +195,8 @@ class Worker:
         """Replace a process that has died, or does not answer. Returns what the old one died of."""
         self._connection.close()
         code = self._end()
+        if self._budget:
+            self._budget.give_back(self)
         self._start()
         if code is None:
             return "it cannot be ended"
@@ -155,6 +206,8 @@ class Worker:
         """End the process, whatever it is doing."""
         self._process.kill()
         self._end()
+        if self._budget:
+            self._budget.give_back(self)
         self._connection.close()
 
     def _end(self) -> int | None:
@@ -182,7 +235,7 @@ def serve(descriptor: int) -> None:
         framing = connection.recv()
         connection.send("ready")
         while True:
-            decoded = decode_chunk(connection.recv(), framing)
+            decoded = decode_chunk(connection.recv(), framing, Share(connection))
             connection.send((decoded.outcomes, decoded.pixels.shape, decoded.seconds))
             _write_all(connection.fileno(), decoded.pixels)
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.attributes import HOLDS, AttributeEncoder
-from indexer.decode import decode_bytes
 from indexer.discover import printable
 from indexer.errors import InputError, UnreadableImage
+from latentsearch.pictures import decoded_files
 from latentsearch.queries import check_files
-from latentsearch.search import read_contents
+from latentsearch.results import Unreadable
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,25 @@ class View:
         return {"path": printable(self.path), "labels": labels}
 
 
-def view(images: Sequence[Path], encoder: AttributeEncoder) -> list[View]:
+def view(images: Sequence[Path], encoder: AttributeEncoder) -> list[View | Unreadable]:
     """Look at picture files, one after another.
 
-    Raises InputError for a file that is not there, UnreadableImage with the name and the reason.
+    Raises InputError for a file that is not there, UnreadableImage with the names and the reasons where none can be
+    looked at.
     """
     if not images:
         raise InputError("no picture to look at: name one")
     check_files(tuple(images))
-    return [_view(path, content, encoder) for path, content in zip(images, read_contents(images), strict=True)]
+    views = [
+        Unreadable(str(path), picture) if isinstance(picture, str) else _view(path, picture, encoder)
+        for path, picture in zip(images, decoded_files(images, encoder.framing), strict=True)
+    ]
+    unreadable = [one for one in views if isinstance(one, Unreadable)]
+    if len(unreadable) == len(views):
+        raise UnreadableImage("; ".join(f"{printable(one.query)}: {one.reason}" for one in unreadable))
+    return views
 
 
-def _view(path: Path, content: bytes, encoder: AttributeEncoder) -> View:
-    try:
-        pixels = decode_bytes(content, encoder.framing).pixels
-    except UnreadableImage as error:
-        raise UnreadableImage(f"{printable(path)}: {error}") from error
+def _view(path: Path, pixels: NDArray[np.uint8], encoder: AttributeEncoder) -> View:
     values = np.round(encoder.values(pixels[None])[0].astype(np.float64), 4).tolist()
     return View(str(path), dict(zip(encoder.labels, values, strict=True)))

@@ -102,6 +102,7 @@ class Finder:
                 similarity,
                 labels.get(record.id, {}),
                 frozenset(predicted.get(record.id, ())),
+                bool(record.incomplete),
             )
             for rank, ((distance, record), similarity) in ranked
         )

@@ -14,6 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from indexer.onnx_runtime import import_onnxruntime
+
 OPSET = 20
 CALIBRATION_IMAGES = 512
 SMALL = 16_384  # numbers; smaller tensors (biases, the whitening) stay fp32
@@ -121,21 +123,20 @@ def quantise(path: Path, images: NDArray[np.uint8]) -> None:
 
     Weights keep to seven bits (`reduce_range`): on processors without VNNI, eight would overflow 16-bit sums.
     """
-    from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
+    quantization = import_onnxruntime("quantization")
     prepared = path.with_suffix(".prepared.onnx")
-    quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+    shapes = import_onnxruntime("quantization.shape_inference")
+    shapes.quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
     try:
-        quantize_static(
+        quantization.quantize_static(
             str(prepared),
             str(path),
             _Calibration(images),
             per_channel=True,
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
             op_types_to_quantize=["Conv", "Gemm", "MatMul", "Relu"],
             nodes_to_exclude=_last_products(prepared),
         )

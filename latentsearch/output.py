@@ -165,6 +165,7 @@ def _plain_hit(hit: Hit) -> dict[str, Any]:
         "similarity": similarity,
         "labels": hit.labels,
         **({"predicted": [name for name in hit.labels if name in hit.predicted]} if hit.predicted else {}),
+        **({"incomplete": True} if hit.incomplete else {}),
     }
 
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from indexer.decode import decode
 from indexer.discover import printable
 from indexer.encoder import load_encoder
 from indexer.errors import EncoderError, InputError
 from latentsearch.differentiable import GraphGenerator, load_differentiable
 from latentsearch.inversion import SCHEDULES, Method, Report, cross_entropy, draw, invert, radius
+from latentsearch.pictures import load_pictures
 from latentsearch.sheet import FORMATS
 from latentsearch.training.images import to_float
 
@@ -81,7 +81,7 @@ def reconstruct(
     for image in images:
         _check_picture(image)
     generator = load_differentiable(bundle)
-    x = to_float(np.stack([decode(image, generator.framing) for image in images]))
+    x = to_float(load_pictures(images, generator.framing))
     first = _start(images, generator, encoder, seed)
     schedule = SCHEDULES[method]
     steps = schedule.steps if steps is None else steps
@@ -190,7 +190,7 @@ def _encode(images: Sequence[Path], generator: GraphGenerator, name: str) -> Ten
             f"encoder {encoder.name} gives codes of {encoder.latent_size} numbers where the generator takes "
             f"{generator.latent_size}: start from the encoder that was trained with it"
         )
-    return torch.from_numpy(encoder.encode(np.stack([decode(image, encoder.framing) for image in images])))
+    return torch.from_numpy(encoder.encode(load_pictures(images, encoder.framing)))
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ class Hit:
 
     rank: 1 comes first. distance: between its code and the query's, Euclidean or 1 - cosine, as the encoder says.
     similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1. predicted: the
-    names of those labels that are predicted, not given.
+    names of those labels that are predicted, not given. incomplete: whether a part of its file is missing.
     """
 
     rank: int
@@ -24,6 +24,7 @@ class Hit:
     similarity: float
     labels: dict[str, Label] = field(default_factory=dict)
     predicted: frozenset[str] = frozenset()
+    incomplete: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from indexer.decode import Framing, decode_bytes, read_file
+from indexer.cores import cores
+from indexer.decode import Whole, decode_bytes
 from indexer.discover import printable
 from indexer.errors import InputError, UnreadableImage
+from indexer.in_order import decoded_in_order, job_at
 from latentsearch.queries import PIPED
 from latentsearch.results import Results
 
@@ -54,10 +56,11 @@ def _drawn(rows: Sequence[Sequence[Tile]]) -> Image.Image:
     columns = max(map(len, rows), default=1)
     size = (columns * (TILE + GAP) + GAP, max(1, len(rows)) * (TILE + CAPTION + GAP) + GAP)
     sheet = Image.new("RGB", size, BACKGROUND)
+    pictures = _pictures([picture for tiles in rows for picture, _ in tiles])
     for row, tiles in enumerate(rows):
-        for column, (picture, caption) in enumerate(tiles):
+        for column, (_, caption) in enumerate(tiles):
             corner = (GAP + column * (TILE + GAP), GAP + row * (TILE + CAPTION + GAP))
-            sheet.paste(_tile(picture), corner)
+            sheet.paste(next(pictures), corner)
             _write(sheet, caption, corner)
     return sheet
 
@@ -78,17 +81,38 @@ def _tiles(results: Results, piped: bytes | None = None) -> Iterator[Tile]:
         yield hit.path, f"{hit.rank}: {hit.similarity:.6f}"
 
 
-def _tile(picture: str | bytes) -> Image.Image:
-    """The whole picture of a path or of a file's bytes, upright, in the middle of a square."""
+def _pictures(pictures: Sequence[str | bytes]) -> Iterator[Image.Image]:
+    """Whole pictures of paths or of a file's bytes, upright, each in the middle of a square; grey where there is none.
+
+    Files are decoded by worker processes: one that crashes its decoder is a grey tile, too.
+    """
+    jobs = [job_at(picture) for picture in pictures if isinstance(picture, str)]
+    squeezed = decoded_in_order(Whole(TILE, TILE), jobs, min(cores(), max(len(jobs), 1)))
+    for picture in pictures:
+        if isinstance(picture, bytes):
+            yield _piped(picture)
+            continue
+        outcome, pixels = next(squeezed)
+        yield _missing() if pixels is None else _tile(Image.fromarray(pixels), outcome.width, outcome.height)
+
+
+def _piped(content: bytes) -> Image.Image:
     try:
-        content = picture if isinstance(picture, bytes) else read_file(picture)
-        size = decode_bytes(content, Framing(TILE, TILE))
-        scale = TILE / max(size.width, size.height)
-        whole = Framing(max(1, round(scale * size.width)), max(1, round(scale * size.height)))
-        upright = Image.fromarray(decode_bytes(content, whole).pixels)
+        decoded = decode_bytes(content, Whole(TILE, TILE))
     except UnreadableImage:
-        return Image.new("RGB", (TILE, TILE), MISSING)
-    return ImageOps.pad(upright, (TILE, TILE), color=BACKGROUND)
+        return _missing()
+    return _tile(Image.fromarray(decoded.pixels), decoded.width, decoded.height)
+
+
+def _tile(squeezed: Image.Image, width: int, height: int) -> Image.Image:
+    """A picture of this shape that was squeezed to a square, in its own shape in the middle of the square."""
+    scale = TILE / max(width, height)
+    shape = (max(1, round(scale * width)), max(1, round(scale * height)))
+    return ImageOps.pad(squeezed.resize(shape), (TILE, TILE), color=BACKGROUND)
+
+
+def _missing() -> Image.Image:
+    return Image.new("RGB", (TILE, TILE), MISSING)
 
 
 def _write(sheet: Image.Image, caption: str, corner: tuple[int, int]) -> None:

@@ -19,6 +19,7 @@ FLOORS = ("indexer", "latentsearch", "benchmarks")
 HEAVY = ("torch", "torchvision", "faiss", "onnxruntime", "sqlalchemy", "sklearn", "matplotlib", "pyarrow", "watchfiles")
 # None in sys.modules makes any import of that name fail, wherever it stands.
 WITHOUT = "import sys\nfor name in {names}: sys.modules[name] = None\n"
+IMPORTING = ("import_module", "importorskip", "__import__")
 RUN = "from latentsearch.cli import main\nmain({arguments}, prog_name='latentsearch')\n"
 
 
@@ -27,8 +28,11 @@ def modules() -> list[Path]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    package = path.relative_to(ROOT).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    yield from imported_by(ast.parse(path.read_text(encoding="utf-8")), path.relative_to(ROOT).parts[:-1])
+
+
+def imported_by(tree: ast.Module, package: tuple[str, ...]) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -52,6 +56,22 @@ def test_no_module_imports_from_a_floor_above(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "indexer").rglob("*.py")), ids=lambda path: path.name)
 def test_the_indexer_never_names_torch(path: Path) -> None:
     assert not [name for name in imported(path) if name.partition(".")[0] in ("torch", "torchvision")]
+
+
+@pytest.mark.parametrize("path", [*modules(), *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda path: path.name)
+def test_onnx_runtime_is_imported_in_one_place(path: Path) -> None:
+    """There, its reports of use are turned off. A name in a call counts, such as that of pytest.importorskip."""
+    if path in (ROOT / "indexer" / "onnx_runtime.py", Path(__file__)):
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    names = list(imported_by(tree, path.relative_to(ROOT).parts[:-1]))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in IMPORTING:
+            names += [word.value for word in node.args if isinstance(word, ast.Constant)]
+    assert not [name for name in names if str(name).partition(".")[0] == "onnxruntime"]
 
 
 def test_index_and_query_work_without_torch(tmp_path: Path) -> None:

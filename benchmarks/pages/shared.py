@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,10 @@ def _origin(record: dict[str, Any], before_commit: str) -> str:
 
 
 def import_pyplot() -> Any:
-    """matplotlib's pyplot, drawing to files alone."""
+    """matplotlib's pyplot, drawing to files alone; its list of fonts lies with what else the product keeps."""
+    import platformdirs
+
+    os.environ.setdefault("MPLCONFIGDIR", str(platformdirs.user_cache_path("latentsearch") / "matplotlib"))
     import matplotlib
 
     matplotlib.use("Agg")

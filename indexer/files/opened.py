@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from indexer.errors import UnreadableImage
+from indexer.files.container import clean_aperture
+from indexer.files.jxl import BYTES_A_PIXEL, size_of_jxl
 from indexer.files.needs import needed_bytes
+from indexer.files.odd_tiff import read_tiff
+from indexer.files.png import with_transparent_colour, without_ballast
+from indexer.files.reasons import reason_of
 from indexer.files.silence import silence
-from indexer.formats import identify, load_plugin
+from indexer.files.srgb import SHOWN
+from indexer.files.tiff import mend_planes
+from indexer.formats import AVIF, JXL, PNG, RAW, TIFF, Format, identify, load_plugin
 from indexer.memory import Reserve, refuse_above_cap
 
-# Where a picture's `info` says which width and height its file has, before any draft.
+# Where a picture's `info` says which width and height it is shown with before it is turned, whatever the draft.
 STORED_SIZE = "latentsearch_stored_size"
+Prepare = Callable[[Image.Image], None]
 
 
 def _unprepared(picture: Image.Image) -> None:
@@ -23,9 +32,7 @@ def _unprepared(picture: Image.Image) -> None:
 
 
 @contextmanager
-def opened(
-    data: bytes, reserve: Reserve = refuse_above_cap, prepare: Callable[[Image.Image], None] = _unprepared
-) -> Iterator[Image.Image]:
+def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = _unprepared) -> Iterator[Image.Image]:
     """Open a picture file: its size, mode, frames and metadata are there, its pixels not yet decoded.
 
     prepare: what to ask of the decoder before, such as a draft. reserve: called once, with the bytes that decoding is
@@ -36,23 +43,75 @@ def opened(
         with silence:
             kind = identify(data)
             load_plugin(kind)
-            with Image.open(io.BytesIO(data), formats=[kind.pillow]) as picture:
-                if picture.width < 1 or picture.height < 1:
-                    raise UnreadableImage(f"the picture has no pixels ({picture.width}x{picture.height})")
-                picture.info[STORED_SIZE] = picture.size
-                prepare(picture)
-                reserve(needed_bytes(picture, kind, len(data)))
+            with _reader(kind)(data, reserve, prepare) as picture:
                 yield picture
     except UnreadableImage:
         raise
     except MemoryError as error:
         raise UnreadableImage("not enough memory to decode it", may_pass=True) from error
     except Exception as error:  # Pillow raises nearly anything for bytes that somebody made up
-        raise UnreadableImage(f"not decodable as {identify(data).name}: {_describe(error)}") from error
+        raise UnreadableImage(reason_of(error, data, identify(data))) from error
 
 
-def _describe(error: Exception) -> str:
-    message = " ".join(str(error).split())[:200]
-    if isinstance(error, UnidentifiedImageError) or "decoder object" in message:
-        return "it is damaged or cut off"
-    return message or type(error).__name__
+def _reader(kind: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContextManager[Image.Image]]:
+    if kind is RAW:
+        from indexer.files.raw import opened_raw
+
+        return opened_raw
+    return _opened_tiff if kind is TIFF else functools.partial(_opened_by_pillow, kind)
+
+
+@contextmanager
+def _opened_by_pillow(kind: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
+    if kind is JXL:  # its plugin decodes when it opens
+        width, height = size_of_jxl(data)
+        reserve(len(data) + width * height * BYTES_A_PIXEL)
+    with _open(data, kind) as picture:
+        prepare(picture)
+        if kind is not JXL:
+            reserve(needed_bytes(picture, kind, len(data)))
+        yield _with_exact_key(picture, data)
+
+
+@contextmanager
+def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
+    try:
+        by_pillow = _open(data, TIFF)
+        picture = by_pillow.__enter__()
+    except UnidentifiedImageError:
+        yield read_tiff(data, reserve)
+        return
+    try:
+        prepare(picture)
+        reserve(needed_bytes(picture, TIFF, len(data)))
+        yield picture
+    finally:
+        by_pillow.__exit__(None, None, None)
+
+
+@contextmanager
+def _open(data: bytes, kind: Format) -> Iterator[ImageFile.ImageFile]:
+    profile = None
+    if kind is PNG:
+        data, profile = without_ballast(data)
+    with Image.open(io.BytesIO(data), formats=[kind.pillow]) as picture:
+        if picture.width < 1 or picture.height < 1:
+            raise UnreadableImage(f"the picture has no pixels ({picture.width}x{picture.height})")
+        if profile:
+            picture.info["icc_profile"] = profile
+        picture.info[STORED_SIZE] = picture.size
+        if kind is AVIF and (shown := clean_aperture(data, *picture.size)):
+            picture.info[SHOWN] = shown
+            picture.info[STORED_SIZE] = (shown[2] - shown[0], shown[3] - shown[1])
+        if kind is TIFF:
+            mend_planes(picture)
+        yield picture
+
+
+def _with_exact_key(picture: ImageFile.ImageFile, data: bytes) -> Image.Image:
+    """The same picture, or its pixels where it has a transparent colour of three times 16 bits."""
+    key = picture.info.get("transparency")
+    if picture.format != "PNG" or picture.mode != "RGB" or not key or picture.tile[0].args != "RGB;16B":
+        return picture
+    with _open(data, PNG) as again:
+        return with_transparent_colour(picture, again)

@@ -16,7 +16,7 @@ TURNS = {
 }
 # Their files say in properties of their own how they are turned; the plugins apply these or write them into the Exif
 # block that they hand out, so that only XMP, which has no say, is left out.
-TURNED_BY_THEIR_CONTAINER = {"AVIF", "HEIF", "JXL"}
+TURNED_BY_THEIR_CONTAINER = {"AVIF", "HEIF"}
 
 
 def orientation_of(picture: Image.Image) -> int:
@@ -29,6 +29,8 @@ def orientation_of(picture: Image.Image) -> int:
 
 
 def _exif_of(picture: Image.Image) -> Image.Exif:
+    if picture.format == "JXL" and not getattr(picture, "jpeg", None):
+        return Image.Exif()  # libjxl has turned it, unless it was a JPEG
     if picture.format not in TURNED_BY_THEIR_CONTAINER:
         return picture.getexif()
     exif = Image.Exif()

@@ -25,13 +25,19 @@ def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> Non
     `latentsearch export`.
 
     A terminal gets a table; a pipe gets a line for each picture and attribute: path, attribute, 1 or 0, and the
-    value, separated by tabs.
+    value, separated by tabs. A picture that cannot be used is told on stderr, and the others are looked at.
     """
     from indexer.attributes import load_attribute_encoder
     from latentsearch.attribute_view import view
+    from latentsearch.output import readable
+    from latentsearch.results import Unreadable
 
     loaded = load_attribute_encoder(encoder)
-    views = view(images, loaded)
+    looked_at = view(images, loaded)
+    views = [one for one in looked_at if not isinstance(one, Unreadable)]
+    for one in looked_at:
+        if isinstance(one, Unreadable):
+            click.echo(f"latentsearch: {readable(one.query)}: {one.reason}", err=True)
     if as_json:
         click.echo(json.dumps([{**one.to_json(), "encoder": loaded.name} for one in views], indent=2))
     elif sys.stdout.isatty():

@@ -64,7 +64,7 @@ def fetch(name: str, root: Path, base_url: str | None, everything: bool) -> None
     manifest = load_manifest(name)
     click.echo(f"{manifest.title}. Licence: {manifest.licence}.", err=True)
     with _bars() as progress:
-        report = bring(manifest, root, progress, base_url=base_url, everything=everything)
+        report = bring(manifest, root, progress, base_url=base_url, everything=everything, tell=_tell)
     click.echo(f"{report.folder}: {report.summary}")
 
 
@@ -81,7 +81,7 @@ def verify_(name: str, root: Path, as_json: bool) -> None:
     report = verify(manifest, root)
     click.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if as_json else _reported(report))
     if report.state == "missing":
-        from latentsearch.data.fetch import by_hand
+        from latentsearch.data.by_hand import by_hand
 
         raise InputError(f"{name} is not in {folder_of(manifest, root)}. {by_hand(manifest, root, manifest.needed())}")
     if report.state == "damaged":
@@ -106,6 +106,10 @@ def _reported(report: Report) -> str:
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     lines = [f"  {status:{widths[0]}}  {name:{widths[1]}}  {detail}".rstrip() for status, name, detail in rows]
     return "\n".join([*lines, f"{report.folder}: {report.summary}"])
+
+
+def _tell(sentence: str) -> None:
+    click.echo(sentence, err=True)
 
 
 @contextmanager

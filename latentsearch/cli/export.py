@@ -78,8 +78,12 @@ def command(
     else:
         from latentsearch.pretrained import with_pretrained
 
-        with with_pretrained(str(run), pictures, untrained, terms) as (trained, images):
+        with with_pretrained(str(run), pictures, untrained, terms, _tell) as (trained, images):
             _write_bundle(trained, images, target, wishes)
+
+
+def _tell(sentence: str) -> None:
+    click.echo(sentence, err=True)
 
 
 def _export_index(option: str | None, target: Path) -> None:
@@ -97,7 +101,7 @@ def _export_index(option: str | None, target: Path) -> None:
 def _write_bundle(trained: Trained, images: Images, folder: Path, wishes: dict[str, str]) -> None:
     from latentsearch.bundle import export
 
-    model = export(trained, images, folder, **wishes, report=lambda sentence: click.echo(sentence, err=True))
+    model = export(trained, images, folder, **wishes, report=_tell)
     size = sum(file["bytes"] for file in model["files"].values()) / 1e6
     click.echo(f"{folder}: {size:.1f} MB, {model['latent_size']} numbers a picture, {model['distance']} distance")
     for what, value in model["fidelity"].items():

@@ -51,6 +51,12 @@ WATCHED = "the watching has ended: what was taken in is kept"
 )
 @click.option("--recall", type=RECALL, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where the search index is built.")
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=lambda context, option, size: _memory(size),
+    help="The most to take, such as 2GB: large pictures take turns  [a quarter of the machine's].",
+)
 @click.option("--watch", is_flag=True, help="Then go on, and take in what changes, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, a line a batch.")
 def command(
@@ -65,6 +71,7 @@ def command(
     kind: str | None,
     recall: float | None,
     device: str,
+    memory: int | None,
     watch: bool,
     as_json: bool,
 ) -> None:
@@ -81,6 +88,9 @@ def command(
 
     What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
 
+    --memory caps what the run takes, its workers included; $LATENTSEARCH_MEMORY does so for every verb. A picture that
+    needs more than is left to it is a failure that says so.
+
     With --watch the folders are then followed: what is added, changed, moved or removed is taken in a second or two
     after it has become quiet. The index is locked only while it is written. On drives that tell the system nothing of
     their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
@@ -95,13 +105,14 @@ def command(
         from indexer.extras import require_extra
 
         require_extra("watch", "watchfiles")
-    with nullcontext() if watch else _reading_ahead(place, folders, encoder) as reading:
+    with nullcontext() if watch else _reading_ahead(place, folders, encoder, memory) as reading:
         from indexer.index import Index
         from indexer.label_store import LabelCache
         from indexer.pipeline import Vectors, Wishes, check_sources
 
         model, eyes = _encoder(place, encoder), _predictor(predictor)
-        wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes, retry_failed, rehash)
+        vectors = Vectors(kind, recall, device)
+        wishes = Wishes(prune, labels, vectors, LabelCache(), eyes, memory, retry_failed, rehash)
         if not Index.exists(place):
             check_sources(folders, wishes, may_be_empty=watch)
         run = _Run(place, model, folders, wishes, as_json)
@@ -109,6 +120,12 @@ def command(
             run.follow()
         else:
             run.once(reading)
+
+
+def _memory(size: str | None) -> int | None:
+    from indexer.memory import parse_size
+
+    return None if size is None else parse_size(size, "--memory")
 
 
 class _Run(NamedTuple):
@@ -169,7 +186,9 @@ def _base_shown_by(bar: Bar) -> Report:
     return show
 
 
-def _reading_ahead(place: Path, folders: Sequence[Path], encoder: str | None) -> AbstractContextManager[Reading | None]:
+def _reading_ahead(
+    place: Path, folders: Sequence[Path], encoder: str | None, memory: int | None
+) -> AbstractContextManager[Reading | None]:
     """What a first run finds, which is decoded while the rest of it is imported; None for an index that there is."""
     from indexer.place import CATALOGUE
 
@@ -180,7 +199,7 @@ def _reading_ahead(place: Path, folders: Sequence[Path], encoder: str | None) ->
     from indexer.encoder import find_bundle, read_model
     from indexer.reading import Reading
 
-    return Reading(discover(folders), Framing.from_json(read_model(find_bundle(encoder))["framing"]))
+    return Reading(discover(folders), Framing.from_json(read_model(find_bundle(encoder))["framing"]), memory=memory)
 
 
 def _encoder(place: Path, option: str | None) -> Encoder:

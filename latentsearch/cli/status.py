@@ -55,7 +55,7 @@ def _for_people(index: Index) -> str:
     last = status["last_added"]
     facts = {
         "index": status["index"],
-        "pictures": str(status["images"]),
+        "pictures": f"{status['images']}" + _incomplete(status["incomplete"]),
         "last added": local_time(last) if last else "never",
         "labels": (", ".join(status["labels"]) or "none") + _predicted(status["predicted_by"]),
         "failures": _counted(status["failures"], status["failures_that_may_pass"]),
@@ -66,11 +66,15 @@ def _for_people(index: Index) -> str:
     return "\n".join(f"{name:11} {value}" for name, value in facts.items())
 
 
+def _incomplete(count: int) -> str:
+    return f", {count} of them incomplete (--where incomplete=1)" if count else ""
+
+
 def _counted(failures: int, that_may_pass: int) -> str:
     if not failures:
         return "0"
-    again = f" ({that_may_pass} are tried again by every run)" if that_may_pass else ""
-    return f"{failures}{again.replace(' are ', ' is ') if that_may_pass == 1 else again}, listed by --failures"
+    again = f" ({that_may_pass} {'is' if that_may_pass == 1 else 'are'} tried again by every run)"
+    return f"{failures}{again if that_may_pass else ''}, listed by --failures"
 
 
 def _predicted(by: dict[str, str] | None) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from indexer.errors import InputError, TransferError
+from latentsearch.data.by_hand import by_hand
 from latentsearch.data.check import FileReport, check_file
 from latentsearch.data.manifest import File, Manifest
 from latentsearch.data.transfer import Progress, Refused, transfer
@@ -18,13 +20,23 @@ _ABSENT = {"missing", "partial"}
 _PACKED = {"missing", "partial", "packed"}
 
 
+Tell = Callable[[str], None]
+
+
 def fetch(
-    manifest: Manifest, root: Path, progress: Progress, *, base_url: str | None = None, everything: bool = False
+    manifest: Manifest,
+    root: Path,
+    progress: Progress,
+    *,
+    base_url: str | None = None,
+    everything: bool = False,
+    tell: Tell = lambda sentence: None,
 ) -> Report:
     """Fetch what is missing of a data set, unpack its archives, and verify the result.
 
-    `base_url` is asked for every file instead of the publisher's servers; `everything` adds the optional files. Raises
-    InputError if a file of the same name and other content is in the way, TransferError if a file could not be had.
+    `base_url` is asked for every file instead of the publisher's servers; `everything` adds the optional files. tell:
+    gets a sentence before each file that is fetched. Raises InputError if a file of the same name and other content is
+    in the way, TransferError if a file could not be had.
     """
     folder = folder_of(manifest, root)
     files = manifest.files if everything else manifest.needed()
@@ -33,19 +45,11 @@ def fetch(
     absent = [file for file, report in found if report.status in _ABSENT]
     packed = [file for file, report in found if report.status in _PACKED]
     try:
-        _transfer_all(manifest, root, absent, base_url, progress)
+        _transfer_all(manifest, root, absent, base_url, progress, tell)
         _unpack_all(folder, packed, progress)
     except OSError as error:
         raise TransferError(f"{error.filename or folder}: {error.strerror or error}") from error
     return verify(manifest, root)
-
-
-def by_hand(manifest: Manifest, root: Path, files: Sequence[File]) -> str:
-    """How to get files without this program and where to place them."""
-    again = f"`latentsearch data fetch {manifest.name} --root {root}`"
-    what = ", ".join(file.name for file in files) if len(files) < len(manifest.needed()) else "the files"
-    place = f"Place {what} in {folder_of(manifest, root)} and run {again}, which checks and unpacks them."
-    return f"By hand: {manifest.source}. {manifest.by_hand} {place}"
 
 
 def _require_room(folder: Path, found: list[tuple[File, FileReport]]) -> None:
@@ -58,13 +62,18 @@ def _require_room(folder: Path, found: list[tuple[File, FileReport]]) -> None:
             )
 
 
-def _transfer_all(manifest: Manifest, root: Path, files: list[File], base_url: str | None, progress: Progress) -> None:
+def _transfer_all(
+    manifest: Manifest, root: Path, files: list[File], base_url: str | None, progress: Progress, tell: Tell
+) -> None:
     folder = folder_of(manifest, root)
     refused: dict[str, list[File]] = {}
     for file in files:
         _make_writable(folder)
+        urls = _urls(file, base_url)
+        if urls:
+            tell(f"fetching {file.name} from {' or '.join(urlsplit(url).netloc for url in urls)}")
         try:
-            transfer(file, folder, _urls(file, base_url), progress)
+            transfer(file, folder, urls, progress)
         except Refused as refusal:
             refused.setdefault(str(refusal), []).append(file)
     if refused:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from indexer.decode import Framing, decode
+from indexer.decode import Framing
 from indexer.discover import Found, discover, printable
-from indexer.errors import InputError, UnreadableImage
+from indexer.errors import InputError
+from indexer.in_order import decoded_in_order
+from indexer.workers import Job
 from latentsearch.training.checkpoint import write_json
 
 PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
@@ -92,8 +93,8 @@ def epoch_batches(count: int, batch: int, seed: tuple[int, ...]) -> list[NDArray
 def load_images(folder: Path, run: Path, framing: Framing, report: Report = lambda done, total: None) -> Images:
     """Decode the pictures below `folder` into `run/images.u8`, or map them if that was done before.
 
-    Pictures that cannot be read are left out and named in `run/images.json`. Where the folder has CelebA's
-    list_eval_partition.txt, only its train partition is trained on and its validation partition is held out.
+    Pictures that cannot be read, or crash their decoder, are left out and named in `run/images.json`. Where the folder
+    has CelebA's list_eval_partition.txt, only its train partition is trained on and its validation partition held out.
     Raises InputError when the folder is missing or holds no picture, or when the disk is full.
     """
     held_out, training = find_pictures(folder)
@@ -176,9 +177,10 @@ def _decode_all(
     total = len(held_out) + len(training)
 
     def readable() -> Iterator[NDArray[np.uint8]]:
-        for done, (file, pixels) in enumerate(_decoded([*held_out, *training], framing), 1):
-            if isinstance(pixels, str):
-                facts["unreadable"].append([printable(file.path), pixels])
+        jobs = (Job(file.path, file.size, file.mtime_ns) for file in (*held_out, *training))
+        for done, (outcome, pixels) in enumerate(decoded_in_order(framing, jobs), 1):
+            if pixels is None:
+                facts["unreadable"].append([printable(outcome.job.path), outcome.reason])
             else:
                 facts["held_out" if done <= len(held_out) else "train"] += 1
                 yield pixels
@@ -205,17 +207,3 @@ def _write_pixels(images: Iterable[NDArray[np.uint8]], run: Path, facts: dict[st
     (run / ABOUT).unlink(missing_ok=True)
     part.replace(run / PIXELS)
     write_json(run / ABOUT, facts)
-
-
-def _decoded(files: list[Found], framing: Framing) -> Iterator[tuple[Found, NDArray[np.uint8] | str]]:
-    def attempt(file: Found) -> NDArray[np.uint8] | str:
-        try:
-            return decode(file.path, framing)
-        except UnreadableImage as error:
-            return str(error)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # map() would submit a million files at once.
-        for start in range(0, len(files), 1024):
-            part = files[start : start + 1024]
-            yield from zip(part, pool.map(attempt, part), strict=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from indexer.cores import cores
 from indexer.errors import InputError
 
 # How many times as fast as fp32 bf16 has to be, and how often both are tried.
@@ -112,7 +112,7 @@ def hardware() -> str:
     """One line that says on what a run trained."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    return f"{_processor()}, {cores()} cores, {torch.get_num_threads()} threads"
 
 
 def _processor() -> str:

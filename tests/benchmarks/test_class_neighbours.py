@@ -5,8 +5,6 @@ import re
 import numpy as np
 import pytest
 
-pytest.importorskip("onnxruntime")
-
 from benchmarks.__main__ import run
 from benchmarks.results_store import load
 from indexer.errors import InputError

@@ -1,9 +1,5 @@
 """The speed of the shipped encoders: the measurement and its page. No time is judged."""
 
-import pytest
-
-pytest.importorskip("onnxruntime")
-
 from benchmarks.__main__ import run
 from benchmarks.results_store import load
 

@@ -118,8 +118,9 @@ def make_version(path: Path, version: int) -> None:
             connection.execute(statement)
         facts = [(key, json.dumps(value)) for key, value in FACTS.to_json().items()]
         connection.executemany("INSERT INTO meta VALUES (?, ?)", [*facts, ("schema_version", str(version))])
+        columns = "id, path, size, mtime_ns, digest, width, height, position, added"
         connection.execute(
-            "INSERT INTO image VALUES (7, ?, 10, 11, ?, 2, 3, 0, 1.5)", (os.fsencode(STRANGE), b"d" * 32)
+            f"INSERT INTO image ({columns}) VALUES (7, ?, 10, 11, ?, 2, 3, 0, 1.5)", (os.fsencode(STRANGE), b"d" * 32)
         )
         connection.execute(
             "INSERT INTO failure (path, reason, size, mtime_ns) VALUES (?, 'empty', 0, 5)", (b"/p/bad.jpg",)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,27 +15,8 @@ from indexer import pool, stage, workers
 from indexer.decode import CELEBA, Framing, decode
 from indexer.pool import DecodingPool
 from indexer.workers import Job, Outcome, Worker
+from tests.deadly import DEADLY_SIZE, DeadlyFraming, StallingFraming
 from tests.support import draw_picture, make_folder
-
-DEADLY_SIZE = (13, 13)
-
-
-class DeadlyFraming(Framing):
-    """A framing that kills the process for pictures of one size, as a crash inside a decoder would."""
-
-    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        if (width, height) == DEADLY_SIZE:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().box(width, height)
-
-
-class StallingFraming(Framing):
-    """A framing that takes forever for pictures of one size, as a drive that stalls would."""
-
-    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        if (width, height) == DEADLY_SIZE:
-            time.sleep(1_000)
-        return super().box(width, height)
 
 
 def jobs_for(paths: list[Path]) -> list[Job]:

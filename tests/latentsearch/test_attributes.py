@@ -19,12 +19,13 @@ import onnx
 import pytest
 from PIL import Image
 
-from indexer import predicting
+from indexer import plan, predicting
 from indexer.attributes import load_attribute_encoder
 from indexer.encoder import load_encoder, load_generator
 from indexer.index import Index
 from latentsearch.generated_edit import Redrawing
 from latentsearch.queries import Change
+from tests.deadly import DEADLY_SIZE, DeadlyFraming
 from tests.latentsearch.collection import call
 from tests.support import ATTRIBUTES, make_bundle
 
@@ -170,6 +171,51 @@ def test_a_prediction_that_was_stopped_goes_on_where_it_was(
     words = ("index", pictures, "--encoder", eyes, "--index", index, "--predict-labels", eyes, "--json")
     assert json.loads(call(*words).stdout)["predicted"] == 3
     assert labels_of(index, pictures / "black.png") == (SEEN["black"], list(ATTRIBUTES))
+
+
+def test_a_prediction_that_is_interrupted_within_a_part_loses_and_repeats_nothing(
+    pictures: Path, eyes: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "CHUNK_FILES", 1)
+    call("index", pictures, "--encoder", eyes, "--index", index)
+    stop = threading.Event()
+    with Index.create(index, load_encoder(eyes)) as opened:
+        first = predicting.predict_labels(opened, load_attribute_encoder(eyes), stop, lambda done, total: stop.set())
+        assert first < 5
+        stop.clear()
+        assert predicting.predict_labels(opened, load_attribute_encoder(eyes), stop) == 5 - first
+    for name in COLOURS:
+        assert labels_of(index, pictures / f"{name}.png") == (SEEN[name], list(ATTRIBUTES))
+
+
+def test_pictures_that_crash_their_decoder_or_changed_since_are_left_without_labels(
+    pictures: Path, eyes: Path, index: Path
+) -> None:
+    Image.new("RGB", DEADLY_SIZE, (250, 0, 0)).save(pictures / "deadly.png")
+    call("index", pictures, "--encoder", eyes, "--index", index)
+    Image.new("RGB", (64, 64), (250, 250, 250)).save(pictures / "red.png")
+    (pictures / "blue.png").unlink()
+    predictor = load_attribute_encoder(eyes)
+    predictor.framing = DeadlyFraming(64, 64)
+    with Index.create(index, load_encoder(eyes)) as opened:
+        assert predicting.predict_labels(opened, predictor, threading.Event()) == 3
+        ids = {Path(record.path).stem: record.id for record in opened.catalog.all_images()}
+        told = opened.labels(list(ids.values()))
+    assert {name: told.get(image_id, {}) for name, image_id in ids.items()} == {
+        **{name: SEEN[name] for name in ("black", "green", "yellow")},
+        **{name: {} for name in ("red", "blue", "deadly")},
+    }
+
+
+def test_one_broken_picture_of_several_is_told_and_the_others_are_looked_at(pictures: Path, eyes: Path) -> None:
+    (pictures / "broken.png").write_bytes(b"no picture")
+    files = [pictures / f"{name}.png" for name in ("red", "broken", "green", "red")]
+    done = call("attributes", *files, "--encoder", eyes, "--json")
+    assert done.exit_code == 0
+    assert [one["path"] for one in json.loads(done.stdout)] == [str(files[place]) for place in (0, 2, 3)]
+    assert done.stderr == f"latentsearch: {files[1]}: not a picture: it holds text\n"
+    done = call("attributes", files[1], files[1], "--encoder", eyes)
+    assert done.exit_code == 3 and done.stdout == "" and done.stderr.count("\n") == 1
 
 
 def test_another_predictor_replaces_what_the_first_one_said(pictures: Path, eyes: Path, index: Path) -> None:

@@ -255,4 +255,6 @@ def test_progress_is_for_terminals_and_for_stderr(
     result = CliRunner().invoke(main, ["data", "fetch", "tiny", "--root", str(tmp_path), "--base-url", server.url])
     assert result.exit_code == 0
     assert result.stdout == f"{tmp_path / 'tiny'}: complete: 3 pictures; splits train 2, test 1\n"
-    assert ("a.bin" in result.stderr) is terminal
+    said, *bars = [line for line in result.stderr.splitlines() if "a.bin" in line]
+    assert said.endswith(f"fetching a.bin from {server.url.removeprefix('http://')}")
+    assert bool(bars) is terminal

@@ -5,10 +5,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import onnxruntime  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from indexer.errors import EncoderError  # noqa: E402
+from indexer.onnx_runtime import import_onnxruntime  # noqa: E402
 from latentsearch.operators import OPERATORS, apply, to_tensor  # noqa: E402
 
 random = np.random.default_rng(0)
@@ -87,6 +87,7 @@ def by_onnx_runtime(node, given, dtype):
         opset_imports=[helper.make_opsetid("", 20)],
         ir_version=9,
     )
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, {})[0]

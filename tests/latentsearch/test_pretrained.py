@@ -79,7 +79,10 @@ def test_missing_weights_are_one_sentence(pictures, tmp_path, monkeypatch):
 
     monkeypatch.setattr(timm, "create_model", refuse)
     result = call("export", f"timm:{NAME}", "-o", tmp_path / "bundle", "--pictures", pictures)
-    assert_fails(result, 10, "cannot be fetched (no network here)")
+    said, failed = result.stderr.splitlines()
+    assert said == f"timm takes the weights of timm:{NAME} from its cache, or fetches them from the Internet"
+    assert failed.startswith("latentsearch: ") and "cannot be fetched (no network here)" in failed
+    assert (result.exit_code, result.stdout) == (10, "")
     assert not (tmp_path / "bundle").exists()
 
 

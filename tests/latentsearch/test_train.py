@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,15 @@ torch = pytest.importorskip("torch")
 from click.testing import CliRunner  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+from indexer.decode import Framing, decode  # noqa: E402
 from indexer.errors import TrainingError  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.training.aegan import Aegan, Recipe  # noqa: E402
 from latentsearch.training.health import WON_STEPS, Health  # noqa: E402
+from latentsearch.training.images import load_images  # noqa: E402
 from latentsearch.training.precision import Precision  # noqa: E402
-from tests.support import make_celeba, make_folder  # noqa: E402
+from tests.deadly import DEADLY_SIZE, DeadlyFraming  # noqa: E402
+from tests.support import draw_picture, make_celeba, make_folder  # noqa: E402
 
 TINY = ["--width", "4", "--batch", "8", "--generator-epochs", "4", "--inverse-epochs", "4", "--threads", "1"]
 FP32 = ["--precision", "fp32"]  # else each run's is chosen by a measurement
@@ -163,6 +167,19 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_half_written(pictures, full_
     result = train(pictures, full_disk / "run")
     assert result.exit_code == 2 and "full" in result.stderr and result.stderr.count("\n") <= 2
     assert not list(full_disk.glob("run/*.part"))
+
+
+def test_a_picture_that_crashes_its_decoder_is_left_out_and_named(pictures, tmp_path):
+    shutil.copytree(pictures, tmp_path / "pictures")
+    deadly = tmp_path / "pictures" / "000010a.png"
+    draw_picture(1, DEADLY_SIZE).save(deadly)
+    (tmp_path / "run").mkdir()
+    images = load_images(tmp_path / "pictures", tmp_path / "run", DeadlyFraming(64, 64))
+    assert images.describe_for_people().endswith("48 pictures, 1 left out as unreadable (named in images.json)")
+    [[path, reason]] = json.loads((tmp_path / "run/images.json").read_text())["unreadable"]
+    assert (path, reason) == (str(deadly), "the process that decoded it died (SIGKILL)")
+    for row, path in enumerate(sorted(pictures.iterdir())):
+        assert (images.pixels[row] == decode(path, Framing(64, 64))).all()
 
 
 def test_unreadable_pictures_are_left_out_and_named(pictures, tmp_path):
