@@ -1,0 +1,112 @@
+"""Indexing and querying with an earlier commit and with this checkout, in turn, so that both meet the same machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.results_store import CHECKOUT, RESULTS, store
+from benchmarks.timing import bar
+from indexer.discover import Found, discover
+from indexer.errors import InputError
+
+NAME = "before-after"
+# A change may cost this share of the speed, which is about what two measurements of one commit differ by.
+TOLERANCE = 0.03
+ROUNDS, QUERIES_A_ROUND = 5, 8
+BEFORE, AFTER = "before", "after"
+
+
+def unpack(commit: str, folder: Path) -> None:
+    """Write the files of a commit of this checkout into a new folder. Raises InputError where there is none."""
+    folder.mkdir()
+    with tempfile.TemporaryFile() as archive:
+        if subprocess.run(
+            ["git", "archive", commit], cwd=CHECKOUT, stdout=archive, stderr=subprocess.DEVNULL
+        ).returncode:
+            raise InputError(f"{commit!r} names no commit of this checkout: see `git log`")
+        archive.seek(0)
+        subprocess.run(["tar", "x"], cwd=folder, stdin=archive, check=True)
+
+
+def seconds(checkout: Path, words: list[str]) -> float:
+    """Seconds of one whole `latentsearch` process that runs the code of a checkout."""
+    # Python looks in the current folder first, so an installed latentsearch is not used.
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "latentsearch", *words], cwd=checkout, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def measure(checkouts: dict[str, Path], data: Path, picture: Path, encoder: str, scratch: Path, rounds: int) -> Any:
+    """Index and query, round after round, the two checkouts in turns; who begins changes with the round.
+
+    Returns the rounds' seconds, the medians of their ratios and the bars; one more round before them is not counted.
+    """
+    measured: list[dict[str, dict[str, float]]] = []
+    orders = list(permutations((BEFORE, AFTER)))
+    for number in range(rounds + 1):
+        spent: dict[str, dict[str, float]] = {"index": {}, "query": {}}
+        indexes = {name: scratch / f"{name}-{number}" for name in checkouts}
+        order = orders[number % len(orders)]
+        for name in order:
+            words = ["index", str(data), "--index", str(indexes[name]), "--encoder", encoder]
+            spent["index"][name] = seconds(checkouts[name], words)
+        queries: dict[str, list[float]] = {BEFORE: [], AFTER: []}
+        for _ in range(QUERIES_A_ROUND):
+            for name in order:
+                words = ["query", str(picture), "-k", "20", "--paths", "--index", str(indexes[name])]
+                queries[name].append(seconds(checkouts[name], words))
+        spent["query"] = {name: float(np.median(took)) for name, took in queries.items()}
+        if number:
+            measured.append(spent)
+        click.echo(f"round {number}: {spent}", err=True)
+    return {"rounds": measured, **_ratios(measured)}
+
+
+def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """How fast this checkout is to the earlier commit: medians over the rounds of before's seconds to after's."""
+    ratios = {
+        verb: float(np.median([one[verb][BEFORE] / one[verb][AFTER] for one in measured]))
+        for verb in ("index", "query")
+    }
+    told = {"index": "images a second of `index`", "query": "speed of a cold `query`"}
+    bars = [bar(f"{told[verb]}, to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
+    return {"ratios": ratios, "bars": bars}
+
+
+@click.command(NAME, help=__doc__)
+@click.argument("commit")
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
+@click.option("--encoder", metavar="NAME", default="contrastive", show_default=True, help="A bundle that both have.")
+@click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True)
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(commit: str, data: Path, encoder: str, rounds: int, results: Path) -> None:
+    """Measure, print and store."""
+    files = [file.path for file in discover([data.absolute()]) if isinstance(file, Found)]
+    if not files:
+        raise InputError(f"no pictures in {data}")
+    load_before = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        checkouts = {BEFORE: scratch / BEFORE, AFTER: scratch / AFTER}
+        unpack(commit, checkouts[BEFORE])
+        unpack("HEAD", checkouts[AFTER])
+        result = measure(checkouts, data.absolute(), Path(files[0]), encoder, scratch, rounds)
+    result |= {"before": commit, "images": len(files), "encoder": encoder, "load_average": load_before}
+    for one in result["bars"]:
+        click.echo(f"{one['what']}: {one['measured']:.3f}, bar {one['limit']:.2f}: {'met' if one['met'] else 'MISSED'}")
+    click.echo(f"stored in {store(NAME, result, results)}")
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)
