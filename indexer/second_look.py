@@ -6,24 +6,34 @@ import os
 
 from indexer.discover import may_pass, reason_for
 from indexer.errors import UnreadableImage
-from indexer.formats import identify, load_plugin
+from indexer.formats import Format, identify, load_plugin
 
-# What formats are told by.
+# What formats that need an extra are told by.
 BYTES = 512
 
 
 def look_again(path: str) -> None:
-    """Read the first bytes of a file and import what decodes it.
+    """Read the first bytes of a file, and import the extra that its format needs, if any.
 
-    Raises UnreadableImage where it still may not be read or its extra is still missing. Of a thousand HEIC pictures
-    without their extra this takes less than a second; to read them whole again would take gigabytes.
+    Raises UnreadableImage where it still may not be read or the extra is still missing. A thousand HEIC pictures
+    without their extra take a second; to read them whole again would take gigabytes.
     """
     try:
         with open(path, "rb", buffering=0, opener=_open_at_once) as file:
             head = file.read(BYTES)
     except OSError as error:
         raise UnreadableImage(reason_for(path, error), may_pass=may_pass(error)) from error
-    load_plugin(identify(head))
+    kind = _format_of(head)
+    if kind is not None and kind.extra:
+        load_plugin(kind)
+
+
+def _format_of(head: bytes) -> Format | None:
+    """None for what its first bytes do not tell, such as formats with a signature at their end."""
+    try:
+        return identify(head)
+    except UnreadableImage:
+        return None
 
 
 def _open_at_once(path: str, flags: int) -> int:

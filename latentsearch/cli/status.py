@@ -73,8 +73,8 @@ def _incomplete(count: int) -> str:
 def _counted(failures: int, that_may_pass: int) -> str:
     if not failures:
         return "0"
-    again = f" ({that_may_pass} are tried again by every run)" if that_may_pass else ""
-    return f"{failures}{again.replace(' are ', ' is ') if that_may_pass == 1 else again}, listed by --failures"
+    again = f" ({that_may_pass} {'is' if that_may_pass == 1 else 'are'} tried again by every run)"
+    return f"{failures}{again if that_may_pass else ''}, listed by --failures"
 
 
 def _predicted(by: dict[str, str] | None) -> str:

@@ -181,7 +181,7 @@ def test_ids_beyond_64_bits_are_refused_and_no_pictures(collection: Collection) 
 
 
 @FEW
-@given(st.sampled_from(["--recall", "--labels"]), NUMBERS)
+@given(st.sampled_from(["--recall", "--labels", "--memory"]), NUMBERS | NUMBERS.map("{}GB".format))
 def test_any_number_in_an_index_run(collection: Collection, option: str, number: str) -> None:
     folder = collection.pictures[0].parent
     assert_told(call("index", folder, f"{option}={number}", "--index", collection.index), 0, 2)
