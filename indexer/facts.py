@@ -23,7 +23,8 @@ class Facts:
     base_generation: the earliest of a base that can be used, since of what was removed until then nothing is known any
     more. kind, recall: what was asked of the base. predictor_name, predictor_sha256: the attribute encoder that labels
     were predicted by last, "" for none; predicted_until: the last id that it has looked at. relabelled: grows whenever
-    images that were there before get labels.
+    images that were there before get labels. drives: folders with pictures that were on another drive than the folders
+    that they are in, a mounted disk for instance, when they were last gone through.
     """
 
     uuid: str
@@ -42,6 +43,7 @@ class Facts:
     predictor_sha256: str = ""
     predicted_until: int = 0
     relabelled: int = 0
+    drives: tuple[str, ...] = ()
 
     @classmethod
     def of_new(cls, encoder: Encoder) -> Facts:
@@ -61,6 +63,7 @@ class Facts:
         """Those that a catalogue holds; None where a first run was killed before it wrote them."""
         needed = [field.name for field in fields(cls) if field.default is MISSING]
         known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
+        known["drives"] = tuple(known.get("drives", ()))
         return cls(**known) if all(name in known for name in needed) else None
 
     def to_json(self) -> dict[str, Any]:

@@ -176,9 +176,8 @@ def load_plugin(wanted: Format) -> None:
     except ImportError as error:
         if not wanted.extra:
             raise
-        raise UnreadableImage(
-            f"{wanted.name} pictures need an extra: pip install 'latentsearch[{wanted.extra}]'", may_pass=True
-        ) from error
+        needed = f"{wanted.name} pictures need an extra: pip install 'latentsearch[{wanted.extra}]'"
+        raise UnreadableImage(needed, may_pass=True) from error
     if wanted is HEIC:
         plugin.register_heif_opener()
     if wanted is TIFF:

@@ -59,6 +59,11 @@ class LabelStore:
         if self._stored != self._sources:
             self._labels  # noqa: B018 - a file that cannot be read must be told of now
 
+    @property
+    def files(self) -> list[str]:
+        """The label files, by absolute path."""
+        return [os.path.abspath(path) for path in self._sources]
+
     def add(self, images: Sequence[tuple[int, str]]) -> None:
         """Label images by id and path, new in the catalogue or at a new path."""
         if not images:

@@ -16,6 +16,8 @@ from indexer.catalog import Catalog
 from indexer.discover import FolderNames, is_picture
 from indexer.encoder import Encoder
 from indexer.errors import InputError, LockedIndex
+from indexer.files.first_bytes import begins_as_picture
+from indexer.files.ignore import IGNORE_FILE, Rules, UnusableRules, is_under
 from indexer.index import Index
 from indexer.interrupts import interruptible
 from indexer.label_store import LabelCache
@@ -24,7 +26,6 @@ from indexer.pipeline import Report, Wishes, bring_up_to_date
 from indexer.place import CATALOGUE
 from indexer.scope import Scope
 from indexer.summary import Summary
-from indexer.vanished import is_under
 from indexer.watching import Watcher
 
 SECONDS_BETWEEN_TRIES = 0.2
@@ -51,8 +52,9 @@ class LiveIndex:
         tell: Tell,
         report: Report | None = None,
         report_base: BaseReport | None = None,
+        rules: Rules = Rules(),  # noqa: B008 - immutable
     ) -> None:
-        self._place, self._encoder, self._folders = place, encoder, folders
+        self._place, self._encoder, self._folders, self._rules = place, encoder, folders, rules
         self._wishes = wishes._replace(label_cache=wishes.label_cache or LabelCache())
         self._show, self._tell, self._reports = show, tell, (report, report_base)
         self._names, self._pending = FolderNames(), Pending()
@@ -66,7 +68,8 @@ class LiveIndex:
             is_first = True
             for changed in watcher.changes():
                 if is_first:  # what changes from here on is heard of
-                    self._show(self._write(Scope(self._folders, names=self._names), interrupted, *self._reports))
+                    first = Scope(self._folders, None, self._names, self._rules)
+                    self._show(self._write(first, interrupted, *self._reports))
                     self._wishes = self._wishes._replace(retry_failed=False, rehash=False)
                     self._tell("watching; Ctrl-C ends it")
                     is_first = False
@@ -75,7 +78,7 @@ class LiveIndex:
         raise KeyboardInterrupt
 
     def _hear(self, changed: set[str], watcher: Watcher) -> None:
-        if any(folder in changed for folder in watcher.folders):
+        if any(path in watcher.folders or os.path.basename(path) == IGNORE_FILE for path in changed):
             self._pending.add_all(time.monotonic())
         else:
             self._pending.add(changed, time.monotonic())
@@ -87,9 +90,9 @@ class LiveIndex:
         changed = self._pending.take(time.monotonic())
         there = watcher.there()
         if changed is None or (changed and not Index.exists(self._place)):
-            scope = Scope(there, names=self._names)
+            scope = Scope(there, None, self._names, self._rules)
         else:
-            scope = Scope(there, self._relevant(changed or [], there), self._names)
+            scope = Scope(there, self._relevant(changed or [], there), self._names, self._rules)
         if scope.changed == [] or not there:
             return
         try:
@@ -110,7 +113,7 @@ class LiveIndex:
 
     def _relevant(self, changed: Sequence[str], folders: Sequence[str]) -> list[str]:
         """The paths that a run over the folders would look at, by the names that it would give them."""
-        named = list(dict.fromkeys(self._named(path) for path in changed if _is_visible(path, folders)))
+        named = list(dict.fromkeys(self._named(path) for path in changed if self._is_visible(path, folders)))
         if not named:
             return []
         catalog = Catalog.read(self._place / CATALOGUE)
@@ -118,6 +121,19 @@ class LiveIndex:
             return [path for path in named if _is_of_use(path, catalog)]
         finally:
             catalog.close()
+
+    def _is_visible(self, path: str, folders: Sequence[str]) -> bool:
+        """Whether a path lies in one of the folders, and nothing on the way there is hidden or left out."""
+        around = [
+            folder
+            for folder in folders
+            if is_under(path, folder)
+            and not any(part.startswith(".") for part in os.path.relpath(path, folder).split(os.sep))
+        ]
+        try:
+            return any(self._rules.takes_in(path, folder) for folder in around)
+        except UnusableRules:  # the run says so
+            return True
 
     def _named(self, path: str) -> str:
         folder, name = os.path.split(path)
@@ -150,19 +166,18 @@ class LiveIndex:
                 raise KeyboardInterrupt
 
 
-def _is_visible(path: str, folders: Sequence[str]) -> bool:
-    """Whether a path lies in one of the folders, and nothing on the way there is hidden."""
-    return any(
-        is_under(path, folder) and not any(part.startswith(".") for part in os.path.relpath(path, folder).split(os.sep))
-        for folder in folders
-    )
-
-
 def _is_of_use(path: str, catalog: Catalog) -> bool:
     """Whether there is a picture, a folder, or something that the catalogue knows and that is gone."""
-    if os.path.lexists(path):
-        return is_picture(path) or os.path.isdir(path)
+    if os.path.lexists(path) and _may_be_picture(path):
+        return True
     return next(_known(path, catalog), None) is not None
+
+
+def _may_be_picture(path: str) -> bool:
+    try:
+        return is_picture(path) or os.path.isdir(path) or (os.path.isfile(path) and begins_as_picture(path))
+    except OSError:  # it is gone, or cannot be read now
+        return False
 
 
 def _known(path: str, catalog: Catalog) -> Iterator[object]:

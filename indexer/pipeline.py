@@ -10,16 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from indexer.attributes import AttributeEncoder
 from indexer.building import Report as BaseReport
 from indexer.building import check_device
-from indexer.discover import discover, printable
+from indexer.discover import printable
 from indexer.encoder import Encoder
 from indexer.encoding import EncodingPool
 from indexer.errors import InputError
+from indexer.files.passed import Passed, in_words
 from indexer.full_disk import full_disk_told
 from indexer.index import Index
 from indexer.interrupts import interruptible
@@ -32,7 +34,7 @@ from indexer.reading import Reading
 from indexer.scope import Scope
 from indexer.storing import Store
 from indexer.summary import Summary
-from indexer.vanished import count_vanished, forget_failures
+from indexer.vanished import Prune, forget_failures, is_drive, take_vanished
 from indexer.workers import DecodedChunk
 
 # Files dealt with, and files in all (None until they are counted).
@@ -50,30 +52,32 @@ class Vectors(NamedTuple):
 class Wishes(NamedTuple):
     """What is asked of a run; see `index_folders`. label_cache: for label files that were looked at before.
 
-    predictor: what predicts the labels that are not given, None for nothing. memory: the cap on what the run takes, in
-    bytes, None for that of `indexer.memory.memory_cap`. retry_failed: try again all that failed. rehash: read every
-    file, whatever its size and time of change.
+    predictor: what predicts the labels that are not given, None for nothing. retry_failed: try again all that failed.
+    rehash: read every file, whatever its size and time of change. memory: the cap on what the run takes, in bytes, None
+    for that of `indexer.memory.memory_cap`.
     """
 
-    prune: bool = False
+    prune: Prune = Prune.NO
     labels: Path | None = None
     vectors: Vectors = Vectors()
     label_cache: LabelCache | None = None
     predictor: AttributeEncoder | None = None
-    memory: int | None = None
     retry_failed: bool = False
     rehash: bool = False
+    memory: int | None = None
 
 
-def check_sources(folders: Sequence[str | Path], wishes: Wishes, may_be_empty: bool = False) -> None:
+def check_sources(scope: Scope, wishes: Wishes, may_be_empty: bool = False) -> None:
     """Look at what an index is to be made of, before it is made.
 
     Raises InputError where a folder does not exist, none of them holds a picture (they may be empty where they are
     watched), or a label file cannot be read.
     """
-    if next(discover(folders), None) is None and not may_be_empty:
-        raise InputError(f"no pictures in {', '.join(map(printable, folders))}")
-    (wishes.label_cache or LabelCache()).read(folders, [] if wishes.labels is None else [wishes.labels])
+    passed = Passed()
+    if next(scope.files(passed), None) is None and not may_be_empty:
+        instead = f" (passed over: {in_words(passed.by_type())})" if passed.counts else ""
+        raise InputError(f"no pictures in {', '.join(map(printable, scope.folders))}{instead}")
+    (wishes.label_cache or LabelCache()).read(scope.folders, [] if wishes.labels is None else [wishes.labels])
 
 
 def index_folders(
@@ -81,7 +85,7 @@ def index_folders(
     encoder: Encoder,
     folders: Sequence[str | Path],
     *,
-    prune: bool = False,
+    prune: Prune = Prune.NO,
     labels: Path | None = None,
     vectors: Vectors = Vectors(),  # noqa: B008 - immutable
     report: Report | None = None,
@@ -89,10 +93,10 @@ def index_folders(
 ) -> Summary:
     """Bring an index, open for writing, up to date with the pictures in folders.
 
-    prune: remove images whose files have vanished from these folders. labels: a label file beside CelebA's own, which
-    are found. vectors: what is asked of the base. report: called several times a second; report_base: while a base is
-    made. Raises InputError for a folder or label file that is missing, for a kind that FAISS does not know, and for a
-    full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
+    prune: whether to remove images whose files have vanished from these folders. labels: a label file beside CelebA's
+    own, which are found. vectors: what is asked of the base. report: called several times a second; report_base: while
+    a base is made. Raises InputError for a folder or label file that is missing, for a kind that FAISS does not know,
+    and for a full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
     """
     wishes = Wishes(prune, labels, vectors)
     return bring_up_to_date(index, encoder, Scope(folders), wishes, report, report_base)
@@ -113,22 +117,24 @@ def bring_up_to_date(
     """
     start = time.perf_counter()
     check_device(wishes.vectors.device)
-    files = scope.files()
+    passed = Passed()
+    files = scope.files(passed)
     label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
     with full_disk_told(index.folder), interruptible() as interrupted, ExitStack() as stack:
         if reading is None or index.catalog.next_id() != FIRST_ID:
             known = Known(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
-            plan = Plan(known, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
+            plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
             reading = stack.enter_context(Reading(files, encoder.framing, plan, wishes.memory))
         plan = reading.plan
         store = Store(index, plan, label_store)
-        count = Count(scope.files()) if report else None
+        count = Count(scope.estimate()) if report else None
         if count:
             count.start()
 
         def show() -> None:
             if report and count:
-                report(plan.unchanged + plan.still_failing + store.done, count.total)
+                done = plan.unchanged + plan.still_failing + store.done
+                report(done, count.total if count.total is None else max(count.total, done))
 
         _store_all(store, plan, encoder, reading.results(), interrupted, show)
         while store.again and not interrupted.is_set():
@@ -138,16 +144,25 @@ def bring_up_to_date(
             store.commit()
             raise KeyboardInterrupt
         label_store.write()
+        plan.note_unreadable()
+        for path in filter(scope.comes_by, label_store.files):
+            plan.passed.take_back(path)
         forget_failures(index.catalog, scope.paths(), plan)
-        vanished = count_vanished(index.catalog, scope.paths(), plan, wishes.prune)
+        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune, index.facts.drives)
+        index.facts = replace(index.facts, drives=_drives(index, plan.passed.drives))
         label_store.finish()
         store.commit()
         predicted = _predict(index, wishes, interrupted, report)
         if interrupted.is_set():
             raise KeyboardInterrupt
         index.derive(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
-    removed = vanished if wishes.prune else 0
-    return Summary.of(plan, store, vanished, removed, predicted, time.perf_counter() - min(start, reading.began))
+    return Summary.of(plan, store, vanished, predicted, time.perf_counter() - min(start, reading.began))
+
+
+def _drives(index: Index, found: Sequence[str]) -> tuple[str, ...]:
+    """The folders that are drives of their own, or were and have pictures still."""
+    known = (drive for drive in index.facts.drives if is_drive(drive) or any(index.catalog.images_under(drive)))
+    return tuple(sorted({*found, *known}))
 
 
 def _store_all(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from indexer.decode import decoder_version
 from indexer.discover import Found, Problem
+from indexer.files.passed import Passed
 from indexer.seen import Seen
 from indexer.workers import Job
 
@@ -34,7 +35,7 @@ FIRST_ID = 1
 def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     """Jobs some at a time, as many as go to a worker at once.
 
-    What may kill its process again goes apart, so that it takes no others with it, which would be decoded twice.
+    What may kill its process again does not take others with it: each of them would be decoded twice.
     """
     sound, suspect = _Chunk(), _Chunk()
     for job in jobs:
@@ -45,37 +46,25 @@ def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     yield from (chunk.take() for chunk in (sound, suspect) if chunk.jobs)
 
 
-class _Chunk:
-    """Jobs that go to a worker at once, while they are put together."""
-
-    def __init__(self) -> None:
-        self.jobs: list[Job] = []
-        self._size = 0
-
-    def is_full_for(self, job: Job) -> bool:
-        """Whether one more would be too many."""
-        return bool(self.jobs) and (len(self.jobs) == CHUNK_FILES or self._size + job.size > CHUNK_BYTES)
-
-    def add(self, job: Job) -> None:
-        self.jobs.append(job)
-        self._size += job.size
-
-    def take(self) -> list[Job]:
-        """The jobs, which are forgotten here."""
-        taken, self.jobs, self._size = self.jobs, [], 0
-        return taken
-
-
 class Plan:
     """Goes through the files that were found, once, and tells those to decode from those that have not changed.
 
     known: what the catalogue knows, None for nothing. before: ids from here on are given in this run. retry_failed:
     decode what failed before, whatever the reason. rehash: believe neither sizes nor times: read every file.
     It keeps eight bytes a file: `seen`. problems: what cannot be used, and recovered: paths of unchanged images that
-    could not be used, until somebody takes them; hidden: the paths of those that cannot be seen now.
+    could not be used, until somebody takes them; hidden: the paths of those that cannot be seen now. passed: what is no
+    picture, counted by what found the files.
     """
 
-    def __init__(self, known: Known | None = None, *, retry_failed: bool = False, rehash: bool = False) -> None:
+    def __init__(
+        self,
+        known: Known | None = None,
+        passed: Passed | None = None,
+        *,
+        retry_failed: bool = False,
+        rehash: bool = False,
+    ) -> None:
+        self.passed = passed or Passed()
         self._known = known
         self._retry_failed, self._rehash = retry_failed or rehash, rehash
         self.before = known.before if known else FIRST_ID
@@ -93,6 +82,11 @@ class Plan:
     def take_recovered(self) -> list[str]:
         """Paths whose failures have passed, and that have not been taken before."""
         return [self.recovered.popleft() for _ in range(len(self.recovered))]
+
+    def note_unreadable(self) -> None:
+        """What may be a picture, but cannot be read now, has not vanished."""
+        for path in self.passed.unreadable:
+            self.seen.add(path)
 
     def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
         """The files to decode, some at a time, until `ended`."""
@@ -137,13 +131,35 @@ class Plan:
         contents = self._known.contents_of_size(file.size) if self._known else ()
         if image is not None and image.size == file.size and image.digest not in contents:
             contents = (image.digest, *contents)
-        return Job(file.path, file.size, file.mtime_ns, contents, failure is not None and failure.may_pass)
+        is_again = failure is not None and failure.may_pass
+        return Job(file.path, file.size, file.mtime_ns, contents, is_again, unless_sheet=not file.is_asked_for)
 
     def _is_lasting(self, failure: Failure, now: tuple[int, int]) -> bool:
         """Whether a file would fail as it did: its content has not changed, nor has what decodes it."""
         if self._retry_failed or failure.may_pass:
             return False
         return (failure.size, failure.mtime_ns) == now and failure.decoder == decoder_version()
+
+
+class _Chunk:
+    """Jobs that go to a worker at once, while they are put together."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self._size = 0
+
+    def is_full_for(self, job: Job) -> bool:
+        """Whether one more would be too many."""
+        return bool(self.jobs) and (len(self.jobs) == CHUNK_FILES or self._size + job.size > CHUNK_BYTES)
+
+    def add(self, job: Job) -> None:
+        self.jobs.append(job)
+        self._size += job.size
+
+    def take(self) -> list[Job]:
+        """The jobs, which are forgotten here."""
+        taken, self.jobs, self._size = self.jobs, [], 0
+        return taken
 
 
 class Count(threading.Thread):

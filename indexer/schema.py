@@ -109,11 +109,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
     ("CREATE INDEX image_content ON image (size, digest)",),
     ("ALTER TABLE label_value ADD COLUMN predicted INTEGER NOT NULL DEFAULT 0",),
-    ("ALTER TABLE image ADD COLUMN incomplete INTEGER NOT NULL DEFAULT 0",),
     (
         "ALTER TABLE failure ADD COLUMN may_pass INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE failure ADD COLUMN decoder TEXT",
     ),
+    ("ALTER TABLE image ADD COLUMN incomplete INTEGER NOT NULL DEFAULT 0",),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -14,6 +14,8 @@ from indexer.decode import decoder_version
 from indexer.discover import Problem
 from indexer.encoding import NO_CODE, EncodedChunk
 from indexer.failure_rows import Failure
+from indexer.files import sheets
+from indexer.files.passed import OWN_SHEETS
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.known import images_before, images_with
@@ -50,7 +52,8 @@ class Store:
     """Writes what was decoded and encoded to an index, and reuses codes of contents that are known.
 
     The counters say what became of the files: encoded or copied (either may be changed), unchanged but for their time
-    of change, moved, failed (may_pass of them by circumstances), gone before they were read. again: files that must be
+    of change, moved, failed (may_pass of them by circumstances), gone before they were read, or sheets that are passed
+    over. again: files that must be
     decoded after all, since the image that had their content is no more.
     """
 
@@ -63,13 +66,13 @@ class Store:
         self._committed = time.monotonic()
         self.again: list[Job] = []
         self.encoded = self.copied = self.changed = self.unchanged = self.moved = 0
-        self.failed = self.may_pass = self.gone = 0
+        self.failed = self.may_pass = self.gone = self.sheets = 0
         self.decode_seconds = self.encode_seconds = self.store_seconds = 0.0
 
     @property
     def done(self) -> int:
         """Files that have been dealt with."""
-        return self.encoded + self.copied + self.unchanged + self.moved + self.failed
+        return self.encoded + self.copied + self.unchanged + self.moved + self.failed + self.sheets
 
     def add(self, encoded: EncodedChunk) -> None:
         """Write an encoded chunk; others see it after the next commit."""
@@ -137,6 +140,10 @@ class Store:
         job = outcome.job
         if outcome.reason and _is_gone(job.path):
             self.gone += 1
+            self._plan.seen.forget(job.path)
+        elif outcome.reason == sheets.REASON:
+            self.sheets += 1
+            self._plan.passed.counts[OWN_SHEETS] += 1
             self._plan.seen.forget(job.path)
         elif outcome.reason:
             if not outcome.may_pass:

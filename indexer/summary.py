@@ -7,6 +7,7 @@ from typing import Any
 
 from indexer.plan import Plan
 from indexer.storing import Store
+from indexer.vanished import Kept, Vanished
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,10 @@ class Summary:
     found = encoded + copied + unchanged + moved + failed. copied: have the content of another file, and got its code.
     changed: those of the encoded and copied whose content was another before. failed: cannot be used; failed_before of
     them have not changed since an earlier run and were not tried again, and may_pass of them are tried again by every
-    run, since circumstances are the reason. vanished: images whose file was not found;
-    removed: those of them that were removed. predicted: images that got predicted labels. seconds: by stage; decode and
-    encode are summed over their workers and threads, and the stages overlap, so that total is less than their sum.
+    run, since circumstances are the reason. vanished: images whose file was not found, or is left out now; removed:
+    those of them that were removed; kept: folders that lost so many that none was removed. passed_over: what is no
+    picture or is left out, by type. predicted: images that got predicted labels. seconds: by stage; decode and encode
+    are summed over their workers and threads, and the stages overlap, so that total is less than their sum.
     images_per_second: encoded, by total.
     """
 
@@ -34,11 +36,13 @@ class Summary:
     vanished: int
     removed: int
     predicted: int
+    kept: tuple[Kept, ...]
+    passed_over: dict[str, int]
     seconds: dict[str, float]
     images_per_second: float
 
     @classmethod
-    def of(cls, plan: Plan, store: Store, vanished: int, removed: int, predicted: int, total: float) -> Summary:
+    def of(cls, plan: Plan, store: Store, vanished: Vanished, predicted: int, total: float) -> Summary:
         """Of a run that has ended; total: its seconds."""
         seconds = {
             "walk": plan.seconds,
@@ -48,7 +52,7 @@ class Summary:
             "total": total,
         }
         return cls(
-            found=plan.found - store.gone,
+            found=plan.found - store.gone - store.sheets,
             encoded=store.encoded,
             copied=store.copied,
             unchanged=plan.unchanged + store.unchanged,
@@ -57,9 +61,11 @@ class Summary:
             failed=store.failed + plan.still_failing,
             failed_before=plan.still_failing,
             may_pass=store.may_pass,
-            vanished=vanished,
-            removed=removed,
+            vanished=vanished.count,
+            removed=vanished.removed,
             predicted=predicted,
+            kept=vanished.kept,
+            passed_over=plan.passed.by_type(),
             seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
             images_per_second=round(store.encoded / total, 1),
         )

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from indexer.budget import Budget
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
+from indexer.files import sheets
 from indexer.second_look import look_again
 from indexer.shares import Answer, Ask, Share
 from indexer.spawning import take_interpreter
@@ -48,7 +49,8 @@ class Job(NamedTuple):
     """A file to decode, as it was found.
 
     known: SHA-256 of contents that need no decoding, since their codes are there. again: whether an earlier run could
-    not use it, for circumstances that may have passed.
+    not use it, for circumstances that may have passed. unless_sheet: whether one of the program's own sheets is passed
+    over.
     """
 
     path: str
@@ -56,6 +58,7 @@ class Job(NamedTuple):
     mtime_ns: int
     known: tuple[bytes, ...] = ()
     again: bool = False
+    unless_sheet: bool = False
 
 
 class Outcome(NamedTuple):
@@ -64,7 +67,7 @@ class Outcome(NamedTuple):
     reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
     picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: the bytes
     of its fingerprint, where it has pixels. incomplete: whether a part of it is missing. may_pass: whether
-    circumstances are the reason, not the file's content.
+    circumstances are the reason, not the content of the file.
     """
 
     job: Job
@@ -111,6 +114,8 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
             look_again(job.path)
         share.reserve_file(job.size)
         content = read_file(job.path)
+        if job.unless_sheet and sheets.is_sheet(content):
+            return Outcome(job, sheets.REASON)
         digest = hashlib.sha256(content).digest()
         if digest in job.known:
             return Outcome(job, "", digest)

@@ -7,7 +7,7 @@ decoder harms nothing; each chunk of pictures is searched for at once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from latentsearch.editing import editor
 from latentsearch.finder import Finder
 from latentsearch.generated_edit import editing_encoder
 from latentsearch.others import Itself, ids_at
-from latentsearch.queries import Options, check_files
+from latentsearch.queries import Name, Options, check_files
 from latentsearch.results import Answer, Results, Took, Unreadable
 from latentsearch.search import combined, encode_files, encoder_of, open_filled, read_contents
 from latentsearch.stopwatch import Stopwatch
@@ -35,16 +35,18 @@ AT_ONCE = 32
 class FolderSearch:
     """Searches for every picture of a folder; a context manager that iterates over the answers.
 
-    label_names: of all labels of the index. matching: for how many of its pictures the conditions hold, None where
-    there are none. Raises what `latentsearch.search.search` raises, but for pictures of the
-    folder, which are answered with Unreadable, and InputError for a folder that is not there or holds no picture.
+    given: the bytes of pictures of `minus` that are no files, by name. label_names: of all labels of the index.
+    matching: for how many of its pictures the conditions hold, None where there are none. Raises what
+    `latentsearch.search.search` raises, but for pictures of the folder, which are answered with Unreadable, and
+    InputError for a folder that is not there or holds no picture.
     """
 
     def __init__(
         self,
         folder: Path,
         options: Options,
-        minus: tuple[Path, ...] = (),
+        minus: tuple[Name, ...] = (),
+        given: Mapping[str, bytes] | None = None,
         *,
         index: str | None = None,
         encoder: str | None = None,
@@ -63,7 +65,7 @@ class FolderSearch:
         try:
             with self._watch.stage("load"):
                 self._encoder = encoder_of(self._index, encoder)
-            self._minus = encode_files(read_contents(minus), minus, self._encoder)
+            self._minus = encode_files(read_contents(minus, given), minus, self._encoder)
             edited = editor(() if options.drawn_anew else options.changes, self._index, tell)
             self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
             self._reader = editing_encoder(self._encoder, options)
@@ -173,5 +175,7 @@ class _Order:
 
 
 def _chunks(files: Iterator[Found]) -> Iterator[list[Job]]:
-    while chunk := [Job(file.path, file.size, file.mtime_ns) for file in islice(files, AT_ONCE)]:
+    while chunk := [
+        Job(file.path, file.size, file.mtime_ns, unless_sheet=not file.is_asked_for) for file in islice(files, AT_ONCE)
+    ]:
         yield chunk

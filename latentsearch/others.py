@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
+from latentsearch.queries import Name
 
 # How many copies of a picture the first search allows for.
 COPIES = 4
@@ -48,11 +49,11 @@ class Itself:
 
     @classmethod
     def of(
-        cls, files: Sequence[Path], contents: Sequence[bytes], stored: Sequence[ImageRecord], index: Index
+        cls, files: Sequence[Name], contents: Sequence[bytes], stored: Sequence[ImageRecord], index: Index
     ) -> Itself:
         """Of files with these contents, and of stored images."""
         digests = [hashlib.sha256(content).digest() for content in contents]
-        ids = [image_id for path in files for image_id in ids_at(path, index)]
+        ids = [image_id for path in files if isinstance(path, Path) for image_id in ids_at(path, index)]
         return cls(
             frozenset([*ids, *(record.id for record in stored)]),
             frozenset([*digests, *(record.digest for record in stored)]),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.discover import printable
 from indexer.errors import InputError
 
-# As a picture's name: its bytes come from elsewhere, such as standard input.
+# As a picture's name: its bytes come from standard input.
 PIPED = Path("-")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 # Labels are set by the directions along which codes tell them, unless a generator is to draw the picture anew.
 DIRECTIONS = "directions"
@@ -18,20 +20,33 @@ DIRECTIONS = "directions"
 POOL = 10
 
 
+class Address(str):
+    """The address of a picture, https://… or file://…: as a path it would lose a slash."""
+
+    @staticmethod
+    def is_one(text: str) -> bool:
+        """Whether a picture's name is an address."""
+        return ADDRESS.match(text) is not None
+
+
+# A picture's name.
+Name = Path | Address
+
+
 @dataclass(frozen=True)
 class Query:
     """Pictures like these: files, and stored pictures by id; less what is in those of `minus`.
 
-    piped: the bytes of the picture that is called PIPED.
+    given: by name, the bytes of pictures that are no files: PIPED and addresses.
     """
 
-    images: tuple[Path, ...] = ()
+    images: tuple[Name, ...] = ()
     ids: tuple[int, ...] = ()
-    minus: tuple[Path, ...] = ()
-    piped: bytes | None = None
+    minus: tuple[Name, ...] = ()
+    given: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[Name, ...]:
         """All that have to be read and encoded."""
         return self.images + self.minus
 
@@ -114,10 +129,10 @@ class Options:
             raise InputError(f"the greatest distance is {self.max_distance:g}: it must be a number from 0 on")
 
 
-def check_files(files: tuple[Path, ...]) -> None:
+def check_files(files: Sequence[Name]) -> None:
     """Raise InputError where a picture to search for is a folder, or is not there."""
     for path in files:
-        if path == PIPED:
+        if isinstance(path, Address) or path == PIPED:
             continue
         if path.is_dir():
             raise InputError(f"{printable(path)} is a folder: name one picture, or search for all with --batch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from latentsearch.editing import editor
 from latentsearch.finder import Finder
 from latentsearch.generated_edit import editing_encoder
 from latentsearch.others import Itself
-from latentsearch.queries import PIPED, Options, Query
+from latentsearch.queries import PIPED, Name, Options, Query
 from latentsearch.results import Results
 from latentsearch.stopwatch import Stopwatch
 
@@ -54,7 +54,7 @@ def search(
             edited = editor(() if options.drawn_anew else options.changes, opened, tell)
         finder = Finder(opened, model, options, watch, edited)
         with watch.stage("encode"):
-            contents = read_contents(query.files, query.piped)
+            contents = read_contents(query.files, query.given)
             code = _code(query, contents, opened, model, options)
         with watch.stage("search"):
             stored = opened.images(query.ids)
@@ -99,18 +99,21 @@ def open_filled(option: str | None, tell: Callable[[str], None] | None = None) -
     return index
 
 
-def read_contents(files: Sequence[Path], piped: bytes | None = None) -> list[bytes]:
-    """The bytes of picture files; piped: those of PIPED. Raises UnreadableImage with the name and the reason."""
+def read_contents(files: Sequence[Name], given: Mapping[str, bytes] | None = None) -> list[bytes]:
+    """The bytes of pictures; given: of those that are no files, by name.
+
+    Raises UnreadableImage with the name and the reason.
+    """
     contents = []
     for path in files:
         try:
-            contents.append(piped if piped is not None and path == PIPED else read_file(path))
+            contents.append(given[str(path)] if given and str(path) in given else read_file(path))
         except UnreadableImage as error:
             raise UnreadableImage(f"{printable(path)}: {error}") from error
     return contents
 
 
-def encode_files(contents: Sequence[bytes], names: Sequence[Path], encoder: PictureEncoder) -> Codes:
+def encode_files(contents: Sequence[bytes], names: Sequence[Name], encoder: PictureEncoder) -> Codes:
     """The codes of picture files' bytes, float32 (n, d). Raises UnreadableImage with the name and the reason."""
     framing = encoder.framing
     if not contents:

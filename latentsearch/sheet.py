@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -12,8 +12,8 @@ from indexer.cores import cores
 from indexer.decode import Whole, decode_bytes
 from indexer.discover import printable
 from indexer.errors import InputError, UnreadableImage
+from indexer.files.sheets import marked
 from indexer.in_order import decoded_in_order, job_at
-from latentsearch.queries import PIPED
 from latentsearch.results import Results
 
 TILE = 160
@@ -35,21 +35,21 @@ def check_target(target: Path) -> None:
         raise InputError(f"cannot write a contact sheet to {printable(target)}: there is no such folder")
 
 
-def write_sheet(results: Results, target: Path, piped: bytes | None = None) -> None:
+def write_sheet(results: Results, target: Path, given: Mapping[str, bytes] | None = None) -> None:
     """Draw the query and the results in rows as wide as they are high, and write them to a picture file.
 
-    piped: the bytes of the picture that is called PIPED. A picture whose file is gone or cannot be read is a grey tile.
-    Raises InputError where the target cannot be written.
+    given: the bytes of pictures that are no files, by name. A picture whose file is gone or cannot be read is a grey
+    tile. Raises InputError where the target cannot be written.
     """
-    tiles = list(_tiles(results, piped))
+    tiles = list(_tiles(results, given))
     columns = math.ceil(math.sqrt(len(tiles)))
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
     _save(_drawn(rows), target)
 
 
-def write_rows(answers: Sequence[Results], target: Path) -> None:
+def write_rows(answers: Sequence[Results], target: Path, given: Mapping[str, bytes] | None = None) -> None:
     """The same for several queries, a row each. Raises InputError where the target cannot be written."""
-    _save(_drawn([list(_tiles(results)) for results in answers]), target)
+    _save(_drawn([list(_tiles(results, given)) for results in answers]), target)
 
 
 def _drawn(rows: Sequence[Sequence[Tile]]) -> Image.Image:
@@ -67,16 +67,16 @@ def _drawn(rows: Sequence[Sequence[Tile]]) -> Image.Image:
 
 def _save(sheet: Image.Image, target: Path) -> None:
     try:
-        sheet.save(target)
+        sheet.save(target, exif=marked())
     except OSError as error:
         raise InputError(f"cannot write {printable(target)}: {error.strerror or error}") from error
 
 
-def _tiles(results: Results, piped: bytes | None = None) -> Iterator[Tile]:
+def _tiles(results: Results, given: Mapping[str, bytes] | None) -> Iterator[Tile]:
     asked = ", ".join(("query", *results.changes))
     for names, caption in ((results.query, asked), (results.minus, "minus")):
         for name in names:
-            yield (piped if piped is not None and name == str(PIPED) else name), caption
+            yield (given or {}).get(name, name), caption
     for hit in results.hits:
         yield hit.path, f"{hit.rank}: {hit.similarity:.6f}"
 

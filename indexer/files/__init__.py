@@ -1,1 +1,1 @@
-"""From a picture file's bytes to upright sRGB pixels."""
+"""Files in folders: which are pictures, and from their bytes to upright sRGB pixels."""

@@ -18,21 +18,52 @@ if TYPE_CHECKING:
     from indexer.encoder import Encoder
     from indexer.pipeline import Wishes
     from indexer.reading import Reading
+    from indexer.scope import Scope
     from indexer.summary import Summary
+    from indexer.vanished import Kept, Prune
     from latentsearch.cli.progress import Bar
 
 GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
 RECALL = Finite(0, 1, min_open=True)
+# What `--prune` alone stands for, and its one value.
+USUAL, FORCE = "usual", "force"
 WATCHED = "the watching has ended: what was taken in is kept"
 
 
-@click.command("index")
+class IndexCommand(click.Command):
+    """Takes `--prune` and `--prune=force`: of `--prune DIR`, click would take the folder for a value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put a bare `--prune` in full."""
+        ends = args.index("--") if "--" in args else len(args)
+        whole = [f"--prune={USUAL}" if word == "--prune" else word for word in args[:ends]]
+        return super().parse_args(ctx, whole + args[ends:])
+
+
+def _checked_prune(ctx: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    if given not in (None, USUAL, FORCE):
+        raise click.BadParameter(f"{given!r} is not known: write --prune or --prune={FORCE}")
+    return given
+
+
+@click.command("index", cls=IndexCommand)
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
 @click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
 @click.option(
     "--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or contrastive]."
 )
-@click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out files and folders, as in .gitignore; may be repeated.",
+)
+@click.option(
+    "--prune",
+    metavar="[=force]",
+    callback=_checked_prune,
+    help="Remove pictures of these folders whose files are gone; not all or most of a folder's at once, unless forced.",
+)
 @click.option("--retry-failed", is_flag=True, help="Try again every file that could not be used before.")
 @click.option("--rehash", is_flag=True, help="Read every file again: trust neither its size nor its time of change.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
@@ -63,7 +94,8 @@ def command(
     folders: tuple[Path, ...],
     option: str | None,
     encoder: str | None,
-    prune: bool,
+    exclude: tuple[str, ...],
+    prune: str | None,
     retry_failed: bool,
     rehash: bool,
     labels: Path | None,
@@ -81,6 +113,12 @@ def command(
     `latentsearch status --failures`. It is tried again when it changes or the decoder is updated, and by every run
     where circumstances were the reason: permissions, a missing extra, a drive, memory. CelebA's label files, in a
     folder or beside it, are read along.
+
+    A file is told by its first bytes, whatever its suffix. --exclude PATTERN, relative to each DIR, and files called
+    .latentsearchignore, in any folder and relative to it, leave out what their patterns match, in gitignore's language:
+    `*.tmp`, `private/`, `/scans`, `!keep.jpg`. Hidden files, the system folders of NAS and Windows, node_modules, the
+    previews in photo libraries and latentsearch's own contact sheets are left out, unless they are named as DIR or,
+    hidden ones excepted, taken in by a pattern such as `!node_modules`.
 
     --predict-labels, after the folders, stores which attributes the pictures of the index show, as `latentsearch
     attributes` tells them, marked as predicted; a label that was given, by a file or by CelebA, is never replaced. NAME
@@ -105,21 +143,29 @@ def command(
         from indexer.extras import require_extra
 
         require_extra("watch", "watchfiles")
-    with nullcontext() if watch else _reading_ahead(place, folders, encoder, memory) as reading:
+    scope = _scope(folders, exclude)
+    with nullcontext() if watch else _reading_ahead(place, scope, encoder, memory) as reading:
         from indexer.index import Index
         from indexer.label_store import LabelCache
         from indexer.pipeline import Vectors, Wishes, check_sources
 
         model, eyes = _encoder(place, encoder), _predictor(predictor)
-        vectors = Vectors(kind, recall, device)
-        wishes = Wishes(prune, labels, vectors, LabelCache(), eyes, memory, retry_failed, rehash)
+        wishes = Wishes(
+            _as_prune(prune), labels, Vectors(kind, recall, device), LabelCache(), eyes, retry_failed, rehash, memory
+        )
         if not Index.exists(place):
-            check_sources(folders, wishes, may_be_empty=watch)
-        run = _Run(place, model, folders, wishes, as_json)
+            check_sources(scope, wishes, may_be_empty=watch)
+        run = _Run(place, model, scope, wishes, as_json)
         if watch:
             run.follow()
         else:
             run.once(reading)
+
+
+def _as_prune(given: str | None) -> Prune:
+    from indexer.vanished import Prune
+
+    return {None: Prune.NO, USUAL: Prune.UNLESS_SUSPICIOUS}.get(given, Prune.FORCE)
 
 
 def _memory(size: str | None) -> int | None:
@@ -133,24 +179,27 @@ class _Run(NamedTuple):
 
     place: Path
     encoder: Encoder
-    folders: tuple[Path, ...]
+    scope: Scope
     wishes: Wishes
     as_json: bool
 
     def once(self, reading: Reading | None) -> None:
         from indexer.index import Index
         from indexer.pipeline import bring_up_to_date
-        from indexer.scope import Scope
         from latentsearch.cli import Interrupted
         from latentsearch.cli.progress import Bar
 
         try:
             with Index.create(self.place, self.encoder) as index, Bar("indexing") as bar:
                 reports = (bar.show if bar.is_shown else None, _base_shown_by(bar))
-                summary = bring_up_to_date(index, self.encoder, Scope(self.folders), self.wishes, *reports, reading)
+                summary = bring_up_to_date(index, self.encoder, self.scope, self.wishes, *reports, reading)
         except KeyboardInterrupt:
             raise Interrupted(GOES_ON) from None
         self.show(summary)
+        if summary.kept:
+            from indexer.errors import InputError
+
+            raise InputError(_not_pruned(summary.kept))
 
     def follow(self) -> None:
         from indexer.live import LiveIndex
@@ -162,13 +211,13 @@ class _Run(NamedTuple):
         def show(summary: Summary) -> None:
             bar.end()
             self.show(summary)
-
-        def tell(sentence: str) -> None:
-            click.echo(f"latentsearch: {sentence}", err=True)
+            if summary.kept:
+                _tell(_not_pruned(summary.kept))
 
         reports = (bar.show if bar.is_shown else None, _base_shown_by(bar))
         try:
-            LiveIndex(self.place, self.encoder, self.folders, self.wishes, show, tell, *reports).run()
+            folders, rules = self.scope.folders, self.scope.rules
+            LiveIndex(self.place, self.encoder, folders, self.wishes, show, _tell, *reports, rules=rules).run()
         except KeyboardInterrupt:
             raise Interrupted(WATCHED) from None
         finally:
@@ -176,7 +225,28 @@ class _Run(NamedTuple):
 
     def show(self, summary: Summary) -> None:
         """Print what a run or a batch has done."""
-        click.echo(json.dumps(summary.to_json()) if self.as_json else _for_people(summary, self.wishes.prune))
+        click.echo(json.dumps(summary.to_json()) if self.as_json else _for_people(summary))
+        if summary.passed_over:
+            from indexer.discover import printable
+            from indexer.files.passed import in_words
+
+            _tell(f"passed over: {printable(in_words(summary.passed_over))}")
+
+
+def _tell(sentence: str) -> None:
+    click.echo(f"latentsearch: {sentence}", err=True)
+
+
+def _not_pruned(kept: Sequence[Kept]) -> str:
+    folders = " and ".join(map(str, kept))
+    return f"--prune would remove {folders}: is a drive not mounted? Nothing was removed there; --prune=force does it"
+
+
+def _scope(folders: tuple[Path, ...], exclude: tuple[str, ...]) -> Scope:
+    from indexer.files.ignore import Rules
+    from indexer.scope import Scope
+
+    return Scope(folders, rules=Rules(exclude))
 
 
 def _base_shown_by(bar: Bar) -> Report:
@@ -187,7 +257,7 @@ def _base_shown_by(bar: Bar) -> Report:
 
 
 def _reading_ahead(
-    place: Path, folders: Sequence[Path], encoder: str | None, memory: int | None
+    place: Path, scope: Scope, encoder: str | None, memory: int | None
 ) -> AbstractContextManager[Reading | None]:
     """What a first run finds, which is decoded while the rest of it is imported; None for an index that there is."""
     from indexer.place import CATALOGUE
@@ -195,11 +265,14 @@ def _reading_ahead(
     if (place / CATALOGUE).exists():
         return nullcontext()
     from indexer.decode import Framing
-    from indexer.discover import discover
     from indexer.encoder import find_bundle, read_model
+    from indexer.files.passed import Passed
+    from indexer.plan import Plan
     from indexer.reading import Reading
 
-    return Reading(discover(folders), Framing.from_json(read_model(find_bundle(encoder))["framing"]), memory=memory)
+    passed = Passed()
+    framing = Framing.from_json(read_model(find_bundle(encoder))["framing"])
+    return Reading(scope.files(passed), framing, Plan(passed=passed), memory)
 
 
 def _encoder(place: Path, option: str | None) -> Encoder:
@@ -220,7 +293,9 @@ def _predictor(option: str | None) -> AttributeEncoder | None:
     return None if option is None else load_attribute_encoder(option or None)
 
 
-def _for_people(summary: Summary, prune: bool) -> str:
+def _for_people(summary: Summary) -> str:
+    from indexer.files.passed import EXCLUDED
+
     seconds = summary.seconds["total"]
     lines = [f"{summary.found} pictures found in {seconds:.1f} s: {summary.encoded} encoded"]
     if summary.encoded:
@@ -240,6 +315,8 @@ def _for_people(summary: Summary, prune: bool) -> str:
     if summary.failed_before:
         lines.append(f"{summary.failed_before} of these have not changed since they failed, and were not tried again")
     if summary.vanished:
-        fate = "and were removed" if prune else "--prune removes them"
-        lines.append(f"{summary.vanished} have vanished{' ' if prune else ': '}{fate}")
+        which = "have vanished or are left out now" if EXCLUDED in summary.passed_over else "have vanished"
+        left = summary.vanished - summary.removed
+        fate = " and were removed" if not left else f", {summary.removed} were removed" if summary.removed else ""
+        lines.append(f"{summary.vanished} {which}{fate}{': --prune removes them' if left and not summary.kept else ''}")
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from latentsearch.cli.showing import Form
 
 if TYPE_CHECKING:
     from latentsearch.batch import FolderSearch
-    from latentsearch.queries import Change, Options
+    from latentsearch.queries import Change, Name, Options
     from latentsearch.results import Results
 
 PATH = click.Path(path_type=Path)
@@ -37,12 +38,19 @@ class QueryCommand(click.Command):
         return super().parse_args(ctx, whole)
 
 
+def _picture(given: str) -> Name:
+    """A path, or an address, which as a path would lose a slash."""
+    from latentsearch.queries import Address
+
+    return Address(given) if Address.is_one(given) else Path(given)
+
+
 @click.command("query", cls=QueryCommand)
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=PATH)
+@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=_picture)
 @click.option(
     "--id", "ids", type=COUNT, multiple=True, metavar="N", help="Query with the stored picture of this id, too."
 )
-@click.option("--minus", type=PATH, multiple=True, metavar="IMAGE", help="Subtract a picture; may be repeated.")
+@click.option("--minus", type=_picture, multiple=True, metavar="IMAGE", help="Subtract a picture; may be repeated.")
 @click.option(
     "--set",
     "changes",
@@ -81,9 +89,9 @@ class QueryCommand(click.Command):
 @click.option("-0", "--null", is_flag=True, help="With --paths: end each with a NUL byte, for `xargs -0`.")
 @click.option("--sheet", type=PATH, metavar="FILE", help="Also write a contact sheet.")
 def command(
-    images: tuple[Path, ...],
+    images: tuple[Name, ...],
     ids: tuple[int, ...],
-    minus: tuple[Path, ...],
+    minus: tuple[Name, ...],
     batch: Path | None,
     index: str | None,
     encoder: str | None,
@@ -97,7 +105,7 @@ def command(
 ) -> None:
     """Find the pictures most like IMAGE, the most alike first; of several, most like their mean.
 
-    IMAGE - is a picture on standard input.
+    IMAGE - is a picture on standard input; https://… is fetched, that one picture alone, and file://… read.
 
     Similarity is the share of random pairs of training pictures whose codes are farther apart than these two:
     0.9990 means that one random pair in a thousand is as close. It reads the same for every encoder.
@@ -125,17 +133,19 @@ def command(
     from latentsearch.queries import Options, Query
 
     options = Options(**chosen)
+    options.check()
+    given = _given(images + minus)
     if batch is not None:
         from latentsearch.batch import FolderSearch
 
-        with FolderSearch(batch, options, minus, index=index, encoder=encoder, tell=_tell) as search:
-            _search_folder(search, options, form, sheet)
+        with FolderSearch(batch, options, minus, given, index=index, encoder=encoder, tell=_tell) as search:
+            _search_folder(search, options, given, form, sheet)
     else:
         from latentsearch.search import search as search_once
 
-        query = Query(images, ids, minus, _piped(images + minus))
+        query = Query(images, ids, minus, given)
         results = search_once(query, options, index=index, encoder=encoder, tell=_tell)
-        _show(results, options, query.piped, form, sheet)
+        _show(results, options, given, form, sheet)
 
 
 def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
@@ -150,20 +160,36 @@ def _check_sheet(target: Path) -> None:
     check_target(target)
 
 
-def _piped(files: tuple[Path, ...]) -> bytes | None:
-    if Path("-") not in files:
-        return None
+def _given(names: tuple[Name, ...]) -> dict[str, bytes]:
+    """The bytes of pictures that are no files."""
+    from latentsearch.queries import PIPED, Address, check_files
+
+    check_files(names)
+    given = {str(PIPED): _piped()} if PIPED in names else {}
+    addresses = [name for name in dict.fromkeys(names) if isinstance(name, Address)]
+    return given | {address: _fetched(address) for address in addresses}
+
+
+def _piped() -> bytes:
     if sys.stdin.isatty():
         raise click.UsageError("- is a picture on standard input: pipe one in")
     return sys.stdin.buffer.read()
 
 
-def _show(results: Results, options: Options, piped: bytes | None, form: Form, sheet: Path | None) -> None:
+def _fetched(address: str) -> bytes:
+    from latentsearch.address import fetch_picture
+    from latentsearch.cli.progress import Bar
+
+    with Bar("fetching", unit="bytes") as bar:
+        return fetch_picture(address, _tell, bar.show if bar.is_shown else None)
+
+
+def _show(results: Results, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None) -> None:
     form.show(results)
     if sheet:
         from latentsearch.sheet import write_sheet
 
-        write_sheet(results, sheet, piped)
+        write_sheet(results, sheet, given)
     if len(results.hits) < options.k:
         _tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
 
@@ -175,7 +201,9 @@ def _why_fewer(results: Results, options: Options) -> str:
     return "the index has no more" if results.matching is None else f"{results.matching} in the index match"
 
 
-def _search_folder(search: FolderSearch, options: Options, form: Form, sheet: Path | None) -> None:
+def _search_folder(
+    search: FolderSearch, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None
+) -> None:
     from latentsearch.results import Results
 
     asked = unread = fewer = 0
@@ -197,7 +225,7 @@ def _search_folder(search: FolderSearch, options: Options, form: Form, sheet: Pa
     if sheet:
         from latentsearch.sheet import write_rows
 
-        write_rows(rows, sheet)
+        write_rows(rows, sheet, given)
         if len(rows) < asked - unread:
             _tell(f"the sheet shows the first {len(rows)} of {asked - unread}")
 

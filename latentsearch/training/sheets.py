@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
-from torchvision.utils import save_image
+from torchvision.utils import make_grid
+
+from indexer.files.sheets import marked
 
 
 def save_sheet(path: Path, images: Tensor, columns: int = 8) -> None:
     """Write images (n, 3, h, w) in [0, 1] as one PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    save_image(images, part, nrow=columns, format="png")
+    pixels = make_grid(images, nrow=columns).mul(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+    Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy()).save(part, format="png", exif=marked())
     part.replace(path)
 
 

@@ -28,6 +28,11 @@ class Server(ThreadingHTTPServer):
         self.says_length = True
         self.cuts: list[int] = []  # how many bytes the next answers send before the connection closes
         self.asked: list[tuple[str, str | None]] = []
+        self.sent_headers: list[dict[str, str]] = []
+        self.redirects: dict[str, str] = {}
+        self.endless = False  # the answer goes on with zeros
+        self.drip_seconds = 0.0  # between the bytes of an answer
+        self.ended = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that hang up early are what the tests are about."""
@@ -43,6 +48,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name, wanted = self.path.lstrip("/"), self.headers.get("Range")
         self.server.asked.append((name, wanted))
+        self.server.sent_headers.append(dict(self.headers))
+        if name in self.server.redirects:
+            return self._redirect(self.server.redirects[name])
         content = self.server.files.get(name)
         if content is None or self.server.status != 200:
             return self.send_error(self.server.status if content is not None else 404)
@@ -57,7 +65,23 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         cut = self.server.cuts.pop(0) if self.server.cuts else len(content)
+        if self.server.drip_seconds:
+            return self._drip(content)
         self.wfile.write(content[start : start + cut])
+        while self.server.endless:
+            self.wfile.write(bytes(1 << 16))
+
+    def _redirect(self, target: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", target)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _drip(self, content: bytes) -> None:
+        for byte in content:
+            self.wfile.write(bytes([byte]))
+            if self.server.ended.wait(self.server.drip_seconds):
+                return
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -72,6 +96,7 @@ def serving(files: dict[str, bytes]) -> Iterator[Server]:
         try:
             yield server
         finally:
+            server.ended.set()
             server.shutdown()
             thread.join()
 

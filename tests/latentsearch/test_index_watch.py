@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from indexer import extras
 from indexer.catalog import Catalog
+from indexer.files.ignore import IGNORE_FILE
 from indexer.index import Index
 from latentsearch.cli import main
 from tests.hostile import encode_picture
@@ -317,3 +318,41 @@ def test_one_changed_file_among_many_asks_for_that_one_alone(
         summary = bring_up_to_date(index, encoder, scope, Wishes())
     assert (summary.found, summary.encoded, summary.changed, listed) == (1, 1, 1, [])
     assert max(asked) == 1
+
+
+def test_what_is_left_out_makes_no_batch_until_an_ignore_file_changes(
+    pictures: Path, bundle: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    with followed(index, bundle, pictures, options=("--exclude", "*.tmp.jpg")) as process:
+        process.batch()
+        for name in ("a.tmp.jpg", "@eaDir/a.jpg", "private/b.jpg"):
+            (pictures / name).parent.mkdir(exist_ok=True)
+            if name.startswith("private"):
+                (pictures / "private" / IGNORE_FILE).write_text("b.jpg\n")
+            draw_picture(len(name)).save(pictures / name)
+        draw_picture(50).save(pictures / "no suffix", "JPEG")
+        assert process.batches_until("encoded") == {"found": COUNT + 1, "encoded": 1, "unchanged": COUNT}
+        (pictures / "private" / IGNORE_FILE).unlink()
+        assert process.batches_until("encoded")["encoded"] == 1
+        assert {os.path.relpath(path, pictures) for path in ids(index)} >= {"no suffix", "private/b.jpg"}
+        assert len(ids(index)) == COUNT + 2
+        (pictures / "no suffix").write_text("no picture any more")
+        assert process.batches_until("vanished") == {"vanished": 1}
+
+
+def test_a_watched_folder_that_loses_everything_is_not_pruned(bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "drive"
+    made = make_folder(folder, 3)
+    with followed(tmp_path / "index", bundle, folder, options=("--prune",)) as process:
+        process.batch(), process.sentence()
+        made[0].unlink()
+        assert process.batches_until("removed") == {"vanished": 1, "removed": 1}
+        folder.rename(tmp_path / "away")
+        folder.mkdir()
+        assert process.batches_until("vanished", 2) == {"vanished": 2}
+        assert "--prune would remove all 2 pictures of" in process.sentence()
+        assert len(ids(tmp_path / "index")) == 2
+        folder.rmdir()
+        (tmp_path / "away").rename(folder)
+        assert process.batches_until("unchanged", 2)["unchanged"] == 2
