@@ -324,6 +324,8 @@ def array_of(kind: pa.DataType, values: list[int | float]) -> pa.Array:
         return pa.array([float(value) for value in values], kind)
     least, most = (0, 2**64 - 1) if pa.types.is_uint64(kind) else (-(2**63), 2**63 - 1)
     least, most = (-128, 127) if pa.types.is_int8(kind) else (least, most)
+    if pa.types.is_timestamp(kind) and kind.unit == "s":  # Parquet has them as milliseconds
+        least, most = -(2**63 // 1_000), 2**63 // 1_000
     whole = [min(max(int(value) if math.isfinite(value) else 0, least), most) for value in values]
     return pa.array(whole, kind) if pa.types.is_integer(kind) else pa.array(whole, pa.int64()).cast(kind)
 

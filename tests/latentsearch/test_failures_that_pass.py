@@ -112,7 +112,7 @@ class AllMemory:
 
 
 @pytest.fixture
-def by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is patched in this process holds for what workers do."""
     share: Any = AllMemory()
     monkeypatch.setattr(Worker, "__init__", lambda worker, framing, *_: setattr(worker, "framing", framing))
@@ -241,7 +241,7 @@ def test_a_copy_does_not_take_the_entry_of_a_picture_whose_folder_is_closed(fres
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ETIMEDOUT, errno.EACCES])
 def test_errors_of_drives_and_of_the_system_pass(
-    place: Place, monkeypatch: pytest.MonkeyPatch, by_threads: None, number: int
+    place: Place, monkeypatch: pytest.MonkeyPatch, in_this_process: None, number: int
 ) -> None:
     draw_picture(99).save(place.picture(1)), draw_picture(98).save(place.pictures / "new.jpg")
 
@@ -260,7 +260,7 @@ def test_errors_of_drives_and_of_the_system_pass(
 
 @pytest.mark.parametrize("where", ["read_file", "decode_bytes"])
 def test_memory_that_runs_out_passes(
-    place: Place, monkeypatch: pytest.MonkeyPatch, by_threads: None, where: str
+    place: Place, monkeypatch: pytest.MonkeyPatch, in_this_process: None, where: str
 ) -> None:
     draw_picture(98).save(place.pictures / "new.jpg")
 
@@ -359,7 +359,7 @@ def test_what_killed_its_worker_is_tried_again_by_itself(place: Place, monkeypat
 
 @pytest.mark.skipif(importlib.util.find_spec("pillow_heif") is None, reason="the extra heic is not installed")
 def test_thousands_that_still_fail_are_looked_at_but_not_read(
-    place: Place, monkeypatch: pytest.MonkeyPatch, by_threads: None
+    place: Place, monkeypatch: pytest.MonkeyPatch, in_this_process: None
 ) -> None:
     draw_heic(place.pictures / "first.heic")
     content = (place.pictures / "first.heic").read_bytes()
@@ -411,7 +411,7 @@ def test_failures_of_an_earlier_version_are_tried_once(place: Place) -> None:
 
 
 def test_retry_failed_tries_everything_that_failed_and_nothing_else(
-    place: Place, monkeypatch: pytest.MonkeyPatch, by_threads: None
+    place: Place, monkeypatch: pytest.MonkeyPatch, in_this_process: None
 ) -> None:
     (place.pictures / "bad.jpg").write_bytes(b"text")
     place.here()
