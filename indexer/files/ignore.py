@@ -87,10 +87,9 @@ class Compiled(NamedTuple):
             return False
         if self.is_any:
             return True
-        found = self.expression.match(relative)
-        if found is None:
-            return False
-        return found.end() < len(relative) if self.is_deep else found.end() == len(relative)
+        if self.is_deep:
+            return self.expression.match(relative.rstrip("/")) is not None
+        return self.expression.fullmatch(relative) is not None
 
 
 @dataclass(frozen=True)
