@@ -19,22 +19,13 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 def report(record: dict[str, Any]) -> str:
     """The page: one row a cap, and whether the bars are met."""
     result = record["result"]
-    header = [
-        "cap",
-        "workers",
-        "indexed",
-        "peak of all, MB",
-        "of it their own, MB",
-        "peak to cap",
-        "seconds",
-        "verdict",
-    ]
+    header = ["cap", "workers", "indexed", "peak of all, MB", "their own of it, MB", "to cap", "seconds", "verdict"]
     return page(
         "# Memory under a cap",
-        f"{result['count']} PNGs of {result['side']:,} x {result['side']:,} pixels, half of them with alpha; decoding one "
-        f"takes {result['needed']}, as its header tells. `latentsearch index --memory CAP` has them take turns. The peak is "
-        "the greatest sum, over the main process and its workers, of what is resident at one moment, pages of program "
-        "files included, counted once for each process that maps them.",
+        f"{result['count']} PNGs of {result['side']:,} x {result['side']:,} pixels, half of them with alpha. Decoding "
+        f"one takes {result['needed']}, by its header. `latentsearch index --memory CAP` has them take turns. The peak "
+        "is the greatest sum, over the main process and its workers, of what is resident at one moment. Pages of "
+        "program files count once for each process that maps them.",
         markdown(header, [_row(run, result["bars"]) for run in result["runs"]], words=1),
         "## How it was measured",
         provenance(record),
