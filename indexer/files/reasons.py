@@ -13,7 +13,8 @@ from indexer.formats import AVIF, HEIC, Format
 CUT_OFF = "it is damaged or cut off"
 # What decoders say of sound files that they do not know how to read.
 NOT_KNOWN = re.compile(
-    r"unsupported|not supported|not yet supported|cannot handle|unimplemented|unknown \w* ?(mode|type|compression|format)"
+    r"unsupported|not supported|not yet supported|cannot handle|unimplemented"
+    r"|unknown \w* ?(mode|type|compression|format)"
     r"|not implemented|unrecogni[sz]ed|no decoder|decoder \S+ not available|unknown data organization"
     r"|not available|invalid (tone mapped|image grid)",
     re.IGNORECASE,
