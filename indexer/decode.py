@@ -27,7 +27,8 @@ from indexer.files.incomplete import (
     merged,
     rows_there,
 )
-from indexer.files.opened import STORED_SIZE, opened
+from indexer.files.needs import LARGE, STORED_SIZE
+from indexer.files.opened import opened
 from indexer.files.srgb import over_white, shrunk_srgb, to_srgb
 from indexer.files.upright import orientation_of, upright, upright_size
 from indexer.files.webp import is_cut_webp
@@ -60,8 +61,6 @@ LIBRARIES = ("Pillow", "pillow-heif", "rawpy", "pillow-jxl-plugin", "tifffile", 
 BYTE_LIMIT = 2**29
 # How much larger than needed a picture is decoded or shrunk, so that the result differs little from a full decode.
 HEADROOM = 2
-# Pictures of more pixels than this are shrunk before they are framed, since copies of them would take too much memory.
-LARGE = 2**24
 DRAFTED = ("JPEG", "MPO")
 
 
@@ -193,7 +192,7 @@ class _Seen:
         width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
-        return cls(upright(over_white(shrunk_srgb(picture, factor)), orientation), width, height)
+        return cls(upright(shrunk_srgb(picture, factor, on_white=True), orientation), width, height)
 
     def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
         """As an encoder wants it."""
