@@ -22,6 +22,8 @@ def picture_of(page: Any) -> Image.Image:
     count = CHANNELS.get(photometric, 1)
     colours, extra = stored[..., :count], stored[..., count:]
     kinds = [int(kind) for kind in page.extrasamples]
+    if photometric == RGB and extra.shape[2] == 1 and not kinds:  # a fourth channel of which nothing is said is alpha
+        kinds = [2]
     picture = _picture(colours, photometric, page)
     if extra.shape[2] and kinds and kinds[0] in ALPHA:
         picture = _over_white(picture, _unit(extra[..., 0], page), premultiplied=kinds[0] == 1)
@@ -41,8 +43,7 @@ def _picture(colours: NDArray[Any], photometric: int, page: Any) -> Image.Image:
         table = np.asarray(page.colormap).T
         return Image.fromarray((table[colours[..., 0]] >> 8).astype(np.uint8))
     if photometric in (CIELAB, ICCLAB):
-        lab = Image.merge("LAB", [Image.fromarray(band) for band in _lab(colours).transpose(2, 0, 1)])
-        return lab.convert("RGB")
+        return Image.frombytes("LAB", colours.shape[1::-1], _lab(colours).tobytes()).convert("RGB")
     unit = _unit(colours, page)
     if photometric == WHITE_IS_ZERO:
         unit = 1 - unit
@@ -73,10 +74,10 @@ def _unit(values: NDArray[Any], page: Any) -> NDArray[np.float64]:
         white = next((white for white in whites if brightest <= white), brightest) or 1
         return np.asarray(numbers / white)
     stated = page.tags.get("MaxSampleValue")
-    if bits == 16 and int(page.photometric) in (WHITE_IS_ZERO, BLACK_IS_ZERO) and numbers.max() <= 4095:
-        return np.asarray(numbers / 4095)
     if bits == 16 and stated is not None and isinstance(stated.value, int) and stated.value >= numbers.max() > 1:
         return np.asarray(numbers / stated.value)
+    if bits == 16 and int(page.photometric) in (WHITE_IS_ZERO, BLACK_IS_ZERO) and numbers.max() <= 4095:
+        return np.asarray(numbers / 4095)
     return np.asarray(numbers / (2**bits - 1))
 
 

@@ -89,7 +89,7 @@ def _summary(suite: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         ),
         "compared": sum("difference" in row for row in rows),
         "mean_difference": round(float(np.mean([row["difference"] for row in rows if "difference" in row] or [0])), 3),
-        "far_apart": [row | {"why": reason_for_difference(suite, row)} for row in apart],
+        "far_apart": [row | {"why": reason_for_difference(row)} for row in apart],
     }
 
 

@@ -192,7 +192,7 @@ class _Seen:
         width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
-        return cls(upright(over_white(shrunk_srgb(picture, factor)), orientation), width, height)
+        return cls(upright(shrunk_srgb(picture, factor, on_white=True), orientation), width, height)
 
     def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
         """As an encoder wants it."""

@@ -48,6 +48,10 @@ ICO = Format("ICO", "ICO", "PIL.IcoImagePlugin")
 CUR = Format("CUR", "CUR", "PIL.CurImagePlugin")
 XBM = Format("XBM", "XBM", "PIL.XbmImagePlugin")
 
+DIB = Format("BMP", "DIB", "PIL.BmpImagePlugin")
+GBR = Format("GIMP brush", "GBR", "PIL.GbrImagePlugin")
+PHOTO_CD = Format("Photo CD", "PCD", "PIL.PcdImagePlugin")
+
 SIGNATURES = (
     (b"\xff\xd8\xff", JPEG),
     (PNG_SIGNATURE, PNG),
@@ -77,8 +81,9 @@ SIGNATURES = (
     (b"DDS ", Format("DDS", "DDS", "PIL.DdsImagePlugin")),
     (b"BLP1", Format("BLP", "BLP", "PIL.BlpImagePlugin")),
     (b"BLP2", Format("BLP", "BLP", "PIL.BlpImagePlugin")),
-    (b"FTC\0", Format("FTEX", "FTEX", "PIL.FtexImagePlugin")),
-    (b"FTU\0", Format("FTEX", "FTEX", "PIL.FtexImagePlugin")),
+    (b"FTEX", Format("FTEX", "FTEX", "PIL.FtexImagePlugin")),
+    (b"\0\0\0\0\0\0\0\4", Format("McIDAS", "MCIDAS", "PIL.McIdasImagePlugin")),
+    *((bytes([size, 0, 0, 0]), DIB) for size in (12, 40, 52, 56, 64, 108, 124)),
     (b"\x01\xda", Format("SGI", "SGI", "PIL.SgiImagePlugin")),
     (b"\x59\xa6\x6a\x95", Format("Sun raster", "SUN", "PIL.SunImagePlugin")),
     (b"\xb1\x68\xde\x3a", Format("DCX", "DCX", "PIL.DcxImagePlugin")),
@@ -129,6 +134,10 @@ def identify(data: bytes) -> Format:
         return NETPBM
     if data[4:6] in (b"\x11\xaf", b"\x12\xaf") and int.from_bytes(data[14:16], "little") in (0, 3):
         return FLIC
+    if data[20:24] == b"GIMP" and data[:1] == b"\0":
+        return GBR
+    if data[2048:2052] == b"PCD_":
+        return PHOTO_CD
     if XBM_START.match(data[:512]):
         return XBM
     if data[:4] in (b"\0\0\1\0", b"\0\0\2\0") and data[4:6] > b"\0\0":  # a TGA may begin alike, but for its fifth byte
@@ -209,5 +218,5 @@ def _why_unknown(data: bytes) -> str:
     try:
         data[:512].decode("ascii")
     except UnicodeDecodeError:
-        return f"not a picture in a known format ({KNOWN})"
+        return f"not supported: not a picture in a known format ({KNOWN})"
     return "not a picture: it holds text"

@@ -37,7 +37,7 @@ def draw_hostile(folder: Path) -> Hostile:
     """Draw odd and bad files into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     hostile = Hostile([], {}, {})
-    for name, content in [*_odd_modes(), *_odd_metadata(), *_odd_shapes_and_names()]:
+    for name, content in [*_odd_modes(), *_odd_metadata(), *_odd_shapes_and_names(), *_cut_off()]:
         _write(folder, name, content)
         hostile.good.append(name)
     for name, content, reason in [*_not_pictures(), *_truncated(), *_bombs(), *_damaged()]:
@@ -140,8 +140,8 @@ def _not_pictures() -> Iterator[tuple[str, bytes, str]]:
     yield "empty.png", b"", "empty"
     yield "text.jpg", b"Once upon a time there was a picture.\n" * 20, NO_PICTURE
     yield "page.jpg", b"<!doctype html><title>404</title>Not found", NO_PICTURE
-    yield "drawing.png", b"<svg xmlns='http://www.w3.org/2000/svg'><rect width='9' height='9'/></svg>", NO_PICTURE
-    yield "postscript.gif", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", NO_PICTURE
+    yield "drawing.png", b"<svg xmlns='http://www.w3.org/2000/svg'><rect width='9' height='9'/></svg>", "not supported"
+    yield "postscript.gif", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "not supported"
     yield "archive.webp", b"PK\x03\x04" + noise, NO_PICTURE
     yield "sound.webp", b"RIFF\0\0\0\0WAVE" + noise, NO_PICTURE
     yield "film.avif", b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + noise, NO_PICTURE
@@ -149,16 +149,26 @@ def _not_pictures() -> Iterator[tuple[str, bytes, str]]:
     yield "zeros.jpg", bytes(5_000), NO_PICTURE
 
 
+def _cut_off() -> Iterator[tuple[str, bytes]]:
+    picture = draw_picture(6, (178, 218))
+    for format, suffix in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif"), ("BMP", "bmp")):
+        content = encode_picture(picture, format)
+        for percent in (60, 90):
+            yield f"cut_at_{percent}.{suffix}", content[: len(content) * percent // 100]
+    tiff = encode_picture(picture, "TIFF")
+    yield "cut_at_60.tif", tiff[: len(tiff) * 60 // 100]
+    yield "cut_pixels.jpg", encode_picture(picture, "JPEG")[:-500]
+
+
 def _truncated() -> Iterator[tuple[str, bytes, str]]:
     picture = draw_picture(6, (178, 218))
-    for format, suffix in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")):
+    for format, suffix in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif"), ("BMP", "bmp")):
         content = encode_picture(picture, format)
-        for percent in (2, 10, 50, 90):
+        for percent in (1, 2, 4):
             yield f"cut_at_{percent}.{suffix}", content[: len(content) * percent // 100], "not decodable as"
-    for format, suffix in (("AVIF", "avif"), ("GIF", "gif"), ("BMP", "bmp"), ("TIFF", "tif")):
+    for format, suffix in (("AVIF", "avif"), ("TIFF", "tif")):
         content = encode_picture(picture, format)
-        yield f"cut_at_50.{suffix}", content[: len(content) // 2], "not decodable as"
-    yield "cut_pixels.jpg", encode_picture(picture, "JPEG")[:-500], "truncated"
+        yield f"cut_at_2.{suffix}", content[: len(content) // 50], "not decodable as"
     yield "signature.jpg", b"\xff\xd8\xff", "not decodable as JPEG"
     yield "signature.png", b"\x89PNG\r\n\x1a\n", "not decodable as PNG"
     yield "signature.gif", b"GIF89a", "not decodable as GIF"
@@ -168,8 +178,8 @@ def _bombs() -> Iterator[tuple[str, bytes, str]]:
     small = draw_picture(7, (16, 16))
     bmp = bytearray(encode_picture(small, "BMP"))
     bmp[18:26] = struct.pack("<ii", 400_000, 400_000)
-    yield "bomb.png", png(400_000, 400_000, 1, 0, b""), "more than the cap"
-    yield "bomb_of_nothing.png", png(400_000, 400_000, 8, 2, b""), "more than the cap"
+    yield "bomb.png", png(400_000, 400_000, 1, 0, b""), "bytes can hold"
+    yield "bomb_of_nothing.png", png(400_000, 400_000, 8, 2, b""), "bytes can hold"
     yield "bomb.bmp", bytes(bmp), "more than the cap"
 
 

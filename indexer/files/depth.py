@@ -12,25 +12,26 @@ from PIL import Image
 
 DEEP_MODES = ("I", "F")
 # Rows are looked at together up to this many pixels.
-PIXELS_AT_ONCE = 2**22
-MAX_SAMPLE_VALUE, PHOTOMETRIC, SAMPLE_FORMAT, WHITE_IS_ZERO, UNSIGNED = 281, 262, 339, 0, 1
-WHITES = {"I": (255, 65535), "F": (1, 255, 65535)}
+PIXELS_AT_ONCE = 2**20
+MAX_SAMPLE_VALUE, PHOTOMETRIC, SAMPLE_FORMAT, WHITE_IS_ZERO = 281, 262, 339, 0
+UNSIGNED, SIGNED = 1, 2
+WHITES = {"L": (255,), "I": (255, 65535), "F": (1, 255, 65535)}
 
 
 @dataclass(frozen=True)
 class Scale:
     """Which values of a deep picture are black and white; where white is the lower one, the picture is a negative.
 
-    unsigned: whether 32-bit values above 2**31, which Pillow hands out as negative, are meant as they are stored.
+    kind: the type of the values, where Pillow takes them for another: unsigned ones of 32 bits, signed ones of 8.
     """
 
     black: float
     white: float
-    unsigned: bool = False
+    kind: str = ""
 
     def to_8_bit(self, picture: Image.Image) -> Image.Image:
         """A deep picture, or a part of it, in mode L; LA where it has a transparent value."""
-        values = _values(picture, self.unsigned)
+        values = _values(picture, self.kind)
         span = self.white - self.black
         scaled = (values - np.float32(self.black)) * np.float32(255 / span if span else 0)
         grey = Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8))
@@ -42,8 +43,13 @@ class Scale:
 
 
 def is_deep(picture: Image.Image) -> bool:
-    """Whether a picture's one channel has more than 8 bits."""
-    return picture.mode.startswith(DEEP_MODES)
+    """Whether a picture's one channel has more than 8 bits, or signed ones."""
+    return picture.mode.startswith(DEEP_MODES) or (picture.mode == "L" and _kind(picture) == "i1")
+
+
+def _kind(picture: Image.Image) -> str:
+    sample_format = _first(getattr(picture, "tag_v2", {}).get(SAMPLE_FORMAT, 0))
+    return {("I", UNSIGNED): "u4", ("L", SIGNED): "i1"}.get((picture.mode, int(sample_format)), "")
 
 
 def scale_of(picture: Image.Image) -> Scale:
@@ -54,8 +60,8 @@ def scale_of(picture: Image.Image) -> Scale:
     values have their darkest one as black.
     """
     tags: dict[int, Any] = dict(getattr(picture, "tag_v2", {}))
-    unsigned = picture.mode == "I" and _first(tags.get(SAMPLE_FORMAT, 0)) == UNSIGNED
-    darkest, brightest = _extremes(picture, unsigned)
+    kind = _kind(picture)
+    darkest, brightest = _extremes(picture, kind)
     black = min(darkest, 0.0)
     whites: tuple[float, ...] = WHITES.get(picture.mode) or ((4095, 65535) if tags else (65535,))
     stated = _first(tags.get(MAX_SAMPLE_VALUE, 0))
@@ -64,7 +70,7 @@ def scale_of(picture: Image.Image) -> Scale:
     white = next((white for white in whites if brightest - black <= white), brightest - black) + black
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         black, white = white, black
-    return Scale(black, white, unsigned)
+    return Scale(black, white, kind)
 
 
 def _first(value: Any) -> float:
@@ -72,19 +78,19 @@ def _first(value: Any) -> float:
     return float(number) if isinstance(number, int | float) else 0.0
 
 
-def _extremes(picture: Image.Image, unsigned: bool) -> tuple[float, float]:
-    lows, highs = zip(*((part.min(), part.max()) for part in _parts(picture, unsigned)), strict=True)
+def _extremes(picture: Image.Image, kind: str) -> tuple[float, float]:
+    lows, highs = zip(*((part.min(), part.max()) for part in _parts(picture, kind)), strict=True)
     return float(min(lows)), float(max(highs))
 
 
-def _parts(picture: Image.Image, unsigned: bool) -> Iterator[NDArray[np.float32]]:
+def _parts(picture: Image.Image, kind: str) -> Iterator[NDArray[np.float32]]:
     rows = max(PIXELS_AT_ONCE // picture.width, 1)
     for top in range(0, picture.height, rows):
-        yield _values(picture.crop((0, top, picture.width, min(top + rows, picture.height))), unsigned)
+        yield _values(picture.crop((0, top, picture.width, min(top + rows, picture.height))), kind)
 
 
-def _values(picture: Image.Image, unsigned: bool) -> NDArray[np.float32]:
+def _values(picture: Image.Image, kind: str) -> NDArray[np.float32]:
     """Values that are not finite are black, and such as no picture has are cut off."""
     stored = np.asarray(picture)
-    values = (stored.view(np.uint32) if unsigned else stored).astype(np.float32)
+    values = (stored.view(kind) if kind else stored).astype(np.float32)
     return np.clip(np.nan_to_num(values, copy=False, posinf=0, neginf=0), -1e30, 1e30)

@@ -1,57 +1,67 @@
-"""How much memory decoding takes, told from a file's header."""
+"""How much memory decoding takes, told from a file's header. The figures were measured on pictures of 27 megapixels."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 from PIL import Image
 
-from indexer.files.depth import is_deep
-from indexer.files.srgb import STRIP_PIXELS, WITH_ALPHA
-from indexer.formats import AVIF, HEIC, JPEG_2000, WEBP, Format
+from indexer.errors import UnreadableImage
+from indexer.files.srgb import STRIP_PIXELS
+from indexer.files.upright import ORIENTATION_TAG
+from indexer.formats import AVIF, HEIC, JPEG, JPEG_2000, WEBP, Format
 
-# Pictures of more pixels than this are shrunk before they are framed, since copies of them would take too much memory.
-LARGE = 2**24
 # Where a picture's `info` says which width and height it is shown with before it is turned, whatever the draft.
 STORED_SIZE = "latentsearch_stored_size"
+# Pictures of more pixels than this are shrunk before they are framed, since copies of them would take too much memory.
+LARGE = 2**24
 # Bytes that Pillow keeps for each pixel, by mode.
 ONE_BYTE, TWO_BYTES = ("1", "L", "P"), ("I;16", "I;16L", "I;16B", "I;16N")
-# Bytes that a decoder keeps for each pixel beside Pillow's, as measured on 20 megapixels: its own planes, and a copy.
-BESIDE = {WEBP: 12, AVIF: 6, HEIC: 3}
-# What JPEG 2000 keeps for each sample, and JPEG for each coefficient where all parts of the picture come at once.
-BYTES_A_SAMPLE, BYTES_A_COEFFICIENT = 4, 2
-# Bytes for each pixel of a strip while it is converted; numpy takes more.
-CONVERTED, CONVERTED_BY_NUMPY = 14, 26
+# Bytes for each pixel that a plugin's library takes beside those: its own planes, and the whole as bytes.
+BESIDE = {WEBP: 11.5, AVIF: 6.0, HEIC: 2.5, JPEG_2000: 12.0}
+# Bytes for each pixel of a strip that is converted, and of a copy of the whole in mode RGB.
+A_STRIP, A_COPY = 24, 4
+# The most pixels that a byte of a file holds, of formats where a few bytes cost much time or memory otherwise.
+MOST_PIXELS_A_BYTE = {"GIF": 3_000, "PNG": 8_400, "DDS": 100, "BLP": 100, "FTEX": 100, "QOI": 100, "ICNS": 100}
+# A progressive JPEG is decoded from coefficients of two bytes, which are there at full size whatever the draft.
+A_COEFFICIENT = 2
+
+
+def refuse_impossible(picture: Image.Image, kind: Format, file_size: int) -> None:
+    """Raise UnreadableImage for a picture that states more pixels than its file can hold, before it is decoded."""
+    if picture.width * picture.height > file_size * MOST_PIXELS_A_BYTE.get(kind.pillow, math.inf):
+        raise UnreadableImage(
+            f"not decodable as {kind.name}: it states {picture.width}x{picture.height} pixels, more than "
+            f"{file_size:,} bytes can hold"
+        )
 
 
 def needed_bytes(picture: Image.Image, kind: Format, file_size: int) -> int:
     """The peak of the memory that decoding a picture takes whose header was read, in bytes, the file's included."""
     pixels = picture.width * picture.height
-    decoded = pixels * (_bytes_a_pixel(picture.mode) + BESIDE.get(kind, 0))
-    if kind is JPEG_2000:
-        decoded += pixels * BYTES_A_SAMPLE * len(picture.getbands())
-    return file_size + decoded + _coefficients(picture) + _converted(picture, pixels)
-
-
-def _converted(picture: Image.Image, pixels: int) -> int:
-    """What it takes to make 8-bit sRGB of it, a strip at a time: a copy, too, of one that is not shrunk at once."""
-    strip = min(pixels, STRIP_PIXELS) * (CONVERTED_BY_NUMPY if is_deep(picture) else CONVERTED)
-    if not STRIP_PIXELS < pixels <= LARGE:
-        return strip
-    has_alpha = picture.mode in WITH_ALPHA or "transparency" in picture.info
-    return pixels * 4 + max(strip, pixels * 4 * (2 if has_alpha else 1))
+    needed = file_size + pixels * (_bytes_a_pixel(picture.mode) + BESIDE.get(kind, 0))
+    if kind is JPEG and picture.info.get("progressive"):
+        needed += _coefficients(picture) * A_COEFFICIENT
+    if pixels <= LARGE and picture.mode != "RGB":
+        needed += pixels * A_COPY
+    if _is_turned(picture):
+        needed += pixels * _bytes_a_pixel(picture.mode)
+    return int(needed) + min(pixels, STRIP_PIXELS) * A_STRIP
 
 
 def _bytes_a_pixel(mode: str) -> int:
     return 1 if mode in ONE_BYTE else 2 if mode in TWO_BYTES else 4
 
 
-def _coefficients(picture: Any) -> int:
-    """Those of a progressive JPEG are all kept until its last scan, at its full size even where it is drafted."""
-    if not picture.info.get("progressive") or not getattr(picture, "layer", None):
-        return 0
-    layers = [(layer[1], layer[2]) for layer in picture.layer]
-    largest = max(across for across, _ in layers) * max(down for _, down in layers)
-    width, height = picture.info.get(STORED_SIZE, picture.size)
-    samples: int = width * height * sum(across * down for across, down in layers) // largest
-    return samples * BYTES_A_COEFFICIENT
+def _is_turned(picture: Image.Image) -> bool:
+    """Whether there is a copy that is turned: a TIFF's as it is decoded, others' unless they were shrunk."""
+    if (tags := getattr(picture, "tag_v2", None)) is not None:
+        return bool(tags.get(ORIENTATION_TAG, 1) != 1)
+    return "exif" in picture.info and picture.width * picture.height <= LARGE
+
+
+def _coefficients(picture: Image.Image) -> float:
+    width, height = picture.info[STORED_SIZE]
+    layers = [(across, down) for _, across, down, *_ in getattr(picture, "layer", [])] or [(1, 1)]
+    most = max(across for across, _ in layers) * max(down for _, down in layers)
+    return float(width * height * sum(across * down for across, down in layers) / most)

@@ -24,12 +24,17 @@ SIGNS = np.array([0, 128, 128], np.uint8)
 NEEDS_EXTRA = "not supported: this kind of TIFF needs an extra: pip install 'latentsearch[tiff]'"
 
 
+def has_tifffile() -> bool:
+    """Whether the extra that reads odd TIFF files is installed."""
+    return importlib.util.find_spec("tifffile") is not None
+
+
 def read_tiff(data: bytes, reserve: Reserve) -> Image.Image:
     """The first page of a TIFF, decoded, 8 bits a channel.
 
     Raises UnreadableImage where tifffile is missing, or does not support the file either; else whatever it raises.
     """
-    if importlib.util.find_spec("tifffile") is None:
+    if not has_tifffile():
         raise UnreadableImage(NEEDS_EXTRA, may_pass=True)
     import tifffile
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 from collections.abc import Callable, Iterator
@@ -12,16 +13,20 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from indexer.errors import UnreadableImage
 from indexer.files.container import clean_aperture
 from indexer.files.jxl import BYTES_A_PIXEL, size_of_jxl
-from indexer.files.needs import STORED_SIZE, needed_bytes
-from indexer.files.odd_tiff import read_tiff
+from indexer.files.needs import STORED_SIZE, needed_bytes, refuse_impossible
+from indexer.files.odd_tiff import has_tifffile, read_tiff
 from indexer.files.png import with_transparent_colour, without_ballast
 from indexer.files.reasons import reason_of
-from indexer.files.silence import silence
+from indexer.files.silence import silence, unlimited
 from indexer.files.srgb import SHOWN
 from indexer.files.tiff import mend_planes
 from indexer.formats import AVIF, JXL, PNG, RAW, TIFF, Format, identify, load_plugin
 from indexer.memory import Reserve, refuse_above_cap
 
+# Formats that hold pictures of others, of sizes that their headers need not know: Pillow's own limit stays.
+NESTED = ("ICO", "CUR", "ICNS", "BLP", "DCX", "IM")
+# Compressions of TIFF that libtiff has where it was built with another library.
+RARELY_BUILT_IN = ("webp", "zstd", "lzma")
 Prepare = Callable[[Image.Image], None]
 
 
@@ -63,8 +68,9 @@ def _reader(kind: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContext
 def _opened_by_pillow(kind: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
     if kind is JXL:  # its plugin decodes when it opens
         width, height = size_of_jxl(data)
-        reserve(len(data) + width * height * BYTES_A_PIXEL)
-    with _open(data, kind) as picture:
+        reserve(len(data) + int(width * height * BYTES_A_PIXEL))
+    with contextlib.nullcontext() if kind.pillow in NESTED else unlimited, _open(data, kind) as picture:
+        refuse_impossible(picture, kind, len(data))
         prepare(picture)
         if kind is not JXL:
             reserve(needed_bytes(picture, kind, len(data)))
@@ -73,18 +79,30 @@ def _opened_by_pillow(kind: Format, data: bytes, reserve: Reserve, prepare: Prep
 
 @contextmanager
 def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
-    try:
-        by_pillow = _open(data, TIFF)
-        picture = by_pillow.__enter__()
-    except UnidentifiedImageError:
-        yield read_tiff(data, reserve)
-        return
-    try:
+    with unlimited, contextlib.ExitStack() as stack:
+        try:
+            picture = stack.enter_context(_open(data, TIFF))
+        except UnidentifiedImageError:
+            yield read_tiff(data, reserve)
+            return
         prepare(picture)
         reserve(needed_bytes(picture, TIFF, len(data)))
-        yield picture
-    finally:
-        by_pillow.__exit__(None, None, None)
+        yield read_tiff(data, _reserved) if _is_beyond_pillow(picture) else picture
+
+
+def _is_beyond_pillow(picture: Image.Image) -> bool:
+    """Whether its libtiff was built without the compression that a file has, and tifffile is there."""
+    if picture.info.get("compression") not in RARELY_BUILT_IN or not has_tifffile():
+        return False
+    try:
+        picture.load()
+    except OSError:
+        return True
+    return False
+
+
+def _reserved(needed: int) -> None:
+    """Memory that was asked for before."""
 
 
 @contextmanager

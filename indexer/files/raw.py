@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from indexer.errors import UnreadableImage
+from indexer.files.silence import unlimited
 from indexer.files.upright import ORIENTATION_TAG
 from indexer.memory import Reserve
 
@@ -39,7 +40,7 @@ def opened_raw(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Imag
     if preview is None:
         yield Image.fromarray(pixels)
         return
-    with Image.open(io.BytesIO(preview), formats=["JPEG"]) as picture:
+    with unlimited, Image.open(io.BytesIO(preview), formats=["JPEG"]) as picture:
         if ORIENTATION_TAG not in picture.getexif():
             picture.getexif()[ORIENTATION_TAG] = orientation
         prepare(picture)

@@ -13,7 +13,7 @@ from indexer.files.depth import Scale, is_deep, scale_of
 Part = tuple[int, int, int, int]
 WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 # Pictures of more pixels than this are converted a strip at a time.
-STRIP_PIXELS = 2**22
+STRIP_PIXELS = 2**20
 # Where a picture's `info` says which part of it is shown: left, top, right, bottom in pixels as stored.
 SHOWN = "latentsearch_shown"
 
@@ -28,16 +28,21 @@ def to_srgb(picture: Image.Image) -> Image.Image:
     return context.convert(part, context.shown[:2])
 
 
-def shrunk_srgb(picture: Image.Image, factor: int) -> Image.Image:
-    """As to_srgb, each factor x factor pixels averaged to one; of a large picture, no copy is made at full size."""
-    if factor == 1 and picture.width * picture.height <= STRIP_PIXELS:
-        return to_srgb(picture)
+def shrunk_srgb(picture: Image.Image, factor: int, on_white: bool = False) -> Image.Image:
+    """As to_srgb, each factor x factor pixels averaged to one; of a large picture, no copy is made at full size.
+
+    on_white: mode RGB, whatever is transparent.
+    """
+    is_plain = picture.mode == "RGB" and "transparency" not in picture.info
+    if factor == 1 and (is_plain or picture.width * picture.height <= STRIP_PIXELS):
+        return over_white(to_srgb(picture)) if on_white else to_srgb(picture)
     context = _Context.of(picture)
     left, top, right, bottom = context.shown
     shrunk: Image.Image | None = None
     for start, end in _strips(right - left, bottom - top, factor):
         part = picture.crop((left, top + start, right, top + end))
-        strip = context.convert(part, (left, top + start)).reduce(factor)
+        strip = context.convert(part, (left, top + start))
+        strip = (over_white(strip) if on_white else strip).reduce(factor)
         shrunk = shrunk or Image.new(strip.mode, (strip.width, -(-(bottom - top) // factor)))
         shrunk.paste(strip, (0, start // factor))
     assert shrunk is not None

@@ -191,7 +191,7 @@ def test_heic_without_its_extra_says_which(monkeypatch: pytest.MonkeyPatch) -> N
         decode_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", CELEBA)
 
 
-@pytest.mark.parametrize("name", ["bomb.png", "bomb.bmp", "plain.bmp", "rgb_16_bit.png", "grey.jpg"])
+@pytest.mark.parametrize("name", ["bomb.bmp", "plain.bmp", "rgb_16_bit.png", "grey.jpg"])
 def test_memory_is_asked_for_once_and_before_any_pixel_is_decoded(folder: Path, hostile: Hostile, name: str) -> None:
     asked: list[int] = []
 
