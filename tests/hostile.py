@@ -207,7 +207,7 @@ def _damaged() -> Iterator[tuple[str, bytes, str]]:
     yield (
         "unknown_depth.bmp",
         b"BM" + bytes(12) + struct.pack("<IiiHH", 40, 8, 8, 1, 7) + bytes(300),
-        "not decodable as",
+        "not supported: BMP",
     )
 
 

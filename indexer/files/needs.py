@@ -7,9 +7,10 @@ import math
 from PIL import Image
 
 from indexer.errors import UnreadableImage
+from indexer.files.depth import is_deep
 from indexer.files.srgb import STRIP_PIXELS
 from indexer.files.upright import ORIENTATION_TAG
-from indexer.formats import AVIF, HEIC, JPEG, JPEG_2000, WEBP, Format
+from indexer.formats import JPEG, Format
 
 # Where a picture's `info` says which width and height it is shown with before it is turned, whatever the draft.
 STORED_SIZE = "latentsearch_stored_size"
@@ -18,9 +19,9 @@ LARGE = 2**24
 # Bytes that Pillow keeps for each pixel, by mode.
 ONE_BYTE, TWO_BYTES = ("1", "L", "P"), ("I;16", "I;16L", "I;16B", "I;16N")
 # Bytes for each pixel that a plugin's library takes beside those: its own planes, and the whole as bytes.
-BESIDE = {WEBP: 11.5, AVIF: 6.0, HEIC: 2.5, JPEG_2000: 12.0}
+BESIDE = {"WEBP": 13.0, "AVIF": 6.8, "HEIF": 3.5, "JPEG2000": 16.0, "DDS": 8.5}
 # Bytes for each pixel of a strip that is converted, and of a copy of the whole in mode RGB.
-A_STRIP, A_COPY = 24, 4
+A_DEEP_STRIP, A_STRIP, A_COPY = 24, 8, 4
 # The most pixels that a byte of a file holds, of formats where a few bytes cost much time or memory otherwise.
 MOST_PIXELS_A_BYTE = {"GIF": 3_000, "PNG": 8_400, "DDS": 100, "BLP": 100, "FTEX": 100, "QOI": 100, "ICNS": 100}
 # A progressive JPEG is decoded from coefficients of two bytes, which are there at full size whatever the draft.
@@ -39,14 +40,14 @@ def refuse_impossible(picture: Image.Image, kind: Format, file_size: int) -> Non
 def needed_bytes(picture: Image.Image, kind: Format, file_size: int) -> int:
     """The peak of the memory that decoding a picture takes whose header was read, in bytes, the file's included."""
     pixels = picture.width * picture.height
-    needed = file_size + pixels * (_bytes_a_pixel(picture.mode) + BESIDE.get(kind, 0))
+    needed = file_size + pixels * (_bytes_a_pixel(picture.mode) + BESIDE.get(kind.pillow, 0))
     if kind is JPEG and picture.info.get("progressive"):
         needed += _coefficients(picture) * A_COEFFICIENT
     if pixels <= LARGE and picture.mode != "RGB":
         needed += pixels * A_COPY
     if _is_turned(picture):
         needed += pixels * _bytes_a_pixel(picture.mode)
-    return int(needed) + min(pixels, STRIP_PIXELS) * A_STRIP
+    return int(needed) + min(pixels, STRIP_PIXELS) * (A_DEEP_STRIP if is_deep(picture) else A_STRIP)
 
 
 def _bytes_a_pixel(mode: str) -> int:

@@ -41,12 +41,16 @@ def read_tiff(data: bytes, reserve: Reserve) -> Image.Image:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         values = page.imagewidth * page.imagelength * page.imagedepth * page.samplesperpixel
-        if not values or page.imagedepth > 1 or page.dtype is None:
+        if not values or not page.dataoffsets:
+            raise ValueError("it states no pixels")
+        if page.imagedepth > 1 or page.dtype is None:
             raise UnreadableImage("not supported: TIFF files of this kind")
         reserve(len(data) + values * (page.dtype.itemsize + 4 * COPIES))
         try:
             stored = page.asarray()
         except (ValueError, KeyError, NotImplementedError, ImportError) as error:
+            if "corrupt" in str(error):
+                raise
             raise UnreadableImage(f"not supported: TIFF files of this kind ({_in_a_line(error)})") from error
         return _as_picture(stored, page)
 

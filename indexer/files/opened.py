@@ -12,6 +12,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from indexer.errors import UnreadableImage
 from indexer.files.container import clean_aperture
+from indexer.files.heic import lift_limit_of_libheif
 from indexer.files.jxl import BYTES_A_PIXEL, size_of_jxl
 from indexer.files.needs import STORED_SIZE, needed_bytes, refuse_impossible
 from indexer.files.odd_tiff import has_tifffile, read_tiff
@@ -20,7 +21,7 @@ from indexer.files.reasons import reason_of
 from indexer.files.silence import silence, unlimited
 from indexer.files.srgb import SHOWN
 from indexer.files.tiff import mend_planes
-from indexer.formats import AVIF, JXL, PNG, RAW, TIFF, Format, identify, load_plugin
+from indexer.formats import AVIF, HEIC, JXL, PNG, RAW, TIFF, Format, identify, load_plugin
 from indexer.memory import Reserve, refuse_above_cap
 
 # Formats that hold pictures of others, of sizes that their headers need not know: Pillow's own limit stays.
@@ -69,6 +70,8 @@ def _opened_by_pillow(kind: Format, data: bytes, reserve: Reserve, prepare: Prep
     if kind is JXL:  # its plugin decodes when it opens
         width, height = size_of_jxl(data)
         reserve(len(data) + int(width * height * BYTES_A_PIXEL))
+    if kind is HEIC:
+        lift_limit_of_libheif(data)
     with contextlib.nullcontext() if kind.pillow in NESTED else unlimited, _open(data, kind) as picture:
         refuse_impossible(picture, kind, len(data))
         prepare(picture)

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from indexer.errors import UnreadableImage
+from indexer.files.needs import STORED_SIZE
 from indexer.files.silence import unlimited
 from indexer.files.upright import ORIENTATION_TAG
 from indexer.memory import Reserve
@@ -38,7 +39,9 @@ def opened_raw(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Imag
     except rawpy.LibRawError as error:
         raise UnreadableImage(_reason(error, rawpy)) from error
     if preview is None:
-        yield Image.fromarray(pixels)
+        developed = Image.fromarray(pixels)
+        developed.info[STORED_SIZE] = (2 * developed.width, 2 * developed.height)
+        yield developed
         return
     with unlimited, Image.open(io.BytesIO(preview), formats=["JPEG"]) as picture:
         if ORIENTATION_TAG not in picture.getexif():

@@ -196,6 +196,25 @@ def test_jpeg_xl() -> None:
         assert apart(encode_picture(PICTURE, "JXL", **options), PLAIN) < 4
 
 
+def test_a_raw_file_is_developed() -> None:
+    pytest.importorskip("rawpy")
+    tifffile = pytest.importorskip("tifffile")
+    sensor = np.full((80, 96), 2_000, np.uint16)
+    sensor[:, 48:] = 12_000
+    file = io.BytesIO()
+    one = (1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1)
+    tags = [
+        (33421, "H", 2, (2, 2), True), (33422, "B", 4, bytes([0, 1, 1, 2]), True),
+        (50706, "B", 4, bytes([1, 4, 0, 0]), True), (50707, "B", 4, bytes([1, 1, 0, 0]), True),
+        (50708, "s", 0, "Test camera", True), (50717, "I", 1, 16_383, True), (50721, "2i", 9, one, True),
+        (50728, "2I", 3, (1,) * 6, True), (50778, "H", 1, 21, True),
+    ]  # fmt: skip
+    tifffile.imwrite(file, sensor, photometric=32803, extratags=tags)
+    decoded = decode_bytes(file.getvalue(), Whole(*SIZE))
+    assert (decoded.format, decoded.width, decoded.height) == ("RAW", *SIZE)
+    assert decoded.pixels[:, :40].mean() + 50 < decoded.pixels[:, 56:].mean()
+
+
 @pytest.mark.parametrize(
     ("start", "name"), [(b"%PDF-1.7", "PDF"), (b"\x76\x2f\x31\x01", "OpenEXR"), (b"<svg width='9'/>", "SVG")]
 )
