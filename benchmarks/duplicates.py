@@ -20,8 +20,8 @@ from indexer.encoder import load_encoder
 from indexer.errors import InputError
 from indexer.index import Index
 from indexer.pipeline import index_folders
-from latentsearch.duplicates import find_duplicates
-from latentsearch.verification import LEAST_FIELD, LEAST_LIKENESS
+from latentsearch.duplicates.find import find_duplicates
+from latentsearch.duplicates.verification import LEAST_FIELD, LEAST_LIKENESS
 
 NAME = "duplicates"
 SEED = 0

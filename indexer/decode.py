@@ -17,7 +17,7 @@ from indexer.files.framing import CELEBA, Box, Crop, Framing, Whole
 from indexer.files.opened import STORED_SIZE, opened
 from indexer.files.srgb import over_white, shrunk_srgb, to_srgb
 from indexer.files.upright import orientation_of, upright, upright_size
-from indexer.fingerprint import fingerprint_of
+from indexer.fingerprint import Fingerprint, fingerprint_of, has_several_frames
 from indexer.formats import identify
 from indexer.memory import Reserve, refuse_above_cap
 
@@ -62,7 +62,7 @@ class Decoded:
     width: int
     height: int
     format: str
-    fingerprint: NDArray[np.uint8]
+    fingerprint: Fingerprint
 
 
 def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
@@ -124,10 +124,12 @@ def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_
         width, height = upright_size(picture.info[STORED_SIZE], orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
-        rgb = upright(over_white(shrunk_srgb(picture, factor)), orientation)
+        shown = upright(shrunk_srgb(picture, factor), orientation)
+        rgb = over_white(shown)
         box = _scaled(framing.box(width, height), rgb.width / width, rgb.height / height)
         framed = rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
-        return Decoded(np.asarray(framed), width, height, identify(data).name, fingerprint_of(rgb))
+        fingerprint = fingerprint_of(shown, has_several_frames(picture))
+        return Decoded(np.asarray(framed), width, height, identify(data).name, fingerprint)
 
 
 def _draft(picture: Image.Image, framing: Framing) -> None:

@@ -13,16 +13,21 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
+from indexer.fingerprint import Fingerprint
 from indexer.spawning import take_interpreter
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 NO_PIXELS = -1
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
@@ -44,8 +49,8 @@ class Outcome(NamedTuple):
     """What became of a job.
 
     reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
-    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: the bytes
-    of its fingerprint, where it has pixels.
+    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: where it
+    has pixels.
     """
 
     job: Job
@@ -54,7 +59,7 @@ class Outcome(NamedTuple):
     width: int = 0
     height: int = 0
     row: int = NO_PIXELS
-    fingerprint: bytes = b""
+    fingerprint: Fingerprint | None = None
 
 
 @dataclass(frozen=True)
@@ -90,14 +95,26 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int)
     except UnreadableImage as error:
         return Outcome(job, str(error), digest)
     pixels[row] = decoded.pixels
-    return Outcome(job, "", digest, decoded.width, decoded.height, row, decoded.fingerprint.tobytes())
+    return Outcome(job, "", digest, decoded.width, decoded.height, row, decoded.fingerprint)
+
+
+class FileTask(ABC, Generic[Item, Result]):
+    """What else workers do with files; it, its items and its results are pickled on their way."""
+
+    @abstractmethod
+    def do(self, item: Item) -> Result:
+        """Do it, in a worker. What cannot be done is told in the result, not raised."""
+
+    @abstractmethod
+    def failed(self, item: Item, reason: str) -> Result:
+        """The result of an item that killed or stalled its worker."""
 
 
 class Worker:
-    """One process that decodes a chunk at a time."""
+    """One process that decodes a chunk at a time, or does a task with it."""
 
-    def __init__(self, framing: Framing) -> None:
-        self._framing = framing
+    def __init__(self, work: Framing | FileTask[Any, Any]) -> None:
+        self._work = work
         self._is_ready = False
         self._start()
 
@@ -114,6 +131,15 @@ class Worker:
         pixels = np.empty(shape, np.uint8)
         _read_into(self._connection.fileno(), pixels)
         return DecodedChunk(outcomes, pixels, seconds)
+
+    def do(self, items: list[Any], seconds: float | None = None) -> list[Any]:
+        """Do the task with a chunk of items there; raises as `decode` does."""
+        self._wait_until_ready()
+        self._connection.send(items)
+        if not self._connection.poll(seconds):
+            raise TimeoutError
+        results: list[Any] = self._connection.recv()
+        return results
 
     def _wait_until_ready(self) -> None:
         """On a busy machine an interpreter takes its time to start, which is not the file's fault."""
@@ -152,7 +178,7 @@ class Worker:
     def _start(self) -> None:
         self._process, ours = take_interpreter()
         self._connection = Connection(ours.detach())
-        self._connection.send(self._framing)
+        self._connection.send(self._work)
         self._is_ready = False
 
 
@@ -160,10 +186,12 @@ def serve(descriptor: int) -> None:
     """Be a worker on that socket until it closes."""
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
-        framing = connection.recv()
+        work = connection.recv()
         connection.send("ready")
+        while isinstance(work, FileTask):
+            connection.send([work.do(item) for item in connection.recv()])
         while True:
-            decoded = decode_chunk(connection.recv(), framing)
+            decoded = decode_chunk(connection.recv(), work)
             connection.send((decoded.outcomes, decoded.pixels.shape, decoded.seconds))
             _write_all(connection.fileno(), decoded.pixels)
 
