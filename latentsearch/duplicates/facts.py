@@ -71,12 +71,14 @@ def facts_of(data: bytes, side: int) -> tuple[Facts, NDArray[np.uint8]]:
         depth = _depth(picture, data)
         shown = upright(shrunk_srgb(picture, 1), orientation_of(picture))
     rgb = np.asarray(over_white(shown.resize((side, side), Image.Resampling.BOX, reducing_gap=2.0)), np.float32)
-    # Over white: what is hidden below transparency is no colour.
-    colours = over_white(shown).getcolors(COLOURS_AT_MOST) if lossless else None
+    colours = _colours(shown) if lossless else MANY
     is_coloured = _has_colour(rgb)
     frames = 1
     if several:
-        smalls = [small(frame) for frame in all_frames(data)]
+        smalls = []
+        for frame in all_frames(data):
+            smalls.append(small(frame))
+            colours = max(colours, _colours(frame) if lossless else MANY)
         is_coloured = is_coloured or any(map(_has_colour, smalls))
         frames = len(without_repeats(smalls))
     facts = Facts(
@@ -85,7 +87,7 @@ def facts_of(data: bytes, side: int) -> tuple[Facts, NDArray[np.uint8]]:
         1 if is_animated else frames,
         _alpha(shown),
         is_coloured,
-        len(colours) if colours else MANY,
+        colours,
         depth,
         float(fineness),
         date,
@@ -101,6 +103,12 @@ def is_lossless(picture: Image.Image, data: bytes) -> bool:
     if picture.format == "TIFF":
         return picture.info.get("compression") not in LOSSY_TIFF
     return picture.format in LOSSLESS
+
+
+def _colours(shown: Image.Image) -> int:
+    """How many colours there are over white: what is hidden below transparency is none."""
+    colours = over_white(shown).getcolors(COLOURS_AT_MOST)
+    return MANY if colours is None else len(colours)
 
 
 def _has_colour(rgb: NDArray[np.float32]) -> bool:

@@ -23,7 +23,7 @@ CHANGED = "it has changed since it was indexed"
 # Bits a pixel that differ by less are told apart by nothing that is seen.
 FINENESS_DIFFERENCE = 1.1
 # What makes counts of colours incomparable.
-OTHER_COLOURS = {words.GREYED, words.RECOLOURED, words.BRIGHTENED, words.FLATTENED, words.CROPPED}
+OTHER_COLOURS = {words.GREYED, words.FLATTENED, words.CROPPED}
 
 
 class Judged(NamedTuple):
@@ -74,15 +74,15 @@ def relation_of(pair: Pair, first: bytes, second: bytes) -> Relation | None:
     first_lacks += compared.first_lacks
     second_lacks += compared.second_lacks
     _compare_facts(facts, first_lacks, second_lacks, compared.regions.ratio < SIZE_DIFFERENCE)
-    has_own_colours = not {words.GREYED, words.RECOLOURED, words.BRIGHTENED, words.FLATTENED, words.CROPPED} & {
-        *changes
-    }
+    has_own_colours = not OTHER_COLOURS & {*changes}
     _compare_quality(turned, compared.regions, facts, first_lacks, second_lacks, has_own_colours)
     if not changes and not pair.turn:
         _compare_compression(turned, compared.regions, facts, first_lacks, second_lacks)
     if words.ALPHA in {*first_lacks, *second_lacks}:
         changes.append(words.FLATTENED)
     if {words.DEPTH, words.COLOURS} & {*first_lacks, *second_lacks} and words.GREYED not in changes:
+        # A palette moves colours as well: nobody recoloured the copy.
+        changes = [change for change in changes if change not in (words.RECOLOURED, words.BRIGHTENED)]
         changes.append(words.FEWER_COLOURS)
     if pair.turn % MIRRORED:
         changes.append(words.TURNED)

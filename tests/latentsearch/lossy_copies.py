@@ -89,7 +89,7 @@ def _grey(folder: Path) -> None:
 
 def _one_bit(folder: Path) -> None:
     photo(2).save(folder / "best.jpg", quality=70)
-    photo(2).resize((712, 872)).convert("1").save(folder / "lost-colour.png")
+    photo(2).resize((712, 872)).convert("1").save(folder / "lost-colour-torn.png")
 
 
 def _deep(folder: Path) -> None:
