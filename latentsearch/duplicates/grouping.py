@@ -30,7 +30,7 @@ class Verdicts:
         self.pairs = pairs
         self._compare = compare
         self._judge = judge
-        self._places = dict(zip(_keys(pairs), range(len(pairs)), strict=True))
+        self._places = dict(zip(keys(pairs), range(len(pairs)), strict=True))
         # From the lesser row to the greater.
         self._relations: dict[tuple[int, int], Relation | None] = {}
 
@@ -39,6 +39,15 @@ class Verdicts:
         relation = self._relations.get(_ordered(first, second))
         return relation if relation is None or first < second else relation.swapped()
 
+    def add(self, pairs: Pairs) -> None:
+        """Judge more pairs at once, of which most may show two pictures, and keep those that do not."""
+        relations = self._judge(pairs)
+        pairs = pairs[np.array([relation is not None for relation in relations], bool)]
+        self._places |= dict(zip(keys(pairs), range(len(self.pairs), len(self.pairs) + len(pairs)), strict=True))
+        self.pairs = Pairs.joined([self.pairs, pairs])
+        known = (relation for relation in relations if relation is not None)
+        self._note(pairs, known)
+
     def ask(self, wanted: Iterable[tuple[int, int]]) -> None:
         """Compare and judge two rows each, where that was not done yet."""
         asked = [key for key in dict.fromkeys(_ordered(*pair) for pair in wanted) if key not in self._relations]
@@ -46,14 +55,17 @@ class Verdicts:
         if unknown:
             first, second = np.array(unknown, np.int64).T
             found = self._compare(first, second)
-            self._places |= dict(zip(_keys(found), range(len(self.pairs), len(self.pairs) + len(found)), strict=True))
+            self._places |= dict(zip(keys(found), range(len(self.pairs), len(self.pairs) + len(found)), strict=True))
             self.pairs = Pairs.joined([self.pairs, found])
         self._relations.update(dict.fromkeys(asked))
         alike = [key for key in asked if key in self._places]
         if not alike:
             return
         pairs = self.pairs[np.array([self._places[key] for key in alike])]
-        for key, picture, relation in zip(alike, pairs.pictures.tolist(), self._judge(pairs), strict=True):
+        self._note(pairs, self._judge(pairs))
+
+    def _note(self, pairs: Pairs, relations: Iterable[Relation | None]) -> None:
+        for key, picture, relation in zip(keys(pairs), pairs.pictures.tolist(), relations, strict=True):
             self._relations[key] = relation if relation is None or picture == key[0] else relation.swapped()
 
 
@@ -127,7 +139,7 @@ def _hanging_together(pairs: Pairs) -> list[list[int]]:
             row = parent[row]
         return row
 
-    for first, second in _keys(pairs):
+    for first, second in keys(pairs):
         parent[root(first)] = root(second)
     together: dict[int, list[int]] = {}
     for row in list(parent):
@@ -135,7 +147,8 @@ def _hanging_together(pairs: Pairs) -> list[list[int]]:
     return list(together.values())
 
 
-def _keys(pairs: Pairs) -> list[tuple[int, int]]:
+def keys(pairs: Pairs) -> list[tuple[int, int]]:
+    """The two rows of each pair, the lesser first."""
     return list(map(_ordered, pairs.pictures.tolist(), pairs.references.tolist()))
 
 

@@ -16,7 +16,7 @@ from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from latentsearch.duplicates.candidates import candidates, candidates_by_view
 from latentsearch.duplicates.facts import Facts
-from latentsearch.duplicates.grouping import Verdicts, groups_around_best, twins_of
+from latentsearch.duplicates.grouping import Verdicts, groups_around_best, keys, twins_of
 from latentsearch.duplicates.pairs import Pairs
 from latentsearch.duplicates.results import Copy, LeftOut, Relation, Tie
 from latentsearch.duplicates.same_frames import Pair
@@ -79,12 +79,13 @@ class _Search:
             self._facts, unreadable = look_at(self._records, pictures, partial(self._report, "reading candidates"))
             self.left_out += unreadable
             alike = verified(self._readable(pairs), pictures, partial(self._report, "comparing candidates"))
-            alike = _with_others(alike, self._readable(by_view))
 
             def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> Pairs:
                 return compared(first, second, self._fingerprints, pictures)
 
             verdicts = Verdicts(alike, compare, self._judged)
+            # Their fingerprints alone were compared, so that most of them show two pictures.
+            verdicts.add(_unknown(self._readable(by_view), alike))
             rank = {place: rank for rank, place in enumerate(sorted(self._facts, key=self._goodness))}
             groups = groups_around_best(verdicts, rank)
             twins = twins_of(groups, verdicts)
@@ -154,17 +155,12 @@ def _tie(verdicts: Verdicts, to: int, other: int) -> Tie:
     return Tie.of(relation)
 
 
-def _with_others(pairs: Pairs, others: Pairs) -> Pairs:
-    """Pairs, and those of the others whose two are no pair yet."""
-    count = 1 + max(max(column.max(initial=0) for column in some.columns()[:2]) for some in (pairs, others))
-    known, more = (
-        np.minimum(some.pictures, some.references) * count + np.maximum(some.pictures, some.references)
-        for some in (pairs, others)
-    )
-    unknown = others[~np.isin(more, known)]
-    # It is of fingerprints; that of their details is not known.
-    unknown.likeness[:] = 0
-    return Pairs.joined([pairs, unknown])
+def _unknown(pairs: Pairs, known: Pairs) -> Pairs:
+    """Those whose two are no pair that is known, with the likeness of their details unknown."""
+    there = set(keys(known))
+    new = pairs[np.array([key not in there for key in keys(pairs)], bool)]
+    new.likeness[:] = 0
+    return new
 
 
 @contextmanager
