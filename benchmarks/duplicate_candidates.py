@@ -16,7 +16,7 @@ from benchmarks.exact_search import nearest
 from benchmarks.planted_copies import Planted
 from indexer.fingerprint import SIDE, fingerprint_of
 from indexer.index import Index
-from latentsearch.candidates import candidates
+from latentsearch.duplicates.candidates import candidates
 
 # Enough that the pairs that are nearest of all are among them.
 NEIGHBOURS = 50
@@ -119,4 +119,5 @@ def make_fingerprints(real: Fingerprints, count: int, seed: int) -> Fingerprints
 
 def _fingerprint(path: Path) -> Fingerprints:
     with Image.open(path) as picture:
-        return fingerprint_of(picture.convert("RGB"))
+        white = fingerprint_of(picture.convert("RGB")).white
+    return np.frombuffer(white, np.uint8).reshape(SIDE, SIDE)

@@ -15,17 +15,18 @@ from benchmarks.celeba import Faces, load_faces
 from benchmarks.duplicate_candidates import compare_candidates, search_many
 from benchmarks.judged_copies import judge
 from benchmarks.planted_copies import Planted, known_copies, load_strengths, plant
+from benchmarks.planted_look_alikes import find_look_alikes
 from benchmarks.results_store import RESULTS, load, store
 from indexer.encoder import load_encoder
 from indexer.errors import InputError
 from indexer.index import Index
 from indexer.pipeline import index_folders
-from latentsearch.duplicates import find_duplicates
-from latentsearch.verification import LEAST_FIELD, LEAST_LIKENESS
+from latentsearch.duplicates.find import find_duplicates
+from latentsearch.duplicates.verification import LEAST_FIELD, LEAST_LIKENESS
 
 NAME = "duplicates"
 SEED = 0
-PARTS = ("copies", "scale")
+PARTS = ("copies", "look-alikes", "scale")
 
 
 @click.command(NAME, help=__doc__)
@@ -34,21 +35,28 @@ PARTS = ("copies", "scale")
 )
 @click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; may be repeated.")
 @click.option("--count", default=5_000, type=click.IntRange(min=1), show_default=True, help="How many copies to plant.")
+@click.option(
+    "--look-alikes", default=2_000, type=click.IntRange(min=8), show_default=True, help="How many look-alikes to plant."
+)
 @click.option("--scale", default=1_000_000, show_default=True, help="Among how many pictures to look for candidates.")
 @click.option("--store/--no-store", "keep", default=True, help="Write benchmarks/results/duplicates.json.")
-def command(data: Path, parts: tuple[str, ...], count: int, scale: int, keep: bool) -> None:
+def command(data: Path, parts: tuple[str, ...], count: int, look_alikes: int, scale: int, keep: bool) -> None:
     """Measure, print and store; a part that is not run keeps what is stored of it."""
     faces = load_faces(data, "train")
     measured: dict[str, Any] = {}
     for part in parts or PARTS:
         with tempfile.TemporaryDirectory() as folder:
+            if part == "look-alikes":
+                measured[part] = find_look_alikes(faces.paths, look_alikes, Path(folder), SEED)
+                continue
             planted = _plant(faces, count, Path(folder))
             if part == "copies":
                 measured[part] = find_copies(faces, planted, Path(folder))
             else:
                 copies = sorted((Path(folder) / "planted").iterdir())
                 measured[part] = search_many(scale, faces.paths, copies, planted, SEED)
-        click.echo(f"{part}: {measured[part]}")
+    for part, result in measured.items():
+        click.echo(f"{part}: {result}")
     if keep:
         click.echo(store(NAME, _stored() | measured | {"seed": SEED}))
 

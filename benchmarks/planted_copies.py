@@ -1,4 +1,4 @@
-"""Copies of pictures as collections have them: re-encoded, resized, flipped, cropped, brightened."""
+"""Copies of pictures as collections have them: re-encoded, resized, flipped, cropped, brightened, turned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 STRENGTHS = Path(__file__).with_name("copies.toml")
-KNOWN = "known"
+KNOWN, LOOK_ALIKES = "known", "look-alikes"
 
 Random = np.random.Generator
 Strength = dict[str, Any]
@@ -22,7 +22,7 @@ Planted = dict[str, tuple[str, str]]
 def load_strengths() -> dict[str, Strength]:
     """How strong each kind of change is: kind -> its settings."""
     stored = tomllib.loads(STRENGTHS.read_text(encoding="utf-8"))
-    return {kind: strength for kind, strength in stored.items() if kind != KNOWN}
+    return {kind: strength for kind, strength in stored.items() if kind not in (KNOWN, LOOK_ALIKES)}
 
 
 def known_copies() -> frozenset[frozenset[str]]:
@@ -75,6 +75,16 @@ def _brightened(picture: Image.Image, target: Path, random: Random, strength: St
     return _saved(ImageEnhance.Brightness(picture).enhance(random.uniform(*strength["factor"])), target)
 
 
+def _turned(picture: Image.Image, target: Path, random: Random, strength: Strength) -> Path:
+    how = {
+        "90": Image.Transpose.ROTATE_270,
+        "180": Image.Transpose.ROTATE_180,
+        "270": Image.Transpose.ROTATE_90,
+        "upside down": Image.Transpose.FLIP_TOP_BOTTOM,
+    }
+    return _saved(picture.transpose(how[str(random.choice(strength["how"]))]), target, strength["quality"])
+
+
 def _saved(picture: Image.Image, target: Path, quality: int = 90) -> Path:
     path = target.with_suffix(".jpg")
     picture.save(path, quality=quality)
@@ -87,4 +97,5 @@ CHANGES: dict[str, Callable[[Image.Image, Path, Random, Strength], Path]] = {
     "flipped": _flipped,
     "cropped": _cropped,
     "brightened": _brightened,
+    "turned": _turned,
 }

@@ -1,4 +1,4 @@
-"""Chunks of jobs for several threads, each of which may hand back what others can do sooner."""
+"""Chunks of items for several threads, each of which may hand back what others can do sooner."""
 
 from __future__ import annotations
 
@@ -6,36 +6,35 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 from indexer.stage import WAIT
 
-if TYPE_CHECKING:
-    from indexer.workers import Job
+Item = TypeVar("Item")
 
 
-class ChunkQueue:
+class ChunkQueue(Generic[Item]):
     """Gives out the chunks of an iterable, to one thread at a time; all ends when `ended` is set."""
 
-    def __init__(self, chunks: Iterable[list[Job]], ended: threading.Event) -> None:
+    def __init__(self, chunks: Iterable[list[Item]], ended: threading.Event) -> None:
         self._chunks = iter(chunks)
         self._ended = ended
         self._asking = threading.Lock()
         self._changed = threading.Condition()
         self._is_exhausted = False
-        self._handed_back: deque[list[Job]] = deque()
+        self._handed_back: deque[list[Item]] = deque()
         self._under_way = 0
 
-    def __iter__(self) -> Iterator[list[Job]]:
+    def __iter__(self) -> Iterator[list[Item]]:
         """Chunks for one thread, until all are done; the one before counts as done when the next is asked for."""
         while chunk := self._take():
             with self._one_under_way():
                 yield chunk
 
-    def hand_back(self, jobs: list[Job]) -> None:
+    def hand_back(self, items: list[Item]) -> None:
         """Leave these to whichever thread is free first."""
         with self._changed:
-            self._handed_back.append(jobs)
+            self._handed_back.append(items)
             self._changed.notify()
 
     @contextmanager
@@ -47,7 +46,7 @@ class ChunkQueue:
                 self._under_way -= 1
                 self._changed.notify_all()
 
-    def _take(self) -> list[Job] | None:
+    def _take(self) -> list[Item] | None:
         """A chunk that was handed back, else the next; None where none is left and none can be handed back."""
         while not self._ended.is_set():
             with self._changed:

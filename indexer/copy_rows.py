@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from indexer.fingerprint import SIDE
+from indexer.fingerprint import BYTES, SIDE, Fingerprint
 from indexer.schema import FINGERPRINT, IMAGE
 from indexer.statements import Statements
 
@@ -27,25 +27,50 @@ class CopyRows(Statements):
         return [[row[1] for row in same] for _, same in itertools.groupby(rows, key=lambda row: row[0])]
 
     def fingerprints(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Ids of the images that have a fingerprint, int64 (n,), ascending, and these, uint8 (n, SIDE, SIDE)."""
+        """Ids of the images that have a fingerprint, int64 (n,), ascending, and these, uint8 (n, SIDE, SIDE).
+
+        These are of first frames over white; `further_views` gives the rest.
+        """
         ids, pixels = array("q"), bytearray()
-        for image_id, fingerprint in self._connection.execute(select(FINGERPRINT).order_by(FINGERPRINT.c.image_id)):
+        columns = select(FINGERPRINT.c.image_id, FINGERPRINT.c.white).order_by(FINGERPRINT.c.image_id)
+        for image_id, white in self._connection.execute(columns):
             ids.append(image_id)
-            pixels += fingerprint
+            pixels += white
+        return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+
+    def further_views(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """What more is seen of images with transparency or several frames: ids, int64 (n,), ascending, one a view.
+
+        And the views, uint8 (n, SIDE, SIDE).
+        """
+        ids, pixels = array("q"), bytearray()
+        has_more = (FINGERPRINT.c.black != b"") | (FINGERPRINT.c.frames != b"")
+        for image_id, _, black, frames in self._connection.execute(
+            select(FINGERPRINT).where(has_more).order_by(FINGERPRINT.c.image_id)
+        ):
+            views = black + (frames or b"")
+            ids.extend([image_id] * (len(views) // BYTES))
+            pixels += views
         return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
 
     def without_fingerprint(self) -> list[int]:
-        """The ids of images that have none."""
+        """The ids of images that have none, or have frames that were not looked at yet."""
         joined = IMAGE.outerjoin(FINGERPRINT, FINGERPRINT.c.image_id == IMAGE.c.id)
-        missing = select(IMAGE.c.id).select_from(joined).where(FINGERPRINT.c.image_id.is_(None))
+        missing = (
+            select(IMAGE.c.id)
+            .select_from(joined)
+            .where(FINGERPRINT.c.image_id.is_(None) | (FINGERPRINT.c.frames == b""))
+        )
         return list(self._connection.execute(missing.order_by(IMAGE.c.id)).scalars())
 
-    def add_fingerprints(self, fingerprints: Iterable[tuple[int, bytes]]) -> None:
+    def add_fingerprints(self, fingerprints: Iterable[tuple[int, Fingerprint]]) -> None:
         """Give images by id their fingerprints; one whose image is gone is left out."""
-        rows = [(image_id, pixels, image_id) for image_id, pixels in fingerprints]
+        rows = [(image_id, *fingerprint, image_id) for image_id, fingerprint in fingerprints]
         if rows:
             self._plainly(
-                "REPLACE INTO fingerprint SELECT ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)", rows, many=True
+                "REPLACE INTO fingerprint SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)",
+                rows,
+                many=True,
             )
 
     def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
@@ -53,5 +78,5 @@ class CopyRows(Statements):
         rows = list(copies)
         if rows:
             self._connection.exec_driver_sql(
-                "REPLACE INTO fingerprint SELECT ?, pixels FROM fingerprint WHERE image_id = ?", rows
+                "REPLACE INTO fingerprint SELECT ?, white, black, frames FROM fingerprint WHERE image_id = ?", rows
             )

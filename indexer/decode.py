@@ -32,7 +32,7 @@ from indexer.files.opened import opened
 from indexer.files.srgb import over_white, shrunk_srgb, to_srgb
 from indexer.files.upright import orientation_of, upright, upright_size
 from indexer.files.webp import is_cut_webp
-from indexer.fingerprint import fingerprint_of
+from indexer.fingerprint import Fingerprint, fingerprint_of, has_several_frames
 from indexer.formats import identify
 from indexer.memory import Reserve, refuse_above_cap
 
@@ -76,7 +76,7 @@ class Decoded:
     width: int
     height: int
     format: str
-    fingerprint: NDArray[np.uint8]
+    fingerprint: Fingerprint
     incomplete: bool = False
 
 
@@ -162,7 +162,7 @@ def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: 
     rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
     if share < LEAST_SEEN:
         raise UnreadableImage(f"{reason}; too little of it is there ({share:.0%})" if share else reason)
-    return replace(seen[0], rgb=rgb).framed(framing, kind.name, incomplete=True)
+    return replace(seen[0], rgb=rgb, fingerprint=fingerprint_of(rgb)).framed(framing, kind.name, incomplete=True)
 
 
 def _once(reserve: Reserve) -> Reserve:
@@ -179,11 +179,12 @@ def _once(reserve: Reserve) -> Reserve:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A picture in mode RGB, upright and perhaps shrunk, and the width and height that it is stored with."""
+    """A picture in mode RGB, upright and perhaps shrunk, its fingerprint, and the width and height of its file."""
 
     rgb: Image.Image
     width: int
     height: int
+    fingerprint: Fingerprint
 
     @classmethod
     def of(cls, picture: Image.Image, framing: Framing) -> _Seen:
@@ -192,15 +193,16 @@ class _Seen:
         width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
-        return cls(upright(shrunk_srgb(picture, factor, on_white=True), orientation), width, height)
+        shown = upright(shrunk_srgb(picture, factor), orientation)
+        fingerprint = fingerprint_of(shown, has_several_frames(picture))
+        return cls(over_white(shown), width, height, fingerprint)
 
     def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
         """As an encoder wants it."""
         across, down = self.rgb.width / self.width, self.rgb.height / self.height
         box = _scaled(framing.box(self.width, self.height), across, down)
         framed = self.rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
-        fingerprint = fingerprint_of(self.rgb)
-        return Decoded(np.asarray(framed), self.width, self.height, format, fingerprint, incomplete)
+        return Decoded(np.asarray(framed), self.width, self.height, format, self.fingerprint, incomplete)
 
 
 def _draft(picture: Image.Image, framing: Framing) -> None:

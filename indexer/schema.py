@@ -84,9 +84,15 @@ LABEL_SOURCE = Table("label_source", _tables, Column("path", FilePath, primary_k
 # Ids that are gone from `image` but may still stand in the file of vectors.
 REMOVED = Table("removed", _tables, Column("id", Integer, primary_key=True))
 
-# Fingerprints of images, SIDE x SIDE bytes each; those indexed before there were any have none until they are needed.
+# Fingerprints of images, as indexer.fingerprint makes them; those indexed before there were any have none until they
+# are needed.
 FINGERPRINT = Table(
-    "fingerprint", _tables, Column("image_id", Integer, primary_key=True), Column("pixels", LargeBinary)
+    "fingerprint",
+    _tables,
+    Column("image_id", Integer, primary_key=True),
+    Column("white", LargeBinary),
+    Column("black", LargeBinary),
+    Column("frames", LargeBinary),
 )
 
 # Step n - 1 makes version n of version n - 1. Steps are never changed, only added.
@@ -114,6 +120,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE failure ADD COLUMN decoder TEXT",
     ),
     ("ALTER TABLE image ADD COLUMN incomplete INTEGER NOT NULL DEFAULT 0",),
+    (
+        "DROP TABLE fingerprint",
+        """CREATE TABLE fingerprint (
+            image_id INTEGER PRIMARY KEY, white BLOB NOT NULL, black BLOB NOT NULL, frames BLOB)""",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -16,6 +16,7 @@ from indexer.encoding import NO_CODE, EncodedChunk
 from indexer.failure_rows import Failure
 from indexer.files import sheets
 from indexer.files.passed import OWN_SHEETS
+from indexer.fingerprint import Fingerprint
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from indexer.known import images_before, images_with
@@ -40,7 +41,7 @@ class Changes:
     moved: list[tuple[int, Job]] = field(default_factory=list)
     added: list[ImageRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    fingerprints: list[tuple[int, bytes]] = field(default_factory=list)
+    fingerprints: list[tuple[int, Fingerprint]] = field(default_factory=list)
     copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
 
     def concern(self, image_id: int) -> bool:
@@ -165,7 +166,8 @@ class Store:
             self.changed += before is not None
             position = int(positions[outcome.row])
             changes.added.append(self._record(outcome, outcome, position))
-            changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
+            if outcome.fingerprint is not None:
+                changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
 
     def _replace(self, before: ImageRecord | None, changes: Changes) -> None:
         if before is not None:

@@ -13,10 +13,11 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,13 @@ from indexer.budget import Budget
 from indexer.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
 from indexer.files import sheets
+from indexer.fingerprint import Fingerprint
 from indexer.second_look import look_again
 from indexer.shares import Answer, Ask, Share
 from indexer.spawning import take_interpreter
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 NO_PIXELS = -1
 # A picture that takes this much takes a second or so: the rest of its chunk does not wait for it.
@@ -65,9 +70,9 @@ class Outcome(NamedTuple):
     """What became of a job.
 
     reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
-    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: the bytes
-    of its fingerprint, where it has pixels. incomplete: whether a part of it is missing. may_pass: whether
-    circumstances are the reason, not the content of the file.
+    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: where it
+    has pixels. incomplete: whether a part of it is missing. may_pass: whether circumstances are the reason, not the
+    content of the file.
     """
 
     job: Job
@@ -76,7 +81,7 @@ class Outcome(NamedTuple):
     width: int = 0
     height: int = 0
     row: int = NO_PIXELS
-    fingerprint: bytes = b""
+    fingerprint: Fingerprint | None = None
     incomplete: bool = False
     may_pass: bool = False
 
@@ -126,23 +131,54 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
         return Outcome(job, "not enough memory to read it", digest, may_pass=True)
     pixels[row] = decoded.pixels
     size = decoded.width, decoded.height
-    return Outcome(job, "", digest, *size, row, decoded.fingerprint.tobytes(), decoded.incomplete)
+    return Outcome(job, "", digest, *size, row, decoded.fingerprint, decoded.incomplete)
+
+
+class FileTask(ABC, Generic[Item, Result]):
+    """What else workers do with files; it, its items and its results are pickled on their way."""
+
+    @abstractmethod
+    def do(self, item: Item, share: Share) -> Result:
+        """Do it, in a worker; share: to be asked for memory. What cannot be done is said in the result, not raised."""
+
+    @abstractmethod
+    def failed(self, item: Item, reason: str) -> Result:
+        """The result of an item that killed or stalled its worker."""
+
+
+def do_chunk(task: FileTask[Item, Result], items: list[Item], share: Share) -> list[Result]:
+    """Do a task with items, here and now, up to one after which the share says that others do the rest."""
+    results: list[Result] = []
+    for place, item in enumerate(items):
+        share.begin(place)
+        try:
+            results.append(task.do(item, share))
+        except MemoryError:
+            results.append(task.failed(item, "not enough memory to look at it"))
+        share.give_back()
+        if share.is_last:
+            break
+    return results
 
 
 class Worker:
-    """One process that decodes a chunk at a time.
+    """One process that decodes a chunk at a time, or does a task with it.
 
-    budget: gives it memory for large pictures; None for as much as they take. hand_back: gets the jobs behind one that
-    takes long, which are left to others. kept: the jobs of the last chunk without these.
+    work: what it frames pictures to, or the task. budget: gives it memory for large pictures; None for as much as they
+    take. hand_back: gets the items behind one that takes long, which are left to others. kept: the items of the last
+    chunk without these.
     """
 
     def __init__(
-        self, framing: Framing, budget: Budget | None = None, hand_back: Callable[[list[Job]], None] | None = None
+        self,
+        work: Framing | FileTask[Any, Any],
+        budget: Budget | None = None,
+        hand_back: Callable[[list[Any]], None] | None = None,
     ) -> None:
-        self._framing = framing
+        self._work = work
         self._budget = budget
         self._hand_back = hand_back
-        self.kept: list[Job] = []
+        self.kept: list[Any] = []
         self._is_ready = False
         self._start()
 
@@ -152,15 +188,23 @@ class Worker:
         Raises EOFError or OSError when the process dies of it, OutOfTime when it takes more than so many seconds, or
         more than these after it waited for memory.
         """
-        self.kept = list(jobs)
-        self._wait_until_ready()
-        self._connection.send(jobs)
-        while isinstance(answer := self._receive(seconds), Ask):
-            self._connection.send(self._allow(answer))
-        outcomes, shape, taken = answer
+        outcomes, shape, taken = self._answer_to(jobs, seconds)
         pixels = np.empty(shape, np.uint8)
         _read_into(self._connection.fileno(), pixels)
         return DecodedChunk(outcomes, pixels, taken)
+
+    def do(self, items: list[Any], seconds: float | None = None) -> list[Any]:
+        """Do the task with a chunk of items there; what is missing, and what is raised, is as in `decode`."""
+        results: list[Any] = self._answer_to(items, seconds)
+        return results
+
+    def _answer_to(self, items: list[Any], seconds: float | None) -> Any:
+        self.kept = list(items)
+        self._wait_until_ready()
+        self._connection.send(items)
+        while isinstance(answer := self._receive(seconds), Ask):
+            self._connection.send(self._allow(answer))
+        return answer
 
     def _receive(self, seconds: float | None) -> Any:
         before = _seconds_of_core(self._process.pid)
@@ -229,7 +273,7 @@ class Worker:
     def _start(self) -> None:
         self._process, ours = take_interpreter()
         self._connection = Connection(ours.detach())
-        self._connection.send(self._framing)
+        self._connection.send(self._work)
         self._is_ready = False
 
 
@@ -237,10 +281,12 @@ def serve(descriptor: int) -> None:
     """Be a worker on that socket until it closes."""
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
-        framing = connection.recv()
+        work = connection.recv()
         connection.send("ready")
+        while isinstance(work, FileTask):
+            connection.send(do_chunk(work, connection.recv(), Share(connection)))
         while True:
-            decoded = decode_chunk(connection.recv(), framing, Share(connection))
+            decoded = decode_chunk(connection.recv(), work, Share(connection))
             connection.send((decoded.outcomes, decoded.pixels.shape, decoded.seconds))
             _write_all(connection.fileno(), decoded.pixels)
 

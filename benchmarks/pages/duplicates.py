@@ -15,6 +15,7 @@ WORDS = {
     "flipped": "left and right exchanged, saved at quality {quality}",
     "cropped": "to {share[0]} to {share[1]} of width and height, anywhere",
     "brightened": "every value times {factor[0]} to {factor[1]}",
+    "turned": "by {how}, saved at quality {quality}",
 }
 HALVES = ("with even numbers", "with odd numbers")
 
@@ -28,10 +29,11 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 def report(record: dict[str, Any]) -> str:
     """The page: what was measured, the verdict, the tables, how to run it again; of the parts that were run."""
-    copies, scale = (record["result"].get(part) for part in ("copies", "scale"))
+    copies, alike, scale = (record["result"].get(part) for part in ("copies", "look-alikes", "scale"))
     return page(
         "# Duplicates",
         *(_found(copies) if copies else []),
+        *(_looks_alike(alike) if alike else []),
         *(_searched(scale) if scale else []),
         "## How it was measured",
         "By part: the command below is the last that was run, and what it did not run is kept from before.",
@@ -94,7 +96,7 @@ def recall_table(copies: Part) -> str:
 
 
 def _readable(strength: dict[str, Any]) -> dict[str, Any]:
-    return strength | {"formats": ", ".join(strength.get("formats", ()))}
+    return strength | {key: ", ".join(strength.get(key, ())) for key in ("formats", "how")}
 
 
 def _reported_wrongly(copies: Part) -> str:
@@ -110,6 +112,25 @@ def candidates_table(candidates: Part) -> str:
         ("fingerprints", "fingerprint"), ("codes", "distance between codes"),
     ))  # fmt: skip
     return markdown(["pairs by", *kinds], rows, words=1)
+
+
+def _looks_alike(alike: Part) -> list[str]:
+    rows = (
+        [kind, f"{found['planted']:,}", str(found["called_same"]), ", ".join(_counts(found["called"])) or "nothing"]
+        for kind, found in alike["kinds"].items()
+    )
+    called_same = sum(found["called_same"] for found in alike["kinds"].values())
+    return [
+        "## Look-alikes that are no copies",
+        f"{alike['planted']:,} pictures that were made of {alike['faces']:,} other faces and are no copies of them, as "
+        "`benchmarks/copies.toml` says. The bar: none is called `same` as, and would be deleted for, its original or "
+        f"another look-alike. {'Met' if called_same == 0 else 'Missed'}: {called_same}.",
+        markdown(["look-alike", "planted", "called same", "called otherwise"], rows, words=1),
+    ]
+
+
+def _counts(called: dict[str, int]) -> list[str]:
+    return [f"{kind} {count:,}" for kind, count in sorted(called.items(), key=lambda item: -item[1])]
 
 
 def _searched(scale: Part) -> list[str]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latentsearch.duplicates.results import CHANGES
+
 if TYPE_CHECKING:
-    from latentsearch.copies import Duplicates
+    from latentsearch.duplicates.results import Duplicates
 
 
 @click.command("duplicates")
@@ -21,22 +23,44 @@ if TYPE_CHECKING:
 @click.option(
     "--delete-plan", type=click.Path(path_type=Path), metavar="FILE", help="Also write a script to delete by."
 )
-def command(option: str | None, exact: bool, near: bool, as_json: bool, as_csv: bool, delete_plan: Path | None) -> None:
-    """List groups of pictures that are copies: the same bytes, re-encoded, resized, mirrored, cropped, brightened.
+@click.option(
+    "--delete",
+    "kinds",
+    type=click.Choice(CHANGES),
+    metavar="KIND",
+    multiple=True,
+    help="Have the plan delete copies of this kind too; may be repeated.",
+)
+def command(
+    option: str | None,
+    exact: bool,
+    near: bool,
+    as_json: bool,
+    as_csv: bool,
+    delete_plan: Path | None,
+    kinds: tuple[str, ...],
+) -> None:
+    """List groups of pictures that are copies, and what each copy has lost.
 
-    The best of each group comes first: most pixels, then most bytes, then the oldest. Nothing is deleted, not even
-    with --delete-plan: it writes a shell script to read and change, which deletes only as `sh FILE delete`, and only
-    files that have not changed since.
+    The best of each group, the one that lost least, comes first. A copy is exact (the same bytes), same (re-encoded or
+    resized, nothing lost but quality), or altered: still of an animation, one page of a document, shortened,
+    flattened, greyed, recoloured, fewer colours, cropped, turned, mirrored, brightened.
+
+    Nothing is deleted, not even with --delete-plan: it writes a shell script to read and change, which deletes only as
+    `sh FILE delete`, and only files that have not changed since. It names exact and same copies, and what --delete
+    adds, but never a copy that has something that the file kept for it lacks.
 
     A pipe gets lines of group, kind, changes, likeness, size, bytes, id and path, separated by tabs.
     """
     for one, other, named in ((exact, near, "--exact and --near"), (as_json, as_csv, "--json and --csv")):
         if one and other:
             raise click.UsageError(f"{named} exclude each other")
+    if kinds and not delete_plan:
+        raise click.UsageError("--delete says what the plan deletes: name one with --delete-plan")
     from latentsearch.cli.progress import Bar
-    from latentsearch.deletion_plan import check_plan, write_plan
-    from latentsearch.duplicate_forms import summary
-    from latentsearch.duplicates import find_duplicates
+    from latentsearch.duplicates.deletion_plan import check_plan, write_plan
+    from latentsearch.duplicates.find import find_duplicates
+    from latentsearch.duplicates.formats import summary
 
     if delete_plan:
         check_plan(delete_plan)
@@ -49,20 +73,21 @@ def command(option: str | None, exact: bool, near: bool, as_json: bool, as_csv: 
         )
     _show(found, as_json, as_csv)
     if delete_plan:
-        write_plan(found, delete_plan)
+        write_plan(found, delete_plan, kinds)
     _tell_left_out(found)
+    _tell_torn(found)
     click.echo(f"latentsearch: {summary(found)}", err=True)
 
 
 def _show(found: Duplicates, as_json: bool, as_csv: bool) -> None:
-    from latentsearch import duplicate_forms
+    from latentsearch.duplicates import formats
 
     if as_json or as_csv:
-        click.echo((duplicate_forms.as_json if as_json else duplicate_forms.as_csv)(found), nl=False)
+        click.echo((formats.as_json if as_json else formats.as_csv)(found), nl=False)
     elif sys.stdout.isatty():
-        click.echo(duplicate_forms.as_blocks(found))
+        click.echo(formats.as_blocks(found))
     else:
-        click.echo(duplicate_forms.as_lines(found), nl=False)
+        click.echo(formats.as_lines(found), nl=False)
 
 
 def _tell_left_out(found: Duplicates) -> None:
@@ -72,3 +97,15 @@ def _tell_left_out(found: Duplicates) -> None:
         click.echo(
             f"latentsearch: {count} {files} and {'was' if count == 1 else 'were'} left out; --json says why", err=True
         )
+
+
+def _tell_torn(found: Duplicates) -> None:
+    """Say of how many copies neither goes."""
+    count = sum(bool(copy.to_best and copy.to_best.gained) for copy in found.spare)
+    if count:
+        has = (
+            "copy has something that the best of its group lacks, so"
+            if count == 1
+            else ("copies have something that the best of their groups lacks, so")
+        )
+        click.echo(f"latentsearch: {count} {has} no plan deletes either; --json says what", err=True)

@@ -15,8 +15,10 @@ from benchmarks.duplicate_candidates import make_fingerprints
 from benchmarks.judged_copies import judge
 from benchmarks.pages.duplicates import report
 from benchmarks.planted_copies import known_copies, load_strengths, plant
+from benchmarks.planted_look_alikes import MAKE, find_look_alikes
 from benchmarks.results_store import load, store
 from tests.benchmarks.drawn_celeba import make_drawn_celeba
+from tests.latentsearch.lossy_copies import discs
 from tests.support import draw_picture, make_folder
 
 PLANTED = {
@@ -101,6 +103,22 @@ def test_planted_copies_are_what_their_kind_says(tmp_path):
     assert 1.05 < copies["brightened"].mean() / original.mean() < 1.4
 
 
+def test_no_look_alike_is_called_the_same(tmp_path, measured):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    faces = [folder / f"{number}.png" for number in range(12)]
+    for number, path in enumerate(faces):
+        discs(number).save(path)
+    found = find_look_alikes(faces, 8, tmp_path / "scratch", 0)
+    assert (found["planted"], found["faces"]) == (8, 6)
+    assert set(found["kinds"]) == set(MAKE)
+    assert all(kind["called_same"] == 0 < kind["planted"] for kind in found["kinds"].values())
+    assert sum(sum(kind["called"].values()) for kind in found["kinds"].values()) > 0
+    page = report(measured | {"result": {"look-alikes": found, "seed": 0}})
+    assert "The bar: none is called `same`" in page and "Met: 0." in page
+    assert "| grey | 1 | 0 | " in page
+
+
 def test_known_pairs_are_two_different_files_each():
     assert all(len(pair) == 2 for pair in known_copies())
 
@@ -119,7 +137,7 @@ def test_made_fingerprints_spread_as_the_real_ones_do():
 def test_a_run_stores_both_parts(measured):
     copies, scale = measured["result"]["copies"], measured["result"]["scale"]
     assert (copies["planted"], copies["faces"], copies["people"]) == (10, 64, 8)
-    assert copies["recall_by_kind"]["re-encoded"] == 1
+    assert copies["recall_by_kind"]["resized"] == copies["recall_by_kind"]["turned"] == 1
     assert set(copies["candidates"]["codes"]) == {"all", *load_strengths()} == set(scale["found"])
     assert (scale["fingerprints"], scale["real"], scale["found"]["flipped"]) == (500, 74, 1)
 
@@ -132,7 +150,7 @@ def test_the_page_says_whether_the_bar_is_met(measured):
     met = report(changed)
     assert "Met: precision 0.9876, recall 0.9123." in met
     assert "Reported wrongly: none." in met
-    assert "| re-encoded | saved as JPEG, WEBP, PNG, quality 40 to 90 | 1.0000 |" in met
+    assert "| resized | to 0.5 to 1.5 times width and height | 1.0000 |" in met
     assert "## Among 500 pictures" in met
 
 

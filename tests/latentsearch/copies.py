@@ -22,10 +22,11 @@ COPIES: dict[str, tuple[str, list[str]]] = {
     "other-bytes.jpg": ("same", []),
     "low-quality.webp": ("same", []),
     "small.jpg": ("same", []),
-    "mirrored.jpg": ("near", ["mirrored"]),
-    "cropped.jpg": ("near", ["cropped"]),
-    "bright.jpg": ("near", ["brightness"]),
-    "turned-and-cropped.jpg": ("near", ["mirrored", "cropped"]),
+    "mirrored.jpg": ("mirrored", ["mirrored"]),
+    "cropped.jpg": ("cropped", ["cropped"]),
+    "bright.jpg": ("brightened", ["brightened"]),
+    "mirrored-and-cropped.jpg": ("cropped", ["cropped", "mirrored"]),
+    "upside-down.jpg": ("turned", ["turned"]),
 }
 
 
@@ -85,7 +86,8 @@ def save_copies(picture: Image.Image, folder: Path, name: str) -> None:
     ImageOps.mirror(picture).save(folder / f"{name}-mirrored.jpg", quality=85)
     cropped = picture.crop((8, 2, width - 1, height - 9))
     cropped.save(folder / f"{name}-cropped.jpg", quality=85)
-    ImageOps.mirror(cropped).save(folder / f"{name}-turned-and-cropped.jpg", quality=85)
+    ImageOps.mirror(cropped).save(folder / f"{name}-mirrored-and-cropped.jpg", quality=85)
+    picture.transpose(Image.Transpose.ROTATE_180).save(folder / f"{name}-upside-down.jpg", quality=85)
     ImageEnhance.Brightness(picture).enhance(1.2).save(folder / f"{name}-bright.jpg", quality=85)
 
 

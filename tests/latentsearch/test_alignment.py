@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
-from latentsearch.alignment import WHOLE, Array, align, correlation, least_field, likeness, through
+from latentsearch.duplicates.alignment import WHOLE, Array, align, correlation, least_field, likeness, through
 
 SIDE = 32
 PROPERTY = settings(max_examples=25, deadline=None)

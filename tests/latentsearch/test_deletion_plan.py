@@ -11,8 +11,8 @@ import pytest
 
 from indexer.errors import InputError
 from indexer.image_rows import ImageRecord
-from latentsearch.copies import BEST, EXACT, NEAR, Copy, Duplicates
-from latentsearch.deletion_plan import check_plan, write_plan
+from latentsearch.duplicates.deletion_plan import check_plan, write_plan
+from latentsearch.duplicates.results import EXACT, SAME, Copy, Duplicates, Tie
 from tests.latentsearch.collection import assert_fails
 from tests.latentsearch.copies import draw_photo, indexed
 
@@ -41,8 +41,8 @@ def record(number: int, path: str) -> ImageRecord:
 
 def plan_of(folder: Path, best: str, *others: str) -> Path:
     """A plan to keep one file and delete the others."""
-    copies = [Copy(record(number, path), NEAR, ("mirrored",), 0.9) for number, path in enumerate(others, 2)]
-    write_plan(Duplicates("/index", ((Copy(record(1, best), BEST), *copies),)), folder / "plan.sh")
+    copies = [Copy(record(number, path), Tie(SAME, likeness=0.9)) for number, path in enumerate(others, 2)]
+    write_plan(Duplicates("/index", ((Copy(record(1, best)), *copies),)), folder / "plan.sh")
     return folder / "plan.sh"
 
 
@@ -117,7 +117,7 @@ def test_a_line_that_was_taken_out_spares_its_file(tmp_path: Path) -> None:
 def test_each_group_has_its_own_file_to_keep(tmp_path: Path) -> None:
     paths = [write(tmp_path, name, name) for name in (b"a", b"b", b"c", b"d")]
     a, b, c, d = (record(number, path) for number, path in enumerate(paths))
-    groups = ((Copy(a, BEST), Copy(b, EXACT)), (Copy(c, BEST), Copy(d, EXACT)))
+    groups = ((Copy(a), Copy(b, Tie(EXACT))), (Copy(c), Copy(d, Tie(EXACT))))
     write_plan(Duplicates("/index", groups), tmp_path / "plan.sh")
     os.unlink(paths[0])
     done = run(tmp_path / "plan.sh", "delete")

@@ -14,8 +14,8 @@ from PIL import Image
 
 from benchmarks.killing import downgrade
 from indexer.lock import WriterLock
-from latentsearch.duplicates import find_duplicates
-from latentsearch.verification import LEAST_LIKENESS
+from latentsearch.duplicates.find import find_duplicates
+from latentsearch.duplicates.verification import LEAST_LIKENESS
 from tests.latentsearch.collection import assert_fails, call
 from tests.latentsearch.copies import (
     COPIES,
@@ -121,7 +121,8 @@ def test_the_function_gives_what_the_verb_prints_and_tells_what_it_does(copies: 
     assert [[Path(copy.image.path).name for copy in group] for group in found.groups] == [
         names(group) for group in answer["groups"]
     ]
-    assert {what for what, _, _ in told} == {"looking for copies", "reading candidates", "comparing candidates"}
+    steps = {"looking for copies", "reading candidates", "comparing candidates", "comparing copies"}
+    assert {what for what, _, _ in told} == steps
     assert all(0 <= done <= total for _, done, total in told)
 
 

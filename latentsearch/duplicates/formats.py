@@ -9,10 +9,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from indexer.discover import printable
-from latentsearch.copies import Copy, Duplicates
+from latentsearch.duplicates.results import TURNED, Copy, Duplicates, Tie
 from latentsearch.output import readable
 
-COLUMNS = ("group", "rank", "id", "path", "kind", "changes", "likeness", "width", "height", "bytes", "sha256")
+COLUMNS = (
+    "group",
+    "rank",
+    "id",
+    "path",
+    "kind",
+    "changes",
+    "likeness",
+    "width",
+    "height",
+    "bytes",
+    "sha256",
+    "of",
+    "turned_by",
+    "lost",
+    "gained",
+)
 DECIMALS = 4
 
 
@@ -20,7 +36,7 @@ def as_json(duplicates: Duplicates) -> bytes:
     """One object: the groups, the best of each first, and what was left out, in UTF-8."""
     plain = {
         "index": duplicates.index,
-        "groups": [{"pictures": [_plain(copy) for copy in group]} for group in duplicates.groups],
+        "groups": [{"pictures": [_plain(copy, group[0]) for copy in group]} for group in duplicates.groups],
         "left_out": [{"path": left.path, "reason": left.reason} for left in duplicates.left_out],
     }
     return json.dumps(plain, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"
@@ -32,7 +48,8 @@ def as_csv(duplicates: Duplicates) -> bytes:
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(COLUMNS)
     for group, rank, copy in _numbered(duplicates):
-        told = _plain(copy) | {"path": printable(copy.image.path), "changes": " ".join(copy.changes)}
+        told = _plain(copy, duplicates.groups[group - 1][0]) | {"path": printable(copy.image.path)}
+        told |= {column: "; ".join(told[column]) for column in ("changes", "lost", "gained")}
         writer.writerow([group, rank, *(told[column] for column in COLUMNS[2:])])
     return rows.getvalue().encode("utf-8", "backslashreplace")
 
@@ -69,7 +86,7 @@ def _numbered(duplicates: Duplicates) -> Iterator[tuple[int, int, Copy]]:
 def _fields(group: int, copy: Copy) -> tuple[Any, ...]:
     image = copy.image
     size = f"{image.width}x{image.height}"
-    changes = ",".join(copy.changes)
+    changes = ",".join(_with_degrees(copy.tie))
     return group, copy.kind, changes, _rounded(copy), size, image.size, image.id, readable(image.path)
 
 
@@ -80,12 +97,21 @@ def _shown(copy: Copy) -> str:
 
 
 def _told(copy: Copy) -> str:
-    return f"  ({', '.join(copy.changes)})" if copy.changes else ""
+    told = list(_with_degrees(copy.tie)) if copy.changes != (copy.kind,) or TURNED in copy.changes else []
+    if copy.tie and copy.tie.gained:
+        told.append(f"has {', '.join(copy.tie.gained)} that the other lacks")
+    return f"  ({', '.join(told)})" if told else ""
 
 
-def _plain(copy: Copy) -> dict[str, Any]:
+def _with_degrees(tie: Tie | None) -> list[str]:
+    """The changes of a copy, and by how much it is turned."""
+    changes = tie.changes if tie else ()
+    return [f"{change} {tie.degrees}" if change == TURNED and tie else change for change in changes]
+
+
+def _plain(copy: Copy, best: Copy) -> dict[str, Any]:
     image = copy.image
-    return {
+    plain = {
         "id": image.id,
         "path": image.path,
         "kind": copy.kind,
@@ -95,6 +121,24 @@ def _plain(copy: Copy) -> dict[str, Any]:
         "height": image.height,
         "bytes": image.size,
         "sha256": image.digest.hex(),
+        "of": None if copy.to_best is None else best.image.id if copy.twin is None else copy.twin,
+        "turned_by": copy.tie.degrees if copy.tie else 0,
+        "lost": list(copy.tie.lost) if copy.tie else [],
+        "gained": list(copy.tie.gained) if copy.tie else [],
+    }
+    if copy.twin is not None and copy.to_best is not None:
+        plain["to_best"] = _of_tie(copy.to_best)
+    return plain
+
+
+def _of_tie(tie: Tie) -> dict[str, Any]:
+    return {
+        "kind": tie.kind,
+        "changes": list(tie.changes),
+        "likeness": round(tie.likeness, DECIMALS),
+        "turned_by": tie.degrees,
+        "lost": list(tie.lost),
+        "gained": list(tie.gained),
     }
 
 

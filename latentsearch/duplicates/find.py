@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
-from latentsearch.copies import BEST, EXACT, Copy, Duplicates, LeftOut, goodness
-from latentsearch.lookalikes import Report, lookalikes
-from latentsearch.originals import still_there
+from latentsearch.duplicates.near import Report, lookalikes
+from latentsearch.duplicates.results import EXACT, Copy, Duplicates, LeftOut, Tie, age
+from latentsearch.duplicates.source_files import still_there
+
+SAME_BYTES = Tie(EXACT)
 
 
 def find_duplicates(
@@ -18,12 +20,13 @@ def find_duplicates(
 
     exact: only those that have the same bytes. near: only those that look the same and have other bytes; of pictures
     with the same bytes the best stands for all. Neither: both. index: the folder, None for the usual one. report: told
-    how far each step is. Groups come by the path of their best picture: the one with most pixels, then most bytes, then
-    the oldest, then the first path. Raises IndexStateError where there is no index, MissingExtra without FAISS.
+    how far each step is. Groups come by the path of their best picture: the one that lost least, by frames, pages,
+    alpha, colour, bit depth, pixels, compression, date and camera, then the oldest, then the first path. Raises
+    IndexStateError where there is no index, MissingExtra without FAISS.
     """
     with Index.open(Index.locate(index)) as opened:
         clusters, others, left_out = _same_bytes(opened)
-        groups = [[Copy(cluster[0], BEST), *_exact(cluster[1:])] for cluster in clusters if len(cluster) > 1]
+        groups = [[Copy(cluster[0]), *_exact(cluster[1:])] for cluster in clusters if len(cluster) > 1]
         if not exact:
             alike, more_left_out = lookalikes(opened, others, report or _silent)
             groups = alike if near else _joined(groups, alike)
@@ -37,7 +40,7 @@ def _same_bytes(index: Index) -> tuple[list[list[ImageRecord]], set[int], list[L
     clusters, others, left_out = [], set(), []
     for ids in index.catalog.exact_copies():
         there, gone = still_there(index.images(ids))
-        there.sort(key=goodness)
+        there.sort(key=age)
         clusters.append(there)
         others.update(set(ids) - {record.id for record in there[:1]})
         left_out += gone
@@ -45,7 +48,7 @@ def _same_bytes(index: Index) -> tuple[list[list[ImageRecord]], set[int], list[L
 
 
 def _exact(records: Sequence[ImageRecord]) -> list[Copy]:
-    return [Copy(record, EXACT) for record in records]
+    return [Copy(record, SAME_BYTES) for record in records]
 
 
 def _joined(same_bytes: Sequence[list[Copy]], alike: Sequence[list[Copy]]) -> list[list[Copy]]:
@@ -57,9 +60,15 @@ def _joined(same_bytes: Sequence[list[Copy]], alike: Sequence[list[Copy]]) -> li
 
 
 def _with_same_bytes(member: Copy, by_best: Mapping[int, Sequence[Copy]]) -> list[Copy]:
-    kind = EXACT if member.kind == BEST else member.kind
-    others = by_best.get(member.image.id, [])[1:]
-    return [member, *(Copy(other.image, kind, member.changes, member.likeness) for other in others)]
+    """A member and those with its bytes, which are to all others what it is."""
+    others = [other.image for other in by_best.get(member.image.id, [])[1:]]
+    if member.to_best is None:
+        return [member, *_exact(others)]
+    if member.to_best.may_go(()):
+        return [member, *(Copy(image, member.to_best) for image in others)]
+    if member.twin is not None:
+        return [member, *(Copy(image, member.to_best, member.twin, member.to_twin) for image in others)]
+    return [member, *(Copy(image, member.to_best, member.image.id, SAME_BYTES) for image in others)]
 
 
 def _silent(what: str, done: int, total: int) -> None:

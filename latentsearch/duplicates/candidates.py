@@ -1,0 +1,174 @@
+"""Fingerprints -> the pairs of pictures that may be copies of one another, without comparing every two.
+
+Each fingerprint becomes a short vector of its low frequencies. Vectors of the whole, turned and mirrored, and of five
+crops are looked up among the vectors of all; the few that come near are laid over one another and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.exact import import_faiss
+from indexer.fingerprint import SIDE
+from latentsearch.duplicates.alignment import WHOLE, Array, align, correlation, sampling, through
+from latentsearch.duplicates.pairs import Pairs, turned, turned_alike
+
+# Done, and in all.
+Report = Callable[[int, int], None]
+
+FREQUENCIES = 8
+SIZE = FREQUENCIES**2 - 1
+# What a crop leaves of width and height when it is looked for; those between this and the whole are found as well.
+CROP = 0.92
+NEIGHBOURS = 5
+# Faces are the hardest case, since all are alike: `python -m benchmarks duplicates` says how many copies these lose.
+LEAST_COSINE, LEAST_CORRELATION = 0.85, 0.92
+# Laying pictures over one another never gains more than this; pairs that would need more are not tried.
+MOST_GAINED = 0.3
+STEPS = 2
+# From here on the vectors are searched through an inverted file; below, all of them.
+LARGE = 20_000
+LISTS_PROBED, POINTS_A_LIST = 16, 64
+# A turned copy has all but the same vector, where a crop's differs, so its list is among the nearest.
+LISTS_PROBED_TURNED = 6
+PICTURES_AT_ONCE, PAIRS_AT_ONCE = 32_768, 1_000
+
+
+class Look(NamedTuple):
+    """How a picture is looked up: turned as latentsearch.duplicates.pairs has it, seen through a window."""
+
+    turn: int
+    window: Array
+
+
+def candidates(fingerprints: NDArray[np.uint8], report: Report | None = None) -> Pairs:
+    """The pairs among fingerprints, uint8 (n, SIDE, SIDE), that look like copies, each once.
+
+    Takes, beside the fingerprints, 252 bytes a picture and some 100 MB. Raises MissingExtra without FAISS.
+    """
+    return _found(fingerprints, _searchable(fingerprints), 0, _looks(), report)
+
+
+def candidates_by_view(fingerprints: NDArray[np.uint8], views: NDArray[np.uint8], owners: NDArray[np.int64]) -> Pairs:
+    """The pairs of pictures, each once, of which one looks like another view of the other.
+
+    views: uint8 (m, SIDE, SIDE), of transparent pictures over black and of further frames. owners: the rows of their
+    pictures, int64 (m,). Raises MissingExtra without FAISS.
+    """
+    if not len(views):
+        return Pairs.none()
+    count = len(fingerprints)
+    everything = np.concatenate([fingerprints, views])
+    rows = np.concatenate([np.arange(count), owners])
+    found = _found(everything, _searchable(views), count, _looks(), None)
+    found = Pairs(rows[found.pictures], rows[found.references], found.turns, found.windows, found.likeness)
+    return found[found.pictures != found.references].best()
+
+
+def laid_over(fingerprints: NDArray[np.uint8], pairs: Pairs) -> Pairs:
+    """Those of the pairs whose fingerprints, one laid over the other, are alike."""
+    found = [Pairs.none()]
+    for part in pairs.parts(PAIRS_AT_ONCE):
+        pictures = turned(fingerprints[part.pictures], part.turns)
+        references = fingerprints[part.references].astype(np.float32)
+        seen, inside = through(pictures, part.windows)
+        near = correlation(references, seen, inside) >= LEAST_CORRELATION - MOST_GAINED
+        if not near.any():
+            continue
+        part, pictures, references = part[near], pictures[near], references[near]
+        windows, likeness = align(references, pictures, part.windows, STEPS)
+        aligned = Pairs(part.pictures, part.references, part.turns, windows, likeness)
+        found.append(aligned[likeness >= LEAST_CORRELATION])
+    return Pairs.joined(found)
+
+
+def _found(
+    fingerprints: NDArray[np.uint8], searched: Any, first: int, looks: list[Look], report: Report | None
+) -> Pairs:
+    """The pairs of fingerprints with those that can be searched, which begin at row `first`."""
+    found = [Pairs.none()]
+    for start in range(0, len(fingerprints), PICTURES_AT_ONCE):
+        rows = np.arange(start, min(start + PICTURES_AT_ONCE, len(fingerprints)))
+        near = Pairs.joined([_near(searched, first, fingerprints, rows, look) for look in looks])
+        found.append(laid_over(fingerprints, near.best()))
+        if report:
+            report(int(rows[-1]) + 1, len(fingerprints))
+    return Pairs.joined(found).best()
+
+
+def _looks() -> list[Look]:
+    """What is looked up of each picture: the whole in every turn, and crops of the middle and the corners.
+
+    But for three quarters to the right: the other of such a pair finds this one by a quarter.
+    """
+    low, high, inset = (0, CROP), (1 - CROP, 1), ((1 - CROP) / 2, (1 + CROP) / 2)
+    crops = [(*inset, *inset), *((*across, *down) for across in (low, high) for down in (low, high))]
+    wholes = [Look(turn, WHOLE) for turn in (0, 1, 2, 4, 5, 6, 7)]
+    return [*wholes, *(Look(0, np.array(crop, np.float32)) for crop in crops)]
+
+
+def _searchable(fingerprints: NDArray[np.uint8]) -> Any:
+    """A FAISS index over the vectors of all fingerprints."""
+    faiss = import_faiss()
+    index: Any = faiss.IndexFlatIP(SIZE)
+    if len(fingerprints) >= LARGE:
+        lists = 2 ** round(np.log2(4 * len(fingerprints) ** 0.5))
+        quantizer = index
+        index = faiss.IndexIVFFlat(quantizer, SIZE, lists, faiss.METRIC_INNER_PRODUCT)
+        index.cp.max_points_per_centroid = POINTS_A_LIST
+        index.train(_vectors(_sample(fingerprints, lists * POINTS_A_LIST), Look(0, WHOLE)))
+    for start in range(0, len(fingerprints), PICTURES_AT_ONCE):
+        index.add(_vectors(fingerprints[start : start + PICTURES_AT_ONCE], Look(0, WHOLE)))
+    return index
+
+
+def _sample(fingerprints: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    if count >= len(fingerprints):
+        return fingerprints
+    return fingerprints[np.sort(np.random.default_rng(0).choice(len(fingerprints), count, replace=False))]
+
+
+def _near(searched: Any, first: int, fingerprints: NDArray[np.uint8], rows: NDArray[np.int64], look: Look) -> Pairs:
+    """The pairs of these rows, seen so, with the vectors that are nearest."""
+    if hasattr(searched, "nprobe"):
+        searched.nprobe = LISTS_PROBED_TURNED if look.turn else LISTS_PROBED
+    cosines, found = searched.search(_vectors(fingerprints[rows], look), NEIGHBOURS + 1)
+    is_near = (cosines >= LEAST_COSINE) & (found + first != rows[:, None]) & (found >= 0)
+    query, place = np.nonzero(is_near)
+    return Pairs(
+        rows[query],
+        found[query, place].astype(np.int64) + first,
+        np.full(len(query), look.turn, np.int8),
+        np.tile(look.window, (len(query), 1)),
+        cosines[query, place],
+    )
+
+
+def _vectors(fingerprints: NDArray[np.uint8], look: Look) -> Array:
+    """Low frequencies of what is seen of fingerprints, as vectors of length 1: float32 (n, SIZE).
+
+    Without the mean, so that brightness and contrast do not count; frequency f is weighed by its square root, since
+    there is the less of it in a picture the higher it is.
+    """
+    pictures = turned_alike(fingerprints, look.turn)
+    across, down = (_cosines(*look.window[edges]) for edges in (slice(0, 2), slice(2, 4)))
+    frequencies = down @ pictures.astype(np.float32) @ across.T
+    number = np.arange(FREQUENCIES)
+    weighed = frequencies * np.hypot.outer(number, number).astype(np.float32) ** 0.5
+    vectors = weighed.reshape(len(pictures), -1)[:, 1:]
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.ascontiguousarray(vectors / np.maximum(lengths, 1e-6), np.float32)
+
+
+def _cosines(first: float, last: float) -> Array:
+    """The discrete cosine transform of what lies between two places: float32 (FREQUENCIES, SIDE)."""
+    edges = np.array([[first], [last]], np.float32)
+    matrices, _ = sampling(edges[0], edges[1], SIDE)
+    angles = np.outer(np.arange(FREQUENCIES), np.arange(SIDE) + 0.5) * np.pi / SIDE
+    scale = np.full((FREQUENCIES, 1), np.sqrt(2 / SIDE))
+    scale[0] = np.sqrt(1 / SIDE)
+    return np.asarray(scale * np.cos(angles) @ matrices[0], np.float32)

@@ -1,0 +1,111 @@
+"""Groups of duplicates -> a shell script that says what may be deleted, for people to read and change.
+
+Only `sh FILE delete` deletes anything, and then only a file whose bytes, and those of the file that is kept for it, are
+still what they were when they were indexed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from indexer.discover import printable
+from indexer.errors import InputError
+from latentsearch.duplicates.results import BEST, Copy, Duplicates, Tie
+
+HEAD = rb"""#!/bin/sh
+# What `latentsearch duplicates` found; nothing has been deleted. Each group names the files to keep and, below each,
+# those that may go for it; then the copies that stay, and why. Take out the line of a file to spare it. Then
+#     sh FILE           says what would be deleted
+#     sh FILE delete    deletes it
+# A file goes only while it and the one that is kept for it have the bytes that they had when they were indexed.
+LC_ALL=C
+export LC_ALL
+mode=${1-say}
+failed=0
+
+sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
+is_still() { [ -f "$2" ] && [ "$(sha256 < "$2" | cut -c 1-64)" = "$1" ]; }
+keep() { kept_sum=$1 kept=$2; }
+stays() { :; }
+discard() {
+    if [ "$2" -ef "$kept" ]; then
+        printf 'left, it is the file that is kept: %s\n' "$2" >&2; failed=1
+    elif ! is_still "$kept_sum" "$kept"; then
+        printf 'left, since the one to keep has changed or gone: %s\n' "$2" >&2; failed=1
+    elif ! is_still "$1" "$2"; then
+        printf 'left, since it has changed or gone: %s\n' "$2" >&2; failed=1
+    elif [ "$mode" != delete ]; then
+        printf 'would delete %s\n' "$2"
+    else
+        rm -f -- "$2" && printf 'deleted %s\n' "$2" || failed=1
+    fi
+}
+"""
+TAIL = b'\nexit "$failed"\n'
+
+
+def check_plan(target: Path) -> None:
+    """Raise InputError where a plan cannot be written: something is there already, or the folder is missing."""
+    if os.path.lexists(target):
+        raise InputError(f"{printable(target)} is there already: name another file for the plan")
+    if not target.parent.is_dir():
+        raise InputError(f"{printable(target.parent)} is no folder: make it, or name another for the plan")
+
+
+def write_plan(duplicates: Duplicates, target: Path, kinds: Collection[str] = ()) -> None:
+    """Write the plan, a file that is not there yet. Raises InputError where it is.
+
+    kinds: which copies may go beside those that have the same bytes, or show the same and have lost nothing but
+    quality; of a copy that was changed in several ways, each must be named.
+    """
+    groups = [_group(number, group, kinds) for number, group in enumerate(duplicates.groups, start=1)]
+    try:
+        with open(target, "xb") as file:
+            file.write(b"".join([HEAD, *groups, TAIL]))
+    except FileExistsError as error:
+        raise InputError(f"{printable(target)} is there already: name another file for the plan") from error
+
+
+def _group(number: int, group: Sequence[Copy], kinds: Collection[str]) -> bytes:
+    """The lines of a group: every file that goes stands below one that stays and that it was compared with itself."""
+    best, *others = group
+    below: dict[int, list[bytes]] = {best.image.id: []}
+    staying: list[Copy] = []
+    for copy in others:
+        assert copy.to_best is not None
+        if copy.to_best.may_go(kinds):
+            below[best.image.id].append(_line(b"discard", copy, copy.to_best))
+        elif copy.twin in below and copy.to_twin is not None and copy.to_twin.may_go(kinds):
+            below[copy.twin].append(_line(b"discard", copy, copy.to_twin))
+        else:
+            below[copy.image.id] = []
+            staying.append(copy)
+    lines = [b"\n# group %d" % number, _line(b"keep", best, None), *below[best.image.id]]
+    for copy in staying:
+        if below[copy.image.id]:
+            lines += [_line(b"keep", copy, copy.to_best), *below[copy.image.id]]
+        else:
+            lines.append(b"stays %s # %s" % (quoted(copy.image.path), _told(copy, copy.to_best).encode()))
+    return b"\n".join(lines) + b"\n"
+
+
+def _line(verb: bytes, copy: Copy, tie: Tie | None) -> bytes:
+    image = copy.image
+    return b"%s %s %s # %s" % (verb, image.digest.hex().encode(), quoted(image.path), _told(copy, tie).encode())
+
+
+def _told(copy: Copy, tie: Tie | None) -> str:
+    image = copy.image
+    told = f"{tie.kind if tie else BEST}, {image.width}x{image.height}, {image.size} bytes"
+    if tie and tie.changes and tie.changes != (tie.kind,):
+        told += f", {' '.join(tie.changes)}"
+    if tie and tie.gained:
+        told += f"; neither goes: this one has {', '.join(tie.gained)} that the best lacks"
+    return told
+
+
+def quoted(path: str) -> bytes:
+    r"""A path as one word of a shell, whatever bytes it has: between single quotes, those in it as '\''."""
+    return b"'" + os.fsencode(path).replace(b"'", b"'\\''") + b"'"

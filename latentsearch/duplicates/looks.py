@@ -1,0 +1,112 @@
+"""What workers do with single files for a search for duplicates: make fingerprints, and look at candidates."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.decode import read_file
+from indexer.errors import UnreadableImage
+from indexer.fingerprint import BYTES, Fingerprint, fingerprint_of
+from indexer.shares import Share
+from indexer.workers import FileTask
+from latentsearch.duplicates.facts import Facts, facts_of
+from latentsearch.duplicates.frames import all_frames, first_frame, is_several, needed_bytes
+from latentsearch.duplicates.relation import CHANGED
+from latentsearch.duplicates.verification import SIDE
+
+# Of a file's frames that look different, at most so many get a fingerprint, evenly chosen.
+FRAMES_KEPT = 64
+# Frames whose fingerprints differ by less, on average, propose the same pictures.
+DIFFERENCE = 3.0
+# A fingerprint needs no more pixels on the shorter side.
+ENOUGH = 64
+
+
+class Indexed(NamedTuple):
+    """A file as it was indexed."""
+
+    path: str
+    size: int
+    digest: bytes
+
+
+class Fingerprinted(NamedTuple):
+    """A file's fingerprint, or why there is none."""
+
+    path: str
+    reason: str
+    fingerprint: Fingerprint | None = None
+
+
+class Looked(NamedTuple):
+    """A file's facts and its grey picture, SIDE x SIDE bytes, or why there are none."""
+
+    path: str
+    reason: str
+    facts: Facts = Facts()
+    grey: bytes = b""
+
+
+class MakeFingerprints(FileTask[Indexed, Fingerprinted]):
+    """Makes fingerprints, of further frames too."""
+
+    def do(self, item: Indexed, share: Share) -> Fingerprinted:
+        """Make one."""
+        try:
+            return Fingerprinted(item.path, "", _fingerprint(_read(item, share)))
+        except UnreadableImage as error:
+            return self.failed(item, str(error))
+
+    def failed(self, item: Indexed, reason: str) -> Fingerprinted:
+        """None."""
+        return Fingerprinted(item.path, reason)
+
+
+class LookAtFiles(FileTask[Indexed, Looked]):
+    """Looks at what files have."""
+
+    def do(self, item: Indexed, share: Share) -> Looked:
+        """Look at one."""
+        try:
+            facts, grey = facts_of(_read(item, share), SIDE)
+        except UnreadableImage as error:
+            return self.failed(item, str(error))
+        return Looked(item.path, "", facts, grey.tobytes())
+
+    def failed(self, item: Indexed, reason: str) -> Looked:
+        """Nothing was seen."""
+        return Looked(item.path, reason)
+
+
+def _read(item: Indexed, share: Share) -> bytes:
+    share.reserve_file(item.size)
+    data = read_file(item.path)
+    if hashlib.sha256(data).digest() != item.digest:
+        raise UnreadableImage(CHANGED)
+    share.reserve(needed_bytes(data, ENOUGH))
+    return data
+
+
+def _fingerprint(data: bytes) -> Fingerprint:
+    if not is_several(data):
+        return fingerprint_of(first_frame(data, ENOUGH))
+    frames = all_frames(data)
+    first = fingerprint_of(next(frames))
+    found = [_grey(first.white)]
+    for frame in frames:
+        seen = _grey(fingerprint_of(frame).white)
+        if min(np.abs(seen - other).mean() for other in found) >= DIFFERENCE:
+            found.append(seen)
+    others = found[1:]
+    chosen = {round(place) for place in np.linspace(0, len(others) - 1, min(FRAMES_KEPT, len(others)))}
+    # None where all look the same: empty would mean that they were not looked at.
+    kept = b"".join(others[number].astype(np.uint8).tobytes() for number in sorted(chosen)) or None
+    return first._replace(frames=kept)
+
+
+def _grey(fingerprint: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(fingerprint, np.uint8, BYTES).astype(np.float32)

@@ -1,0 +1,173 @@
+"""An index -> groups of pictures that look the same: re-encoded, resized, or altered in some way that is named."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.image_rows import ImageRecord
+from indexer.index import Index
+from latentsearch.duplicates.candidates import candidates, candidates_by_view
+from latentsearch.duplicates.facts import Facts
+from latentsearch.duplicates.grouping import Verdicts, groups_around_best, keys, twins_of
+from latentsearch.duplicates.pairs import Pairs
+from latentsearch.duplicates.results import Copy, LeftOut, Relation, Tie
+from latentsearch.duplicates.same_frames import Pair
+from latentsearch.duplicates.source_files import complete_fingerprints, file_of, judge_pairs, look_at, still_there
+from latentsearch.duplicates.verification import SIDE, compared, verified
+
+# What is being done, how much of it is done, and of how much.
+Report = Callable[[str, int, int], None]
+
+
+def lookalikes(index: Index, without: set[int], report: Report) -> tuple[list[list[Copy]], list[LeftOut]]:
+    """Groups of pictures that look the same, the best of each first, and images that could not be compared.
+
+    without: ids of images to leave aside. Raises MissingExtra without FAISS.
+    """
+    ids, fingerprints, (owner_ids, views), unreadable = complete_fingerprints(
+        index, partial(report, "reading pictures")
+    )
+    wanted = ~np.isin(ids, list(without))
+    ids, fingerprints = ids[wanted], fingerprints[wanted]
+    owned = np.isin(owner_ids, ids)
+    owners = np.searchsorted(ids, owner_ids[owned])
+    pairs = candidates(fingerprints, partial(report, "looking for copies"))
+    by_view = candidates_by_view(fingerprints, views[owned], owners)
+    together = Pairs.joined([pairs, by_view])
+    found = index.images(ids[np.union1d(together.pictures, together.references)].tolist())
+    records, gone = still_there(found)
+    rows = np.array([np.searchsorted(ids, record.id) for record in records], np.int64)
+    search = _Search(records, fingerprints[rows], report)
+    groups = search.groups(*(_among(some, rows, len(ids)) for some in (pairs, by_view)))
+    return groups, _once([*unreadable, *gone, *search.left_out])
+
+
+def _among(pairs: Pairs, rows: NDArray[np.int64], count: int) -> Pairs:
+    """Those of the pairs whose two are among these rows, of `count`, by their places there."""
+    places = np.full(count, -1, np.int64)
+    places[rows] = np.arange(len(rows))
+    first, second = places[pairs.pictures], places[pairs.references]
+    moved = Pairs(first, second, pairs.turns, pairs.windows, pairs.likeness)
+    return moved[(first >= 0) & (second >= 0)]
+
+
+def _once(left_out: Sequence[LeftOut]) -> list[LeftOut]:
+    return list({left.path: left for left in left_out}.values())
+
+
+class _Search:
+    """Groups images, of candidates by their places among these; left_out: those whose files cannot be used."""
+
+    def __init__(self, records: Sequence[ImageRecord], fingerprints: NDArray[np.uint8], report: Report) -> None:
+        self._records = records
+        self._fingerprints = fingerprints
+        self._report = report
+        self._facts: dict[int, Facts] = {}
+        self.left_out: list[LeftOut] = []
+
+    def groups(self, pairs: Pairs, by_view: Pairs) -> list[list[Copy]]:
+        """by_view: pairs of which one shows the other over another background, or in a later frame."""
+        with _on_disk(len(self._records)) as pictures:
+            self._facts, unreadable = look_at(self._records, pictures, partial(self._report, "reading candidates"))
+            self.left_out += unreadable
+            alike = verified(self._readable(pairs), pictures, partial(self._report, "comparing candidates"))
+
+            def compare(first: NDArray[np.int64], second: NDArray[np.int64]) -> Pairs:
+                return compared(first, second, self._fingerprints, pictures)
+
+            verdicts = Verdicts(alike, compare, self._judged)
+            # Their fingerprints alone were compared, so that most of them show two pictures.
+            verdicts.add(_unknown(self._readable(by_view), alike))
+            rank = {place: rank for rank, place in enumerate(sorted(self._facts, key=self._goodness))}
+            groups = groups_around_best(verdicts, rank)
+            twins = twins_of(groups, verdicts)
+        return [self._group(places, verdicts, twins) for places in groups]
+
+    def _readable(self, pairs: Pairs) -> Pairs:
+        is_read = np.zeros(len(self._records), bool)
+        is_read[list(self._facts)] = True
+        return pairs[is_read[pairs.pictures] & is_read[pairs.references]]
+
+    def _goodness(self, place: int) -> tuple[float | str, ...]:
+        """What copies are sorted by, the best first, as far as each tells by itself."""
+        facts, record = self._facts[place], self._records[place]
+        return (
+            -facts.frames,
+            -facts.pages,
+            -facts.alpha,
+            -facts.is_coloured,
+            -facts.depth,
+            -record.width * record.height,
+            -facts.fineness,
+            -(facts.date + facts.camera),
+            record.mtime_ns,
+            record.path,
+        )
+
+    def _judged(self, pairs: Pairs) -> list[Relation | None]:
+        """What the two of each pair are to one another, by their files."""
+        files = {place: file_of(self._records[place], self._facts[place]) for place in self._facts}
+        asked = [
+            Pair(files[picture], files[reference], turn, tuple(window), likeness)
+            for picture, reference, turn, window, likeness in zip(
+                pairs.pictures.tolist(),
+                pairs.references.tolist(),
+                pairs.turns.tolist(),
+                pairs.windows.tolist(),
+                pairs.likeness.tolist(),
+                strict=True,
+            )
+        ]
+        judged = {}
+        for done in judge_pairs(asked, partial(self._report, "comparing copies")):
+            judged[done.pair.first.path, done.pair.second.path] = done.relation
+            if done.reason:
+                self.left_out.append(LeftOut(done.path, done.reason))
+        return [judged.get((pair.first.path, pair.second.path)) for pair in asked]
+
+    def _group(self, places: Sequence[int], verdicts: Verdicts, twins: dict[int, int]) -> list[Copy]:
+        best, *others = places
+        group = [Copy(self._records[best])]
+        for other in others:
+            twin = twins.get(other)
+            group.append(
+                Copy(
+                    self._records[other],
+                    _tie(verdicts, best, other),
+                    None if twin is None else self._records[twin].id,
+                    None if twin is None else _tie(verdicts, twin, other),
+                )
+            )
+        return group
+
+
+def _tie(verdicts: Verdicts, to: int, other: int) -> Tie:
+    relation = verdicts.of(to, other)
+    assert relation is not None
+    return Tie.of(relation)
+
+
+def _unknown(pairs: Pairs, known: Pairs) -> Pairs:
+    """Those whose two are no pair that is known, with the likeness of their details unknown."""
+    there = set(keys(known))
+    new = pairs[np.array([key not in there for key in keys(pairs)], bool)]
+    new.likeness[:] = 0
+    return new
+
+
+@contextmanager
+def _on_disk(count: int) -> Iterator[NDArray[np.uint8]]:
+    """Room for the grey pictures of candidates, uint8 (count, SIDE, SIDE): as many as there are pictures, at worst."""
+    shape = (max(count, 1), SIDE, SIDE)
+    with tempfile.TemporaryFile() as file:
+        # Or a disk that is too full would kill the process when a page is written, not raise an error now.
+        os.posix_fallocate(file.fileno(), 0, math.prod(shape))
+        yield np.memmap(file, np.uint8, "r+", shape=shape)[:count]

@@ -1,0 +1,97 @@
+"""Pairs of pictures, and how one lies over the other: plain data between those who look for copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentsearch.duplicates.alignment import WHOLE, Array
+
+# How a picture may be turned: mirrored left to right where 4 is in it, then turned clockwise by so many quarters.
+TURNS = 8
+MIRRORED = 4
+# By how much more alike a turned picture must be.
+TURNED_LESS = 0.02
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of pictures, by row: picture, turned, looks through its window as reference does.
+
+    pictures, references: int64 (n,). turns: int8 (n,), below TURNS. windows: float32 (n, 4), as
+    latentsearch.duplicates.alignment has them. likeness: float32 (n,), at most 1.
+    """
+
+    pictures: NDArray[np.int64]
+    references: NDArray[np.int64]
+    turns: NDArray[np.int8]
+    windows: Array
+    likeness: Array
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, chosen: Any) -> Pairs:
+        return Pairs(*(column[chosen] for column in self.columns()))
+
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """The five arrays."""
+        return self.pictures, self.references, self.turns, self.windows, self.likeness
+
+    @classmethod
+    def joined(cls, parts: list[Pairs]) -> Pairs:
+        """All pairs of several."""
+        return cls(*(np.concatenate(columns) for columns in zip(*(part.columns() for part in parts), strict=True)))
+
+    @classmethod
+    def none(cls) -> Pairs:
+        """No pairs."""
+        nothing = np.empty(0, np.int64)
+        return cls.unknown(nothing, nothing)
+
+    @classmethod
+    def unknown(cls, pictures: NDArray[np.int64], references: NDArray[np.int64]) -> Pairs:
+        """Pairs of which nothing is known, each in every turn."""
+        count = len(pictures)
+        return cls(
+            np.tile(pictures, TURNS),
+            np.tile(references, TURNS),
+            np.repeat(np.arange(TURNS, dtype=np.int8), count),
+            np.tile(WHOLE, (TURNS * count, 1)),
+            np.zeros(TURNS * count, np.float32),
+        )
+
+    def parts(self, size: int) -> Iterator[Pairs]:
+        """The pairs in order, so many at a time."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def best(self) -> Pairs:
+        """Every two pictures once, however often and in whatever order they stand here: as they are most alike.
+
+        As they are rather than turned, where that makes no difference: a symmetric picture is like its mirror image.
+        """
+        low, high = np.minimum(self.pictures, self.references), np.maximum(self.pictures, self.references)
+        order = np.lexsort((np.where(self.turns > 0, TURNED_LESS, 0) - self.likeness, high, low))
+        first = np.ones(len(order), bool)
+        first[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
+        return self[order[first]]
+
+
+def turned(pictures: NDArray[Any], turns: NDArray[np.int8]) -> Array:
+    """Square pictures (n, side, side) as float32, each turned by its own."""
+    seen = pictures.astype(np.float32)
+    for turn in np.unique(turns):
+        of_this = turns == turn
+        seen[of_this] = turned_alike(seen[of_this], int(turn))
+    return seen
+
+
+def turned_alike(pictures: NDArray[Any], turn: int) -> NDArray[Any]:
+    """Pictures (n, height, width), all turned alike."""
+    mirrored = pictures[:, :, ::-1] if turn >= MIRRORED else pictures
+    return np.rot90(mirrored, -(turn % MIRRORED), axes=(1, 2))
