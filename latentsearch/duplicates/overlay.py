@@ -162,7 +162,9 @@ def _explained(
 ) -> list[str] | None:
     """The changes of colour and alpha that make one of the other, in the parts that both show; None for no copies."""
     cells = _cells(regions, most_cells)
-    reduced = [_reduced(picture, box, cells) for picture, box in zip(shown, regions[:2], strict=True)]
+    # Quick averages blur both alike only where both have as many pixels.
+    gap = 1.5 if regions.first == regions.second else 3.0
+    reduced = [_reduced(picture, box, cells, gap) for picture, box in zip(shown, regions[:2], strict=True)]
     coloured = facts[0].is_coloured, facts[1].is_coloured
     few = min(facts[0].colours, facts[1].colours) <= FEW_COLOURS
     for changes, first, second in _over_backgrounds(reduced, facts):
@@ -178,8 +180,8 @@ def _cells(regions: Regions, most: int) -> tuple[int, int]:
     return max(round(across * share), LEAST_CELLS), max(round(down * share), LEAST_CELLS)
 
 
-def _reduced(picture: Image.Image, box: Box, cells: tuple[int, int]) -> Image.Image:
-    return picture.resize(cells, Image.Resampling.BILINEAR, box=box, reducing_gap=1.5)
+def _reduced(picture: Image.Image, box: Box, cells: tuple[int, int], gap: float) -> Image.Image:
+    return picture.resize(cells, Image.Resampling.BILINEAR, box=box, reducing_gap=gap)
 
 
 def _over_backgrounds(

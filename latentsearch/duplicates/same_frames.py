@@ -8,12 +8,15 @@ import numpy as np
 from PIL import Image
 
 from latentsearch.duplicates import results as words
+from latentsearch.duplicates.alignment import WHOLE
 from latentsearch.duplicates.facts import Facts
 from latentsearch.duplicates.frames import Small, all_frames, first_frame, is_within, small, without_repeats
-from latentsearch.duplicates.overlay import CELL, FEW_COLOURS, MOST_CELLS, SIZE_DIFFERENCE
+from latentsearch.duplicates.overlay import CELL, FEW_COLOURS, MOST_CELLS
 from latentsearch.duplicates.pairs import MIRRORED
 
 QUARTERS = (None, Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
+# Where a window is further from the whole, one picture may be cropped.
+NEARLY_WHOLE = 0.01
 # A lossy picture is decoded with this many pixels for each cell, and on its shorter side.
 PIXELS_A_CELL, LEAST_SIDE = 2, 64
 
@@ -82,8 +85,9 @@ def frames_to_compare(pair: Pair, first: bytes, second: bytes) -> Shown | None:
 def enough_side(pair: Pair) -> int | None:
     """How many pixels a shorter side needs for a comparison; None for all, where sizes or colours must be compared."""
     facts = pair.first.facts, pair.second.facts
-    pixels = sorted(file.width * file.height for file in facts)
-    if pixels[1] >= SIZE_DIFFERENCE**2 * pixels[0] or min(file.colours for file in facts) <= FEW_COLOURS:
+    sizes = [sorted((file.width, file.height)) for file in facts]
+    is_whole = np.abs(np.array(pair.window, np.float32) - WHOLE).max() <= NEARLY_WHOLE
+    if sizes[0] != sizes[1] or not is_whole or min(file.colours for file in facts) <= FEW_COLOURS:
         return None
     shorter = min(min(file.width, file.height) for file in facts)
     return max(min(MOST_CELLS, shorter // CELL) * PIXELS_A_CELL, LEAST_SIDE)
