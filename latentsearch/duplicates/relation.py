@@ -42,10 +42,10 @@ class JudgePairs(FileTask[Pair, Judged]):
 
     def do(self, item: Pair, share: Share) -> Judged:
         """Compare one pair."""
-        contents = []
+        contents: list[bytes] = []
         for file in (item.first, item.second):
             try:
-                share.reserve_file(file.size + sum(map(len, contents)))
+                share.reserve_file(file.size + sum(len(data) for data in contents))
                 data = read_file(file.path)
             except UnreadableImage as error:
                 return Judged(item, None, file.path, str(error))
