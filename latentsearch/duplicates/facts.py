@@ -14,6 +14,7 @@ from indexer.decode import opened, orientation_of, over_white, shrunk_srgb, upri
 from indexer.files.needs import STORED_SIZE
 from indexer.files.upright import upright_size
 from indexer.fingerprint import has_several_frames
+from indexer.memory import Reserve, refuse_above_cap
 from latentsearch.duplicates.frames import ANIMATED, all_frames, draft, small, without_repeats
 
 OPAQUE, ON_OR_OFF, SOFT = 0, 1, 2
@@ -58,9 +59,9 @@ class Facts(NamedTuple):
     camera: bool = False
 
 
-def facts_of(data: bytes, side: int) -> tuple[Facts, NDArray[np.uint8]]:
+def facts_of(data: bytes, side: int, reserve: Reserve = refuse_above_cap) -> tuple[Facts, NDArray[np.uint8]]:
     """What a picture file has, and its first frame over white in grey, uint8 (side, side). Raises UnreadableImage."""
-    with opened(data, prepare=functools.partial(draft, side=ENOUGH)) as picture:
+    with opened(data, reserve, functools.partial(draft, side=ENOUGH)) as picture:
         lossless = is_lossless(picture, data)
         several = has_several_frames(picture)
         size = upright_size(picture.info[STORED_SIZE], orientation_of(picture))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from indexer.decode import opened, orientation_of, over_white, shrunk_srgb, to_srgb, upright
 from indexer.fingerprint import has_several_frames
+from indexer.memory import Reserve, refuse_above_cap
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 # What stands behind these is not looked at.
@@ -26,12 +27,12 @@ SAME_MEAN, SAME_ANYWHERE = 4.0, 60.0
 Small = NDArray[np.float32]
 
 
-def first_frame(data: bytes, side: int | None = None) -> Image.Image:
+def first_frame(data: bytes, side: int | None = None, reserve: Reserve = refuse_above_cap) -> Image.Image:
     """The first frame, upright, in mode RGB or RGBA; side: how many pixels its shorter side must have left.
 
     Raises UnreadableImage.
     """
-    with opened(data, prepare=functools.partial(draft, side=side)) as picture:
+    with opened(data, reserve, functools.partial(draft, side=side)) as picture:
         picture.load()
         factor = max(min(picture.size) // side, 1) if side else 1
         return upright(shrunk_srgb(picture, factor), orientation_of(picture))
@@ -44,29 +45,18 @@ def draft(picture: Image.Image, side: int | None) -> None:
         picture.draft(None, (picture.width // scale, picture.height // scale))
 
 
-def needed_bytes(data: bytes, side: int | None = None) -> int:
-    """The memory that looking at a file takes, in bytes, the file's included; side: as `first_frame` has it.
-
-    Raises UnreadableImage.
-    """
-    asked: list[int] = []
-    with opened(data, asked.append, functools.partial(draft, side=side)) as picture:
-        # Beside the frame that is decoded there is the one that is looked at.
-        return asked[0] * (2 if has_several_frames(picture) else 1)
-
-
 def is_several(data: bytes) -> bool:
     """Whether there are more frames or pages than the one that is shown."""
     with opened(data) as picture:
         return has_several_frames(picture)
 
 
-def all_frames(data: bytes) -> Iterator[Image.Image]:
+def all_frames(data: bytes, reserve: Reserve = refuse_above_cap) -> Iterator[Image.Image]:
     """Every frame or page, upright, in mode RGB or RGBA; of a damaged file those before the damage.
 
     Previews that cameras put behind their JPEGs are none, nor are thumbnails in a TIFF. Raises UnreadableImage.
     """
-    with opened(data) as picture:
+    with opened(data, reserve) as picture:
         orientation, size = orientation_of(picture), picture.size
         for number in range(FRAMES_AT_MOST):
             try:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from indexer.decode import read_file
 from indexer.errors import UnreadableImage
 from indexer.fingerprint import BYTES, Fingerprint, fingerprint_of
+from indexer.memory import Reserve
 from indexer.shares import Share
 from indexer.workers import FileTask
 from latentsearch.duplicates.facts import Facts, facts_of
-from latentsearch.duplicates.frames import all_frames, first_frame, is_several, needed_bytes
+from latentsearch.duplicates.frames import all_frames, first_frame, is_several
 from latentsearch.duplicates.relation import CHANGED
 from latentsearch.duplicates.verification import SIDE
 
@@ -57,7 +58,7 @@ class MakeFingerprints(FileTask[Indexed, Fingerprinted]):
     def do(self, item: Indexed, share: Share) -> Fingerprinted:
         """Make one."""
         try:
-            return Fingerprinted(item.path, "", _fingerprint(_read(item, share)))
+            return Fingerprinted(item.path, "", _fingerprint(_read(item, share), share.reserve))
         except UnreadableImage as error:
             return self.failed(item, str(error))
 
@@ -72,7 +73,7 @@ class LookAtFiles(FileTask[Indexed, Looked]):
     def do(self, item: Indexed, share: Share) -> Looked:
         """Look at one."""
         try:
-            facts, grey = facts_of(_read(item, share), SIDE)
+            facts, grey = facts_of(_read(item, share), SIDE, share.reserve)
         except UnreadableImage as error:
             return self.failed(item, str(error))
         return Looked(item.path, "", facts, grey.tobytes())
@@ -87,14 +88,13 @@ def _read(item: Indexed, share: Share) -> bytes:
     data = read_file(item.path)
     if hashlib.sha256(data).digest() != item.digest:
         raise UnreadableImage(CHANGED)
-    share.reserve(needed_bytes(data, ENOUGH))
     return data
 
 
-def _fingerprint(data: bytes) -> Fingerprint:
+def _fingerprint(data: bytes, reserve: Reserve) -> Fingerprint:
     if not is_several(data):
-        return fingerprint_of(first_frame(data, ENOUGH))
-    frames = all_frames(data)
+        return fingerprint_of(first_frame(data, ENOUGH, reserve))
+    frames = all_frames(data, reserve)
     first = fingerprint_of(next(frames))
     found = [_grey(first.white)]
     for frame in frames:

@@ -15,11 +15,10 @@ from indexer.workers import FileTask
 from latentsearch.duplicates import results as words
 from latentsearch.duplicates.detail import has_fewer_colours, is_enlarged
 from latentsearch.duplicates.facts import ON_OR_OFF, SOFT, Facts
-from latentsearch.duplicates.frames import needed_bytes
 from latentsearch.duplicates.overlay import FEW_COLOURS, SIZE_DIFFERENCE, Regions, compare_frames
 from latentsearch.duplicates.pairs import MIRRORED
 from latentsearch.duplicates.results import Relation, in_order
-from latentsearch.duplicates.same_frames import Pair, enough_side, frames_to_compare, turn
+from latentsearch.duplicates.same_frames import Pair, frames_to_compare, memory_for, turn
 
 CHANGED = "it has changed since it was indexed"
 # Bits a pixel that differ by less are told apart by nothing that is seen.
@@ -53,7 +52,8 @@ class JudgePairs(FileTask[Pair, Judged]):
                 return Judged(item, None, file.path, CHANGED)
             contents.append(data)
         try:
-            share.reserve(sum(needed_bytes(data, enough_side(item)) for data in contents))
+            # Both are there at once, so that one question must be for both: two workers might wait for each other.
+            share.reserve(memory_for(item))
             return Judged(item, relation_of(item, *contents))
         except UnreadableImage as error:
             return Judged(item, None, item.first.path, f"it cannot be compared: {error}")

@@ -19,6 +19,8 @@ QUARTERS = (None, Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.
 NEARLY_WHOLE = 0.01
 # A lossy picture is decoded with this many pixels for each cell, and on its shorter side.
 PIXELS_A_CELL, LEAST_SIDE = 2, 64
+# A frame as it is decoded, as its library keeps it meanwhile, and turned or over white.
+BYTES_A_PIXEL = 12
 
 
 class File(NamedTuple):
@@ -41,6 +43,11 @@ class Pair(NamedTuple):
     turn: int
     window: tuple[float, ...]
     likeness: float = 0.0
+
+
+def memory_for(pair: Pair) -> int:
+    """The bytes of memory that a comparison of two files takes, at most: their decoded pixels, and copies of them."""
+    return sum(file.size + BYTES_A_PIXEL * file.facts.width * file.facts.height for file in (pair.first, pair.second))
 
 
 def turn(picture: Image.Image, how: int) -> Image.Image:
@@ -67,7 +74,7 @@ def frames_to_compare(pair: Pair, first: bytes, second: bytes) -> Shown | None:
     """
     counts = [max(file.facts.frames, file.facts.pages) for file in (pair.first, pair.second)]
     if max(counts) == 1:
-        side = enough_side(pair)
+        side = _enough(pair)
         return Shown(first_frame(first, side), first_frame(second, side))
     if min(counts) > 1:
         return _sequences(pair, first, second)
@@ -82,7 +89,7 @@ def frames_to_compare(pair: Pair, first: bytes, second: bytes) -> Shown | None:
     return Shown(found, still, (change,), (), lost)
 
 
-def enough_side(pair: Pair) -> int | None:
+def _enough(pair: Pair) -> int | None:
     """How many pixels a shorter side needs for a comparison; None for all, where sizes or colours must be compared."""
     facts = pair.first.facts, pair.second.facts
     sizes = [sorted((file.width, file.height)) for file in facts]

@@ -102,7 +102,9 @@ def _features(picture: Array) -> Array:
 
 
 def _uncut(picture: Array) -> NDArray[np.bool_]:
-    return np.asarray((picture.min(-1) >= DARKEST) & (picture.max(-1) <= BRIGHTEST))
+    # Channel by channel: a reduction over an axis of three takes ten times as long.
+    inside = (picture >= DARKEST) & (picture <= BRIGHTEST)
+    return np.asarray(inside[..., 0] & inside[..., 1] & inside[..., 2])
 
 
 def _grey(picture: Array) -> Array:
