@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from indexer.errors import InputError
-from latentsearch.training import family
 
-Presets = dict[str, dict[str, family.Recipe]]
+if TYPE_CHECKING:
+    from latentsearch.training import family
+
+Presets = dict[str, dict[str, "family.Recipe"]]
 
 
 class Module(Protocol):

@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from indexer.decode import Framing, decode
 from indexer.discover import Found, discover, printable
 from indexer.errors import InputError, UnreadableImage
-from latentsearch.training.checkpoint import write_json
+from latentsearch.training.run import write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
 SHOWN = 32
@@ -70,16 +71,22 @@ class Images:
 
     def all_labels(self) -> Tensor:
         """The labels of all training images as float32 (n, labels), where the run learns with any."""
+        import torch
+
         assert self.values is not None
         return torch.from_numpy(self.values[self.held_out :]).float()
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor | None:
         """The labels of training images as float32 (n, labels)."""
+        import torch
+
         return None if self.values is None else torch.from_numpy(self.values[self.held_out + rows]).float()
 
 
 def to_float(pixels: NDArray[np.uint8]) -> Tensor:
     """uint8 (n, h, w, 3) -> float32 (n, 3, h, w) in [0, 1]."""
+    import torch  # only here, for codes by parts are fitted without
+
     return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
 
 
