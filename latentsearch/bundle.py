@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,16 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from indexer.encoder import FORMAT, load_encoder, load_generator
-from indexer.errors import InputError
+from indexer.encoder import load_encoder, load_generator
 from latentsearch.attribute_graph import check_attributes, describe_labels, write_attribute_graph
-from latentsearch.calibration import closest_pairs, random_pair_distances
-from latentsearch.graphs import compress, export_graph, store_as_int8
+from latentsearch.bundle_folder import FIT_IMAGES, describe_bundle, likeness, new_bundle
+from latentsearch.graphs import compress, export_graph
 from latentsearch.model_card import write_model
+from latentsearch.stored_weights import store_as_int8
 from latentsearch.training.finished import Trained
 from latentsearch.training.images import Images
 
-FIT_IMAGES = 20_000
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
@@ -115,19 +111,14 @@ def export(
     generator's weights are stored as int8.
     Raises InputError when the folder holds something already.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: name a new folder for the bundle")
     graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
     training = images.pixels[images.held_out :][:FIT_IMAGES]
-    report(f"encoding {len(training)} training images")
-    codes = encode(graph, training)
-    if distance == "cosine":
-        graph.fit_whitening(codes, trained.latent_size)
-        codes = encode_whitened(graph, codes)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-        place = Path(unfinished) / "bundle"
-        place.mkdir()
+    with new_bundle(folder) as place:
+        report(f"encoding {len(training)} training images")
+        codes = encode(graph, training)
+        if distance == "cosine":
+            graph.fit_whitening(codes, trained.latent_size)
+            codes = encode_whitened(graph, codes)
         report(f"writing the graphs as {precision}")
         _write_graphs(graph, trained, training, place, precision)
         model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
@@ -139,9 +130,6 @@ def export(
             model["fidelity"] |= check_generator(trained, place)
         model["fidelity"] |= check_attributes(trained, place, images.pixels[:CHECK_IMAGES])
         write_model(place, model)
-        if folder.exists():
-            folder.rmdir()
-        shutil.move(place, folder)
     return model
 
 
@@ -193,16 +181,7 @@ def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np
     training = images.pixels[images.held_out :][: len(gallery)]
     encoder = load_encoder(bundle)
     by_torch, by_bundle = encode(graph, queries), encoder.encode(np.array(queries))
-    cosines = (unit(torch.from_numpy(by_torch)) * unit(torch.from_numpy(by_bundle))).sum(1)
-    mine, theirs = top(by_torch, gallery, 20), top(by_bundle, encoder.encode(np.array(training)), 20)
-    overlap = np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(mine, theirs, strict=True)])
-    return {
-        "images": len(queries),
-        "gallery": len(gallery),
-        "mean_cosine": round(float(cosines.mean()), 6),
-        "least_cosine": round(float(cosines.min()), 6),
-        "overlap@20": round(float(overlap), 4),
-    }
+    return likeness((by_torch, by_bundle), (gallery, encoder.encode(np.array(training))))
 
 
 @torch.no_grad()
@@ -214,13 +193,6 @@ def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
     expected = GeneratorGraph(trained.generator).eval()(torch.from_numpy(codes)).numpy().astype(np.float32)
     difference = np.abs(load_generator(bundle).generate(codes) - expected)
     return {"generator_mean_difference": round(float(difference.mean()), 4)}
-
-
-def top(queries: NDArray[np.float32], gallery: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """The rows of the k nearest codes by Euclidean distance, which ranks codes of length 1 as cosine does."""
-    distances = (gallery**2).sum(1) - 2 * queries @ gallery.T
-    k = min(k, len(gallery))
-    return np.argpartition(distances, k - 1, axis=1)[:, :k]
 
 
 def _write_graphs(
@@ -242,26 +214,16 @@ def _write_graphs(
 def _describe(
     trained: Trained, folder: Path, codes: NDArray[np.float32], *, name: str, precision: str, distance: str
 ) -> dict[str, Any]:
-    quantiles = random_pair_distances(codes, distance)
-    model: dict[str, Any] = {
-        "format": FORMAT,
-        "name": name,
-        "family": trained.family,
-        "latent_size": codes.shape[1],
-        "framing": trained.framing.to_json(),
-        "distance": distance,
-        "precision": precision,
-        "files": {path.name: _file_facts(path) for path in sorted(folder.glob("*.onnx"))},
-        "trained": trained.facts,
-        "scores": {},
-        "fidelity": {},
-        "random_pair_distances": quantiles,
-        "closest_pairs": closest_pairs(codes, distance, quantiles),
-    }
+    model = describe_bundle(
+        folder,
+        codes,
+        name=name,
+        family=trained.family,
+        framing=trained.framing,
+        distance=distance,
+        precision=precision,
+        trained=trained.facts,
+    )
     if trained.generator is not None:
         model["generator"] = {"latent_size": trained.latent_size, "prior": trained.prior}
     return model
-
-
-def _file_facts(path: Path) -> dict[str, Any]:
-    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}

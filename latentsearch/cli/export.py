@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from latentsearch.training.images import Images
 
 SUFFIX = ".parquet"
+OF_THE_PICTURES = "as its training pictures'"
 TARGET = "The bundle's folder, or FILE.parquet."
 
 
@@ -68,13 +69,19 @@ def command(
         return _export_index(option, target)
     from indexer.extras import require, require_training
 
-    require_training()
     require("onnxruntime")
     wishes = {"name": name or target.name, "precision": precision, "distance": distance}
+    if pictures is None and _is_fitted(run):
+        from indexer.extras import require_extra
+        from latentsearch.parts.bundle import export_fitted
+
+        require_extra("cpu", "onnx")
+        return _show(target, export_fitted(run, target, **wishes, terms=terms or OF_THE_PICTURES, report=_tell))
+    require_training()
     if pictures is None:
         from latentsearch.training.finished import load_trained
 
-        _write_bundle(*load_trained(run, terms or "as its training pictures'"), target, wishes)
+        _write_bundle(*load_trained(run, terms or OF_THE_PICTURES), target, wishes)
     else:
         from latentsearch.pretrained import with_pretrained
 
@@ -97,7 +104,21 @@ def _export_index(option: str | None, target: Path) -> None:
 def _write_bundle(trained: Trained, images: Images, folder: Path, wishes: dict[str, str]) -> None:
     from latentsearch.bundle import export
 
-    model = export(trained, images, folder, **wishes, report=lambda sentence: click.echo(sentence, err=True))
+    _show(folder, export(trained, images, folder, **wishes, report=_tell))
+
+
+def _tell(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _is_fitted(run: Path) -> bool:
+    """Whether a run is of codes by parts, for which PyTorch is not needed. Raises InputError where there is no run."""
+    from latentsearch.training import run as runs
+
+    return bool(runs.read(run)["family"] == "parts")
+
+
+def _show(folder: Path, model: dict[str, Any]) -> None:
     size = sum(file["bytes"] for file in model["files"].values()) / 1e6
     click.echo(f"{folder}: {size:.1f} MB, {model['latent_size']} numbers a picture, {model['distance']} distance")
     for what, value in model["fidelity"].items():

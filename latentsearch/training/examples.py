@@ -40,8 +40,12 @@ def count(data: Path) -> int:
     return len(load_digits(data, "train")) if kind_of(data) == "digits" else len(find_pictures(data)[1])
 
 
-def load(data: Path, run: Path, framing: Framing, report: Callable[[int, int], None]) -> Images | Points:
+def load(
+    data: Path, run: Path, framing: Framing, report: Callable[[int, int], None], scale: bool = False
+) -> Images | Points:
     """The examples; images are kept decoded in the run's folder.
+
+    scale: whether MNIST and CIFAR-10 are scaled to the framing; else it has to have their size.
 
     Raises InputError where there are none, or when the disk is full.
     """
@@ -51,8 +55,8 @@ def load(data: Path, run: Path, framing: Framing, report: Callable[[int, int], N
         return Points()
     if kind_of(data) == "digits":
         held_out, training = (load_digits(data, split).images for split in ("test", "train"))
-        return load_arrays(data, held_out, training, run, framing)
+        return load_arrays(data, held_out, training, run, framing, scale)
     if kind_of(data) == "cifar10":
         held_out, training = (load_photographs(data, split).images for split in ("test", "train"))
-        return load_arrays(data, held_out, training, run, framing)
+        return load_arrays(data, held_out, training, run, framing, scale)
     return load_images(data, run, framing, report)
