@@ -95,11 +95,12 @@ class Recipe:
 
 
 PRESETS = {
-    # `latentsearch train parts celeba -o runs/parts`: 70 s on two busy AVX-512 cores, with the decoding; 0.4 GB. Tuned on
-    # 3,535 other faces of the validation partition; agreement @1, @20 and same person @1, @10 of these: 0.832, 0.819;
-    # 0.285, 0.490. A power of 0.1 costs 0.001 of agreement and brings 0.008 of same person.
+    # `latentsearch train parts celeba -o runs/parts`: 70 s on two busy AVX-512 cores with the decoding, 0.4 GB. Tuned
+    # on 3,535 other faces of the validation partition: agreement @1, @20 there 0.832, 0.819, same person @1, @10 0.285,
+    # 0.490. A power of 0.1 costs 0.001 of agreement and brings 0.008 of same person.
     "pictures": {"small": Recipe()},
-    # `latentsearch train parts cifar10-small.npz -o runs/photographs`: 20 s. 5 nearest neighbours tell 0.51 of the classes.
+    # `latentsearch train parts cifar10-small.npz -o runs/photographs`: 20 s. 5 nearest neighbours tell 0.51 of the
+    # classes.
     "cifar10": {"small": Recipe(size=64, parts=GRID)},
     # `latentsearch train parts mnist.npz -o runs/digits`: a minute. 5 nearest neighbours tell 0.990 of the digits.
     # A mirrored digit is another sign, and digits have no colours.
