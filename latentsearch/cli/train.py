@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +165,9 @@ def _fit(
     data: Path, folder: Path, preset: str, resume: bool, changes: tuple[str, ...], settings: dict[str, Any]
 ) -> None:
     """Codes by parts: no steps, so no checkpoints; a run that was stopped has its decoded pictures."""
+    # Several threads of BLAS wait for one another by spinning, on a busy machine ten times as long as one takes; and
+    # what is fitted would depend on how many there are. Parts are fitted a thread each.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from indexer.extras import require, require_extra
     from latentsearch.training import examples, families
     from latentsearch.training import parts as fitted

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 # Below this share of the liveliest direction's variance, a direction is rounding.
 LEAST_VARIANCE = 1e-7
+# The covariance of n pictures' alterations is taken to lack this / n of the pictures' mean variance in each direction.
+# Fitted on 100 faces, agreement@1 is 0.821 with it and 0.800 without; on 20,000, the same.
+UNCERTAIN = 30
 
 Matrix = NDArray[np.float64]
 
@@ -53,25 +56,32 @@ class Moments:
         return np.asarray(self._changes / (2 * self.count))
 
 
-def directions(total: Matrix, within: Matrix, count: int, share: float) -> Matrix:
+def directions(total: Matrix, within: Matrix, pictures: int, count: int, share: float) -> Matrix:
     """The leading generalised eigenvectors of (total, within + share total), scaled by that metric: (d, at most count).
 
     Fisher's linear discriminants ("The use of multiple measurements in taxonomic problems", 1936) with a class for each
-    picture, of its altered copies; and IVE-GAN's invariance, made linear. Without any variance there is no direction.
+    picture, of its altered copies; and IVE-GAN's invariance, made linear. pictures: of how many the covariances are.
+    Without any variance there is no direction.
     """
-    metric = within + share * total
-    values, vectors = np.linalg.eigh((metric + metric.T) / 2)
-    lively = values > LEAST_VARIANCE * max(values[-1], 0)
-    whiten = vectors[:, lively] / np.sqrt(values[lively])
-    seen, axes = np.linalg.eigh(whiten.T @ total @ whiten)
-    chosen = np.argsort(-seen, kind="stable")[:count]
-    chosen = chosen[seen[chosen] > LEAST_VARIANCE / share]
-    return np.asarray(whiten @ axes[:, chosen])
+    noise = UNCERTAIN / pictures * np.trace(total) / len(total)
+    if noise <= 0:
+        return np.empty((len(total), 0))
+    # With noise in every direction the metric is positive definite: metric = L L', and v = L'^-1 u of L^-1 total L'^-1.
+    lower = np.linalg.cholesky(within + share * total + noise * np.eye(len(total)))
+    half = np.linalg.solve(lower, total)
+    values, axes = np.linalg.eigh(_symmetric(np.linalg.solve(lower, half.T)))
+    chosen = np.argsort(-values, kind="stable")[:count]
+    chosen = chosen[values[chosen] > LEAST_VARIANCE]
+    return np.asarray(np.linalg.solve(lower.T, axes[:, chosen]))
 
 
 def principal_axes(covariance: Matrix, count: int, power: float = 0.0) -> Matrix:
     """The axes of most variance, each divided by its standard deviation to this power: (d, at most count)."""
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    values, vectors = np.linalg.eigh(_symmetric(covariance))
     chosen = np.argsort(-values, kind="stable")[:count]
     chosen = chosen[values[chosen] > LEAST_VARIANCE * max(values[-1], 1e-30)]
     return np.asarray(vectors[:, chosen] * values[chosen] ** (-power / 2))
+
+
+def _symmetric(matrix: Matrix) -> Matrix:
+    return np.asarray((matrix + matrix.T) / 2)

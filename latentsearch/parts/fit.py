@@ -105,6 +105,10 @@ class Runner:
         found = list(self._pool.map(partial(run_graph, session), batches))
         return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
+    def each(self, function: Callable[[Place], PartReading], items: list[Place]) -> list[PartReading]:
+        """A function's results, a thread each."""
+        return list(self._pool.map(function, items))
+
     def alter(self, pixels: Pixels, alterations: Alterations, seed: int, first: int) -> Pixels:
         """An altered copy of each of the pictures, the first of which has this number."""
         seeds = [(seed, first + row) for row in range(len(pixels))]
@@ -133,7 +137,8 @@ def _fit_parts(maps: Maps, pictures: Pictures, settings: Settings, runner: Runne
         altered = runner(session, runner.alter(pixels, settings.alterations, settings.seed, done))
         for name, sums in moments.items():
             sums.add(rows[name].reshape(len(pixels), -1), altered[name].reshape(len(pixels), -1))
-    readings = (_fit_part(place, moments[place.kind.name], settings) for place in places(settings.parts, maps.kinds))
+    found = places(settings.parts, maps.kinds)
+    readings = runner.each(lambda place: _fit_part(place, moments[place.kind.name], settings), found)
     return [reading for reading in readings if reading.matrix.shape[1]]
 
 
@@ -141,7 +146,8 @@ def _fit_part(place: Place, moments: Moments, settings: Settings) -> PartReading
     cells = place.cells
     square = np.ix_(cells, cells)
     total, within = moments.covariance[square], moments.change[square]
-    return PartReading(place, moments.mean[cells], directions(total, within, settings.axes(place), settings.share))
+    matrix = directions(total, within, moments.count, settings.axes(place), settings.share)
+    return PartReading(place, moments.mean[cells], matrix)
 
 
 def _fit_reduction(
