@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from indexer.attributes import AttributeEncoder
     from indexer.building import Report
     from indexer.encoder import Encoder
+    from indexer.index import Index
     from indexer.pipeline import Wishes
     from indexer.reading import Reading
+    from indexer.scope import Scope
     from indexer.summary import Summary
     from latentsearch.cli.progress import Bar
 
@@ -24,11 +26,10 @@ WATCHED = "the watching has ended: what was taken in is kept"
 
 
 @click.command("index")
-@click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
+@click.argument("folders", nargs=-1, metavar="DIR...", type=click.Path(path_type=Path))
 @click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
-@click.option(
-    "--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or contrastive]."
-)
+@click.option("--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or parts].")
+@click.option("--from", "older", metavar="INDEX", help="Take in the pictures and labels of this index; without DIR.")
 @click.option("--prune", is_flag=True, help="Remove pictures of these folders whose files are gone.")
 @click.option("--labels", metavar="FILE", type=click.Path(path_type=Path), help="A CSV of labels, file names first.")
 @click.option(
@@ -52,6 +53,7 @@ def command(
     folders: tuple[Path, ...],
     option: str | None,
     encoder: str | None,
+    older: str | None,
     prune: bool,
     labels: Path | None,
     predictor: str | None,
@@ -72,10 +74,17 @@ def command(
 
     What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
 
+    An index keeps the encoder that made it. index --encoder NAME --from OLD --index NEW makes another of the same
+    pictures, with the labels that they were given; OLD stays as it is.
+
     With --watch the folders are then followed: what is added, changed, moved or removed is taken in a second or two
     after it has become quiet. The index is locked only while it is written. On drives that tell the system nothing of
     their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
     """
+    if bool(folders) == (older is not None):
+        raise click.UsageError("Missing argument 'DIR...'." if older is None else "--from goes without DIR.")
+    if older is not None and (watch or prune):
+        raise click.UsageError("--from goes without --watch and --prune: index the folders afterwards.")
     from indexer.cores import cores
     from indexer.place import locate
     from indexer.spawning import start_ahead
@@ -86,17 +95,19 @@ def command(
         from indexer.extras import require_extra
 
         require_extra("watch", "watchfiles")
-    with nullcontext() if watch else _reading_ahead(place, folders, encoder) as reading:
+    with nullcontext() if watch or older else _reading_ahead(place, folders, encoder) as reading:
         from indexer.index import Index
         from indexer.label_store import LabelCache
         from indexer.pipeline import Vectors, Wishes, check_sources
 
         model, eyes = _encoder(place, encoder), _predictor(predictor)
         wishes = Wishes(prune, labels, Vectors(kind, recall, device), LabelCache(), eyes)
-        if not Index.exists(place):
+        if not Index.exists(place) and older is None:
             check_sources(folders, wishes, may_be_empty=watch)
         run = _Run(place, model, folders, wishes, as_json)
-        if watch:
+        if older is not None:
+            run.carry(Path(older))
+        elif watch:
             run.follow()
         else:
             run.once(reading)
@@ -112,19 +123,38 @@ class _Run(NamedTuple):
     as_json: bool
 
     def once(self, reading: Reading | None) -> None:
+        from indexer.scope import Scope
+
+        self._index(Scope(self.folders), reading)
+
+    def carry(self, older: Path) -> None:
+        """Take in what another index holds."""
+        from indexer.carrying import scope_of
+        from indexer.errors import InputError
+        from indexer.index import Index
+
+        if older.resolve() == self.place.resolve():
+            raise InputError(f"{older} is the index itself: name another one, to be made, with --index")
+        with Index.open(older) as opened:
+            self._index(scope_of(opened), None, opened)
+
+    def _index(self, scope: Scope, reading: Reading | None, older: Index | None = None) -> None:
+        from indexer.carrying import carry_labels
         from indexer.index import Index
         from indexer.pipeline import bring_up_to_date
-        from indexer.scope import Scope
         from latentsearch.cli import Interrupted
         from latentsearch.cli.progress import Bar
 
         try:
             with Index.create(self.place, self.encoder) as index, Bar("indexing") as bar:
                 reports = (bar.show if bar.is_shown else None, _base_shown_by(bar))
-                summary = bring_up_to_date(index, self.encoder, Scope(self.folders), self.wishes, *reports, reading)
+                summary = bring_up_to_date(index, self.encoder, scope, self.wishes, *reports, reading)
+                missing = carry_labels(older, index) if older else 0
         except KeyboardInterrupt:
             raise Interrupted(GOES_ON) from None
         self.show(summary)
+        if missing:
+            click.echo(f"latentsearch: {missing} pictures of the older index are gone or cannot be used", err=True)
 
     def follow(self) -> None:
         from indexer.live import LiveIndex
