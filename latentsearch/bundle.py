@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from indexer.encoder import load_encoder, load_generator
+from indexer.errors import InputError
 from latentsearch.attribute_graph import check_attributes, describe_labels, write_attribute_graph
 from latentsearch.bundle_folder import FIT_IMAGES, describe_bundle, likeness, new_bundle
 from latentsearch.graphs import compress, export_graph
 from latentsearch.model_card import write_model
+from latentsearch.parts.network_bundle import Network, ReadByParts, Wish
 from latentsearch.stored_weights import store_as_int8
 from latentsearch.training.finished import Trained
 from latentsearch.training.images import Images
 
+ENCODER = "encoder.onnx"
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
@@ -101,36 +104,75 @@ def export(
     name: str,
     precision: str = "fp16",
     distance: str = "cosine",
+    read: Wish | None = None,
     report: Report = lambda sentence: None,
 ) -> dict[str, Any]:
     """Write a bundle and return its model.json.
 
     distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
-    training images (`published_graph`). precision: of the encoder: "fp32", "fp16"
-    (stored so, computed in fp32) or "int8" (static, calibrated on training images); beside the latter two, the
-    generator's weights are stored as int8.
+    training images (`published_graph`). read: where a layer is read by parts instead, also fitted on training images.
+    precision: of the encoder: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static, calibrated on training
+    images); beside the latter two, the generator's weights are stored as int8.
     Raises InputError when the folder holds something already.
     """
-    graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
-    training = images.pixels[images.held_out :][:FIT_IMAGES]
+    if read is not None and distance != "cosine":
+        raise InputError("codes by parts are compared by cosine: leave out --distance")
+    encoder = Whitened(trained, images, distance) if read is None else ReadByParts(_network(trained), images, read)
     with new_bundle(folder) as place:
-        report(f"encoding {len(training)} training images")
-        codes = encode(graph, training)
-        if distance == "cosine":
-            graph.fit_whitening(codes, trained.latent_size)
-            codes = encode_whitened(graph, codes)
-        report(f"writing the graphs as {precision}")
-        _write_graphs(graph, trained, training, place, precision)
+        codes = encoder.write(place, precision, report)
+        _write_others(trained, images, place, precision)
         model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
-        model |= describe_labels(trained, images)
+        model |= encoder.facts | describe_labels(trained, images)
         write_model(place, model)
-        report(f"checking them against PyTorch on {CHECK_IMAGES} images")
-        model["fidelity"] = check(graph, place, images, codes[:CHECK_GALLERY])
+        report(f"checking them on {CHECK_IMAGES} images")
+        model["fidelity"] = encoder.check(place, codes)
         if trained.generator is not None:
             model["fidelity"] |= check_generator(trained, place)
         model["fidelity"] |= check_attributes(trained, place, images.pixels[:CHECK_IMAGES])
         write_model(place, model)
     return model
+
+
+class Whitened:
+    """A network's own codes, centred, whitened and normalised for cosine distance, as they are for Euclidean."""
+
+    facts: dict[str, Any] = {}  # noqa: RUF012 - nothing to add to model.json
+
+    def __init__(self, trained: Trained, images: Images, distance: str) -> None:
+        self.trained, self.images, self.distance = trained, images, distance
+        self.graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
+
+    def write(self, place: Path, precision: str, report: Report) -> NDArray[np.float32]:
+        """Write encoder.onnx and return PyTorch's codes of training images."""
+        training = self.images.pixels[self.images.held_out :][:FIT_IMAGES]
+        report(f"encoding {len(training)} training images")
+        codes = encode(self.graph, training)
+        if self.distance == "cosine":
+            self.graph.fit_whitening(codes, self.trained.latent_size)
+            codes = encode_whitened(self.graph, codes)
+        report(f"writing the graphs as {precision}")
+        export_graph(self.graph, _example(self.trained), place / ENCODER, "images", "codes")
+        compress(place / ENCODER, precision, training)
+        return codes
+
+    def check(self, place: Path, codes: NDArray[np.float32]) -> dict[str, float]:
+        """How close the bundle's codes are to PyTorch's."""
+        return check(self.graph, place, self.images, codes[:CHECK_GALLERY])
+
+
+def _network(trained: Trained) -> Network:
+    """The network of which a layer is read by parts, of the picture and where that is the same its mirror image."""
+    mirrored = published_graph(trained).mirrored
+
+    def write(path: Path) -> None:
+        graph = EncoderGraph(trained.features or trained.encoder, mirrored).eval()
+        export_graph(graph, _example(trained), path, "images", "codes")
+
+    return Network(write, compress, 2 if mirrored else 1)
+
+
+def _example(trained: Trained) -> Tensor:
+    return torch.zeros((2, trained.framing.height, trained.framing.width, 3), dtype=torch.uint8)
 
 
 def published_graph(trained: Trained) -> EncoderGraph:
@@ -195,13 +237,9 @@ def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
     return {"generator_mean_difference": round(float(difference.mean()), 4)}
 
 
-def _write_graphs(
-    graph: EncoderGraph, trained: Trained, training: NDArray[np.uint8], folder: Path, precision: str
-) -> None:
-    shape = (2, trained.framing.height, trained.framing.width, 3)
-    export_graph(graph, torch.zeros(shape, dtype=torch.uint8), folder / "encoder.onnx", "images", "codes")
-    compress(folder / "encoder.onnx", precision, training)
-    write_attribute_graph(trained, training, folder, precision)
+def _write_others(trained: Trained, images: Images, folder: Path, precision: str) -> None:
+    """The graphs beside the encoder, where the family has them."""
+    write_attribute_graph(trained, images.pixels[images.held_out :][:FIT_IMAGES], folder, precision)
     if trained.generator is not None:
         generator = GeneratorGraph(trained.generator).eval()
         size = trained.latent_size + len(trained.labels)

@@ -14,7 +14,7 @@ CARD = """# {name}
 An encoder of the family {family}: pictures of {width}x{height} pixels to codes of {latent_size} numbers, compared by
 {distance} distance.{generator}
 
-{origin}
+{origin}{reading}
 
 ## Measured
 
@@ -108,13 +108,14 @@ def model_card(model: dict[str, Any]) -> str:
         height=model["framing"]["height"],
         generator=" Its generator comes with it." if "generator" in model else "",
         origin=_origin(model),
+        reading=_reading(model),
         scores=scores or "Nothing yet.\n",
         check_images=fidelity.get("images", 0),
         mean_cosine=fidelity.get("mean_cosine", "unknown"),
         least_cosine=fidelity.get("least_cosine", "unknown"),
         generator_difference=_generator_difference(fidelity),
         overlap=fidelity.get("overlap@20", "unknown"),
-        exact="full precision" if model["family"] == FITTED_FAMILY else "the trained PyTorch networks",
+        exact="full precision" if _is_read_by_parts(model) else "the trained PyTorch networks",
     )
 
 
@@ -149,6 +150,23 @@ def _origin(model: dict[str, Any]) -> str:
         commands=_commands(trained),
         hours=trained["seconds"] / 3600,
         labels=_labels(model),
+    )
+
+
+def _is_read_by_parts(model: dict[str, Any]) -> bool:
+    return model["family"] == FITTED_FAMILY or "reading" in model
+
+
+def _reading(model: dict[str, Any]) -> str:
+    if "reading" not in model:
+        return ""
+    read = model["reading"]
+    return (
+        "\n\n## Read by parts\n\n"
+        f"Its codes are not the network's own: layer {read['layer']} of {read['layers']} is read in the parts "
+        f"{', '.join(read['boxes'])}, each by the directions in which pictures differ and altered copies "
+        "of one do not (linear discriminants), scaled to length 1, and all side by side reduced by PCA; fitted on the "
+        "training pictures, without labels."
     )
 
 

@@ -31,6 +31,15 @@ class Graph:
         self._onnx, self._prefix = onnx, prefix
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self._opsets = [onnx.helper.make_opsetid("", OPSET)]
+
+    @classmethod
+    def continuing(cls, model: onnx.ModelProto, prefix: str) -> Graph:
+        """A model's nodes, to which more are added. prefix: of the names of all that is added."""
+        graph = cls(prefix)
+        graph.nodes, graph.constants = list(model.graph.node), list(model.graph.initializer)
+        graph._opsets = list(model.opset_import)
+        return graph
 
     def constant(self, value: Any, kind: type = np.float32) -> str:
         """A constant tensor."""
@@ -64,8 +73,9 @@ class Graph:
         values = [self._described(*given)]
         outputs = [self._described(name, kind, shape) for name, shape in wanted.items()]
         graph = helper.make_graph(self.nodes, "codes-by-parts", values, outputs, self.constants)
-        opset = helper.make_opsetid("", OPSET)
-        model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="latentsearch")
+        model = helper.make_model(
+            graph, opset_imports=self._opsets, ir_version=IR_VERSION, producer_name="latentsearch"
+        )
         self._onnx.checker.check_model(model)
         content: bytes = model.SerializeToString()
         return content

@@ -135,6 +135,14 @@ def settled(recipe: Recipe, data: Path) -> Recipe:
     return recipe
 
 
+def parts_of(data: Path) -> str:
+    """Which parts the pictures of a folder have; "grid" where there are none any more."""
+    try:
+        return parts_for(find_pictures(data)[1])
+    except InputError:
+        return GRID
+
+
 def parts_for(files: Sequence[Found]) -> str:
     """ "faces" where most of some of the files have the shape of CelebA's aligned faces, else "grid"."""
     some = files[:: max(1, len(files) // LOOKED_AT)][:LOOKED_AT]
