@@ -161,8 +161,8 @@ class Whitened:
 
 
 def _network(trained: Trained) -> Network:
-    """The network of which a layer is read by parts, of the picture and where that is the same its mirror image."""
-    mirrored = published_graph(trained).mirrored
+    """The network of which a layer is read by parts: of the picture and its mirror image, but for digits."""
+    mirrored = trained.facts.get("recipe", {}).get("data") != "digits"
 
     def write(path: Path) -> None:
         graph = EncoderGraph(trained.features or trained.encoder, mirrored).eval()

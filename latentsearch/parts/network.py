@@ -23,7 +23,10 @@ MOST_CELLS = 16
 CHANNEL_PICTURES = 1_024
 LAYER = "layer"
 # What follows a convolution and still belongs to its layer.
-ACTIVATIONS = ("Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "Tanh", "BatchNormalization", "HardSwish", "Elu")
+ACTIVATIONS = (
+    "QuantizeLinear", "DequantizeLinear", "Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "Tanh", "BatchNormalization",
+    "HardSwish", "Elu",
+)  # fmt: skip
 
 
 class NetworkLayers:
@@ -52,6 +55,35 @@ class NetworkLayers:
         onnx.utils.extract_model(str(self.path), str(path), ["images"], [name])
         return shape[1], shape[2], shape[3]
 
+    def views(self, content: bytes, two: NDArray[np.uint8]) -> tuple[int, tuple[int, ...]]:
+        """How many views of each of two pictures a cut graph makes, and which of them show the whole of it.
+
+        Of four they are picture, middle, and both mirrored: latentsearch.bundle.EncoderGraph.
+        """
+        (maps,) = run_graph(open_graph(content, 1), two).values()
+        views = len(maps) // len(two)
+        return views, (0, 2) if views == 4 else tuple(range(views))
+
+
+def with_mirrored(content: bytes) -> bytes:
+    """A graph that takes pictures and their mirror images after them, as two views."""
+    model = onnx.load_from_string(content)
+    graph = Graph("views_")
+    flipped = graph.slice("images", 2, -1, -(2**31), -1)
+    both = graph.add("Concat", "images", flipped, axis=0)
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            if name == "images":
+                node.input[place] = both
+    nodes = [*graph.nodes, *model.graph.node]
+    del model.graph.node[:], model.graph.value_info[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(graph.constants)
+    for dimension in model.graph.output[0].type.tensor_type.shape.dim[:1]:
+        dimension.dim_param = "views"
+    changed: bytes = model.SerializeToString()
+    return changed
+
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
     return tuple(int(dimension.dim_value) for dimension in value.type.tensor_type.shape.dim)
@@ -69,15 +101,21 @@ def _activated(nodes: Any, name: str) -> str:
 class LayerMaps:
     """A layer's maps of a picture, its mirror image's added: latentsearch.parts.fit.Maps.
 
-    content: the cut graph, which gives maps (views n, channels, rows, columns), for every view of all n pictures. Maps
-    of more than 16 rows are averaged over cells, and channels reduced to their principal axes where there are too many
-    numbers in all; the axes are found on some pictures.
+    content: the cut graph, which gives maps (views n, channels, rows, columns), for every view of all n pictures. used:
+    the views that are added up. Maps of more than 16 rows are averaged over cells, and channels reduced to their
+    principal axes where there are too many numbers in all; the axes are found on some pictures.
     """
 
     def __init__(
-        self, content: bytes, views: int, maps: tuple[int, int, int], framed: tuple[int, int, int], some: Pictures
+        self,
+        content: bytes,
+        views: int,
+        maps: tuple[int, int, int],
+        framed: tuple[int, int, int],
+        some: Pictures,
+        used: tuple[int, ...] = (0, 1),
     ) -> None:
-        self._content, self._views, self._maps = content, views, maps
+        self._content, self._views, self._maps, self._used = content, views, maps, used
         self.shape = framed
         self._cell = max(1, min(maps[1:]) // MOST_CELLS)
         rows, columns = maps[1] // self._cell, maps[2] // self._cell
@@ -101,7 +139,8 @@ class LayerMaps:
         maps, (channels, rows, columns) = model.graph.output[0].name, self._maps
         if self._views > 1:
             views = graph.reshape(maps, self._views, -1, channels, rows, columns)
-            maps = graph.add("ReduceSum", views, graph.constant([0], np.int64), keepdims=0)
+            used = graph.add("Gather", views, graph.constant(self._used, np.int64), axis=0)
+            maps = graph.add("ReduceSum", used, graph.constant([0], np.int64), keepdims=0)
         if self._cell > 1:
             cell = [self._cell, self._cell]
             maps = graph.add("AveragePool", maps, kernel_shape=cell, strides=cell)

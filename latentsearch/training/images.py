@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
 SHOWN = 32
+BLOCK = 256
 Report = Callable[[int, int], None]
 
 
@@ -70,7 +71,7 @@ class Images:
         """Training images as float32 (n, 3, h, w) in [0, 1]."""
         return to_float(self.pixels[self.held_out + rows])
 
-    def blocks(self, size: int = 256) -> Iterator[NDArray[np.uint8]]:
+    def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.uint8]]:
         """All training images in their order, uint8 (at most size, h, w, 3) at a time.
 
         Read from the file, as pages of the memory map would count as this process's memory.
