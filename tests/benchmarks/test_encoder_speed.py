@@ -21,8 +21,6 @@ def test_the_default_is_held_against_the_reference(tmp_path):
     assert bar["measured"] == rows["parts"]["to_reference"] > 0
     text = (tmp_path / f"{NAME}.md").read_text()
     for key, row in rows.items():
-        assert (
-            f"| {key} | {row['precision']} | {row['latent_size']} | {row['images_per_second']:,.0f} | {row['to_reference']:.2f} |"
-            in text
-        )
+        shown = (key, row["precision"], row["latent_size"], f"{row['images_per_second']:,.0f}")
+        assert f"| {' | '.join(map(str, shown))} | {row['to_reference']:.2f} |" in text
     assert ("met" if bar["measured"] >= bar["limit"] else "missed") in text
