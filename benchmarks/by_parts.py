@@ -25,7 +25,7 @@ from latentsearch.parts.directions import Moments, directions, principal_axes
 
 BLOCK = 256
 DIRECTIONS, CELLS = 8, 16
-FAINT = 1e-4
+FAINT = 1e-6
 SHARE = 0.05
 ALTERED = Alterations(turn=10, zoom=0.12, shift=3 / 64)
 CODE_SIZE = 128

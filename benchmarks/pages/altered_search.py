@@ -60,11 +60,12 @@ def _protocol_text(protocol: dict[str, Any]) -> str:
     if protocol.get("unseen"):
         which = f"{queries} faces of its validation partition, on which nothing was fitted, of {gallery} of CelebA"
     return (
-        f"{which}, drawn at random, are altered, and each altered picture is searched among all of the unaltered "
-        "ones. Recall@k: the share of queries whose own original is among the first k results; pictures at the same distance, of which hashes have many, "
-        f"count as in random order. Intervals: 95 %, bootstrap over the queries ({protocol['resamples']:,} resamples). "
-        "Search is exact. AEGAN's Fig. 3 shows one face altered in three ways and the first results of AEGAN, dHash, "
-        "pHash and colour histogram; it states no figure, and no strength of its colour transform."
+        f"{which}, drawn at random, are altered, and each altered picture is searched among all of the unaltered ones. "
+        "Recall@k: the share of queries whose own original is among the first k results; pictures at the same "
+        "distance, of which hashes have many, count as in random order. Intervals: 95 %, bootstrap over the queries "
+        f"({protocol['resamples']:,} resamples). Search is exact. AEGAN's Fig. 3 shows one face altered in three ways "
+        "and the first results of AEGAN, dHash, pHash and colour histogram; it states no figure, and no strength of "
+        "its colour transform."
     )
 
 
