@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks import metrics
 from benchmarks.alterations import altered_faces, load_strengths
-from benchmarks.celeba import Faces, load_faces
+from benchmarks.celeba import Faces, load_faces, together
 from benchmarks.exact_search import Codes, distance_matrix
 from benchmarks.keeping import keep_arrays, keep_rows
 from benchmarks.learned import encoder_facts, learned_methods
@@ -24,6 +24,8 @@ from benchmarks.results_store import RESULTS, store
 from indexer.errors import InputError, MissingExtra
 
 NAME = "altered-search"
+# The same with faces on which no encoder was trained or fitted.
+UNSEEN = "altered-search-unseen"
 # What needs no training, by key; the paper compares with dHash, pHash and the histogram.
 BASELINES = ("dhash", "phash", "ahash", "whash", "colours", "pixels", "pca-cosine")
 HASHES = ("dhash", "phash", "ahash", "whash")
@@ -127,7 +129,9 @@ def _mean(scores: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
     return {"mean": round(float(scores.mean()), 5), "interval": metrics.interval(weights @ scores)}
 
 
-def store_raw(measured: Sequence[Measured], originals: NDArray[np.int64], folder: Path, keep: bool = False) -> Path:
+def store_raw(
+    measured: Sequence[Measured], originals: NDArray[np.int64], folder: Path, keep: bool = False, name: str = NAME
+) -> Path:
     """Write what every query gave, altered-search.npz: `originals`, and KEY_closer and KEY_ties (alterations, q).
 
     keep: what is stored of other methods stays.
@@ -138,7 +142,7 @@ def store_raw(measured: Sequence[Measured], originals: NDArray[np.int64], folder
             by_alteration = [getattr(found, field) for found in one.places.values()]
             arrays[f"{one.method.key}_{field}"] = np.asarray(by_alteration, np.uint32)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{NAME}.npz"
+    path = folder / f"{name}.npz"
     np.savez_compressed(path, allow_pickle=False, **(keep_arrays(path, arrays) if keep else arrays))
     return path
 
@@ -149,24 +153,40 @@ def store_raw(measured: Sequence[Measured], originals: NDArray[np.int64], folder
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
 @click.option("--methods", default="", help="Keys of what needs no training, with commas between; or none. [all]")
 @click.option("--seed", default=0, show_default=True, help="Of the queries, the alterations and the resamples.")
+@click.option("--unseen", is_flag=True, help="Alter faces of the validation partition, which the gallery then has too.")
 @click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
 def command(
-    data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], methods: str, seed: int, keep: bool, results: Path
+    data: Path,
+    runs: tuple[Path, ...],
+    bundles: tuple[str, ...],
+    methods: str,
+    seed: int,
+    unseen: bool,
+    keep: bool,
+    results: Path,
 ) -> None:
-    """Search 500 altered faces of the train partition among all of its faces, and write the raw results."""
-    gallery = load_faces(data, "train")
+    """Search 500 altered faces of the train partition among all of its faces, and write the raw results.
+
+    With --unseen they are of the validation partition, which no encoder has seen, and lie among those of both.
+    """
+    name, gallery = UNSEEN if unseen else NAME, load_faces(data, "train")
+    trained_on = len(gallery)
+    if unseen:
+        gallery = together(gallery, load_faces(data, "validation"))
+    candidates = np.arange(trained_on, len(gallery)) if unseen else np.arange(trained_on)
     random = np.random.default_rng([seed, 3])
-    originals = np.sort(random.choice(len(gallery), min(QUERIES, len(gallery)), replace=False))
+    originals = np.sort(random.choice(candidates, min(QUERIES, len(candidates)), replace=False))
     chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed)
-    altered = {name: altered_faces(gallery, originals, name, seed) for name in load_strengths()}
+    altered = {kind: altered_faces(gallery, originals, kind, seed) for kind in load_strengths()}
     measured, left_out = measure_all(chosen, gallery, originals, altered)
     summary = summarise(measured, gallery, len(originals), seed)
     summary |= {"left_out": left_out, "encoders": encoder_facts(chosen)}
+    summary["protocol"]["unseen"] = unseen
     if keep:
-        summary = keep_rows(NAME, summary, results)
-    store_raw(measured, originals, results, keep)
-    path = store(NAME, summary, results)
+        summary = keep_rows(name, summary, results)
+    store_raw(measured, originals, results, keep, name)
+    path = store(name, summary, results)
     click.echo(recall_table(summary, KS[0]))
     click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
 

@@ -50,6 +50,16 @@ class Faces:
         return hashlib.sha256("\n".join(path.name for path in self.paths).encode()).hexdigest()
 
 
+def together(first: Faces, second: Faces) -> Faces:
+    """The faces of two partitions, one after the other."""
+    return Faces(
+        paths=(*first.paths, *second.paths),
+        attribute_names=first.attribute_names,
+        attributes=np.concatenate([first.attributes, second.attributes]),
+        identity=np.concatenate([first.identity, second.identity]),
+    )
+
+
 def load_faces(folder: Path, partition: str) -> Faces:
     """The faces of one partition (a key of PARTITIONS) whose pictures are there; the copy may be partial.
 

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import metrics
+from benchmarks.by_parts import by_parts_methods
 from benchmarks.celeba import Faces, load_faces
+from benchmarks.differences import state_differences
 from benchmarks.efficientnet import EfficientNet
 from benchmarks.encoders import Bundle
 from benchmarks.exact_search import nearest
@@ -20,13 +22,14 @@ from benchmarks.keeping import keep_arrays, keep_rows
 from benchmarks.label_classes import ELSEWHERE, WITH_LABELS, WITHOUT_LABELS, of_class
 from benchmarks.label_statistics import KS, PERSON_KS, Measured, summarise
 from benchmarks.label_tables import main_table, reference_sentence
+from benchmarks.layers_by_parts import LayerByParts
 from benchmarks.learned import encoder_facts, learned_methods
 from benchmarks.methods import COMPONENTS, Method, Projected, baselines
 from benchmarks.metric_head import ATTRIBUTES, IDENTITIES, MetricHead
 from benchmarks.reference import check_against_reference
 from benchmarks.results_store import RESULTS, store
 from indexer.errors import InputError, MissingExtra
-from latentsearch.model_card import record_scores
+from latentsearch.model_card import FITTED_FAMILY, record_scores
 
 NAME = "label-similarity"
 # Without these two nothing can be corrected for chance.
@@ -67,13 +70,15 @@ def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tu
     return measured, left_out
 
 
-def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[str], seed: int) -> list[Method]:
+def chosen_methods(
+    keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[str], seed: int, by_parts: bool = False
+) -> list[Method]:
     """The methods of these keys (else all baselines), the rows of the training runs and those of the bundles.
 
-    Methods of other classes come only where they are named. Without bundles the one that ships, if any. Raises
-    InputError for a key that no method has.
+    by_parts: whether of each bundle's network the best layer is read by parts, too. Methods of other classes come only
+    where they are named. Without bundles the one that ships, if any. Raises InputError for a key that no method has.
     """
-    methods, others = baselines(seed), other_classes(seed)
+    methods, others = baselines(seed) + by_parts_methods(), other_classes(seed)
     unknown = set(keys) - {method.key for method in methods + others} - {"none"}
     if unknown:
         known = ", ".join(method.key for method in methods + others)
@@ -81,6 +86,7 @@ def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[
     if keys:
         methods = [method for method in methods if method.key in (*ALWAYS, *keys)]
     methods += learned_methods(runs, bundles, [method.key for method in methods])
+    methods += [row for method in methods if isinstance(method, Bundle) for row in layers_by_parts(method, by_parts)]
     return methods + [method for method in others if method.key in keys]
 
 
@@ -97,6 +103,13 @@ def other_classes(seed: int) -> list[Method]:
     ]
 
 
+def layers_by_parts(bundle: Bundle, wished: bool) -> list[Method]:
+    """The row of a bundle's best layer read by parts; none of codes that no network makes."""
+    if not wished or bundle.facts["family"] == FITTED_FAMILY:
+        return []
+    return [LayerByParts(bundle.encoder, f"{bundle.key}-by-parts", f"bundle {bundle.encoder.name}")]
+
+
 def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) -> Path:
     """Write what every query gave, label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured.
 
@@ -110,6 +123,12 @@ def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) ->
     path = folder / f"{NAME}.npz"
     np.savez_compressed(path, allow_pickle=False, **(keep_arrays(path, arrays) if keep else arrays))
     return path
+
+
+def _counts(path: Path) -> dict[str, NDArray[np.uint16]]:
+    """What `store_raw` wrote of agreement, by key."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name.removesuffix("_counts"): arrays[name] for name in arrays.files if name.endswith("_counts")}
 
 
 def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> None:
@@ -130,6 +149,7 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
 @click.option("--methods", default="", help="Keys, with commas between; none: only the bundles. [all baselines]")
 @click.option("--seed", default=0, show_default=True, help="Of the random row, the resamples and the draws.")
 @click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
+@click.option("--by-parts", is_flag=True, help="Of each bundle's network read the best layer by parts, too: minutes.")
 @click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
 def command(
@@ -139,6 +159,7 @@ def command(
     methods: str,
     seed: int,
     record: bool,
+    by_parts: bool,
     keep: bool,
     results: Path,
 ) -> None:
@@ -150,7 +171,7 @@ def command(
     for faces, needed in ((gallery, max(KS)), (queries, max(PERSON_KS) + 1)):
         if len(faces) < needed:
             raise InputError(f"{data} has {len(faces)} faces of a partition where {needed} are needed")
-    chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed)
+    chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed, by_parts)
     measured, left_out = run_methods(chosen, gallery, queries)
     summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out}
     summary["encoders"] = encoder_facts(chosen)
@@ -159,7 +180,7 @@ def command(
         record_in_bundles(chosen, summary)
     if keep:
         summary = keep_rows(NAME, summary, results)
-    store_raw(measured, results, keep)
+    state_differences(summary, _counts(store_raw(measured, results, keep)))
     path = store(NAME, summary, results)
     for kind in (WITHOUT_LABELS, WITH_LABELS, ELSEWHERE):
         rows = of_class(summary, kind)

@@ -17,8 +17,6 @@ from benchmarks.methods import Method
 KS = (1, 5, 20)
 PERSON_KS = (1, 10)
 DRAW_SIZE, DRAWS, RESAMPLES = 64, 1_000, 1_000
-# The best code without learning: what a learned one has to beat.
-BASELINE = "pca-cosine"
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,10 @@ def summarise(measured: Sequence[Measured], gallery: Faces, queries: Faces, seed
     sampling = Sampling.of(len(queries), seed)
     attributes = len(queries.attribute_names)
     scores = {one.method.key: metrics.agreement(one.counts, KS, attributes) for one in measured}
-    levels = Levels(chance.mean(axis=1), scores["oracle"], scores.get(BASELINE))
+    levels = Levels(chance.mean(axis=1), scores["oracle"])
     return {
         "seed": seed,
         "protocol": _protocol(gallery, queries),
-        "baseline": BASELINE,
         "chance": {
             "agreement": _rounded(chance.mean()),
             "by_attribute": _rounded(chance.mean(axis=0)),
@@ -58,11 +55,10 @@ def summarise(measured: Sequence[Measured], gallery: Faces, queries: Faces, seed
 
 @dataclass(frozen=True)
 class Levels:
-    """What agreement is compared with, for every query: chance (q,), and oracle and BASELINE, each (q, len(KS))."""
+    """What agreement is compared with, for every query: chance (q,), and the oracle (q, len(KS))."""
 
     chance: metrics.Floats
     oracle: metrics.Floats
-    baseline: metrics.Floats | None
 
 
 @dataclass(frozen=True)
@@ -125,14 +121,11 @@ def _agreement(all_scores: metrics.Floats, column: int, levels: Levels, sampling
     draws = sampling.draws @ scores
     means = (values.mean() for values in (scores, chance, oracle))
     resampled = (sampling.bootstrap @ values for values in (scores, chance, oracle))
-    agreement = _mean(scores, sampling) | {
+    return _mean(scores, sampling) | {
         "corrected": _rounded(metrics.corrected(*means)),
         "corrected_interval": metrics.interval(metrics.corrected(*resampled)),
         "draws": {"mean": _rounded(draws.mean()), "spread": metrics.interval(draws)},
     }
-    if levels.baseline is not None:
-        agreement["beyond_baseline"] = _mean(scores - levels.baseline[:, column], sampling)
-    return agreement
 
 
 def _mean(scores: metrics.Floats, sampling: Sampling) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 from benchmarks.pages.shared import markdown, with_interval
 
 # What the table by attribute shows beside the rows of bundles.
-BY_ATTRIBUTE = ("dhash", "pca-cosine", "oracle")
+BY_ATTRIBUTE = ("dhash", "pca-cosine", "fine-and-pixels-128", "oracle")
 BASELINES = (
     "random", "oracle", "dhash", "phash", "ahash", "whash", "colours", "pixels", "pca", "pca-whitened", "pca-cosine",
-    "untrained", "untrained-whitened",
+    "untrained", "untrained-whitened", "symmetric-pixels", "pixels-by-parts", "gradients-by-parts",
+    "gradients-directions", "fine-by-parts", "fine-directions", "fine-and-pixels", "fine-and-pixels-128",
 )  # fmt: skip
 
 
@@ -33,12 +34,12 @@ def _main_row(method: dict[str, Any], ks: Sequence[int], persons: list[str]) -> 
 
 
 def baseline_table(summary: dict[str, Any]) -> str:
-    """How much more each method agrees than the baseline, query by query; empty where that was not measured."""
+    """How much more each method agrees than the best without a network; empty where that was not measured."""
     ks = summary["protocol"]["ks"]
     rows = [
         [method["name"], distance(method), *(_signed(method["agreement"][str(k)]["beyond_baseline"]) for k in ks)]
         for method in summary["methods"]
-        if "beyond_baseline" in method["agreement"][str(ks[0])] and method["key"] != summary["baseline"]
+        if "beyond_baseline" in method["agreement"][str(ks[0])] and method["key"] != summary.get("baseline")
     ]
     return markdown(["code", "distance", *(f"@{k}" for k in ks)], rows, words=2) if rows else ""
 

@@ -135,6 +135,11 @@ def discover_again(
     yield from walk.over(folders)
 
 
+def look_at(path: str) -> Found | Problem | None:
+    """The picture at an absolute path, whatever its name and wherever it lies; None where it is gone."""
+    return _examine(_Named(path), is_asked_for=True)
+
+
 def reason_for(path: str | Path, error: OSError) -> str:
     """Why a file could not be opened, in a few words."""
     if error.errno == errno.ENOENT and os.path.islink(path):

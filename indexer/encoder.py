@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 # Both packages stand side by side, in a checkout as in the wheel.
 SHIPPED = Path(__file__).parent.parent / "latentsearch" / "bundles"
-DEFAULT_ENCODER = "contrastive"
+DEFAULT_ENCODER = "parts"
 # Whose faces look most like faces, drawn from random codes.
 DEFAULT_GENERATOR = "aegan"
 BATCH_SIZE = 64

@@ -53,10 +53,11 @@ def _rows(index: Index) -> Iterator[Rows]:
                 f"the files of the index at {printable(index.folder)} contradict one another: "
                 "`latentsearch check` tells more"
             )
-        yield Rows(records, _given_labels(index, [record.id for record in records]), codes[positions])
+        yield Rows(records, given_labels(index, [record.id for record in records]), codes[positions])
 
 
-def _given_labels(index: Index, ids: list[int]) -> list[dict[str, LabelValue]]:
+def given_labels(index: Index, ids: list[int]) -> list[dict[str, LabelValue]]:
+    """The labels of images, by id, that nobody predicted: one dictionary each."""
     labels, predicted = index.labels(ids), index.predicted_labels(ids)
     return [
         {name: value for name, value in labels.get(number, {}).items() if name not in predicted.get(number, ())}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,16 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from indexer.encoder import FORMAT, load_encoder, load_generator
+from indexer.encoder import load_encoder, load_generator
 from indexer.errors import InputError
 from latentsearch.attribute_graph import check_attributes, describe_labels, write_attribute_graph
-from latentsearch.calibration import closest_pairs, random_pair_distances
-from latentsearch.graphs import compress, export_graph, store_as_int8
+from latentsearch.bundle_folder import FIT_IMAGES, describe_bundle, likeness, new_bundle
+from latentsearch.graphs import compress, export_graph
 from latentsearch.model_card import write_model
+from latentsearch.parts.network_bundle import Network, ReadByParts, Wish
+from latentsearch.stored_weights import store_as_int8
 from latentsearch.training.finished import Trained
 from latentsearch.training.images import Images
 
-FIT_IMAGES = 20_000
+ENCODER = "encoder.onnx"
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
@@ -105,44 +104,75 @@ def export(
     name: str,
     precision: str = "fp16",
     distance: str = "cosine",
+    read: Wish | None = None,
     report: Report = lambda sentence: None,
 ) -> dict[str, Any]:
     """Write a bundle and return its model.json.
 
     distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
-    training images (`published_graph`). precision: of the encoder: "fp32", "fp16"
-    (stored so, computed in fp32) or "int8" (static, calibrated on training images); beside the latter two, the
-    generator's weights are stored as int8.
+    training images (`published_graph`). read: where a layer is read by parts instead, also fitted on training images.
+    precision: of the encoder: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static, calibrated on training
+    images); beside the latter two, the generator's weights are stored as int8.
     Raises InputError when the folder holds something already.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: name a new folder for the bundle")
-    graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
-    training = images.pixels[images.held_out :][:FIT_IMAGES]
-    report(f"encoding {len(training)} training images")
-    codes = encode(graph, training)
-    if distance == "cosine":
-        graph.fit_whitening(codes, trained.latent_size)
-        codes = encode_whitened(graph, codes)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-        place = Path(unfinished) / "bundle"
-        place.mkdir()
-        report(f"writing the graphs as {precision}")
-        _write_graphs(graph, trained, training, place, precision)
+    if read is not None and distance != "cosine":
+        raise InputError("codes by parts are compared by cosine: leave out --distance")
+    encoder = Whitened(trained, images, distance) if read is None else ReadByParts(_network(trained), images, read)
+    with new_bundle(folder) as place:
+        codes = encoder.write(place, precision, report)
+        _write_others(trained, images, place, precision)
         model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
-        model |= describe_labels(trained, images)
+        model |= encoder.facts | describe_labels(trained, images)
         write_model(place, model)
-        report(f"checking them against PyTorch on {CHECK_IMAGES} images")
-        model["fidelity"] = check(graph, place, images, codes[:CHECK_GALLERY])
+        report(f"checking them on {CHECK_IMAGES} images")
+        model["fidelity"] = encoder.check(place, codes)
         if trained.generator is not None:
             model["fidelity"] |= check_generator(trained, place)
         model["fidelity"] |= check_attributes(trained, place, images.pixels[:CHECK_IMAGES])
         write_model(place, model)
-        if folder.exists():
-            folder.rmdir()
-        shutil.move(place, folder)
     return model
+
+
+class Whitened:
+    """A network's own codes, centred, whitened and normalised for cosine distance, as they are for Euclidean."""
+
+    facts: dict[str, Any] = {}  # noqa: RUF012 - nothing to add to model.json
+
+    def __init__(self, trained: Trained, images: Images, distance: str) -> None:
+        self.trained, self.images, self.distance = trained, images, distance
+        self.graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
+
+    def write(self, place: Path, precision: str, report: Report) -> NDArray[np.float32]:
+        """Write encoder.onnx and return PyTorch's codes of training images."""
+        training = self.images.pixels[self.images.held_out :][:FIT_IMAGES]
+        report(f"encoding {len(training)} training images")
+        codes = encode(self.graph, training)
+        if self.distance == "cosine":
+            self.graph.fit_whitening(codes, self.trained.latent_size)
+            codes = encode_whitened(self.graph, codes)
+        report(f"writing the graphs as {precision}")
+        export_graph(self.graph, _example(self.trained), place / ENCODER, "images", "codes")
+        compress(place / ENCODER, precision, training)
+        return codes
+
+    def check(self, place: Path, codes: NDArray[np.float32]) -> dict[str, float]:
+        """How close the bundle's codes are to PyTorch's."""
+        return check(self.graph, place, self.images, codes[:CHECK_GALLERY])
+
+
+def _network(trained: Trained) -> Network:
+    """The network of which a layer is read by parts: of the picture and its mirror image, but for digits."""
+    mirrored = trained.facts.get("recipe", {}).get("data") != "digits"
+
+    def write(path: Path) -> None:
+        graph = EncoderGraph(trained.features or trained.encoder, mirrored).eval()
+        export_graph(graph, _example(trained), path, "images", "codes")
+
+    return Network(write, compress, 2 if mirrored else 1)
+
+
+def _example(trained: Trained) -> Tensor:
+    return torch.zeros((2, trained.framing.height, trained.framing.width, 3), dtype=torch.uint8)
 
 
 def published_graph(trained: Trained) -> EncoderGraph:
@@ -193,16 +223,7 @@ def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np
     training = images.pixels[images.held_out :][: len(gallery)]
     encoder = load_encoder(bundle)
     by_torch, by_bundle = encode(graph, queries), encoder.encode(np.array(queries))
-    cosines = (unit(torch.from_numpy(by_torch)) * unit(torch.from_numpy(by_bundle))).sum(1)
-    mine, theirs = top(by_torch, gallery, 20), top(by_bundle, encoder.encode(np.array(training)), 20)
-    overlap = np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(mine, theirs, strict=True)])
-    return {
-        "images": len(queries),
-        "gallery": len(gallery),
-        "mean_cosine": round(float(cosines.mean()), 6),
-        "least_cosine": round(float(cosines.min()), 6),
-        "overlap@20": round(float(overlap), 4),
-    }
+    return likeness((by_torch, by_bundle), (gallery, encoder.encode(np.array(training))))
 
 
 @torch.no_grad()
@@ -216,20 +237,9 @@ def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
     return {"generator_mean_difference": round(float(difference.mean()), 4)}
 
 
-def top(queries: NDArray[np.float32], gallery: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """The rows of the k nearest codes by Euclidean distance, which ranks codes of length 1 as cosine does."""
-    distances = (gallery**2).sum(1) - 2 * queries @ gallery.T
-    k = min(k, len(gallery))
-    return np.argpartition(distances, k - 1, axis=1)[:, :k]
-
-
-def _write_graphs(
-    graph: EncoderGraph, trained: Trained, training: NDArray[np.uint8], folder: Path, precision: str
-) -> None:
-    shape = (2, trained.framing.height, trained.framing.width, 3)
-    export_graph(graph, torch.zeros(shape, dtype=torch.uint8), folder / "encoder.onnx", "images", "codes")
-    compress(folder / "encoder.onnx", precision, training)
-    write_attribute_graph(trained, training, folder, precision)
+def _write_others(trained: Trained, images: Images, folder: Path, precision: str) -> None:
+    """The graphs beside the encoder, where the family has them."""
+    write_attribute_graph(trained, images.pixels[images.held_out :][:FIT_IMAGES], folder, precision)
     if trained.generator is not None:
         generator = GeneratorGraph(trained.generator).eval()
         size = trained.latent_size + len(trained.labels)
@@ -242,26 +252,16 @@ def _write_graphs(
 def _describe(
     trained: Trained, folder: Path, codes: NDArray[np.float32], *, name: str, precision: str, distance: str
 ) -> dict[str, Any]:
-    quantiles = random_pair_distances(codes, distance)
-    model: dict[str, Any] = {
-        "format": FORMAT,
-        "name": name,
-        "family": trained.family,
-        "latent_size": codes.shape[1],
-        "framing": trained.framing.to_json(),
-        "distance": distance,
-        "precision": precision,
-        "files": {path.name: _file_facts(path) for path in sorted(folder.glob("*.onnx"))},
-        "trained": trained.facts,
-        "scores": {},
-        "fidelity": {},
-        "random_pair_distances": quantiles,
-        "closest_pairs": closest_pairs(codes, distance, quantiles),
-    }
+    model = describe_bundle(
+        folder,
+        codes,
+        name=name,
+        family=trained.family,
+        framing=trained.framing,
+        distance=distance,
+        precision=precision,
+        trained=trained.facts,
+    )
     if trained.generator is not None:
         model["generator"] = {"latent_size": trained.latent_size, "prior": trained.prior}
     return model
-
-
-def _file_facts(path: Path) -> dict[str, Any]:
-    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}

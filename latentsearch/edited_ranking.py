@@ -20,7 +20,7 @@ from latentsearch.directions import MISSING, Codes, Directions, Probabilities, V
 # Of each value of a label so many pictures are needed.
 LEAST_PICTURES = 10
 # A label that differs makes a picture as much farther as this share of the mean distance of two pictures.
-SHARE_OF_DISTANCE = 1 / 3
+SHARE_OF_DISTANCE = 0.5
 # How many labels one that is set may count for.
 WEIGHTS = tuple(2 ** (step / 8) for step in range(-24, 33))
 # The share of the NEAREST that must have the label, and the share that is wished for where it costs no other label;

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from indexer.onnx_runtime import import_onnxruntime
+from latentsearch.stored_weights import store_as_fp16
 
 OPSET = 20
 CALIBRATION_IMAGES = 512
-SMALL = 16_384  # numbers; smaller tensors (biases, the whitening) stay fp32
 
 
 def export_graph(network: nn.Module, example: Tensor, path: Path, input_name: str, output_name: str) -> None:
@@ -68,54 +67,6 @@ def compress(path: Path, precision: str, images: NDArray[np.uint8]) -> None:
         store_as_fp16(path)
     elif precision == "int8":
         quantise(path, images[:: max(1, len(images) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES])
-
-
-def store_as_fp16(path: Path) -> None:
-    """Store large weights as fp16, cast to fp32 when the graph is loaded: half the size and the same speed."""
-    _store(path, _fp16)
-
-
-def store_as_int8(path: Path) -> None:
-    """Store large weights as int8 with a scale a slice, multiplied out when the graph is loaded: a quarter of the size.
-
-    Unlike `quantise` it changes the weights alone: activations and sums stay fp32.
-    """
-    _store(path, _int8)
-
-
-Stored = tuple[list[onnx.TensorProto], list[onnx.NodeProto]]
-
-
-def _store(path: Path, form: Callable[[str, NDArray[np.float32]], Stored]) -> None:
-    """Replace every large weight by constants and the nodes that make it of them; loading folds those."""
-    model = onnx.load(path)
-    kept, nodes = [], []
-    for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) > SMALL:
-            constants, making = form(tensor.name, numpy_helper.to_array(tensor))
-            kept += constants
-            nodes += making
-        else:
-            kept.append(tensor)
-    nodes += model.graph.node
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-    onnx.save(model, path)
-
-
-def _fp16(name: str, weight: NDArray[np.float32]) -> Stored:
-    half = numpy_helper.from_array(weight.astype(np.float16), f"{name}_fp16")
-    return [half], [helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT)]
-
-
-def _int8(name: str, weight: NDArray[np.float32]) -> Stored:
-    # A scale for each slice along the first axis: the code's number or the input channel of a transposed convolution.
-    scales = np.abs(weight).max(axis=tuple(range(1, weight.ndim)), keepdims=True) / 127
-    whole = numpy_helper.from_array(np.rint(weight / np.maximum(scales, 1e-30)).astype(np.int8), f"{name}_int8")
-    scale = numpy_helper.from_array(scales.astype(np.float32), f"{name}_scale")
-    cast = helper.make_node("Cast", [whole.name], [f"{name}_cast"], to=TensorProto.FLOAT)
-    return [whole, scale], [cast, helper.make_node("Mul", [f"{name}_cast", scale.name], [name])]
 
 
 def quantise(path: Path, images: NDArray[np.uint8]) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from indexer.decode import CELEBA, Framing
 from indexer.errors import InputError, TransferError
 from indexer.extras import require_extra
-from latentsearch.bundle import FIT_IMAGES
+from latentsearch.bundle_folder import FIT_IMAGES
 from latentsearch.training.finished import Trained
 from latentsearch.training.images import Images, load_images
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentsearch.training.checkpoint import write_json
+from latentsearch.training.run import write_json
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ Method = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write altered-search.md and altered-search.png into the folder."""
-    written = write_page(folder, NAME, report(record))
-    return [written, plot(record["result"], folder / f"{NAME}.png")]
+    """Write the page and the plot, called as the record is, into the folder."""
+    name = record["name"]
+    return [write_page(folder, name, report(record)), plot(record["result"], folder / f"{name}.png")]
 
 
 def report(record: dict[str, Any]) -> str:
@@ -38,7 +38,7 @@ def report(record: dict[str, Any]) -> str:
     summary = record["result"]
     first, last = summary["protocol"]["ks"]
     return page(
-        "# Altered pictures",
+        "# Altered pictures that no encoder has seen" if summary["protocol"].get("unseen") else "# Altered pictures",
         _protocol_text(summary["protocol"]),
         markdown(["alteration", "what is done to a 178x218 picture"], _described(summary["protocol"]), words=2),
         "## Verdict",
@@ -46,7 +46,7 @@ def report(record: dict[str, Any]) -> str:
         f"## Recall@{first}",
         recall_table(summary, first),
         *(f"Left out: {key} ({reason})." for key, reason in summary["left_out"].items()),
-        f"![recall@{first} of every method by alteration](./{NAME}.png)",
+        f"![recall@{first} of every method by alteration](./{record['name']}.png)",
         f"## Recall@{last}",
         recall_table(summary, last),
         "## How it was measured",
@@ -55,13 +55,17 @@ def report(record: dict[str, Any]) -> str:
 
 
 def _protocol_text(protocol: dict[str, Any]) -> str:
+    queries, gallery = f"{protocol['queries']:,}", f"{protocol['gallery']:,}"
+    which = f"{queries} of {gallery} faces of CelebA's train partition"
+    if protocol.get("unseen"):
+        which = f"{queries} faces of its validation partition, on which nothing was fitted, of {gallery} of CelebA"
     return (
-        f"{protocol['queries']:,} of {protocol['gallery']:,} faces of CelebA's train partition, drawn at random, are "
-        "altered, and each altered picture is searched among all of the unaltered ones. Recall@k: the share of queries "
-        "whose own original is among the first k results; pictures at the same distance, of which hashes have many, "
-        f"count as in random order. Intervals: 95 %, bootstrap over the queries ({protocol['resamples']:,} resamples). "
-        "Search is exact. AEGAN's Fig. 3 shows one face altered in three ways and the first results of AEGAN, dHash, "
-        "pHash and colour histogram; it states no figure, and no strength of its colour transform."
+        f"{which}, drawn at random, are altered, and each altered picture is searched among all of the unaltered ones. "
+        "Recall@k: the share of queries whose own original is among the first k results; pictures at the same "
+        "distance, of which hashes have many, count as in random order. Intervals: 95 %, bootstrap over the queries "
+        f"({protocol['resamples']:,} resamples). Search is exact. AEGAN's Fig. 3 shows one face altered in three ways "
+        "and the first results of AEGAN, dHash, pHash and colour histogram; it states no figure, and no strength of "
+        "its colour transform."
     )
 
 

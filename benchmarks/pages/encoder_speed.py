@@ -18,6 +18,7 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 def report(record: dict[str, Any]) -> str:
     """The page: what was measured, the table, the verdict, how to run it again."""
     result = record["result"]
+    reference = next((row["key"] for row in result["rows"] if row["to_reference"] == 1), "the reference")
     rows = [
         [
             row["key"],
@@ -39,7 +40,7 @@ def report(record: dict[str, Any]) -> str:
         "## Verdict",
         "\n".join(verdicts),
         "## Encoders",
-        markdown(["encoder", "stored as", "numbers", "images/s", "to aegan"], rows, words=2),
+        markdown(["encoder", "stored as", "numbers", "images/s", f"to {reference}"], rows, words=2),
         "## How it was measured",
         provenance(record),
     )

@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import label_tables as tables
+from benchmarks.differences import NO_CODES, without_network
 from benchmarks.label_classes import ELSEWHERE, WITH_LABELS, WITHOUT_LABELS, of_class
 from benchmarks.pages.shared import import_pyplot, page, provenance, save
 
 NAME = "label-similarity"
+README_ROWS = (
+    "dhash", "pixels", "pca-cosine", "symmetric-pixels", "pixels-by-parts", "gradients-by-parts", "fine-directions",
+    "fine-and-pixels-128", "parts", "contrastive", "contrastive-by-parts", "aegan", "ivegan",
+)  # fmt: skip
 OTHER_CLASSES = {
     WITH_LABELS: "Another class than the codes above: these learned from the labels of the gallery's faces, of other "
     "people than the queries show. They say what is left to learn from the same codes, not how good a code learned "
@@ -26,9 +31,33 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def readme_table(record: dict[str, Any]) -> str:
-    """The table that the README shows: the first and the last k alone, of codes that owe nothing to labels."""
-    ks = record["result"]["protocol"]["ks"]
-    return tables.main_table(of_class(record["result"], WITHOUT_LABELS), (ks[0], ks[-1]))
+    """What the README shows: some rows that owe nothing to labels, by the first and the last k, and who is ahead."""
+    summary = of_class(record["result"], WITHOUT_LABELS)
+    ks = summary["protocol"]["ks"]
+    shown = [row for row in summary["methods"] if row["key"] in README_ROWS]
+    table = tables.main_table({**summary, "methods": shown or summary["methods"]}, (ks[0], ks[-1]))
+    return "\n\n".join(filter(None, [table, _who_is_ahead(summary, ks[-1])]))
+
+
+def _who_is_ahead(summary: dict[str, Any], k: int) -> str:
+    """Whether the best network is ahead of the best code without one; nothing where one of them is missing."""
+    known = without_network(summary)
+    networks = [
+        row
+        for row in summary["methods"]
+        if row["key"] not in (*known, *NO_CODES) and "beyond_baseline" in row["agreement"][str(k)]
+    ]
+    best = next((row for row in summary["methods"] if row["key"] == summary.get("baseline")), None)
+    if not networks or best is None:
+        return ""
+    network = max(networks, key=lambda row: float(row["agreement"][str(k)]["mean"]))
+    low, high = network["agreement"][str(k)]["beyond_baseline"]["interval"]
+    verdict = "The networks pass the codes" if low > 0 else "The networks do not yet pass the codes"
+    return (
+        f"{verdict} that no network makes: the agreement@{k} of the best of them, {network['name']}, differs by "
+        f"{network['agreement'][str(k)]['beyond_baseline']['mean']:+.3f} [{low:+.3f}, {high:+.3f}] from that of "
+        f"{best['name']}."
+    )
 
 
 def label_report(record: dict[str, Any]) -> str:
@@ -75,10 +104,10 @@ def _baseline_parts(summary: dict[str, Any]) -> list[str]:
         return []
     name = next(method["name"] for method in summary["methods"] if method["key"] == summary["baseline"])
     sentence = (
-        f"Agreement beyond that of {name}, by cosine, the best code without learning: the mean of the queries' own "
+        f"Agreement beyond that of {name}, the best code that no network makes: the mean of the queries' own "
         "differences and its 95 % interval. Where the interval excludes 0 the two codes differ."
     )
-    return ["## Against the best code without learning", sentence, table]
+    return ["## Against the best code without a network", sentence, table]
 
 
 def _protocol_text(protocol: dict[str, Any], chance: float) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from indexer.attributes import AttributeEncoder
     from indexer.building import Report
     from indexer.encoder import Encoder
+    from indexer.index import Index
     from indexer.pipeline import Wishes
     from indexer.reading import Reading
     from indexer.scope import Scope
@@ -47,11 +48,10 @@ def _checked_prune(ctx: click.Context, parameter: click.Parameter, given: str | 
 
 
 @click.command("index", cls=IndexCommand)
-@click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
+@click.argument("folders", nargs=-1, metavar="DIR...", type=click.Path(path_type=Path))
 @click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
-@click.option(
-    "--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or contrastive]."
-)
+@click.option("--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's, or parts].")
+@click.option("--from", "older", metavar="INDEX", help="Take in the pictures and labels of this index; without DIR.")
 @click.option(
     "--exclude",
     multiple=True,
@@ -94,6 +94,7 @@ def command(
     folders: tuple[Path, ...],
     option: str | None,
     encoder: str | None,
+    older: str | None,
     exclude: tuple[str, ...],
     prune: str | None,
     retry_failed: bool,
@@ -129,10 +130,17 @@ def command(
     --memory caps what the run takes, its workers included; $LATENTSEARCH_MEMORY does so for every verb. A picture that
     needs more than is left to it is a failure that says so.
 
+    An index keeps the encoder that made it. index --encoder NAME --from OLD --index NEW makes another of the same
+    pictures, with the labels that they were given; OLD stays as it is.
+
     With --watch the folders are then followed: what is added, changed, moved or removed is taken in a second or two
     after it has become quiet. The index is locked only while it is written. On drives that tell the system nothing of
     their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
     """
+    if bool(folders) == (older is not None):
+        raise click.UsageError("Missing argument 'DIR...'." if older is None else "--from goes without DIR.")
+    if older is not None and (watch or prune):
+        raise click.UsageError("--from goes without --watch and --prune: index the folders afterwards.")
     from indexer.cores import cores
     from indexer.place import locate
     from indexer.spawning import start_ahead
@@ -144,7 +152,7 @@ def command(
 
         require_extra("watch", "watchfiles")
     scope = _scope(folders, exclude)
-    with nullcontext() if watch else _reading_ahead(place, scope, encoder, memory) as reading:
+    with nullcontext() if watch or older else _reading_ahead(place, scope, encoder, memory) as reading:
         from indexer.index import Index
         from indexer.label_store import LabelCache
         from indexer.pipeline import Vectors, Wishes, check_sources
@@ -153,10 +161,12 @@ def command(
         wishes = Wishes(
             _as_prune(prune), labels, Vectors(kind, recall, device), LabelCache(), eyes, retry_failed, rehash, memory
         )
-        if not Index.exists(place):
+        if not Index.exists(place) and older is None:
             check_sources(scope, wishes, may_be_empty=watch)
         run = _Run(place, model, scope, wishes, as_json)
-        if watch:
+        if older is not None:
+            run.carry(Path(older))
+        elif watch:
             run.follow()
         else:
             run.once(reading)
@@ -184,6 +194,21 @@ class _Run(NamedTuple):
     as_json: bool
 
     def once(self, reading: Reading | None) -> None:
+        self._index(self.scope, reading)
+
+    def carry(self, older: Path) -> None:
+        """Take in what another index holds."""
+        from indexer.carrying import scope_of
+        from indexer.errors import InputError
+        from indexer.index import Index
+
+        if older.resolve() == self.place.resolve():
+            raise InputError(f"{older} is the index itself: name another one, to be made, with --index")
+        with Index.open(older) as opened:
+            self._index(scope_of(opened), None, opened)
+
+    def _index(self, scope: Scope, reading: Reading | None, older: Index | None = None) -> None:
+        from indexer.carrying import carry_labels
         from indexer.index import Index
         from indexer.pipeline import bring_up_to_date
         from latentsearch.cli import Interrupted
@@ -192,10 +217,13 @@ class _Run(NamedTuple):
         try:
             with Index.create(self.place, self.encoder) as index, Bar("indexing") as bar:
                 reports = (bar.show if bar.is_shown else None, _base_shown_by(bar))
-                summary = bring_up_to_date(index, self.encoder, self.scope, self.wishes, *reports, reading)
+                summary = bring_up_to_date(index, self.encoder, scope, self.wishes, *reports, reading)
+                missing = carry_labels(older, index) if older else 0
         except KeyboardInterrupt:
             raise Interrupted(GOES_ON) from None
         self.show(summary)
+        if missing:
+            click.echo(f"latentsearch: {missing} pictures of the older index are gone or cannot be used", err=True)
         if summary.kept:
             from indexer.errors import InputError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
 # A module each in latentsearch.training, which `--help` does not import.
 AUTO = "auto"
-FAMILIES = ("aegan", "direct", "bigan", "ivegan", "icgan", "attributes", "autoencoder", "contrastive", "wgan-gp")
+FITTED = "parts"  # which needs no PyTorch
+NETWORKS = ("aegan", "direct", "bigan", "ivegan", "icgan", "attributes", "autoencoder", "contrastive", "wgan-gp")
+FAMILIES = (FITTED, *NETWORKS)
 DESIGNS = ("IND", "IND-COND", "SNG")
 POSITION = click.IntRange(0, 4)
 
@@ -67,6 +70,7 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
 @click.option(
     "--label", "labels", multiple=True, metavar="NAME", help="icgan, attributes: learn with this one; repeat."
 )
+@click.option("--parts", metavar="NAME|FILE", help="parts: faces, grid, or a TOML or JSON file of boxes.  [by shape]")
 @click.option("--average-decay", type=SHARE, help="Decay of the moving average of weights.")
 @click.option("--change", "changes", multiple=True, metavar="NAME=VALUE", help="Any other field of the recipe; repeat.")
 @click.option("--variational", is_flag=True, default=None, help="autoencoder: a variational one.")
@@ -100,6 +104,11 @@ def command(
     """Learn codes from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files), CIFAR-10 (an .npz
     file), or the word `ring` for the synthetic ring.
 
+    parts is classical, no network: it needs neither PyTorch nor more than some minutes. It reads whole, middle, eyes,
+    nose, mouth, top and jaw of aligned faces, which it knows by the shape of CelebA's files, 178x218 (else: --parts
+    faces); of other pictures whole, middle and quarters. --parts FILE names other boxes: a table `parts` of
+    NAME = [left, top, right, bottom], as shares of the framed picture from 0 to 1.
+
     icgan and attributes learn with labels, 1 or 0: CelebA's, found in DATA or beside it, those of --labels FILE.csv,
     or the ten digits. All others learn without.
 
@@ -113,6 +122,10 @@ def command(
     """
     from indexer.extras import require_training
 
+    if family == FITTED:
+        if generator or label_file or labels or settings["latent_size"] == AUTO:
+            raise click.UsageError("parts has no --generator, --labels, --label or --latent-size auto: leave it out.")
+        return _fit(data, folder, preset, resume, changes, settings)
     require_training()
     import torch
 
@@ -155,6 +168,36 @@ def command(
     with Bar("training", unit="steps") as bar:
         train(learner, found, folder, lambda now: _show(bar, now), Schedule(checkpoint_seconds, sheet_steps))
     click.echo(f"trained in {time.monotonic() - started:.0f} s: latentsearch export {folder} -o BUNDLE", err=True)
+
+
+def _fit(
+    data: Path, folder: Path, preset: str, resume: bool, changes: tuple[str, ...], settings: dict[str, Any]
+) -> None:
+    """Codes by parts: no steps, so no checkpoints; a run that was stopped has its decoded pictures."""
+    # Several threads of BLAS wait for one another by spinning, on a busy machine ten times as long as one takes; and
+    # what is fitted would depend on how many there are. Parts are fitted a thread each.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from indexer.extras import require, require_extra
+    from latentsearch.training import examples, families
+    from latentsearch.training import parts as fitted
+    from latentsearch.training import run as runs
+    from latentsearch.training.images import Images
+
+    require("onnxruntime")
+    require_extra("cpu", "onnx")
+    started = time.monotonic()
+    chosen = families.choose_recipe(FITTED, examples.kind_of(data), preset, settings)
+    changed: Any = families.change_recipe(chosen, changes)
+    recipe = fitted.settled(changed, data)
+    runs.begin(folder, FITTED, recipe, resume)
+    with Bar("decoding") as bar:
+        found = examples.load(data, folder, recipe.framing, bar.show, scale=True)
+    assert isinstance(found, Images)
+    click.echo(f"{found.describe_for_people()}; parts: {', '.join(part.name for part in recipe.chosen)}", err=True)
+    runs.describe(folder, data=found.describe(), preset=preset)
+    with Bar("fitting") as bar:
+        fitted.fit(recipe, found, folder, lambda what, done, total: bar.show(done, total, what))
+    click.echo(f"fitted in {time.monotonic() - started:.0f} s: latentsearch export {folder} -o BUNDLE", err=True)
 
 
 def _as_the_generator(run: Path, settings: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from indexer.errors import InputError
+from latentsearch.training.run import flush, write_json
 
 STATE = "checkpoint.json"
 
@@ -40,7 +40,7 @@ def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
     part = weights.with_suffix(".part")
     try:
         _save({name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}, part)
-        _flush(part)
+        flush(part)
         part.replace(weights)
         state = {**place, "weights": weights.name, "sha256": _sha256(weights)}
         write_json(run / STATE, state)
@@ -63,25 +63,12 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
     return Checkpoint(load_file(weights), place)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Replace a JSON file in one step."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2) + "\n")
-    _flush(part)
-    part.replace(path)
-
-
 def _save(tensors: dict[str, Tensor], path: Path) -> None:
     try:
         save_file(tensors, path)
     except SafetensorError as error:  # which hides the number of an error of the operating system in its text
         number = errno.ENOSPC if "os error 28" in str(error) else errno.EIO
         raise OSError(number, str(error), str(path)) from error
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _sha256(path: Path) -> str:

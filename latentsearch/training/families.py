@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from indexer.errors import InputError
 from indexer.numbers import GREATEST, can_be_kept
-from latentsearch.training import family, limits
+from latentsearch.training import limits
 
-Presets = dict[str, dict[str, family.Recipe]]
+if TYPE_CHECKING:
+    from latentsearch.training import family
+
+Presets = dict[str, dict[str, "family.Recipe"]]
 
 
 class Module(Protocol):

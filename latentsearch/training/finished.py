@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from indexer.decode import Framing
 from indexer.errors import InputError
 from latentsearch.training import run as runs
 from latentsearch.training.checkpoint import Checkpoint, load_checkpoint
+from latentsearch.training.facts import run_facts
 from latentsearch.training.families import load_module
 from latentsearch.training.family import Family, LabelledRecipe
 from latentsearch.training.images import Images, cached_images
@@ -77,7 +76,8 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
         latent_size=family.recipe.latent_size,
         framing=family.recipe.framing,
         prior=family.prior,
-        facts=_facts(about, checkpoint.place, terms),
+        facts=run_facts(about, checkpoint.place["total_step"], checkpoint.place["seconds"], terms)
+        | {"torch": torch.__version__},
         features=None if features is None else features.eval().requires_grad_(False),
         invariance=family.invariance(),
         attributes=None if attributes is None else attributes.eval().requires_grad_(False),
@@ -95,26 +95,3 @@ def _restored(run: Path) -> tuple[Family, Checkpoint]:
         raise InputError(f"{run} has no checkpoint yet: let it train for longer")
     restore(family, checkpoint.tensors)
     return family, checkpoint
-
-
-def _portable(command: list[str]) -> str:
-    """A command as it can be typed elsewhere: of paths only their last part."""
-    return shlex.join(["latentsearch", *(Path(word).name if os.sep in word else word for word in command[1:])])
-
-
-def _facts(about: dict[str, Any], place: dict[str, Any], terms: str) -> dict[str, Any]:
-    return {
-        "data": about["data"]["source"],
-        "images": about["data"]["images"],
-        "steps": place["total_step"],
-        "seconds": round(place["seconds"]),
-        "hardware": about["hardware"],
-        "precision": about["precision"],
-        "preset": about["preset"],
-        "seed": about["recipe"]["seed"],
-        "recipe": about["recipe"],
-        "terms": terms,
-        "commands": [_portable(command) for command in about["commands"]],
-        "commit": about.get("commit", "unknown"),
-        "torch": torch.__version__,
-    }

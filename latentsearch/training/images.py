@@ -7,24 +7,27 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from PIL import Image
 
 from indexer.decode import Framing
 from indexer.discover import Found, discover, printable
 from indexer.errors import InputError
 from indexer.in_order import decoded_in_order
 from indexer.workers import Job
-from latentsearch.training.checkpoint import write_json
+from latentsearch.training.run import write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
 SHOWN = 32
+BLOCK = 256
 Report = Callable[[int, int], None]
 
 
@@ -69,18 +72,42 @@ class Images:
         """Training images as float32 (n, 3, h, w) in [0, 1]."""
         return to_float(self.pixels[self.held_out + rows])
 
+    def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.uint8]]:
+        """All training images in their order, uint8 (at most size, h, w, 3) at a time.
+
+        Read from the file, as pages of the memory map would count as this process's memory.
+        """
+        shape = self.pixels.shape[1:]
+        each = int(np.prod(shape))
+        assert isinstance(self.pixels, np.memmap) and self.pixels.filename is not None
+        with open(self.pixels.filename, "rb") as file:
+            file.seek(self.held_out * each)
+            for start in range(0, len(self), size):
+                yield np.fromfile(file, np.uint8, min(size, len(self) - start) * each).reshape(-1, *shape)
+
+    def first(self, count: int) -> Images:
+        """The same with at most so many training images."""
+        values = None if self.values is None else self.values[: self.held_out + count]
+        return replace(self, pixels=self.pixels[: self.held_out + count], values=values)
+
     def all_labels(self) -> Tensor:
         """The labels of all training images as float32 (n, labels), where the run learns with any."""
+        import torch
+
         assert self.values is not None
         return torch.from_numpy(self.values[self.held_out :]).float()
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor | None:
         """The labels of training images as float32 (n, labels)."""
+        import torch
+
         return None if self.values is None else torch.from_numpy(self.values[self.held_out + rows]).float()
 
 
 def to_float(pixels: NDArray[np.uint8]) -> Tensor:
     """uint8 (n, h, w, 3) -> float32 (n, 3, h, w) in [0, 1]."""
+    import torch  # only here, for codes by parts are fitted without
+
     return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
 
 
@@ -105,15 +132,21 @@ def load_images(folder: Path, run: Path, framing: Framing, report: Report = lamb
 
 
 def load_arrays(
-    path: Path, held_out: NDArray[np.uint8], training: NDArray[np.uint8], run: Path, framing: Framing
+    path: Path,
+    held_out: NDArray[np.uint8],
+    training: NDArray[np.uint8],
+    run: Path,
+    framing: Framing,
+    scale: bool = False,
 ) -> Images:
     """The splits of MNIST or CIFAR-10 that came from this path, as RGB images in `run/images.u8`.
 
-    held_out, training: uint8 (n, h, w), grey, or (n, h, w, 3). Raises InputError for another size than the framing's.
+    held_out, training: uint8 (n, h, w), grey, or (n, h, w, 3). scale: whether they are scaled to the framing's size;
+    else InputError is raised for another.
     """
-    if training.shape[1:3] != (framing.height, framing.width):
+    if not scale and training.shape[1:3] != (framing.height, framing.width):
         raise InputError(f"{path} has pictures of {training.shape[1:3]}, not ({framing.height}, {framing.width})")
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(framing.to_json()).encode() if scale else b"")
     for split in (held_out, training):
         digest.update(split.tobytes())
     counts = {"held_out": len(held_out), "train": len(training)}
@@ -121,8 +154,13 @@ def load_arrays(
     if not (run / ABOUT).exists() or json.loads((run / ABOUT).read_text())["key"] != facts["key"]:
         both = np.concatenate([held_out, training])
         colours = both if both.ndim == 4 else np.broadcast_to(both[..., None], (*both.shape, 3))
-        _write_pixels(colours, run, facts)
+        _write_pixels((_scaled(one, framing) for one in colours) if scale else colours, run, facts)
     return cached_images(run, framing)
+
+
+def _scaled(pixels: NDArray[np.uint8], framing: Framing) -> NDArray[np.uint8]:
+    size = (framing.width, framing.height)
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
 
 
 def cached_images(run: Path, framing: Framing) -> Images:

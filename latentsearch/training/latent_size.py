@@ -20,10 +20,10 @@ from torch import Tensor
 
 from indexer.errors import InputError
 from latentsearch.training import autoencoder, examples
-from latentsearch.training.checkpoint import write_json
 from latentsearch.training.images import Images, to_float
 from latentsearch.training.loop import Progress, require_batch, train
 from latentsearch.training.precision import Precision
+from latentsearch.training.run import write_json
 
 SIZES = (10, 50, 100, 500, 1000)
 FACTOR, STEPS = 1.2, 1_000

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import InputError
-from latentsearch.training.checkpoint import write_json
 
 RUN = "run.json"
 STATS = "stats.jsonl"
@@ -55,6 +54,20 @@ def read(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{folder} holds no training run: make one with `latentsearch train`") from None
     return description
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replace a JSON file in one step."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=2) + "\n")
+    flush(part)
+    part.replace(path)
+
+
+def flush(path: Path) -> None:
+    """See that a file's content is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def precision_of(folder: Path) -> str:

@@ -1,0 +1,56 @@
+"""Altered copies of pictures: turned, zoomed, shifted, and in another light; drawn by Pillow from a seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Alterations:
+    """How far copies are altered; each value is drawn evenly between minus and plus its limit.
+
+    turn: degrees. zoom: the logarithm of a factor. shift: across and down, of a side. contrast: a factor 1 + contrast
+    about the picture's mean. brightness: added, of white. gamma: the logarithm of an exponent.
+    """
+
+    turn: float = 6.0
+    zoom: float = 0.08
+    shift: float = 0.031
+    contrast: float = 0.25
+    brightness: float = 0.12
+    gamma: float = 0.275
+
+    def __call__(self, pixels: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.uint8]:
+        """One altered copy of a square picture uint8 (s, s, 3); what lies beyond its edges is as they are."""
+        random = np.random.default_rng(seed)
+        turned = self._move(pixels, random)
+        light = self._light(float(pixels.mean()) / 255, random)
+        return np.asarray(turned.point(light * 3))
+
+    def _move(self, pixels: NDArray[np.uint8], random: np.random.Generator) -> Image.Image:
+        side = len(pixels)
+        angle = math.radians(random.uniform(-self.turn, self.turn))
+        scale = math.exp(random.uniform(-self.zoom, self.zoom))
+        across, down = random.uniform(-self.shift, self.shift, 2) * side
+        cosine, sine = math.cos(angle) / scale, math.sin(angle) / scale
+        margin, centre = side // 4, side / 2
+        # From places in the copy to those in the picture within its margin: about the centre of both.
+        left = centre - cosine * centre + sine * centre + across + margin
+        top = centre - sine * centre - cosine * centre + down + margin
+        edged = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge"))
+        matrix = (cosine, -sine, left, sine, cosine, top)
+        return edged.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+
+    def _light(self, mean: float, random: np.random.Generator) -> list[int]:
+        """What becomes of each of 256 shades."""
+        contrast = 1 + random.uniform(-self.contrast, self.contrast)
+        brightness = random.uniform(-self.brightness, self.brightness)
+        gamma = math.exp(random.uniform(-self.gamma, self.gamma))
+        shades = (np.arange(256) / 255 - mean) * contrast + mean + brightness
+        return [int(shade) for shade in np.rint(np.clip(shades, 0, 1) ** gamma * 255)]

@@ -1,0 +1,114 @@
+"""Pictures -> maps of 16x16 cells: half-wave derivatives by direction, and mean colours; as nodes of an ONNX graph.
+
+The derivatives are those of histograms of oriented gradients (Dalal and Triggs 2005: "Histograms of oriented gradients
+for human detection"), but for the binning: the positive part of the derivative in each of eight directions, averaged
+over a cell and divided by the length of what the 3x3 cells around hold. So all is convolutions and poolings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentsearch.parts.graph import Graph
+
+CELLS = 16
+DIRECTIONS = 8
+GREY = (0.299, 0.587, 0.114)
+# Below this length of a neighbourhood's derivatives there is nothing but noise, which is not to be blown up.
+FAINT = 0.01
+# The channel of the opposite horizontal direction: what the mirror image has where the picture has this one.
+MIRRORED = [(DIRECTIONS // 2 - direction) % DIRECTIONS for direction in range(DIRECTIONS)]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of map: its output's name in the graph, and its shape.
+
+    folded: whether its columns are those of the left half, to which the right half, mirrored, has been added. few: of
+    how many numbers a part of it becomes, where other kinds give more. weight: of its parts beside those of others.
+    """
+
+    name: str
+    channels: int
+    rows: int
+    columns: int
+    folded: bool = False
+    few: bool = False
+    weight: float = 1.0
+
+
+def kinds(mirror: bool, colour: float) -> tuple[Kind, ...]:
+    """The maps of `picture_maps`. colour: the weight of colours beside derivatives; 0 leaves them out."""
+    columns = CELLS // 2 if mirror else CELLS
+    gradients = Kind("gradients", DIRECTIONS, CELLS, columns, mirror)
+    colours = Kind("colours", 3, CELLS, columns, mirror, few=True, weight=colour)
+    return (gradients, colours) if colour else (gradients,)
+
+
+def picture_maps(graph: Graph, images: str, size: int, wanted: tuple[Kind, ...]) -> None:
+    """Add the nodes from pictures uint8 (n, size, size, 3) to the maps, each called by its kind's name."""
+    pixels = graph.add("Cast", images, to=1)
+    for kind in wanted:
+        whole = f"{kind.name}_whole" if kind.folded else kind.name
+        (_gradients if kind.name == "gradients" else _colours)(graph, pixels, size, whole)
+        if kind.folded:
+            _fold(graph, whole, kind)
+
+
+def _gradients(graph: Graph, pixels: str, size: int, name: str) -> None:
+    root = graph.add("Sqrt", _grey(graph, pixels, size))
+    edged = graph.add("Pad", root, graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
+    # Of 2x2 pixels at once: a channel for each of the four places keeps the processor's vectors full.
+    waves = graph.add("Conv", edged, graph.constant(_derivatives()), kernel_shape=[4, 4], strides=[2, 2])
+    waves = graph.add("Relu", waves)
+    cell = size // CELLS // 2
+    if cell > 1:
+        waves = graph.add("AveragePool", waves, kernel_shape=[cell, cell], strides=[cell, cell])
+    means = graph.add("Conv", waves, graph.constant(_mean_of_places()), kernel_shape=[1, 1])
+    around = graph.constant(np.ones((1, DIRECTIONS, 3, 3)))
+    squares = graph.add("Conv", graph.add("Mul", means, means), around, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    length = graph.add("Sqrt", graph.add("Add", squares, graph.constant(FAINT**2)))
+    graph.add("Sqrt", graph.add("Div", means, length), name=name)
+
+
+def _grey(graph: Graph, pixels: str, size: int) -> str:
+    """Grey (n, 1, size, size) in [0, 1] by a product of rows of 16 pixels, which is faster than a convolution."""
+    rows = graph.reshape(pixels, -1, 3 * CELLS)
+    matrix = np.kron(np.eye(CELLS), np.array(GREY)[:, None]) / 255
+    return graph.reshape(graph.add("MatMul", rows, graph.constant(matrix)), -1, 1, size, size)
+
+
+def _derivatives() -> NDArray[np.float64]:
+    """Central differences in each direction at each of 2x2 places: (4 directions, 1, 4, 4)."""
+    kernels = np.zeros((DIRECTIONS, 2, 2, 4, 4))
+    for direction, angle in enumerate(2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS):
+        for y, x in np.ndindex(2, 2):
+            kernels[direction, y, x, 1 + y, x : x + 3] += np.cos(angle) * np.array([-1, 0, 1])
+            kernels[direction, y, x, y : y + 3, 1 + x] += np.sin(angle) * np.array([-1, 0, 1])
+    return kernels.reshape(-1, 1, 4, 4)
+
+
+def _mean_of_places() -> NDArray[np.float64]:
+    return np.kron(np.eye(DIRECTIONS), np.full((1, 4), 1 / 4))[..., None, None]
+
+
+def _colours(graph: Graph, pixels: str, size: int, name: str) -> None:
+    """The mean colour of each cell: (n, 3, 16, 16) in [0, 1]."""
+    cell = size // CELLS
+    across = np.tile(np.eye(3), (cell, 1)) / (255 * cell)
+    rows = graph.add("MatMul", graph.reshape(pixels, -1, 3 * cell), graph.constant(across))
+    rows = graph.reshape(rows, -1, CELLS, cell, 3 * CELLS)
+    means = graph.add("ReduceMean", rows, graph.constant([2], np.int64), keepdims=0)
+    graph.add("Transpose", graph.reshape(means, -1, CELLS, CELLS, 3), perm=[0, 3, 1, 2], name=name)
+
+
+def _fold(graph: Graph, whole: str, kind: Kind) -> None:
+    """Add the mirror image's map: what it has on the left is what the picture has on the right."""
+    left = graph.slice(whole, 3, 0, kind.columns)
+    right = graph.slice(whole, 3, 2 * kind.columns - 1, kind.columns - 1, -1)
+    if kind.channels == DIRECTIONS:
+        right = graph.add("Gather", right, graph.constant(MIRRORED, np.int64), axis=1)
+    graph.add("Add", left, right, name=kind.name)

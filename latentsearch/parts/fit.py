@@ -1,0 +1,196 @@
+"""Fits a reading to pictures: three passes over them, each summing moments batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.cores import cores
+from indexer.errors import InputError
+from latentsearch.parts.alterations import Alterations
+from latentsearch.parts.boxes import Part
+from latentsearch.parts.directions import Moments, directions, principal_axes
+from latentsearch.parts.features import Kind
+from latentsearch.parts.graph import Graph, open_graph, run_graph
+from latentsearch.parts.reading import SIDE_BY_SIDE, PartReading, Place, Reading, places
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+Pixels = NDArray[np.uint8]
+Report = Callable[[str, int, int], None]
+# Parts of this share of the picture and more get as many axes as the whole.
+LARGE = 0.39
+BATCH = 64
+
+
+class Pictures(Protocol):
+    """What is fitted on: framed pictures uint8 (n, h, w, 3), again and again, in blocks."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def blocks(self) -> Iterator[Pixels]:
+        """All of them in their order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Block:
+    """Pictures that are in memory."""
+
+    pixels: Pixels
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.pixels)
+
+    def blocks(self) -> Iterator[Pixels]:
+        """All at once."""
+        yield self.pixels
+
+
+class Maps(Protocol):
+    """What is read: a graph from `images`, pictures of this shape (h, w, 3), to maps of these kinds."""
+
+    shape: tuple[int, int, int]
+    kinds: tuple[Kind, ...]
+
+    def graph(self) -> Graph:
+        """The graph so far, to which a reading is appended."""
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a reading is fitted.
+
+    large, small, few: axes of large and of small parts, and of those kinds that get few. share: of the pictures'
+    covariance in the metric of directions. power: of its standard deviation by which each axis of the code is divided.
+    """
+
+    parts: tuple[Part, ...]
+    latent_size: int = 128
+    large: int = 120
+    small: int = 80
+    few: int = 40
+    share: float = 0.05
+    power: float = 0.0
+    alterations: Alterations = field(default_factory=Alterations)
+    seed: int = 0
+
+    def axes(self, place: Place) -> int:
+        """How many numbers a part becomes."""
+        if place.kind.few:
+            return self.few
+        return self.large if place.share >= LARGE else self.small
+
+
+class Runner:
+    """Runs graphs on pictures, a batch a thread; and alters pictures, each by its own seed."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+
+    def __call__(self, session: InferenceSession, pixels: Pixels) -> dict[str, NDArray[np.float32]]:
+        """All outputs by name."""
+        batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+        found = list(self._pool.map(partial(run_graph, session), batches))
+        return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+
+    def each(self, function: Callable[[Place], PartReading], items: list[Place]) -> list[PartReading]:
+        """A function's results, a thread each."""
+        return list(self._pool.map(function, items))
+
+    def alter(self, pixels: Pixels, alterations: Alterations, seed: int, first: int) -> Pixels:
+        """An altered copy of each of the pictures, the first of which has this number."""
+        seeds = [(seed, first + row) for row in range(len(pixels))]
+        return np.stack(list(self._pool.map(alterations, pixels, seeds)))
+
+
+def fit_reading(maps: Maps, pictures: Pictures, settings: Settings, report: Report) -> Reading:
+    """A reading of these maps by parts, fitted on pictures.
+
+    report: called with the name of the pass, how many pictures are done and how many there are. Raises InputError
+    where the pictures are all alike.
+    """
+    with ThreadPoolExecutor(cores()) as pool:
+        runner = Runner(pool)
+        parts = _fit_parts(maps, pictures, settings, runner, report)
+        if not parts:
+            raise InputError("the pictures all look alike to the encoder: name a folder of pictures that differ")
+        return _fit_reduction(Reading(tuple(parts)), maps, pictures, settings, runner, report)
+
+
+def _fit_parts(maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: Report) -> list[PartReading]:
+    moments = {kind.name: Moments() for kind in maps.kinds}
+    session = open_graph(_finished(maps, {kind.name: _shape(kind) for kind in maps.kinds}), 1)
+    for done, pixels in _counted(pictures, report, "directions"):
+        rows = runner(session, pixels)
+        altered = runner(session, runner.alter(pixels, settings.alterations, settings.seed, done))
+        for name, sums in moments.items():
+            sums.add(rows[name].reshape(len(pixels), -1), altered[name].reshape(len(pixels), -1))
+    found = places(settings.parts, maps.kinds)
+    readings = runner.each(lambda place: _fit_part(place, moments[place.kind.name], settings), found)
+    return [reading for reading in readings if reading.matrix.shape[1]]
+
+
+def _fit_part(place: Place, moments: Moments, settings: Settings) -> PartReading:
+    cells = place.cells
+    square = np.ix_(cells, cells)
+    total, within = moments.covariance[square], moments.change[square]
+    matrix = directions(total, within, moments.count, settings.axes(place), settings.share)
+    return PartReading(place, moments.mean[cells], matrix)
+
+
+def _fit_reduction(
+    parts: Reading, maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: Report
+) -> Reading:
+    moments = Moments()
+    session = open_graph(finish(maps, parts, SIDE_BY_SIDE), 1)
+    for _, pixels in _counted(pictures, report, "reduction"):
+        moments.add(runner(session, pixels)[SIDE_BY_SIDE])
+    matrix = principal_axes(moments.covariance, settings.latent_size, settings.power)
+    return Reading(parts.parts, moments.mean, matrix)
+
+
+def finish(maps: Maps, reading: Reading, name: str = "codes") -> bytes:
+    """The whole graph: from pictures to what is read in them."""
+    graph = maps.graph()
+    reading.append(graph, name)
+    return graph.finish(("images", np.uint8, list(maps.shape)), {name: [reading.size]})
+
+
+def _finished(maps: Maps, outputs: dict[str, list[int]]) -> bytes:
+    return maps.graph().finish(("images", np.uint8, list(maps.shape)), outputs)
+
+
+def _shape(kind: Kind) -> list[int]:
+    return [kind.channels, kind.rows, kind.columns]
+
+
+def _counted(pictures: Pictures, report: Report, what: str) -> Iterator[tuple[int, Pixels]]:
+    """Blocks, with the number of the first picture of each."""
+    done = 0
+    for pixels in pictures.blocks():
+        yield done, pixels
+        done += len(pixels)
+        report(what, done, len(pictures))
+
+
+def each_code(
+    content: bytes, pictures: Pictures, report: Report = lambda what, done, total: None, what: str = "encoding"
+) -> Iterator[tuple[Pixels, NDArray[np.float32]]]:
+    """Block by block the pictures and their codes by a finished graph."""
+    session = open_graph(content, 1)
+    with ThreadPoolExecutor(cores()) as pool:
+        runner = Runner(pool)
+        for _, pixels in _counted(pictures, report, what):
+            yield pixels, runner(session, pixels)["codes"]

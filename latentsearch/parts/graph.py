@@ -1,0 +1,104 @@
+"""An ONNX graph, written node by node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.extras import require_extra
+from indexer.onnx_runtime import import_onnxruntime
+
+if TYPE_CHECKING:
+    import onnx
+    from onnxruntime import InferenceSession
+
+OPSET, IR_VERSION = 20, 9
+# A graph's input: its name, type, and shape after the batch.
+Given = tuple[str, type, list[int]]
+
+
+class Graph:
+    """Nodes and constants under way to a model; values are called by the names that `add` and `constant` return.
+
+    Raises MissingExtra without the package onnx.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        require_extra("cpu", "onnx")
+        import onnx
+
+        self._onnx, self._prefix = onnx, prefix
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self._opsets = [onnx.helper.make_opsetid("", OPSET)]
+
+    @classmethod
+    def continuing(cls, model: onnx.ModelProto, prefix: str) -> Graph:
+        """A model's nodes, to which more are added. prefix: of the names of all that is added."""
+        graph = cls(prefix)
+        graph.nodes, graph.constants = list(model.graph.node), list(model.graph.initializer)
+        graph._opsets = list(model.opset_import)
+        return graph
+
+    def constant(self, value: Any, kind: type = np.float32) -> str:
+        """A constant tensor."""
+        name = f"{self._prefix}constant_{len(self.constants)}"
+        self.constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(value, kind), name))
+        return name
+
+    def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+        """A node with one output; name: of the output where it matters."""
+        output = name or f"{self._prefix}{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(self._onnx.helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def reshape(self, value: str, *shape: int, name: str | None = None) -> str:
+        """The same numbers in another shape; the batch comes first and is -1."""
+        return self.add("Reshape", value, self.constant(shape, np.int64), name=name)
+
+    def slice(self, value: str, axis: int, begin: int, end: int, step: int = 1) -> str:
+        """A part of one axis; with step -1 from begin down to the one after end."""
+        edges = (self.constant([edge], np.int64) for edge in (begin, end, axis, step))
+        return self.add("Slice", value, *edges)
+
+    def unit(self, value: str, name: str | None = None) -> str:
+        """Rows (n, d) brought to length 1; a row of zeros stays one."""
+        length = self.add("ReduceL2", value, self.constant([1], np.int64), keepdims=1)
+        return self.add("Div", value, self.add("Max", length, self.constant(1e-6)), name=name)
+
+    def finish(self, given: Given, wanted: dict[str, list[int]], kind: type = np.float32) -> bytes:
+        """The model. wanted: the outputs' names and shapes after the batch; kind: their type."""
+        helper = self._onnx.helper
+        values = [self._described(*given)]
+        outputs = [self._described(name, kind, shape) for name, shape in wanted.items()]
+        graph = helper.make_graph(self.nodes, "codes-by-parts", values, outputs, self.constants)
+        model = helper.make_model(
+            graph, opset_imports=self._opsets, ir_version=IR_VERSION, producer_name="latentsearch"
+        )
+        self._onnx.checker.check_model(model)
+        content: bytes = model.SerializeToString()
+        return content
+
+    def _described(self, name: str, kind: type, shape: list[int]) -> onnx.ValueInfoProto:
+        helper = self._onnx.helper
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), ["n", *shape])
+
+
+def open_graph(content: bytes, threads: int) -> InferenceSession:
+    """A graph in ONNX Runtime, to fit on: the same operators that encode later."""
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session: InferenceSession = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return session
+
+
+def run_graph(session: InferenceSession, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """All outputs of a graph by name."""
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"images": np.ascontiguousarray(images)}), strict=True))

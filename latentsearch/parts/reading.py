@@ -1,0 +1,107 @@
+"""How maps become a code: part by part, each reduced and scaled to length 1, side by side, reduced again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentsearch.parts.boxes import Part
+from latentsearch.parts.features import Kind
+from latentsearch.parts.graph import Graph
+
+Matrix = NDArray[np.float64]
+# The output of a graph that ends before the last reduction.
+SIDE_BY_SIDE = "parts"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part's cells in maps of one kind."""
+
+    part: Part
+    kind: Kind
+    rows: slice
+    columns: slice
+
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """Where its numbers stand in the flattened maps (channels, rows, columns)."""
+        kind = self.kind
+        places = np.arange(kind.channels * kind.rows * kind.columns).reshape(kind.channels, kind.rows, kind.columns)
+        return places[:, self.rows, self.columns].ravel()
+
+    @property
+    def share(self) -> float:
+        """Of the map, 0 to 1."""
+        rows, columns = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        return float(rows * columns / (self.kind.rows * self.kind.columns))
+
+
+def places(parts: Sequence[Part], kinds: Sequence[Kind]) -> list[Place]:
+    """The places of all parts in all kinds of maps; one where folded maps make parts the same."""
+    found: dict[tuple[str, int, int, int, int], Place] = {}
+    for kind in kinds:
+        for part in parts:
+            rows, columns = part.cells(kind.rows, kind.columns * (2 if kind.folded else 1))
+            if kind.folded:
+                columns = _folded(columns, kind.columns)
+            key = (kind.name, rows.start, rows.stop, columns.start, columns.stop)
+            found.setdefault(key, Place(part, kind, rows, columns))
+    return list(found.values())
+
+
+def _folded(columns: slice, half: int) -> slice:
+    """Columns of a whole map as those of its left half, onto which the right half is mirrored."""
+    left, right = columns.start, columns.stop
+    if left < half < right:
+        return slice(min(left, 2 * half - right), half)
+    return slice(left, right) if right <= half else slice(2 * half - right, 2 * half - left)
+
+
+@dataclass(frozen=True)
+class PartReading:
+    """A part's numbers (d,) -> (numbers - mean) @ matrix (d, k), scaled to length 1."""
+
+    place: Place
+    mean: NDArray[np.float64]
+    matrix: Matrix
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All parts, then (side by side - mean) @ matrix, scaled to length 1; without a matrix only the parts."""
+
+    parts: tuple[PartReading, ...]
+    mean: NDArray[np.float64] | None = None
+    matrix: Matrix | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it gives."""
+        matrices = [self.matrix] if self.matrix is not None else [part.matrix for part in self.parts]
+        return sum(int(matrix.shape[1]) for matrix in matrices)
+
+    def append(self, graph: Graph, name: str) -> None:
+        """Add the nodes from maps, called by their kinds' names, to the codes float32 (n, size), called so."""
+        if self.matrix is None or self.mean is None:
+            graph.add("Concat", *self._side_by_side(graph), axis=1, name=name)
+            return
+        all_parts = graph.add("Concat", *self._side_by_side(graph), axis=1)
+        graph.unit(_affine(graph, all_parts, self.mean, self.matrix), name=name)
+
+    def _side_by_side(self, graph: Graph) -> Iterator[str]:
+        for part in self.parts:
+            place, kind = part.place, part.place.kind
+            cells = graph.slice(kind.name, 2, place.rows.start, place.rows.stop)
+            cells = graph.slice(cells, 3, place.columns.start, place.columns.stop)
+            code = graph.unit(_affine(graph, graph.add("Flatten", cells), part.mean, part.matrix))
+            weight = kind.weight * place.part.weight
+            yield graph.add("Mul", code, graph.constant(weight)) if weight != 1 else code
+
+
+def _affine(graph: Graph, rows: str, mean: NDArray[np.float64], matrix: Matrix) -> str:
+    product = graph.add("MatMul", rows, graph.constant(matrix))
+    return graph.add("Add", product, graph.constant(-mean @ matrix))

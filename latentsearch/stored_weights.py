@@ -1,0 +1,61 @@
+"""Weights of ONNX graphs stored in fewer bytes; all is still computed in fp32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+SMALL = 16_384  # numbers; smaller tensors (biases, the whitening) stay fp32
+
+
+def store_as_fp16(path: Path) -> None:
+    """Store large weights as fp16, cast to fp32 when the graph is loaded: half the size and the same speed."""
+    _store(path, _fp16)
+
+
+def store_as_int8(path: Path) -> None:
+    """Store large weights as int8 with a scale a slice, multiplied out when the graph is loaded: a quarter of the size.
+
+    Unlike `quantise` it changes the weights alone: activations and sums stay fp32.
+    """
+    _store(path, _int8)
+
+
+Stored = tuple[list[onnx.TensorProto], list[onnx.NodeProto]]
+
+
+def _store(path: Path, form: Callable[[str, NDArray[np.float32]], Stored]) -> None:
+    """Replace every large weight by constants and the nodes that make it of them; loading folds those."""
+    model = onnx.load(path)
+    kept, nodes = [], []
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) > SMALL:
+            constants, making = form(tensor.name, numpy_helper.to_array(tensor))
+            kept += constants
+            nodes += making
+        else:
+            kept.append(tensor)
+    nodes += model.graph.node
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.save(model, path)
+
+
+def _fp16(name: str, weight: NDArray[np.float32]) -> Stored:
+    half = numpy_helper.from_array(weight.astype(np.float16), f"{name}_fp16")
+    return [half], [helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT)]
+
+
+def _int8(name: str, weight: NDArray[np.float32]) -> Stored:
+    # A scale for each slice along the first axis: the code's number or the input channel of a transposed convolution.
+    scales = np.abs(weight).max(axis=tuple(range(1, weight.ndim)), keepdims=True) / 127
+    whole = numpy_helper.from_array(np.rint(weight / np.maximum(scales, 1e-30)).astype(np.int8), f"{name}_int8")
+    scale = numpy_helper.from_array(scales.astype(np.float32), f"{name}_scale")
+    cast = helper.make_node("Cast", [whole.name], [f"{name}_cast"], to=TensorProto.FLOAT)
+    return [whole, scale], [cast, helper.make_node("Mul", [f"{name}_cast", scale.name], [name])]

@@ -1,0 +1,31 @@
+"""What a bundle says of the training run that it was made of."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+
+def run_facts(about: dict[str, Any], steps: int, seconds: float, terms: str) -> dict[str, Any]:
+    """From a run's description, with the terms under which its weights may be used."""
+    return {
+        "data": about["data"]["source"],
+        "images": about["data"]["images"],
+        "steps": steps,
+        "seconds": round(seconds),
+        "hardware": about["hardware"],
+        "precision": about["precision"],
+        "preset": about["preset"],
+        "seed": about["recipe"]["seed"],
+        "recipe": about["recipe"],
+        "terms": terms,
+        "commands": [_portable(command) for command in about["commands"]],
+        "commit": about.get("commit", "unknown"),
+    }
+
+
+def _portable(command: list[str]) -> str:
+    """A command as it can be typed elsewhere: of paths only their last part."""
+    return shlex.join(["latentsearch", *(Path(word).name if os.sep in word else word for word in command[1:])])
