@@ -29,9 +29,10 @@ from indexer.files.incomplete import (
 )
 from indexer.files.needs import LARGE, STORED_SIZE
 from indexer.files.opened import opened
-from indexer.files.srgb import over_white, shrunk_srgb, to_srgb
+from indexer.files.srgb import has_alpha, over_white, shrunk_srgb, to_srgb
 from indexer.files.upright import orientation_of, upright, upright_size
 from indexer.files.webp import is_cut_webp
+from indexer.fingerprint import SIDE as FINGERPRINT_SIDE
 from indexer.fingerprint import Fingerprint, fingerprint_of, has_several_frames
 from indexer.formats import identify
 from indexer.memory import Reserve, refuse_above_cap
@@ -193,9 +194,11 @@ class _Seen:
         width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
-        shown = upright(shrunk_srgb(picture, factor), orientation)
-        fingerprint = fingerprint_of(shown, has_several_frames(picture))
-        return cls(over_white(shown), width, height, fingerprint)
+        # Of one with alpha a small version is enough for the fingerprint, so that no copy of all of it is made.
+        small = _small_with_alpha(picture) if has_alpha(picture) else None
+        rgb = upright(shrunk_srgb(picture, factor, on_white=True), orientation)
+        shown = rgb if small is None else upright(small, orientation)
+        return cls(rgb, width, height, fingerprint_of(shown, has_several_frames(picture)))
 
     def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
         """As an encoder wants it."""
@@ -203,6 +206,10 @@ class _Seen:
         box = _scaled(framing.box(self.width, self.height), across, down)
         framed = self.rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
         return Decoded(np.asarray(framed), self.width, self.height, format, self.fingerprint, incomplete)
+
+
+def _small_with_alpha(picture: Image.Image) -> Image.Image:
+    return shrunk_srgb(picture, max(min(picture.size) // (HEADROOM * FINGERPRINT_SIDE), 1))
 
 
 def _draft(picture: Image.Image, framing: Framing) -> None:

@@ -49,6 +49,11 @@ def shrunk_srgb(picture: Image.Image, factor: int, on_white: bool = False) -> Im
     return shrunk
 
 
+def has_alpha(picture: Image.Image) -> bool:
+    """Whether pixels of a picture may be transparent."""
+    return picture.mode in WITH_ALPHA or "transparency" in picture.info
+
+
 def over_white(picture: Image.Image) -> Image.Image:
     """A picture of mode RGB or RGBA in mode RGB, on white."""
     if picture.mode == "RGB":
@@ -120,12 +125,12 @@ def _converted(picture: Image.Image, scale: Scale | None) -> Image.Image:
     profile = picture.info.get("icc_profile")
     if scale is not None:
         picture = scale.to_8_bit(picture)
-    has_alpha = picture.mode in WITH_ALPHA or "transparency" in picture.info
-    if picture.mode in ("CMYK", "L") and not has_alpha:
+    transparent = has_alpha(picture)
+    if picture.mode in ("CMYK", "L") and not transparent:
         return convert_to_srgb(picture, profile).convert("RGB")
     if picture.mode in ("LA", "La"):
         return _grey_with_alpha(picture.convert("LA"), profile)
-    wanted = "RGBA" if has_alpha else "RGB"
+    wanted = "RGBA" if transparent else "RGB"
     is_plain = picture.mode == wanted and "transparency" not in picture.info
     plain = picture if is_plain else picture.convert(wanted)
     picture.info.pop("icc_profile", None)  # what is done in place must not be done twice

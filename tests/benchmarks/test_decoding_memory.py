@@ -20,7 +20,14 @@ def test_they_are_indexed_below_the_cap_and_the_page_says_so(tmp_path):
     assert (run["found"], run["indexed"], run["workers"]) == (4, 4, 1)
     assert all(one["met"] for one in verdicts(run))
     machine = {"versions": {}, "processor": "drawn", "cores": 2}
-    record = {"machine": machine, "commit": None, "dirty": False, "command": "python", "date": "2026-11-30"}
+    record = {
+        "machine": machine,
+        "seed": None,
+        "commit": None,
+        "dirty": False,
+        "command": "python",
+        "date": "2026-11-30",
+    }
     result = {"count": 4, "needed": "180MB", "side": side, "runs": [run], "bars": verdicts(run)}
     (page,) = write({**record, "result": result}, tmp_path)
     assert page.name == f"{NAME}.md"

@@ -99,7 +99,7 @@ def test_what_a_server_does_not_give_is_one_sentence(collection: Collection, ser
 
 
 def test_what_is_no_picture_is_one_sentence(collection: Collection, server: Server) -> None:
-    assert_refused(collection.query(f"{server.url}/page"), 3, f"{server.url}/page: not a picture in a known format")
+    assert_refused(collection.query(f"{server.url}/page"), 3, f"{server.url}/page: ", "not a picture in a known format")
     server.content_type = "text/html; charset=utf-8"
     assert_refused(collection.query(f"{server.url}/page"), 3, "a web page, not a picture")
     assert collection.query(f"{server.url}/1.jpg").exit_code == 0
