@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from indexer.discover import may_pass, reason_for
 from indexer.errors import UnreadableImage
+from indexer.files.first_bytes import first_bytes
 from indexer.formats import Format, identify, load_plugin
-
-# What formats that need an extra are told by.
-BYTES = 512
 
 
 def look_again(path: str) -> None:
@@ -19,8 +15,7 @@ def look_again(path: str) -> None:
     without their extra take a second; to read them whole again would take gigabytes.
     """
     try:
-        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
-            head = file.read(BYTES)
+        head = first_bytes(path)
     except OSError as error:
         raise UnreadableImage(reason_for(path, error), may_pass=may_pass(error)) from error
     kind = _format_of(head)
@@ -34,7 +29,3 @@ def _format_of(head: bytes) -> Format | None:
         return identify(head)
     except UnreadableImage:
         return None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # or opening a named pipe waits for a writer

@@ -1,4 +1,4 @@
-"""Whether a file without a picture's suffix is a picture all the same, by its first bytes."""
+"""The first bytes of a file, and whether one without a picture's suffix is a picture all the same."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ BITMAP_HEADERS = frozenset((12, 16, 40, 52, 56, 64, 108, 124))
 BITMAP_FILE_HEADER = 14
 
 
-def begins_as_picture(path: str) -> bool:
-    """Whether a regular file begins as a picture of a known format does. Raises OSError where it cannot be read."""
+def first_bytes(path: str) -> bytes:
+    """The first BYTES bytes of a file; never waits on a named pipe. Raises OSError where it cannot be read."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        data = os.read(descriptor, BYTES)
+        return os.read(descriptor, BYTES)
     finally:
         os.close(descriptor)
+
+
+def begins_as_picture(path: str) -> bool:
+    """Whether a regular file begins as a picture of a known format does. Raises OSError where it cannot be read."""
+    data = first_bytes(path)
     if not data:
         return False
     try:
