@@ -13,11 +13,11 @@ from indexer.errors import InputError
 NAME = "drawn"
 
 
-def summary(rows, protocol="all faces", seed=0):
+def summary(rows, protocol="all", seed=0):
     methods = [{"key": key, "score": score} for key, score in rows.items()]
     return {
         "seed": seed,
-        "protocol": protocol,
+        "protocol": {"faces": protocol},
         "methods": methods,
         "encoders": {key: {"score": rows[key]} for key in rows},
     }
