@@ -27,7 +27,7 @@ BEFORE, AFTER = "before", "after"
 
 
 def unpack(commit: str, folder: Path) -> None:
-    """Write the files of a commit of this checkout into a new folder. Raises InputError where there is none."""
+    """Write the files of a commit of this checkout into a new folder, compiled. Raises InputError where there is none."""
     folder.mkdir()
     with tempfile.TemporaryFile() as archive:
         if subprocess.run(
@@ -36,6 +36,8 @@ def unpack(commit: str, folder: Path) -> None:
             raise InputError(f"{commit!r} names no commit of this checkout: see `git log`")
         archive.seek(0)
         subprocess.run(["tar", "x"], cwd=folder, stdin=archive, check=True)
+    # As an installation does: where Python may not write bytecode, each run would compile all modules anew.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "indexer", "latentsearch"], cwd=folder, check=True)
 
 
 def seconds(checkout: Path, words: list[str]) -> float:
