@@ -27,7 +27,7 @@ BEFORE, AFTER = "before", "after"
 
 
 def unpack(commit: str, folder: Path) -> None:
-    """Write the files of a commit of this checkout into a new folder, compiled. Raises InputError where there is none."""
+    """Write a commit of this checkout into a new folder, and compile it. Raises InputError where there is none."""
     folder.mkdir()
     with tempfile.TemporaryFile() as archive:
         if subprocess.run(

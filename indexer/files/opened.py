@@ -47,7 +47,8 @@ def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = 
         with silence:
             kind = identify(data)
             load_plugin(kind)
-            with _reader(kind)(data, reserve, prepare) as picture:
+            limits = contextlib.nullcontext() if kind.pillow in NESTED else unlimited
+            with limits, _reader(kind)(data, reserve, prepare) as picture:
                 yield picture
     except UnreadableImage:
         raise
@@ -62,27 +63,27 @@ def _reader(kind: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContext
         from indexer.files.raw import opened_raw
 
         return opened_raw
-    return _opened_tiff if kind is TIFF else functools.partial(_opened_by_pillow, kind)
+    return _opened_tiff if kind is TIFF else functools.partial(_open_prepared, kind)
 
 
-@contextmanager
-def _opened_by_pillow(kind: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
+def _open_prepared(kind: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Image.Image:
+    """A picture that Pillow opens: it is its own context, since more of them take a while for each small picture."""
     if kind is JXL:  # its plugin decodes when it opens
         width, height = size_of_jxl(data)
         reserve(len(data) + int(width * height * BYTES_A_PIXEL))
     if kind is HEIC:
         lift_limit_of_libheif(data)
-    with contextlib.nullcontext() if kind.pillow in NESTED else unlimited, _open(data, kind) as picture:
-        refuse_impossible(picture, kind, len(data))
-        prepare(picture)
-        if kind is not JXL:
-            reserve(needed_bytes(picture, kind, len(data)))
-        yield _with_exact_key(picture, data)
+    picture = _open(data, kind)
+    refuse_impossible(picture, kind, len(data))
+    prepare(picture)
+    if kind is not JXL:
+        reserve(needed_bytes(picture, kind, len(data)))
+    return _with_exact_key(picture, data)
 
 
 @contextmanager
 def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
-    with unlimited, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         try:
             picture = stack.enter_context(_open(data, TIFF))
         except UnidentifiedImageError:
@@ -108,23 +109,22 @@ def _reserved(needed: int) -> None:
     """Memory that was asked for before."""
 
 
-@contextmanager
-def _open(data: bytes, kind: Format) -> Iterator[ImageFile.ImageFile]:
+def _open(data: bytes, kind: Format) -> ImageFile.ImageFile:
     profile = None
     if kind is PNG:
         data, profile = without_ballast(data)
-    with Image.open(io.BytesIO(data), formats=[kind.pillow]) as picture:
-        if picture.width < 1 or picture.height < 1:
-            raise UnreadableImage(f"the picture has no pixels ({picture.width}x{picture.height})")
-        if profile:
-            picture.info["icc_profile"] = profile
-        picture.info[STORED_SIZE] = picture.size
-        if kind is AVIF and (shown := clean_aperture(data, *picture.size)):
-            picture.info[SHOWN] = shown
-            picture.info[STORED_SIZE] = (shown[2] - shown[0], shown[3] - shown[1])
-        if kind is TIFF:
-            mend_planes(picture)
-        yield picture
+    picture = Image.open(io.BytesIO(data), formats=[kind.pillow])
+    if picture.width < 1 or picture.height < 1:
+        raise UnreadableImage(f"the picture has no pixels ({picture.width}x{picture.height})")
+    if profile:
+        picture.info["icc_profile"] = profile
+    picture.info[STORED_SIZE] = picture.size
+    if kind is AVIF and (shown := clean_aperture(data, *picture.size)):
+        picture.info[SHOWN] = shown
+        picture.info[STORED_SIZE] = (shown[2] - shown[0], shown[3] - shown[1])
+    if kind is TIFF:
+        mend_planes(picture)
+    return picture
 
 
 def _with_exact_key(picture: ImageFile.ImageFile, data: bytes) -> Image.Image:
@@ -132,5 +132,5 @@ def _with_exact_key(picture: ImageFile.ImageFile, data: bytes) -> Image.Image:
     key = picture.info.get("transparency")
     if picture.format != "PNG" or picture.mode != "RGB" or not key or picture.tile[0].args != "RGB;16B":
         return picture
-    with _open(data, PNG) as again:
+    with picture, _open(data, PNG) as again:
         return with_transparent_colour(picture, again)
