@@ -57,11 +57,12 @@ def run(chunks: list[list[Job]], cap: int = CAP, framing: Framing = CELEBA) -> l
 
 
 class Watch(threading.Thread):
-    """The most that this process's children have at one moment."""
+    """The most memory of their own that the children have at one moment that this process starts from now on."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.peak, self._stopping = 0, threading.Event()
+        self._before = set(family(os.getpid()))  # what an earlier test has left may take a while to end
 
     def __enter__(self) -> Watch:
         self.start()
@@ -73,7 +74,8 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.wait(0.003):
-            self.peak = max(self.peak, sum(sum(resident(child)) for child in family(os.getpid())[1:]))
+            children = set(family(os.getpid())) - self._before
+            self.peak = max(self.peak, sum(resident(child)[0] for child in children))
 
 
 @pytest.mark.parametrize("in_one_chunk", [True, False])
@@ -90,7 +92,8 @@ def test_where_there_is_room_for_two_two_are_decoded_at_once(large: list[Path]) 
     with Watch() as watch:
         outcomes = run([jobs_for(large)], CAP + ROOM)
     assert [outcome.reason for outcome in outcomes] == [""] * len(large)
-    assert 2 * DECODED < watch.peak < CAP + ROOM - MAIN_BYTES
+    # The moment at which both are decoded whole may be missed; one alone never takes as much.
+    assert 1.5 * DECODED < watch.peak < CAP + ROOM - MAIN_BYTES
 
 
 def test_files_count_while_they_are_read(tmp_path: Path) -> None:
