@@ -25,7 +25,7 @@ from benchmarks.fault_collection import Collection, content, run, start
 from benchmarks.rights import drop_rights
 from indexer.index import Index
 
-# One picture in so many is concerned.
+# One picture in this many is concerned.
 CONCERNED = 4
 # Between two kills, in seconds: from less than a new process takes to start to longer.
 PAUSES = (0.1, 0.6)

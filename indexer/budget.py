@@ -48,7 +48,7 @@ class Budget:
         self._is_closed = False
 
     def take(self, holder: object, size: int, is_file: bool, before_waiting: Callable[[], None]) -> str:
-        """Wait for so many bytes in all, what the holder has being a part of them. Returns why that is no use, or "".
+        """Wait until the holder may have this many bytes in all. Returns why it never will, or "".
 
         is_file: whether the holder will ask for more. before_waiting: called where it has to wait. Raises Closed.
         """
@@ -88,7 +88,7 @@ class Budget:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Send away whoever waits."""
+        """End all waiting."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Chunks of items for several threads, each of which may hand back what others can do sooner."""
+"""Chunks of items for several threads; each thread may hand back items that others can do sooner."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def job_at(path: str | Path) -> Job:
 
 
 class _Window:
-    """Jobs under way, at most so many, and what has become of those that wait for an earlier one."""
+    """A bounded number of jobs under way, and the results that wait for an earlier one."""
 
     def __init__(self, jobs: Iterable[Job], at_most: int) -> None:
         self._jobs = jobs

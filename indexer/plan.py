@@ -35,7 +35,7 @@ FIRST_ID = 1
 def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     """Jobs some at a time, as many as go to a worker at once.
 
-    What may kill its process again does not take others with it: each of them would be decoded twice.
+    A job that may kill its process again goes in a chunk of its own kind, or the others would be decoded twice.
     """
     sound, suspect = _Chunk(), _Chunk()
     for job in jobs:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from indexer.catalog import Catalog
 
 AT_ONCE = 10_000
-# A folder that has lost more than this share of at least so many images at once may be a drive that is not mounted.
+# A folder that loses more than this share of at least this many images at once may be a drive that is not mounted.
 MOST, MANY = 0.5, 20
 EXAMPLES = 3
 

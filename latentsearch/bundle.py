@@ -161,7 +161,7 @@ class Whitened:
 
 
 def _network(trained: Trained) -> Network:
-    """The network of which a layer is read by parts: of the picture and its mirror image, but for digits."""
+    """The network whose layer is read by parts, for the picture and, except for digits, its mirror image."""
     mirrored = trained.facts.get("recipe", {}).get("data") != "digits"
 
     def write(path: Path) -> None:

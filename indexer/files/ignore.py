@@ -215,7 +215,7 @@ def _read(folder: str) -> Level | None:
         return None
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.EACCES) and not os.path.lexists(path):
-            return None  # the folder itself cannot be seen, which is told where it is listed
+            return None  # the folder itself cannot be seen; listing it reports that
         raise UnusableRules(f"its {IGNORE_FILE} cannot be read: {(error.strerror or str(error)).lower()}") from error
     if len(content) > BYTES_AT_MOST:
         raise UnusableRules(f"its {IGNORE_FILE} is larger than {BYTES_AT_MOST // 1_000_000} MB")

@@ -17,7 +17,7 @@ from indexer.files.srgb import colour_of, palette_brightness
 from indexer.files.webp import completed_webp, rows_of_webp
 from indexer.formats import JPEG, TIFF, WEBP, Format
 
-# A picture of which less than this share of its area can be seen is a failure: what is found by it is chance.
+# A picture that shows less than this share of its area is a failure: a search with it would find chance results.
 LEAST_SEEN = 0.1
 Ink = float | tuple[int, ...]
 Colour = tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""Which TIFF files are a camera's raw files: those of which some picture is what a colour filter lets through."""
+"""Which TIFF files are a camera's raw files: those that hold a picture taken through a colour filter array."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def first_frame(data: bytes, side: int | None = None, reserve: Reserve = refuse_
 
 
 def draft(picture: Image.Image, side: int | None) -> None:
-    """Let libjpeg decode at 1/2, 1/4 or 1/8 where that leaves so many pixels on the shorter side."""
+    """Let libjpeg decode at 1/2, 1/4 or 1/8 if that leaves at least `side` pixels on the shorter side."""
     if side and picture.format in ("JPEG", "MPO"):
         scale = next((scale for scale in (8, 4, 2) if min(picture.size) >= scale * side), 1)
         picture.draft(None, (picture.width // scale, picture.height // scale))

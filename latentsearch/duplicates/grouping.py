@@ -19,7 +19,7 @@ Compare = Callable[[NDArray[np.int64], NDArray[np.int64]], Pairs]
 # Pairs -> what the picture and the reference of each are to one another, None for no copies.
 Judge = Callable[[Pairs], Sequence[Relation | None]]
 
-# Of the members that are no plain copy of the best, each is compared with so many that stand before it.
+# Each member that is not a plain copy of the best is compared with this many members before it.
 TWINS_COMPARED = 8
 
 

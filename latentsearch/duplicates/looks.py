@@ -19,7 +19,7 @@ from latentsearch.duplicates.frames import all_frames, first_frame, is_several
 from latentsearch.duplicates.relation import CHANGED
 from latentsearch.duplicates.verification import SIDE
 
-# Of a file's frames that look different, at most so many get a fingerprint, evenly chosen.
+# At most this many of a file's frames that look different get a fingerprint, evenly chosen.
 FRAMES_KEPT = 64
 # Frames whose fingerprints differ by less, on average, propose the same pictures.
 DIFFERENCE = 3.0

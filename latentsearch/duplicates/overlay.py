@@ -27,7 +27,7 @@ FINE_SIDE, FINE_STEPS, CROPPED_CELLS, CROPPED_LENIENCY = 96, 3, 32, 2.0
 LEAST_CROP, SNAP = 0.004, 0.05
 # Dots and bands of a picture of few colours.
 FEW_COLOURS, FEW_COLOURS_LENIENCY = 256, 3.0
-# Sizes that differ by less, as a share of a side, are told apart by nothing that is seen.
+# A smaller ratio of sides makes no visible difference.
 SIZE_DIFFERENCE = 1.05
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 # Where less of a picture is seen than this, its background shows.

@@ -55,7 +55,7 @@ class Pairs:
 
     @classmethod
     def unknown(cls, pictures: NDArray[np.int64], references: NDArray[np.int64]) -> Pairs:
-        """Pairs of which nothing is known, each in every turn."""
+        """Pairs about which nothing is known, each in every turn."""
         count = len(pictures)
         return cls(
             np.tile(pictures, TURNS),
@@ -66,7 +66,7 @@ class Pairs:
         )
 
     def parts(self, size: int) -> Iterator[Pairs]:
-        """The pairs in order, so many at a time."""
+        """The pairs in order, in parts of this size."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
 

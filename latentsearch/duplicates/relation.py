@@ -21,7 +21,7 @@ from latentsearch.duplicates.results import Relation, in_order
 from latentsearch.duplicates.same_frames import Pair, frames_to_compare, memory_for, turn
 
 CHANGED = "it has changed since it was indexed"
-# Bits a pixel that differ by less are told apart by nothing that is seen.
+# A smaller ratio of bits a pixel makes no visible difference.
 FINENESS_DIFFERENCE = 1.1
 # What makes counts of colours incomparable.
 OTHER_COLOURS = {words.GREYED, words.FLATTENED, words.CROPPED}
