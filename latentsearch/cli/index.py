@@ -140,7 +140,9 @@ def command(
     if bool(folders) == (older is not None):
         raise click.UsageError("Missing argument 'DIR...'." if older is None else "--from goes without DIR.")
     if older is not None and (watch or prune or exclude):
-        raise click.UsageError("--from goes without --watch, --prune and --exclude: index the folders afterwards.")
+        raise click.UsageError(
+            "--from goes without --watch and --prune, and without --exclude: index the folders afterwards."
+        )
     from indexer.cores import cores
     from indexer.place import locate
     from indexer.spawning import start_ahead
