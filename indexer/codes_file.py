@@ -45,7 +45,7 @@ class CodesFile:
             self._file = ParquetFile(path, pre_buffer=False)
         except OSError as error:
             raise self._refusal(error.strerror or "it is not a whole Parquet file") from error
-        except self._arrow.ArrowException as error:
+        except (self._arrow.ArrowException, UnicodeDecodeError) as error:
             raise self._refusal("it is not a whole Parquet file") from error
         try:
             self.count: int = self._file.metadata.num_rows
@@ -86,10 +86,12 @@ class CodesFile:
             except (OSError, ValueError, self._arrow.ArrowException) as error:
                 raise self._refusal(f"it is damaged after {done} images ({' '.join(str(error).split())})") from error
             if batch is None:
-                return
+                break
             if rows is not None:
                 done += len(rows.records)
                 yield rows
+        if done != self.count:
+            raise self._refusal(f"it is damaged: it states {self.count} images and holds {done}")
 
     def look_through(self) -> None:
         """Raise InputError where an image cannot be one, its code is not finite, or a path stands there twice."""

@@ -21,6 +21,7 @@ from pyarrow import parquet
 
 from indexer import codes_file, exporting, extras
 from indexer.encoder import load_encoder
+from indexer.errors import InputError
 from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from tests.latentsearch.collection import COUNT, Collection, assert_fails, call, make_collection
@@ -280,6 +281,23 @@ def test_a_file_that_is_damaged_anywhere_is_refused_or_imported_whole(
         else:
             assert result.stderr.count("\n") == 1 and not place.exists()
     assert refused > 10
+
+
+def test_a_changed_bit_never_changes_how_many_pictures_are_read(file: Path) -> None:
+    """The footer's counts, names and types included: the whole number is read, or the file is refused."""
+    whole, random = file.read_bytes(), np.random.default_rng(1)
+    refused = 0
+    for _ in range(2_000):
+        damaged = bytearray(whole)
+        damaged[random.integers(4, len(whole))] ^= 1 << random.integers(8)
+        file.write_bytes(damaged)
+        try:
+            with codes_file.CodesFile(file) as opened:
+                opened.look_through()
+                assert sum(len(rows.records) for rows in opened.rows()) == COUNT
+        except InputError:
+            refused += 1
+    assert 500 < refused < 1_900
 
 
 def test_the_file_appears_at_once_or_not_at_all(
