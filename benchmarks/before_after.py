@@ -1,4 +1,7 @@
-"""Indexing and querying with an earlier commit and with this checkout, in turn, so that both meet the same machine."""
+"""Verbs run with an earlier commit and with this checkout, in turn, so that both meet the same machine.
+
+Always `index` and a cold `query`; with --copies, `duplicates` too, among pictures with so many planted copies.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any
 import click
 import numpy as np
 
+from benchmarks.planted_copies import plant
 from benchmarks.results_store import CHECKOUT, RESULTS, store
 from benchmarks.timing import bar
 from indexer.discover import Found, discover
@@ -23,6 +27,7 @@ NAME = "before-after"
 # A change may cost this share of the speed, which is about what two measurements of one commit differ by.
 TOLERANCE = 0.03
 ROUNDS, QUERIES_A_ROUND = 5, 8
+SEED = 0
 BEFORE, AFTER = "before", "after"
 
 
@@ -48,10 +53,13 @@ def seconds(checkout: Path, words: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def measure(checkouts: dict[str, Path], data: Path, picture: Path, encoder: str, scratch: Path, rounds: int) -> Any:
-    """Index and query, round after round, the two checkouts in turns; who begins changes with the round.
+def measure(
+    checkouts: dict[str, Path], folders: list[Path], picture: Path, encoder: str, scratch: Path, rounds: int
+) -> Any:
+    """Run the verbs, round after round, the two checkouts in turns; who begins changes with the round.
 
-    Returns the rounds' seconds, the medians of their ratios and the bars; one more round before them is not counted.
+    The second of two folders holds planted copies. Returns the rounds' seconds, the medians of their ratios and the
+    bars; one more round before them is not counted.
     """
     measured: list[dict[str, dict[str, float]]] = []
     orders = list(permutations((BEFORE, AFTER)))
@@ -60,7 +68,7 @@ def measure(checkouts: dict[str, Path], data: Path, picture: Path, encoder: str,
         indexes = {name: scratch / f"{name}-{number}" for name in checkouts}
         order = orders[number % len(orders)]
         for name in order:
-            words = ["index", str(data), "--index", str(indexes[name]), "--encoder", encoder]
+            words = ["index", *map(str, folders), "--index", str(indexes[name]), "--encoder", encoder]
             spent["index"][name] = seconds(checkouts[name], words)
         queries: dict[str, list[float]] = {BEFORE: [], AFTER: []}
         for _ in range(QUERIES_A_ROUND):
@@ -68,6 +76,11 @@ def measure(checkouts: dict[str, Path], data: Path, picture: Path, encoder: str,
                 words = ["query", str(picture), "-k", "20", "--paths", "--index", str(indexes[name])]
                 queries[name].append(seconds(checkouts[name], words))
         spent["query"] = {name: float(np.median(took)) for name, took in queries.items()}
+        if len(folders) > 1:
+            spent["duplicates"] = {}
+            for name in order:
+                words = ["duplicates", "--json", "--index", str(indexes[name])]
+                spent["duplicates"][name] = seconds(checkouts[name], words)
         if number:
             measured.append(spent)
         click.echo(f"round {number}: {spent}", err=True)
@@ -77,10 +90,13 @@ def measure(checkouts: dict[str, Path], data: Path, picture: Path, encoder: str,
 def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
     """How fast this checkout is to the earlier commit: medians over the rounds of before's seconds to after's."""
     ratios = {
-        verb: float(np.median([one[verb][BEFORE] / one[verb][AFTER] for one in measured]))
-        for verb in ("index", "query")
+        verb: float(np.median([one[verb][BEFORE] / one[verb][AFTER] for one in measured])) for verb in measured[0]
     }
-    told = {"index": "images a second of `index`", "query": "speed of a cold `query`"}
+    told = {
+        "index": "images a second of `index`",
+        "query": "speed of a cold `query`",
+        "duplicates": "speed of `duplicates`",
+    }
     bars = [bar(f"{told[verb]}, to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
     return {"ratios": ratios, "bars": bars}
 
@@ -89,9 +105,10 @@ def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
 @click.argument("commit")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
 @click.option("--encoder", metavar="NAME", default="contrastive", show_default=True, help="A bundle that both have.")
+@click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="How many copies to plant.")
 @click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
-def command(commit: str, data: Path, encoder: str, rounds: int, results: Path) -> None:
+def command(commit: str, data: Path, encoder: str, copies: int, rounds: int, results: Path) -> None:
     """Measure, print and store."""
     files = [file.path for file in discover([data.absolute()]) if isinstance(file, Found)]
     if not files:
@@ -102,8 +119,14 @@ def command(commit: str, data: Path, encoder: str, rounds: int, results: Path) -
         checkouts = {BEFORE: scratch / BEFORE, AFTER: scratch / AFTER}
         unpack(commit, checkouts[BEFORE])
         unpack("HEAD", checkouts[AFTER])
-        result = measure(checkouts, data.absolute(), Path(files[0]), encoder, scratch, rounds)
-    result |= {"before": commit, "images": len(files), "encoder": encoder, "load_average": load_before}
+        folders = [data.absolute()]
+        if copies:
+            chosen = np.random.default_rng(SEED).choice(len(files), copies, replace=False)
+            plant([Path(files[number]) for number in chosen], scratch / "planted", SEED)
+            folders.append(scratch / "planted")
+        result = measure(checkouts, folders, Path(files[0]), encoder, scratch, rounds)
+    result |= {"before": commit, "images": len(files), "copies": copies}
+    result |= {"encoder": encoder, "load_average": load_before}
     for one in result["bars"]:
         click.echo(f"{one['what']}: {one['measured']:.3f}, bar {one['limit']:.2f}: {'met' if one['met'] else 'MISSED'}")
     click.echo(f"stored in {store(NAME, result, results)}")

@@ -6,7 +6,7 @@ crops are looked up among the vectors of all; the few that come near are laid ov
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 from indexer.exact import import_faiss
 from indexer.fingerprint import SIDE
 from latentsearch.duplicates.alignment import WHOLE, Array, align, correlation, sampling, through
-from latentsearch.duplicates.pairs import Pairs, turned, turned_alike
-
-# Done, and in all.
-Report = Callable[[int, int], None]
+from latentsearch.duplicates.pairs import Pairs, Report, turned, turned_alike
 
 FREQUENCIES = 8
 SIZE = FREQUENCIES**2 - 1
@@ -35,7 +32,7 @@ LARGE = 20_000
 LISTS_PROBED, POINTS_A_LIST = 16, 64
 # A turned copy has all but the same vector, where a crop's differs, so its list is among the nearest.
 LISTS_PROBED_TURNED = 6
-PICTURES_AT_ONCE, PAIRS_AT_ONCE = 32_768, 1_000
+PICTURES_AT_ONCE, PAIRS_AT_ONCE = 32_768, 500
 
 
 class Look(NamedTuple):
@@ -71,19 +68,20 @@ def candidates_by_view(fingerprints: NDArray[np.uint8], views: NDArray[np.uint8]
 
 def laid_over(fingerprints: NDArray[np.uint8], pairs: Pairs) -> Pairs:
     """Those of the pairs whose fingerprints, one laid over the other, are alike."""
-    found = [Pairs.none()]
-    for part in pairs.parts(PAIRS_AT_ONCE):
-        pictures = turned(fingerprints[part.pictures], part.turns)
-        references = fingerprints[part.references].astype(np.float32)
-        seen, inside = through(pictures, part.windows)
-        near = correlation(references, seen, inside) >= LEAST_CORRELATION - MOST_GAINED
-        if not near.any():
-            continue
-        part, pictures, references = part[near], pictures[near], references[near]
-        windows, likeness = align(references, pictures, part.windows, STEPS)
-        aligned = Pairs(part.pictures, part.references, part.turns, windows, likeness)
-        found.append(aligned[likeness >= LEAST_CORRELATION])
-    return Pairs.joined(found)
+    return pairs.sifted(partial(_laid_over, fingerprints), PAIRS_AT_ONCE)
+
+
+def _laid_over(fingerprints: NDArray[np.uint8], part: Pairs) -> Pairs:
+    pictures = turned(fingerprints[part.pictures], part.turns)
+    references = fingerprints[part.references].astype(np.float32)
+    seen, inside = through(pictures, part.windows)
+    near = correlation(references, seen, inside) >= LEAST_CORRELATION - MOST_GAINED
+    if not near.any():
+        return Pairs.none()
+    part, pictures, references = part[near], pictures[near], references[near]
+    windows, likeness = align(references, pictures, part.windows, STEPS)
+    aligned = Pairs(part.pictures, part.references, part.turns, windows, likeness)
+    return aligned[likeness >= LEAST_CORRELATION]
 
 
 def _found(

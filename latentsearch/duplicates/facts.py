@@ -64,13 +64,14 @@ def facts_of(data: bytes, side: int, reserve: Reserve = refuse_above_cap) -> tup
     with opened(data, reserve, functools.partial(draft, side=ENOUGH)) as picture:
         lossless = is_lossless(picture, data)
         several = has_several_frames(picture)
-        size = upright_size(picture.info[STORED_SIZE], orientation_of(picture))
+        orientation = orientation_of(picture)
+        size = upright_size(picture.info[STORED_SIZE], orientation)
         is_animated = picture.format in ANIMATED
         fineness = np.inf if lossless else _fineness(picture, data)
         date, camera = _metadata(picture)
         picture.load()
         depth = _depth(picture, data)
-        shown = upright(shrunk_srgb(picture, 1), orientation_of(picture))
+        shown = upright(shrunk_srgb(picture, 1), orientation)
     rgb = np.asarray(over_white(shown.resize((side, side), Image.Resampling.BOX, reducing_gap=2.0)), np.float32)
     colours = _colours(shown) if lossless else MANY
     is_coloured = _has_colour(rgb)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,6 +12,7 @@ from indexer.image_rows import ImageRecord
 from indexer.index import Index
 from latentsearch.duplicates.candidates import candidates, candidates_by_view
 from latentsearch.duplicates.facts import Facts
+from latentsearch.duplicates.grey_pictures import room_for
 from latentsearch.duplicates.grouping import Verdicts, groups_around_best, keys, twins_of
 from latentsearch.duplicates.pairs import Pairs
 from latentsearch.duplicates.results import Copy, LeftOut, Relation, Tie
@@ -75,7 +72,7 @@ class _Search:
 
     def groups(self, pairs: Pairs, by_view: Pairs) -> list[list[Copy]]:
         """by_view: pairs of which one shows the other over another background, or in a later frame."""
-        with _on_disk(len(self._records)) as pictures:
+        with room_for(len(self._records), SIDE) as pictures:
             self._facts, unreadable = look_at(self._records, pictures, partial(self._report, "reading candidates"))
             self.left_out += unreadable
             alike = verified(self._readable(pairs), pictures, partial(self._report, "comparing candidates"))
@@ -161,13 +158,3 @@ def _unknown(pairs: Pairs, known: Pairs) -> Pairs:
     new = pairs[np.array([key not in there for key in keys(pairs)], bool)]
     new.likeness[:] = 0
     return new
-
-
-@contextmanager
-def _on_disk(count: int) -> Iterator[NDArray[np.uint8]]:
-    """Room for the grey pictures of candidates, uint8 (count, SIDE, SIDE): as many as there are pictures, at worst."""
-    shape = (max(count, 1), SIDE, SIDE)
-    with tempfile.TemporaryFile() as file:
-        # Or a disk that is too full would kill the process when a page is written, not raise an error now.
-        os.posix_fallocate(file.fileno(), 0, math.prod(shape))
-        yield np.memmap(file, np.uint8, "r+", shape=shape)[:count]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.cores import cores
 from latentsearch.duplicates.alignment import WHOLE, Array
+
+# Done, and in all.
+Report = Callable[[int, int], None]
 
 # How a picture may be turned: mirrored left to right where 4 is in it, then turned clockwise by so many quarters.
 TURNS = 8
@@ -65,10 +70,19 @@ class Pairs:
             np.zeros(TURNS * count, np.float32),
         )
 
-    def parts(self, size: int) -> Iterator[Pairs]:
-        """The pairs in order, in parts of this size."""
-        for start in range(0, len(self), size):
-            yield self[start : start + size]
+    def sifted(self, sift: Callable[[Pairs], Pairs], size: int, report: Report | None = None) -> Pairs:
+        """What a function leaves of the pairs, in order; it gets `size` of them at once, in a thread for each core.
+
+        Threads, since nearly all of the time is spent in numpy, which lets others run meanwhile.
+        """
+        parts = [self[start : start + size] for start in range(0, len(self), size)]
+        found = [Pairs.none()]
+        with ThreadPoolExecutor(cores()) as threads:
+            for number, left in enumerate(threads.map(sift, parts)):
+                found.append(left)
+                if report:
+                    report(min((number + 1) * size, len(self)), len(self))
+        return Pairs.joined(found)
 
     def best(self) -> Pairs:
         """Every two pictures once, however often and in whatever order they stand here: as they are most alike.

@@ -18,9 +18,10 @@ from indexer.numbers import size_and_mtime
 from indexer.plan import CHUNK_BYTES, CHUNK_FILES
 from indexer.pool import TaskPool
 from indexer.workers import FileTask
-from latentsearch.duplicates.candidates import Report
 from latentsearch.duplicates.facts import Facts
+from latentsearch.duplicates.grey_pictures import GreyPictures
 from latentsearch.duplicates.looks import Indexed, LookAtFiles, MakeFingerprints
+from latentsearch.duplicates.pairs import Report
 from latentsearch.duplicates.relation import CHANGED, Judged, JudgePairs
 from latentsearch.duplicates.results import LeftOut
 from latentsearch.duplicates.same_frames import File, Pair
@@ -54,9 +55,9 @@ def still_there(records: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list
 
 
 def look_at(
-    records: Sequence[ImageRecord], pictures: NDArray[np.uint8], report: Report | None = None
+    records: Sequence[ImageRecord], pictures: GreyPictures, report: Report | None = None
 ) -> tuple[dict[int, Facts], list[LeftOut]]:
-    """Look at the files of images: their grey pictures go into `pictures`, uint8 (n, side, side).
+    """Look at the files of images: their grey pictures go into `pictures`.
 
     Returns what those have that could be read, by place, and why the others could not: unreadable now, or of another
     content.
@@ -69,7 +70,7 @@ def look_at(
         if looked.reason:
             left_out.append(LeftOut(looked.path, looked.reason))
         else:
-            pictures[place] = np.frombuffer(looked.grey, np.uint8).reshape(pictures.shape[1:])
+            pictures.write(place, looked.grey)
             facts[place] = looked.facts
     return facts, left_out
 

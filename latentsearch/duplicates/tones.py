@@ -68,19 +68,22 @@ def explained(
 
 def _by_curve(first: Array, second: Array, leniency: float) -> bool:
     """Whether one curve, the same for all channels, makes either of the other."""
-    return any(_curve_fits(one, other, leniency) for one, other in ((first, second), (second, first)))
-
-
-def _curve_fits(first: Array, second: Array, leniency: float) -> bool:
     known = _uncut(first) & _uncut(second)
     if known.sum() < 16:
         return False
-    x, y = first[known].ravel() / 255, second[known].ravel() / 255
-    curve = np.polynomial.Polynomial.fit(x, y, 3)
+    one, other = (np.asarray(picture[known].ravel() / 255, np.float32) for picture in (first, second))
+    return _curve_fits(one, other, first, second, leniency) or _curve_fits(other, one, second, first, leniency)
+
+
+def _curve_fits(x: Array, y: Array, first: Array, second: Array, leniency: float) -> bool:
+    """Whether the cubic that makes y of x never falls, and makes the second picture of the first."""
+    powers = np.vander(x.astype(np.float64), 4)
+    # By its normal equations, which are exact enough for values between 0 and 1 and take a third of the time.
+    cubic = np.linalg.lstsq(powers.T @ powers, powers.T @ y, rcond=None)[0].astype(np.float32)
     over = np.linspace(x.min(), x.max(), 16)
-    if (np.diff(curve(over)) < -0.01).any():
+    if (np.diff(np.polyval(cubic, over)) < -0.01).any():
         return False
-    return alike(np.clip(curve(first / 255) * 255, 0, 255).astype(np.float32), second, leniency)
+    return alike(np.clip(np.polyval(cubic, first / 255) * 255, 0, 255), second, leniency)
 
 
 def _by_map(first: Array, second: Array, leniency: float) -> bool:
@@ -131,8 +134,15 @@ def _contrast(picture: Array) -> Array:
 
 def _blocks(cells: Array) -> Array:
     """Means over BLOCK_SIDE x BLOCK_SIDE cells; what is left over at the edges is not looked at."""
-    versions, rows, columns, channels = cells.shape
-    rows, columns = rows // BLOCK_SIDE, columns // BLOCK_SIDE
-    cut = cells[:, : rows * BLOCK_SIDE, : columns * BLOCK_SIDE]
-    shape = (versions, rows, BLOCK_SIDE, columns, BLOCK_SIDE, channels)
-    return np.asarray(cut.reshape(shape).mean((2, 4)), np.float32)
+    rows, columns = (side - side % BLOCK_SIDE for side in cells.shape[1:3])
+    # Row by row, then column by column: a mean over two axes of a reshaped array takes five times as long.
+    summed = _sum([cells[:, start:rows:BLOCK_SIDE] for start in range(BLOCK_SIDE)])
+    summed = _sum([summed[:, :, start:columns:BLOCK_SIDE] for start in range(BLOCK_SIDE)])
+    return np.asarray(summed / BLOCK_SIDE**2, np.float32)
+
+
+def _sum(parts: list[Array]) -> Array:
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total

@@ -13,13 +13,15 @@ from tests.support import make_bundle, make_folder
 def test_both_checkouts_are_measured_and_their_ratios_stored(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundles")
     make_folder(tmp_path / "pictures", 3)
-    options = {"--data": tmp_path / "pictures", "--encoder": bundle.absolute(), "--rounds": 1, "--results": tmp_path}
+    options = {"--data": tmp_path / "pictures", "--encoder": bundle.absolute(), "--results": tmp_path}
+    options |= {"--rounds": 1, "--copies": 2}
     before_after.main(["HEAD", *(str(word) for option in options.items() for word in option)])
     result = load(before_after.NAME, tmp_path)["result"]
     assert (result["images"], len(result["rounds"])) == (3, 1)
     assert {one["what"]: one["measured"] > 0 for one in result["bars"]} == {
         "images a second of `index`, to before": True,
         "speed of a cold `query`, to before": True,
+        "speed of `duplicates`, to before": True,
     }
 
 
