@@ -12,15 +12,16 @@ import click
 from indexer.errors import InputError, LatentsearchError
 
 HERE = Path(__file__).parent
+REPORT = "report"
 
 
 def experiments() -> dict[str, str]:
-    """Name -> first line of the docstring of every module here that has a `main`; nothing is imported."""
+    """Name -> first line of the docstring of every experiment, and of `report`; nothing is imported."""
+    files = {path.parent.name: path for path in HERE.glob("experiments/*/run.py")} | {REPORT: HERE / f"{REPORT}.py"}
     found = {}
-    for path in sorted(HERE.glob("[!_]*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
-            found[path.stem.replace("_", "-")] = (ast.get_docstring(tree) or "").partition("\n")[0]
+    for name, path in sorted(files.items()):
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        found[name.replace("_", "-")] = docstring.partition("\n")[0]
     return found
 
 
@@ -37,7 +38,8 @@ def run(arguments: list[str]) -> None:
     name, options = arguments[0], arguments[1:]
     if name not in experiments():
         raise InputError(f"no benchmark is called {name}: `python -m benchmarks` lists them")
-    importlib.import_module(f"benchmarks.{name.replace('-', '_')}").main(options)
+    module = name if name == REPORT else f"experiments.{name.replace('-', '_')}.run"
+    importlib.import_module(f"benchmarks.{module}").main(options)
 
 
 if __name__ == "__main__":

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import click
 
-from benchmarks import pages
-from benchmarks.pages.label_similarity import NAME as LABEL_SIMILARITY
-from benchmarks.pages.label_similarity import readme_table
-from benchmarks.results_store import CHECKOUT, RESULTS, load
+from benchmarks.core.results import CHECKOUT, RESULTS, load
+from benchmarks.experiments.label_similarity.page import NAME as LABEL_SIMILARITY
+from benchmarks.experiments.label_similarity.page import readme_table
 from indexer.errors import InputError
 
-README = CHECKOUT / "README.md"
+README, EXPERIMENTS = CHECKOUT / "README.md", CHECKOUT / "benchmarks" / "experiments"
 START, END = "<!-- label-table -->", "<!-- /label-table -->"
 
 
 class Page(Protocol):
-    """What a module of benchmarks.pages is."""
+    """A module `page` of an experiment. PAGES: the names of the stored results that it makes pages of."""
 
-    NAME: str
+    PAGES: tuple[str, ...]
 
     def write(self, record: dict[str, Any], folder: Path) -> list[Path]:
         """Make the page of a stored record, and return the paths of what was written."""
 
 
-def all_pages() -> list[Page]:
-    """Every module of benchmarks.pages that has a NAME, in alphabetical order."""
-    names = sorted(module.name for module in pkgutil.iter_modules(pages.__path__))
-    modules = [importlib.import_module(f"{pages.__name__}.{name}") for name in names]
-    return [cast(Page, module) for module in modules if hasattr(module, "NAME")]
+def all_pages() -> dict[str, Page]:
+    """Name of a stored result -> the module that makes its page, in alphabetical order."""
+    found: dict[str, Page] = {}
+    for path in sorted(EXPERIMENTS.glob("*/page.py")):
+        page = cast(Page, importlib.import_module(f"benchmarks.experiments.{path.parent.name}.page"))
+        found |= dict.fromkeys(page.PAGES, page)
+    return dict(sorted(found.items()))
 
 
 def fill_readme(path: Path, table: str) -> bool:
@@ -51,15 +51,15 @@ def fill_readme(path: Path, table: str) -> bool:
 @click.option("--readme", type=click.Path(path_type=Path), default=README, help="What to fill. [README.md]")
 def command(results: Path, readme: Path) -> None:
     """Make the page of every experiment whose results are stored, and fill the table of the README."""
-    stored = [page for page in all_pages() if (results / f"{page.NAME}.json").is_file()]
+    stored = {name: page for name, page in all_pages().items() if (results / f"{name}.json").is_file()}
     if not stored:
-        commands = ", ".join(f"`python -m benchmarks {page.NAME}`" for page in all_pages())
+        commands = ", ".join(f"`python -m benchmarks {name}`" for name in all_pages())
         raise InputError(f"no results in {results}: run one of {commands} first")
-    for page in stored:
-        record = load(page.NAME, results)
+    for name, page in stored.items():
+        record = load(name, results)
         for path in page.write(record, results):
             click.echo(path)
-        if page.NAME == LABEL_SIMILARITY and not fill_readme(readme, readme_table(record)):
+        if name == LABEL_SIMILARITY and not fill_readme(readme, readme_table(record)):
             click.echo(f"{readme} has no {START} … {END}: left as it is", err=True)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from indexer.decode import read_file
+from indexer.decoding.decode import read_file
 from indexer.errors import InputError, TransferError, UnreadableImage
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class _Transfer:
 
 def _unless_page(content: bytes, response: requests.Response) -> bytes:
     """Raises UnreadableImage where the server gives a page, as many do at what looks like a picture's address."""
-    from indexer.formats import identify
+    from indexer.files.formats import identify
 
     if response.headers.get("Content-Type", "").lower().startswith("text/html"):
         try:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.cores import cores
-from indexer.decode import Framing, decode_bytes, read_file
-from indexer.discover import printable
+from indexer.decoding.decode import Framing, decode_bytes, read_file
 from indexer.errors import UnreadableImage
+from indexer.paths import printable
+from indexer.system.cores import cores
 
 
 def load_pictures(paths: Sequence[Path], framing: Framing) -> NDArray[np.uint8]:
@@ -32,7 +32,7 @@ def decoded_files(paths: Sequence[str | Path], framing: Framing) -> Iterator[NDA
     if len(paths) == 1:
         yield _decoded_here(paths[0], framing)
         return
-    from indexer.in_order import decoded_in_order, job_at
+    from indexer.workers.in_order import decoded_in_order, job_at
 
     for outcome, pixels in decoded_in_order(framing, map(job_at, paths), min(cores(), len(paths))):
         yield outcome.reason if pixels is None else pixels

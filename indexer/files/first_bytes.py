@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from indexer.errors import UnreadableImage
-from indexer.formats import BMP, identify
+from indexer.files.formats import BMP, identify
 
 # Enough for the longest signature: the brands at the beginning of HEIC and AVIF.
 BYTES = 512

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from indexer.errors import InputError
+from indexer.paths import above, is_under, with_separator
 
 IGNORE_FILE = ".latentsearchignore"
 # A list of patterns is a few kB; whatever is larger is something else.
@@ -158,22 +159,22 @@ class Rules:
 
         Ignore files of the folders above hold as well, unless by them it would be left out.
         """
-        asked = Level(_base(root), self._compiled) if self._compiled else None
-        above = FolderRules()
-        for folder in _above(root):
-            if above.has_patterns and above.decide(folder, is_folder=True):
-                above = FolderRules()
+        asked = Level(with_separator(root), self._compiled) if self._compiled else None
+        around = FolderRules()
+        for folder in above(root):
+            if around.has_patterns and around.decide(folder, is_folder=True):
+                around = FolderRules()
                 break
-            above = replace(above.inside(folder), in_library=False)
-        if above.has_patterns and above.decide(root, is_folder=True):
-            above = FolderRules()
-        return replace(above.inside(root), asked=asked)
+            around = replace(around.inside(folder), in_library=False)
+        if around.has_patterns and around.decide(root, is_folder=True):
+            around = FolderRules()
+        return replace(around.inside(root), asked=asked)
 
     def at(self, folder: str, roots: Iterable[str]) -> FolderRules | None:
         """What holds in a folder at or below one that was named; None where it is left out. Raises UnusableRules."""
         root = max((root for root in roots if is_under(folder, root)), key=len, default=folder)
         rules = self.of(root)
-        for step in [*_above(folder), folder]:
+        for step in [*above(folder), folder]:
             if step != root and is_under(step, root):
                 if rules.decide(step, is_folder=True):
                     return None
@@ -186,24 +187,6 @@ class Rules:
             return True
         around = self.at(os.path.dirname(path), [root])
         return around is not None and not around.decide(path, os.path.isdir(path))
-
-
-def is_under(path: str, folder: str) -> bool:
-    """Whether a path is this one or lies in that folder."""
-    return path == folder or path.startswith(_base(folder))
-
-
-def _base(folder: str) -> str:
-    return folder.rstrip(os.sep) + os.sep
-
-
-def _above(path: str) -> list[str]:
-    """The folders that an absolute path lies in, the outermost first."""
-    found = []
-    while (parent := os.path.dirname(path)) != path:
-        path = parent
-        found.append(path)
-    return found[::-1]
 
 
 def _read(folder: str) -> Level | None:
@@ -224,7 +207,7 @@ def _read(folder: str) -> Level | None:
         compiled = _compiled([line.removesuffix("\r") for line in text.split("\n")])
     except UnusableRules as error:
         raise UnusableRules(f"its {IGNORE_FILE} holds {error}") from None
-    return Level(_base(folder), compiled) if compiled else None
+    return Level(with_separator(folder), compiled) if compiled else None
 
 
 def _content(path: str) -> bytes:

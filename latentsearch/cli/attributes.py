@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from latentsearch.attribute_view import View
+    from latentsearch.attributes.predict import View
 
 
 @click.command("attributes")
@@ -27,10 +27,10 @@ def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> Non
     A terminal gets a table; a pipe gets a line for each picture and attribute: path, attribute, 1 or 0, and the
     value, separated by tabs. A picture that cannot be used is told on stderr, and the others are looked at.
     """
-    from indexer.attributes import load_attribute_encoder
-    from latentsearch.attribute_view import view
-    from latentsearch.output import readable
+    from indexer.encoders.attributes import load_attribute_encoder
+    from latentsearch.attributes.predict import view
     from latentsearch.results import Unreadable
+    from latentsearch.search.formats import readable
 
     loaded = load_attribute_encoder(encoder)
     looked_at = view(images, loaded)
@@ -48,7 +48,7 @@ def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> Non
 
 
 def _rows(view: View) -> list[tuple[str, ...]]:
-    from latentsearch.output import readable
+    from latentsearch.search.formats import readable
 
     path = readable(view.path)
     return [(path, readable(name), str(int(view.holds(name))), f"{value:.4f}") for name, value in view.values.items()]
@@ -59,7 +59,7 @@ def _print_table(views: list[View]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from latentsearch.output import readable
+    from latentsearch.search.formats import readable
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("attribute")

@@ -17,7 +17,7 @@ def command(option: str | None, as_json: bool) -> None:
     Ends with exit code 6 where something else is damaged.
     """
     from indexer.errors import DamagedIndex
-    from indexer.index import Index
+    from indexer.index.index import Index
 
     with Index.open(Index.locate(option)) as index:
         report = index.check()

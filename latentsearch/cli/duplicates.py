@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latentsearch.duplicates.results import CHANGES
+from latentsearch.duplicates.compare.changes import CHANGES
 
 if TYPE_CHECKING:
     from latentsearch.duplicates.results import Duplicates

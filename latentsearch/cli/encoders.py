@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from indexer.discover import printable
-from indexer.encoder import available_encoders, bundle_folders
+from indexer.encoders.encoder import available_encoders, bundle_folders
+from indexer.paths import printable
 
 COLUMNS = ("name", "MB", "family", "latent size", "trained on", "agreement@1", "path")
 NUMBERS = {"MB", "latent size", "agreement@1"}

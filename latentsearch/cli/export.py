@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from latentsearch.training.finished import Trained
-    from latentsearch.training.images import Images
+    from latentsearch.training.datasets.images import Images
+    from latentsearch.training.engine.trained import Trained
 
 SUFFIX = ".parquet"
 OF_THE_PICTURES = "as its training pictures'"
@@ -79,13 +79,13 @@ def command(
         raise click.UsageError("--untrained is for timm:NAME alone.")
     if run is None:
         return _export_index(option, target)
-    from indexer.extras import require, require_training
+    from indexer.system.extras import require, require_training
 
     require("onnxruntime")
     wishes = {"name": name or target.name, "precision": precision, "distance": distance}
     if pictures is None and _is_fitted(run):
-        from indexer.extras import require_extra
-        from latentsearch.parts.bundle import export_fitted
+        from indexer.system.extras import require_extra
+        from latentsearch.export.parts_bundle import export_fitted
 
         require_extra("cpu", "onnx")
         if read is not None:
@@ -93,20 +93,20 @@ def command(
         return _show(target, export_fitted(run, target, **wishes, terms=terms or OF_THE_PICTURES, report=_tell))
     require_training()
     if pictures is None:
-        from latentsearch.training.finished import load_trained
+        from latentsearch.training.engine.trained import load_trained
 
         _write_bundle(*load_trained(run, terms or OF_THE_PICTURES), target, wishes, read, layer, parts)
     else:
-        from latentsearch.pretrained import with_pretrained
+        from latentsearch.export.pretrained import with_pretrained
 
         with with_pretrained(str(run), pictures, untrained, terms, _tell) as (trained, images):
             _write_bundle(trained, images, target, wishes, read, layer, parts)
 
 
 def _export_index(option: str | None, target: Path) -> None:
-    from indexer.exporting import export_codes
-    from indexer.index import Index
-    from indexer.parquet import import_pyarrow
+    from indexer.index.index import Index
+    from indexer.parquet.export import export_codes
+    from indexer.parquet.schema import import_pyarrow
     from latentsearch.cli.progress import Bar
 
     import_pyarrow()
@@ -124,10 +124,10 @@ def _write_bundle(
     layer: int | None,
     parts: str | None,
 ) -> None:
-    from latentsearch.bundle import export
+    from latentsearch.export.bundle import export
+    from latentsearch.export.network_by_parts import Wish
     from latentsearch.parts.boxes import choose_parts
-    from latentsearch.parts.network_bundle import Wish
-    from latentsearch.training.parts import parts_of
+    from latentsearch.training.families.parts import parts_of
 
     wish = None if read is None else Wish(choose_parts(parts or parts_of(Path(images.facts["source"]))), layer)
     _show(folder, export(trained, images, folder, **wishes, read=wish, report=_tell))
@@ -139,7 +139,7 @@ def _tell(sentence: str) -> None:
 
 def _is_fitted(run: Path) -> bool:
     """Whether a run is of codes by parts, for which PyTorch is not needed. Raises InputError where there is no run."""
-    from latentsearch.training import run as runs
+    from latentsearch.training.engine import run as runs
 
     return bool(runs.read(run)["family"] == "parts")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from indexer.encoder import Encoder
-    from indexer.importing import ImportSummary
+    from indexer.encoders.encoder import Encoder
+    from indexer.parquet.load import ImportSummary
 
 GOES_ON = "interrupted: what was imported is kept, and the same command goes on from there"
 
@@ -26,9 +26,9 @@ def command(file: Path, option: str | None, encoder: str | None, as_json: bool) 
     The pictures' files are not read. Where a path is in the index with another content or code, the file's is taken;
     its labels are added. The file must be of the index's encoder; nothing is imported of one that is damaged.
     """
-    from indexer.codes_file import CodesFile
-    from indexer.importing import import_codes
-    from indexer.index import Index
+    from indexer.index.index import Index
+    from indexer.parquet.load import import_codes
+    from indexer.parquet.reader import CodesFile
     from latentsearch.cli import Interrupted
     from latentsearch.cli.progress import Bar
 
@@ -46,9 +46,9 @@ def command(file: Path, option: str | None, encoder: str | None, as_json: bool) 
 
 
 def _encoder(place: Path, option: str | None, named: str) -> Encoder:
-    from indexer.encoder import load_encoder
-    from indexer.index import Index
-    from latentsearch.search import encoder_of
+    from indexer.encoders.encoder import load_encoder
+    from indexer.index.index import Index
+    from latentsearch.search.search import encoder_of
 
     if not Index.exists(place):
         return load_encoder(option or named, network=False)

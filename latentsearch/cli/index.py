@@ -13,15 +13,15 @@ import click
 from latentsearch.cli.numbers import Finite
 
 if TYPE_CHECKING:
-    from indexer.attributes import AttributeEncoder
-    from indexer.building import Report
-    from indexer.encoder import Encoder
-    from indexer.index import Index
-    from indexer.pipeline import Wishes
-    from indexer.reading import Reading
-    from indexer.scope import Scope
-    from indexer.summary import Summary
-    from indexer.vanished import Kept, Prune
+    from indexer.encoders.attributes import AttributeEncoder
+    from indexer.encoders.encoder import Encoder
+    from indexer.index.index import Index
+    from indexer.pipeline.read_ahead import Reading
+    from indexer.pipeline.run import Wishes
+    from indexer.pipeline.scope import Scope
+    from indexer.pipeline.summary import Summary
+    from indexer.pipeline.vanished import Kept, Prune
+    from indexer.vectors.build import Report
     from latentsearch.cli.progress import Bar
 
 GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
@@ -72,7 +72,7 @@ def _checked_prune(ctx: click.Context, parameter: click.Parameter, given: str | 
     "predictor",
     metavar="[NAME]",
     is_flag=False,
-    flag_value="",  # that of the encoder that ships, whose name is not known before indexer.attributes is imported
+    flag_value="",  # the one that ships, whose name is not known before indexer.encoders.attributes is imported
     help="Predict labels that are not given, by an encoder's eyes  [attributes].",
 )
 @click.option(
@@ -143,21 +143,21 @@ def command(
         raise click.UsageError(
             "--from goes without --watch and --prune, and without --exclude: index the folders afterwards."
         )
-    from indexer.cores import cores
-    from indexer.place import locate
-    from indexer.spawning import start_ahead
+    from indexer.index.location import locate
+    from indexer.system.cores import cores
+    from indexer.workers.interpreters import start_ahead
 
     start_ahead(cores())
     place = locate(option)
     if watch:
-        from indexer.extras import require_extra
+        from indexer.system.extras import require_extra
 
         require_extra("watch", "watchfiles")
     scope = _scope(folders, exclude)
     with nullcontext() if watch or older else _reading_ahead(place, scope, encoder, memory) as reading:
-        from indexer.index import Index
-        from indexer.label_store import LabelCache
-        from indexer.pipeline import Vectors, Wishes, check_sources
+        from indexer.index.index import Index
+        from indexer.pipeline.labels import LabelCache
+        from indexer.pipeline.run import Vectors, Wishes, check_sources
 
         model, eyes = _encoder(place, encoder), _predictor(predictor)
         wishes = Wishes(
@@ -175,13 +175,13 @@ def command(
 
 
 def _as_prune(given: str | None) -> Prune:
-    from indexer.vanished import Prune
+    from indexer.pipeline.vanished import Prune
 
     return {None: Prune.NO, USUAL: Prune.UNLESS_SUSPICIOUS}.get(given, Prune.FORCE)
 
 
 def _memory(size: str | None) -> int | None:
-    from indexer.memory import parse_size
+    from indexer.system.memory import parse_size
 
     return None if size is None else parse_size(size, "--memory")
 
@@ -200,9 +200,9 @@ class _Run(NamedTuple):
 
     def carry(self, older: Path) -> None:
         """Take in what another index holds."""
-        from indexer.carrying import scope_of
         from indexer.errors import InputError
-        from indexer.index import Index
+        from indexer.index.index import Index
+        from indexer.pipeline.re_encode import scope_of
 
         if older.resolve() == self.place.resolve():
             raise InputError(f"{older} is the index itself: name another one, to be made, with --index")
@@ -210,9 +210,9 @@ class _Run(NamedTuple):
             self._index(scope_of(opened), None, opened)
 
     def _index(self, scope: Scope, reading: Reading | None, older: Index | None = None) -> None:
-        from indexer.carrying import carry_labels
-        from indexer.index import Index
-        from indexer.pipeline import bring_up_to_date
+        from indexer.index.index import Index
+        from indexer.pipeline.re_encode import carry_labels
+        from indexer.pipeline.run import bring_up_to_date
         from latentsearch.cli import Interrupted
         from latentsearch.cli.progress import Bar
 
@@ -232,7 +232,7 @@ class _Run(NamedTuple):
             raise InputError(_not_pruned(summary.kept))
 
     def follow(self) -> None:
-        from indexer.live import LiveIndex
+        from indexer.watch.live_index import LiveIndex
         from latentsearch.cli import Interrupted
         from latentsearch.cli.progress import Bar
 
@@ -257,8 +257,8 @@ class _Run(NamedTuple):
         """Print what a run or a batch has done."""
         click.echo(json.dumps(summary.to_json()) if self.as_json else _for_people(summary))
         if summary.passed_over:
-            from indexer.discover import printable
             from indexer.files.passed import in_words
+            from indexer.paths import printable
 
             _tell(f"passed over: {printable(in_words(summary.passed_over))}")
 
@@ -274,7 +274,7 @@ def _not_pruned(kept: Sequence[Kept]) -> str:
 
 def _scope(folders: tuple[Path, ...], exclude: tuple[str, ...]) -> Scope:
     from indexer.files.ignore import Rules
-    from indexer.scope import Scope
+    from indexer.pipeline.scope import Scope
 
     return Scope(folders, rules=Rules(exclude))
 
@@ -290,15 +290,15 @@ def _reading_ahead(
     place: Path, scope: Scope, encoder: str | None, memory: int | None
 ) -> AbstractContextManager[Reading | None]:
     """What a first run finds, which is decoded while the rest of it is imported; None for an index that there is."""
-    from indexer.place import CATALOGUE
+    from indexer.index.location import CATALOGUE
 
     if (place / CATALOGUE).exists():
         return nullcontext()
-    from indexer.decode import Framing
-    from indexer.encoder import find_bundle, read_model
+    from indexer.decoding.decode import Framing
+    from indexer.encoders.encoder import find_bundle, read_model
     from indexer.files.passed import Passed
-    from indexer.plan import Plan
-    from indexer.reading import Reading
+    from indexer.pipeline.plan import Plan
+    from indexer.pipeline.read_ahead import Reading
 
     passed = Passed()
     framing = Framing.from_json(read_model(find_bundle(encoder))["framing"])
@@ -306,19 +306,19 @@ def _reading_ahead(
 
 
 def _encoder(place: Path, option: str | None) -> Encoder:
-    from indexer.encoder import load_encoder
-    from indexer.index import Index
+    from indexer.encoders.encoder import load_encoder
+    from indexer.index.index import Index
 
     if not Index.exists(place):
         return load_encoder(option)
-    from latentsearch.search import encoder_of
+    from latentsearch.search.search import encoder_of
 
     with Index.open(place) as index:
         return encoder_of(index, option)
 
 
 def _predictor(option: str | None) -> AttributeEncoder | None:
-    from indexer.attributes import load_attribute_encoder
+    from indexer.encoders.attributes import load_attribute_encoder
 
     return None if option is None else load_attribute_encoder(option or None)
 

@@ -10,8 +10,8 @@ import click
 from latentsearch.cli.numbers import COUNT_OR_NONE, POSITIVE, SEED, THREADS
 
 if TYPE_CHECKING:
-    from latentsearch.inversion import Method
-    from latentsearch.reconstruction import Reconstruction
+    from latentsearch.inversion.optimise import Method
+    from latentsearch.inversion.reconstruct import Reconstruction
 
 DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "projected Adam"}
 
@@ -56,13 +56,13 @@ def command(
     gradient descends on the cross-entropy between the pictures. projected descends by Adam on the squared error and
     keeps the code within the ball that holds nearly all codes that the generator was trained on.
     """
-    from indexer.extras import require_training
+    from indexer.system.extras import require_training
 
     require_training()
     import torch
 
     from latentsearch.cli.progress import Bar
-    from latentsearch.reconstruction import reconstruct, targets, write_picture
+    from latentsearch.inversion.reconstruct import reconstruct, targets, write_picture
 
     if threads:
         torch.set_num_threads(threads)

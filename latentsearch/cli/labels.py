@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from indexer.label_summary import LabelSummary
+    from indexer.catalog.label_summary import LabelSummary
 
 COLUMNS = ("name", "type", "pictures", "values")
 
@@ -24,7 +24,7 @@ def command(option: str | None, as_json: bool) -> None:
     text, or mixed), how many pictures have it, and how many have each of its values, or from which number to which
     they go where there are many; separated by tabs. Behind the values stands how many are predicted, where any are.
     """
-    from indexer.index import Index
+    from indexer.index.index import Index
 
     with Index.open(Index.locate(option)) as index:
         labels = index.label_summaries()
@@ -58,7 +58,7 @@ def _plain(label: LabelSummary) -> dict[str, object]:
 
 def _row(label: LabelSummary) -> tuple[str, ...]:
     """One label as text, in the order of COLUMNS."""
-    from latentsearch.output import readable
+    from latentsearch.search.formats import readable
 
     values = readable(_values(label)) + (f" ({label.predicted} predicted)" if label.predicted else "")
     return readable(label.name), label.type, str(label.count), values

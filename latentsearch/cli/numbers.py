@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from indexer.numbers import GREATEST, LEAST
-from latentsearch.training import limits
+from latentsearch.training.engine import limits
 
 WHOLE = click.IntRange(LEAST, GREATEST)
 COUNT = click.IntRange(1, GREATEST)

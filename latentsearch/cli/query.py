@@ -15,9 +15,9 @@ from latentsearch.cli.numbers import COUNT, WHOLE
 from latentsearch.cli.showing import Form
 
 if TYPE_CHECKING:
-    from latentsearch.batch import FolderSearch
-    from latentsearch.queries import Change, Name, Options
+    from latentsearch.query import Change, Name, Options
     from latentsearch.results import Results
+    from latentsearch.search.folder import FolderSearch
 
 PATH = click.Path(path_type=Path)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
@@ -40,7 +40,7 @@ class QueryCommand(click.Command):
 
 def _picture(given: str) -> Name:
     """A path, or an address, which as a path would lose a slash."""
-    from latentsearch.queries import Address
+    from latentsearch.query import Address
 
     return Address(given) if Address.is_one(given) else Path(given)
 
@@ -130,18 +130,18 @@ def command(
         raise click.UsageError("name a picture, or a stored one with --id, or a folder of them with --batch")
     if sheet:
         _check_sheet(sheet)
-    from latentsearch.queries import Options, Query
+    from latentsearch.query import Options, Query
 
     options = Options(**chosen)
     options.check()
     given = _given(images + minus)
     if batch is not None:
-        from latentsearch.batch import FolderSearch
+        from latentsearch.search.folder import FolderSearch
 
         with FolderSearch(batch, options, minus, given, index=index, encoder=encoder, tell=_tell) as search:
             _search_folder(search, options, given, form, sheet)
     else:
-        from latentsearch.search import search as search_once
+        from latentsearch.search.search import search as search_once
 
         query = Query(images, ids, minus, given)
         results = search_once(query, options, index=index, encoder=encoder, tell=_tell)
@@ -149,20 +149,20 @@ def command(
 
 
 def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
-    from latentsearch.queries import Change
+    from latentsearch.query import Change
 
     return tuple(map(Change.parse, given))
 
 
 def _check_sheet(target: Path) -> None:
-    from latentsearch.sheet import check_target
+    from latentsearch.search.contact_sheet import check_target
 
     check_target(target)
 
 
 def _given(names: tuple[Name, ...]) -> dict[str, bytes]:
     """The bytes of pictures that are no files."""
-    from latentsearch.queries import PIPED, Address, check_files
+    from latentsearch.query import PIPED, Address, check_files
 
     check_files(names)
     given = {str(PIPED): _piped()} if PIPED in names else {}
@@ -187,7 +187,7 @@ def _fetched(address: str) -> bytes:
 def _show(results: Results, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None) -> None:
     form.show(results)
     if sheet:
-        from latentsearch.sheet import write_sheet
+        from latentsearch.search.contact_sheet import write_sheet
 
         write_sheet(results, sheet, given)
     if len(results.hits) < options.k:
@@ -223,7 +223,7 @@ def _search_folder(
         matching = f": {search.matching} in the index match" if search.matching is not None else ""
         _tell(f"fewer than {options.k} pictures returned for {fewer} of {asked}{matching}")
     if sheet:
-        from latentsearch.sheet import write_rows
+        from latentsearch.search.contact_sheet import write_rows
 
         write_rows(rows, sheet, given)
         if len(rows) < asked - unread:

@@ -15,7 +15,7 @@ def command(paths: tuple[Path, ...], option: str | None) -> None:
 
     A file that is still there comes back when its folder is indexed again.
     """
-    from indexer.index import Index
+    from indexer.index.index import Index
 
     with Index.open(Index.locate(option)) as index:
         removed = index.remove(paths)

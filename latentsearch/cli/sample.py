@@ -20,7 +20,7 @@ def command(bundle: str | None, count: int, seed: int, folder: Path) -> None:
     """Draw pictures from the generator of BUNDLE, a name or a folder; by default aegan, which ships."""
     from PIL import Image
 
-    from indexer.encoder import load_generator
+    from indexer.encoders.encoder import load_generator
     from latentsearch.cli.progress import Bar
 
     generator = load_generator(bundle)

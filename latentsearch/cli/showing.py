@@ -32,49 +32,49 @@ class Form:
 
     def show(self, results: Results) -> None:
         """Print the answer to a query."""
-        from latentsearch import output
+        from latentsearch.search import formats
 
         if self.name == "table":
             self._show_table(results)
         elif self.name == "paths":
-            _print(output.as_paths(results, null=self.null))
+            _print(formats.as_paths(results, null=self.null))
         else:
-            write = {"json": output.as_json, "csv": output.as_csv, "lines": output.as_lines}[self.name]
+            write = {"json": formats.as_json, "csv": formats.as_csv, "lines": formats.as_lines}[self.name]
             _print(write(results))
 
     def begin(self, label_names: Sequence[str]) -> None:
         """Print what stands before the answers to many queries."""
         if self.name == "csv":
-            from latentsearch import output
+            from latentsearch.search import formats
 
-            _print(output.csv_header(label_names))
+            _print(formats.csv_header(label_names))
 
     def show_one(self, answer: Answer, label_names: Sequence[str]) -> None:
         """Print one of many; of a picture that could not be read, JSON tells on standard output, the others beside."""
-        from latentsearch import output
         from latentsearch.results import Unreadable
+        from latentsearch.search import formats
 
         if self.name == "json":
-            _print(output.as_json_line(answer))
+            _print(formats.as_json_line(answer))
         elif isinstance(answer, Unreadable):
-            click.echo(f"latentsearch: {output.readable(answer.query)}: {answer.reason}", err=True)
+            click.echo(f"latentsearch: {formats.readable(answer.query)}: {answer.reason}", err=True)
         elif self.name == "table":
-            click.echo(output.readable(output.name_of(answer)))
+            click.echo(formats.readable(formats.name_of(answer)))
             self._show_table(answer)
         elif self.name == "csv":
-            _print(output.as_named_csv(answer, label_names))
+            _print(formats.as_named_csv(answer, label_names))
         elif self.name == "lines":
-            _print(output.as_lines(answer, named=True))
+            _print(formats.as_lines(answer, named=True))
         else:
-            _print(output.as_paths(answer, null=self.null))
+            _print(formats.as_paths(answer, null=self.null))
 
     def _show_table(self, results: Results) -> None:
         from rich.console import Console
 
-        from latentsearch import output
+        from latentsearch.search import formats
 
         console = Console()
-        console.print(output.as_table(results, console.width))
+        console.print(formats.as_table(results, console.width))
 
 
 def _print(content: bytes) -> None:

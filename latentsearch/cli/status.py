@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.index.index import Index
 
 
 @click.command("status")
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(option: str | None, failures: bool, as_json: bool) -> None:
     """Show what the index holds: how many pictures, by which encoder, and what could not be used."""
-    from indexer.index import Index
+    from indexer.index.index import Index
 
     with Index.open(Index.locate(option)) as index:
         if as_json:
@@ -38,7 +38,7 @@ def _plain(index: Index, failures: bool) -> dict[str, Any]:
 
 
 def _failures(index: Index) -> str:
-    from latentsearch.output import readable
+    from latentsearch.search.formats import readable
 
     lines = [
         f"{readable(failure.path)}: {failure.reason}{' (tried again by every run)' if failure.may_pass else ''}"

@@ -23,14 +23,14 @@ from latentsearch.cli.numbers import (
     Finite,
 )
 from latentsearch.cli.progress import Bar
-from latentsearch.training import limits
+from latentsearch.training.engine import limits
 
 if TYPE_CHECKING:
-    from latentsearch.training.family import Recipe
-    from latentsearch.training.images import Images
-    from latentsearch.training.loop import Progress
-    from latentsearch.training.points import Points
-    from latentsearch.training.precision import Precision
+    from latentsearch.training.datasets.images import Images
+    from latentsearch.training.datasets.ring import Points
+    from latentsearch.training.engine.family import Recipe
+    from latentsearch.training.engine.loop import Progress
+    from latentsearch.training.engine.precision import Precision
 
 # A module each in latentsearch.training, which `--help` does not import.
 AUTO = "auto"
@@ -120,7 +120,7 @@ def command(
 
     --change shift=0 sets a field of the recipe that has no option of its own; run.json in a run's folder lists all.
     """
-    from indexer.extras import require_training
+    from indexer.system.extras import require_training
 
     if family == FITTED:
         if generator or label_file or labels or settings["latent_size"] == AUTO:
@@ -130,14 +130,15 @@ def command(
     import torch
 
     from indexer.errors import InputError
-    from latentsearch.training import examples, families
-    from latentsearch.training import run as runs
-    from latentsearch.training.family import LabelledRecipe
-    from latentsearch.training.finished import load_family
-    from latentsearch.training.images import Images
-    from latentsearch.training.labelled import choose_labels, with_labels
-    from latentsearch.training.loop import Schedule, train
-    from latentsearch.training.precision import Precision, hardware
+    from latentsearch.training.datasets import examples
+    from latentsearch.training.datasets.images import Images
+    from latentsearch.training.datasets.labelled import choose_labels, with_labels
+    from latentsearch.training.engine import registry
+    from latentsearch.training.engine import run as runs
+    from latentsearch.training.engine.family import LabelledRecipe
+    from latentsearch.training.engine.loop import Schedule, train
+    from latentsearch.training.engine.precision import Precision, hardware
+    from latentsearch.training.engine.trained import load_family
 
     if threads:
         torch.set_num_threads(threads)
@@ -149,15 +150,15 @@ def command(
         settings["latent_size"] = _chosen_size(
             data, folder, resume, Precision.choose(device, precision), settings, auto
         )
-    recipe = families.choose_recipe(family, examples.kind_of(data), preset, settings)
-    recipe = families.change_recipe(recipe, changes)
+    recipe = registry.choose_recipe(family, examples.kind_of(data), preset, settings)
+    recipe = registry.change_recipe(recipe, changes)
     if isinstance(recipe, LabelledRecipe):
         recipe = replace(recipe, labels=choose_labels(data, label_file, recipe.labels))
     elif label_file:
         raise InputError(f"{family} learns without labels: leave out --labels")
     chosen = Precision.choose(device, runs.precision_of(folder) if resume and precision == "auto" else precision)
     found = _prepare(data, folder, family, recipe, resume)
-    learner = families.load_module(family).FAMILY(recipe, chosen)
+    learner = registry.load_module(family).FAMILY(recipe, chosen)
     if isinstance(recipe, LabelledRecipe) and isinstance(found, Images):
         found = with_labels(found, data, label_file, recipe.labels, folder)
         learner.take_labels(found.all_labels())
@@ -177,17 +178,18 @@ def _fit(
     # Several threads of BLAS wait for one another by spinning, on a busy machine ten times as long as one takes; and
     # what is fitted would depend on how many there are. Parts are fitted a thread each.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from indexer.extras import require, require_extra
-    from latentsearch.training import examples, families
-    from latentsearch.training import parts as fitted
-    from latentsearch.training import run as runs
-    from latentsearch.training.images import Images
+    from indexer.system.extras import require, require_extra
+    from latentsearch.training.datasets import examples
+    from latentsearch.training.datasets.images import Images
+    from latentsearch.training.engine import registry
+    from latentsearch.training.engine import run as runs
+    from latentsearch.training.families import parts as fitted
 
     require("onnxruntime")
     require_extra("cpu", "onnx")
     started = time.monotonic()
-    chosen = families.choose_recipe(FITTED, examples.kind_of(data), preset, settings)
-    changed: Any = families.change_recipe(chosen, changes)
+    chosen = registry.choose_recipe(FITTED, examples.kind_of(data), preset, settings)
+    changed: Any = registry.change_recipe(chosen, changes)
     recipe = fitted.settled(changed, data)
     runs.begin(folder, FITTED, recipe, resume)
     with Bar("decoding") as bar:
@@ -202,7 +204,7 @@ def _fit(
 
 def _as_the_generator(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with the sizes of a finished run's generator, and no epochs for another."""
-    from latentsearch.training import run as runs
+    from latentsearch.training.engine import run as runs
 
     names = ("width", "latent_size", "generator_position", "discriminator_position")
     sizes = {name: runs.read(run)["recipe"].get(name) for name in names}
@@ -223,8 +225,8 @@ def _chosen_size(
     data: Path, folder: Path, resume: bool, precision: Precision, settings: dict[str, Any], auto: dict[str, Any]
 ) -> int:
     """The latent size of a run that is resumed; of a new one, the size that the autoencoders speak for."""
-    from latentsearch.training import run as runs
-    from latentsearch.training.latent_size import choose
+    from latentsearch.training.engine import run as runs
+    from latentsearch.training.families.latent_size import choose
 
     if resume:
         return int(runs.read(folder)["recipe"]["latent_size"])
@@ -243,9 +245,9 @@ def _chosen_size(
 
 def _prepare(data: Path, folder: Path, family: str, recipe: Recipe, resume: bool) -> Images | Points:
     """Look at the data before the run's folder is made, so that bad input leaves nothing behind."""
-    from latentsearch.training import examples
-    from latentsearch.training import run as runs
-    from latentsearch.training.loop import require_batch
+    from latentsearch.training.datasets import examples
+    from latentsearch.training.engine import run as runs
+    from latentsearch.training.engine.loop import require_batch
 
     require_batch(examples.count(data), recipe.step_size)
     runs.begin(folder, family, recipe, resume)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import tarfile
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from indexer.errors import TransferError
+from indexer.system.disk import atomic_write
 from latentsearch.data.transfer import Progress
 
 
@@ -85,7 +85,5 @@ def _write(entry: Entry, target: Path, root: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.parent.resolve().is_relative_to(root):
         raise TransferError(f"{target.parent} is a link out of {root}: nothing is unpacked there")
-    part = target.with_name(f"{target.name}.part")
-    with entry.open() as source, part.open("wb") as sink:
+    with entry.open() as source, atomic_write(target) as sink:
         shutil.copyfileobj(source, sink)
-    os.replace(part, target)

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.exact import import_faiss
-from indexer.fingerprint import SIDE
-from latentsearch.duplicates.alignment import WHOLE, Array, align, correlation, sampling, through
-from latentsearch.duplicates.pairs import Pairs, Report, turned, turned_alike
+from indexer.decoding.fingerprint import SIDE
+from indexer.vectors.exact import import_faiss
+from latentsearch.duplicates.compare.alignment import WHOLE, Array, align, correlation, sampling, through
+from latentsearch.duplicates.compare.turns import turned, turned_alike
+from latentsearch.duplicates.pairs import Pairs, Report
 
 FREQUENCIES = 8
 SIZE = FREQUENCIES**2 - 1

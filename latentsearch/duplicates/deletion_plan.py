@@ -10,8 +10,8 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from indexer.discover import printable
 from indexer.errors import InputError
+from indexer.paths import printable
 from latentsearch.duplicates.results import BEST, Copy, Duplicates, Tie
 
 HEAD = rb"""#!/bin/sh

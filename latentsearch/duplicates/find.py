@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from indexer.image_rows import ImageRecord
-from indexer.index import Index
+from indexer.catalog.images import ImageRecord
+from indexer.index.index import Index
 from latentsearch.duplicates.near import Report, lookalikes
 from latentsearch.duplicates.results import EXACT, Copy, Duplicates, LeftOut, Tie, age
 from latentsearch.duplicates.source_files import still_there

@@ -1,4 +1,4 @@
-"""Duplicates -> JSON, CSV, or lines for a pipe and for people; names that are not UTF-8 as in latentsearch.output."""
+"""Duplicates -> JSON, CSV, or lines for a pipe and for people; names as latentsearch.search.formats writes them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from indexer.discover import printable
-from latentsearch.duplicates.results import TURNED, Copy, Duplicates, Tie
-from latentsearch.output import readable
+from indexer.paths import printable
+from latentsearch.duplicates.compare.changes import TURNED
+from latentsearch.duplicates.results import Copy, Duplicates, Tie
+from latentsearch.search.formats import readable
 
 COLUMNS = (
     "group",

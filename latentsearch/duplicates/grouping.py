@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from latentsearch.duplicates.compare.changes import Relation
 from latentsearch.duplicates.pairs import Pairs
-from latentsearch.duplicates.results import SAME, Relation, Tie
+from latentsearch.duplicates.results import SAME, Tie
 
 # Two arrays of rows -> the pairs of them that look like copies.
 Compare = Callable[[NDArray[np.int64], NDArray[np.int64]], Pairs]

@@ -8,16 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decode import read_file
+from indexer.decoding.decode import read_file
+from indexer.decoding.fingerprint import BYTES, Fingerprint, fingerprint_of
 from indexer.errors import UnreadableImage
-from indexer.fingerprint import BYTES, Fingerprint, fingerprint_of
-from indexer.memory import Reserve
-from indexer.shares import Share
-from indexer.workers import FileTask
-from latentsearch.duplicates.facts import Facts, facts_of
-from latentsearch.duplicates.frames import all_frames, first_frame, is_several
-from latentsearch.duplicates.relation import CHANGED
-from latentsearch.duplicates.verification import SIDE
+from indexer.system.memory import Reserve
+from indexer.workers.decode_worker import FileTask
+from indexer.workers.memory_share import Share
+from latentsearch.duplicates.compare.alignment import SIDE
+from latentsearch.duplicates.compare.contents import Facts, facts_of
+from latentsearch.duplicates.compare.frames import all_frames, first_frame, is_several
+from latentsearch.duplicates.compare.judge import CHANGED
 
 # At most this many of a file's frames that look different get a fingerprint, evenly chosen.
 FRAMES_KEPT = 64

@@ -8,17 +8,19 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.image_rows import ImageRecord
-from indexer.index import Index
+from indexer.catalog.images import ImageRecord
+from indexer.index.index import Index
 from latentsearch.duplicates.candidates import candidates, candidates_by_view
-from latentsearch.duplicates.facts import Facts
+from latentsearch.duplicates.compare.alignment import SIDE
+from latentsearch.duplicates.compare.changes import Relation
+from latentsearch.duplicates.compare.contents import Facts
+from latentsearch.duplicates.compare.same_frames import Pair
 from latentsearch.duplicates.grey_pictures import room_for
 from latentsearch.duplicates.grouping import Verdicts, groups_around_best, keys, twins_of
 from latentsearch.duplicates.pairs import Pairs
-from latentsearch.duplicates.results import Copy, LeftOut, Relation, Tie
-from latentsearch.duplicates.same_frames import Pair
+from latentsearch.duplicates.results import Copy, LeftOut, Tie
 from latentsearch.duplicates.source_files import complete_fingerprints, file_of, judge_pairs, look_at, still_there
-from latentsearch.duplicates.verification import SIDE, compared, verified
+from latentsearch.duplicates.verification import compared, verified
 
 # What is being done, how much of it is done, and of how much.
 Report = Callable[[str, int, int], None]

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.cores import cores
-from latentsearch.duplicates.alignment import WHOLE, Array
+from indexer.system.cores import cores
+from latentsearch.duplicates.compare.alignment import WHOLE, Array
+from latentsearch.duplicates.compare.turns import TURNS
 
 # Done, and in all.
 Report = Callable[[int, int], None]
 
-# How a picture may be turned: mirrored left to right where 4 is in it, then turned clockwise by so many quarters.
-TURNS = 8
-MIRRORED = 4
 # By how much more alike a turned picture must be.
 TURNED_LESS = 0.02
 
@@ -28,7 +26,7 @@ class Pairs:
     """Pairs of pictures, by row: picture, turned, looks through its window as reference does.
 
     pictures, references: int64 (n,). turns: int8 (n,), below TURNS. windows: float32 (n, 4), as
-    latentsearch.duplicates.alignment has them. likeness: float32 (n,), at most 1.
+    latentsearch.duplicates.compare.alignment has them. likeness: float32 (n,), at most 1.
     """
 
     pictures: NDArray[np.int64]
@@ -94,18 +92,3 @@ class Pairs:
         first = np.ones(len(order), bool)
         first[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
         return self[order[first]]
-
-
-def turned(pictures: NDArray[Any], turns: NDArray[np.int8]) -> Array:
-    """Square pictures (n, side, side) as float32, each turned by its own."""
-    seen = pictures.astype(np.float32)
-    for turn in np.unique(turns):
-        of_this = turns == turn
-        seen[of_this] = turned_alike(seen[of_this], int(turn))
-    return seen
-
-
-def turned_alike(pictures: NDArray[Any], turn: int) -> NDArray[Any]:
-    """Pictures (n, height, width), all turned alike."""
-    mirrored = pictures[:, :, ::-1] if turn >= MIRRORED else pictures
-    return np.rot90(mirrored, -(turn % MIRRORED), axes=(1, 2))

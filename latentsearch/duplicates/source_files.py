@@ -9,22 +9,22 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.discover import reason_for
+from indexer.catalog.images import ImageRecord
+from indexer.decoding.fingerprint import SIDE, Fingerprint
 from indexer.errors import LockedIndex
-from indexer.fingerprint import SIDE, Fingerprint
-from indexer.image_rows import ImageRecord
-from indexer.index import Index
+from indexer.index.index import Index
 from indexer.numbers import size_and_mtime
-from indexer.plan import CHUNK_BYTES, CHUNK_FILES
-from indexer.pool import TaskPool
-from indexer.workers import FileTask
-from latentsearch.duplicates.facts import Facts
+from indexer.paths import reason_for
+from indexer.workers.chunks import CHUNK_BYTES, CHUNK_FILES
+from indexer.workers.decode_worker import FileTask
+from indexer.workers.pool import TaskPool
+from latentsearch.duplicates.compare.contents import Facts
+from latentsearch.duplicates.compare.judge import CHANGED, Judged, JudgePairs
+from latentsearch.duplicates.compare.same_frames import File, Pair
 from latentsearch.duplicates.grey_pictures import GreyPictures
 from latentsearch.duplicates.looks import Indexed, LookAtFiles, MakeFingerprints
 from latentsearch.duplicates.pairs import Report
-from latentsearch.duplicates.relation import CHANGED, Judged, JudgePairs
 from latentsearch.duplicates.results import LeftOut
-from latentsearch.duplicates.same_frames import File, Pair
 
 # An index without fingerprints gets them in parts of this size, each kept when it is done.
 KEPT_AT_ONCE = 10_000
@@ -88,7 +88,7 @@ def file_of(record: ImageRecord, facts: Facts) -> File:
 def complete_fingerprints(
     index: Index, report: Report | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8], Views, list[LeftOut]]:
-    """The ids and fingerprints of all images, and their further views, as indexer.catalog gives them.
+    """The ids and fingerprints of all images, and their further views, as indexer.catalog.catalog gives them.
 
     Missing ones are made from the files. They are kept in the index for the next time unless another process writes to
     it, or it may not be written to. Left out are images whose files cannot be read, or have changed.

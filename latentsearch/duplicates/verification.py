@@ -7,16 +7,20 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from latentsearch.duplicates.alignment import Array, align, least_field, likeness
 from latentsearch.duplicates.candidates import laid_over
+from latentsearch.duplicates.compare.alignment import (
+    LEAST_FIELD,
+    LEAST_LIKENESS,
+    Array,
+    align,
+    least_field,
+    likeness,
+)
+from latentsearch.duplicates.compare.turns import turned
 from latentsearch.duplicates.grey_pictures import GreyPictures
-from latentsearch.duplicates.pairs import Pairs, Report, turned
+from latentsearch.duplicates.pairs import Pairs, Report
 
-SIDE = 64
 STEPS = 3
-# Of pairs of CelebA's faces, none that shows two photographs comes above 0.73, and no altered copy below 0.85:
-# docs/decisions.md.
-LEAST_LIKENESS, LEAST_FIELD = 0.85, 0.25
 # Details of a pair that is less alike than this before it is laid over one another are those of two pictures: of
 # CelebA's planted copies none is.
 LEAST_AT_FIRST = 0.3

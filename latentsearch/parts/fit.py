@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.cores import cores
 from indexer.errors import InputError
+from indexer.system.cores import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.boxes import Part
 from latentsearch.parts.directions import Moments, directions, principal_axes

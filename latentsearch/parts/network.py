@@ -58,7 +58,7 @@ class NetworkLayers:
     def views(self, content: bytes, two: NDArray[np.uint8]) -> tuple[int, tuple[int, ...]]:
         """How many views of each of two pictures a cut graph makes, and which of them show the whole of it.
 
-        Of four they are picture, middle, and both mirrored: latentsearch.bundle.EncoderGraph.
+        Of four they are picture, middle, and both mirrored: latentsearch.export.bundle.EncoderGraph.
         """
         (maps,) = run_graph(open_graph(content, 1), two).values()
         views = len(maps) // len(two)

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from benchmarks.__main__ import experiments, run
-from benchmarks.pages.label_similarity import label_report
+from benchmarks.core.results import load, store
+from benchmarks.experiments.label_similarity.page import label_report
 from benchmarks.report import END, START, all_pages
-from benchmarks.results_store import load, store
 from indexer.errors import InputError
 
 NAME = "label-similarity"

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from latentsearch.cli import main
-from latentsearch.training.family import Family
-from latentsearch.training.finished import load_trained
+from latentsearch.training.engine.family import Family
+from latentsearch.training.engine.trained import load_trained
 
 
 def parameters(layer: torch.nn.Module) -> int:
@@ -72,7 +72,7 @@ def _weights(run: Path) -> dict[str, torch.Tensor]:
 
 def exported(run: Path, bundle: Path) -> dict[str, object]:
     """Export a run in fp32, see that the bundle encodes as the network does, and return its model.json."""
-    from indexer.encoder import load_encoder
+    from indexer.encoders.encoder import load_encoder
 
     words = ["export", str(run), "-o", str(bundle), "--precision", "fp32", "--distance", "euclidean"]
     done = CliRunner().invoke(main, words)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.rights import drop_rights
+from benchmarks.experiments.faults.rights import drop_rights
 
 
 def run_unprivileged(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

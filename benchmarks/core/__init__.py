@@ -1,0 +1,1 @@
+"""What every experiment uses: metrics, exact search, timing, stored results, pages."""

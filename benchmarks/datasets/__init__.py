@@ -1,0 +1,1 @@
+"""What experiments measure on: faces, alterations and copies of them, synthetic codes."""

@@ -1,0 +1,79 @@
+"""An index of synthetic codes, made by the indexer's own modules: catalogue, labels, codes and base, without pictures.
+
+Paths name files that are not there. The label `number`, 0 to 9,999 at random, makes filters of any selectivity; `face`
+says which real code one was made from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.synthetic_codes import Block, SyntheticCodes
+from indexer.catalog.images import ImageRecord
+from indexer.catalog.labels import LabelValue
+from indexer.encoders.encoder import load_encoder
+from indexer.index.index import Index
+from indexer.vectors.build import Report
+
+# The bundle whose codes are made more of; the noise of benchmarks/experiments/speed/run.py is fitted to them.
+ENCODER = "contrastive"
+NUMBERS = 10_000
+FILES_A_FOLDER = 10_000
+ROWS_A_COMMIT = 500_000
+
+Codes = NDArray[np.float32]
+
+
+def make_index(
+    folder: Path,
+    source: SyntheticCodes,
+    count: int,
+    seed: int,
+    encoder: str | None = ENCODER,
+    kind: str = "auto",
+    recall: float = 0.95,
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """Fill an index with `count` codes, derive its base, and tell how long each took, in seconds."""
+    begin = time.perf_counter()
+    with Index.create(folder, load_encoder(encoder, network=False)) as index:
+        fill(index, source, count, seed)
+        filled = time.perf_counter()
+        index.derive(kind, recall, report=report)
+        vectors = index.status()["vectors"]
+    return {"fill_s": filled - begin, "derive_s": time.perf_counter() - filled, "vectors": vectors}
+
+
+def fill(index: Index, source: SyntheticCodes, count: int, seed: int, folder: str = "/synthetic") -> None:
+    """Add `count` synthetic images to an index that is open for writing, and commit."""
+    random = np.random.default_rng((seed, count))
+    uncommitted = 0
+    for block in source.blocks(count, seed):
+        first = index.catalog.next_id()
+        positions = index.appended.append(block.codes)
+        index.catalog.add_images(_records(first, positions, folder))
+        index.catalog.add_labels(_labels(first, block, random))
+        uncommitted += len(positions)
+        if uncommitted >= ROWS_A_COMMIT:
+            index.commit()
+            uncommitted = 0
+    index.commit()
+
+
+def _records(first: int, positions: range, folder: str) -> Iterator[ImageRecord]:
+    for image_id, position in enumerate(positions, start=first):
+        path = f"{folder}/{image_id // FILES_A_FOLDER:05}/{image_id:09}.jpg"
+        digest = image_id.to_bytes(32, "little")
+        yield ImageRecord(image_id, path, 6_000, 0, digest, 178, 218, position, float(image_id))
+
+
+def _labels(first: int, block: Block, random: np.random.Generator) -> Iterator[tuple[int, dict[str, LabelValue]]]:
+    numbers = random.integers(0, NUMBERS, len(block.codes)).tolist()
+    for image_id, (number, face) in enumerate(zip(numbers, block.made_from.tolist(), strict=True), start=first):
+        yield image_id, {"number": number, "face": face}

@@ -1,0 +1,1 @@
+"""One folder an experiment: run.py measures, page.py makes its page."""

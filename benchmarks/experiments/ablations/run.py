@@ -1,0 +1,190 @@
+"""What each part of the recipe of the codes that search by default is worth: one changed at a time, several seeds.
+
+Short runs of `latentsearch train contrastive`, all of one length. Every run and its measurement is kept in the runs'
+folder: what was stopped goes on, and changes can be trained one by one. What is stored are all runs that were measured
+so far. Labels of the gallery's and the queries' faces are used to measure alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core import metrics
+from benchmarks.core.results import CHECKOUT, RESULTS, store
+from benchmarks.datasets.celeba import Faces, load_faces
+from benchmarks.experiments.label_similarity.run import measure
+from benchmarks.methods.encoders import import_torch
+from benchmarks.statistics.label_statistics import KS, PERSON_KS, RESAMPLES
+from indexer.errors import InputError
+from indexer.system.disk import atomic_write
+
+NAME = "ablations"
+RUNS = CHECKOUT / "runs" / NAME
+FAMILY = "contrastive"
+# Name -> what it is, and the fields of the recipe that it changes.
+AS_IS = "as it is"
+CHANGES: dict[str, tuple[str, dict[str, str]]] = {
+    AS_IS: ("the recipe of the preset `small`", {}),
+    "no picture drawn": ("no reconstruction: the codes are an inverter's no more", {"reconstruction": "0"}),
+    "pictures count double": ("the reconstruction's error weighs twice as much", {"reconstruction": "100"}),
+    "no shift": ("the second view is not moved", {"shift": "0"}),
+    "no rotation": ("the second view is not turned", {"rotation": "0"}),
+    "no zoom": ("the second view is not zoomed", {"zoom": "0"}),
+    "no flip": ("no view is mirrored", {"flip": "false"}),
+    "no light": ("brightness and contrast stay", {"brightness": "0", "contrast": "0"}),
+    "no colour": ("hue stays", {"hue": "0", "recoloured": "0"}),
+    "any hue always": ("every picture gets any hue, not a fifth of them", {"recoloured": "1"}),
+    "sharper": ("a temperature of 0.1 for 0.2", {"temperature": "0.1"}),
+    "softer": ("a temperature of 0.5 for 0.2", {"temperature": "0.5"}),
+    "half the batch": ("batches of 128 for 256, at half the rate", {"batch": "128", "learning_rate": "0.001"}),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run of one change and seed, and where it lies."""
+
+    change: str
+    seed: int
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+
+def trials(folder: Path, changes: Sequence[str], seeds: int) -> Iterator[Trial]:
+    """Seed by seed, so that all changes have as many runs when it is stopped."""
+    for seed in range(seeds):
+        for change in changes:
+            yield Trial(change, seed, folder / f"{change.replace(' ', '-')}-{seed}")
+
+
+def learn(trial: Trial, data: Path, options: Sequence[str]) -> None:
+    """Train the run where it is missing."""
+    from benchmarks.core.trained_runs import is_finished, train
+
+    if not is_finished(trial.folder):
+        changed = [f"--change={name}={value}" for name, value in CHANGES[trial.change][1].items()]
+        train(FAMILY, data, trial.folder, ["--preset", "small", "--seed", str(trial.seed), *options, *changed])
+
+
+def score(trial: Trial, gallery: Faces, queries: Faces) -> None:
+    """Measure the run's codes as label-similarity does, whitened by cosine and as they are, and keep what came out."""
+    from benchmarks.methods.learned import encoder_facts, of_runs
+
+    if (trial.folder / "scores.npz").exists():
+        return
+    methods = of_runs([trial.folder])
+    arrays: dict[str, NDArray[Any]] = {}
+    for form, method in zip(("raw", "whitened"), methods, strict=True):
+        measured = measure(method, gallery, queries)
+        arrays[f"{form}_agreement"] = metrics.agreement(measured.counts, KS, len(queries.attribute_names))
+        arrays[f"{form}_person_ranks"] = measured.person_ranks
+    [facts] = encoder_facts(methods).values()
+    (trial.folder / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
+    with atomic_write(trial.folder / "scores.npz") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def summarise(measured: Sequence[Trial], gallery: Faces, queries: Faces) -> dict[str, Any]:
+    """By change and form of the code: means over the seeds, and how far they are from the same seeds of the recipe.
+
+    Intervals are of the mean over the seeds, by bootstrap over the queries. Raises InputError where the runs differ in
+    length or width.
+    """
+    runs = {trial.key: json.loads((trial.folder / "facts.json").read_text()) for trial in measured}
+    sizes = {(run["recipe"]["epochs"], run["recipe"]["width"]) for run in runs.values()}
+    if len(sizes) > 1:
+        raise InputError("the runs' folder holds runs of several lengths or widths: name another with --runs")
+    [(epochs, width)] = sizes
+    weights = metrics.bootstrap_weights(len(queries), RESAMPLES, 0)
+    scores = {trial: np.load(trial.folder / "scores.npz", allow_pickle=False) for trial in measured}
+    as_is = {trial.seed: loaded for trial, loaded in scores.items() if trial.change == AS_IS}
+    rows = []
+    for change, (about, fields) in CHANGES.items():
+        of_change = [trial for trial in measured if trial.change == change and trial.seed in as_is]
+        if of_change:
+            row = {"change": change, "about": about, "fields": fields, "seeds": [trial.seed for trial in of_change]}
+            pairs = [(scores[trial], as_is[trial.seed]) for trial in of_change]
+            rows.append(row | {form: _scores(form, pairs, weights) for form in ("whitened", "raw")})
+    counts = {"epochs": epochs, "width": width, "gallery": len(gallery), "queries": len(queries)}
+    return {"seed": 0, **counts, "rows": rows, "runs": runs}
+
+
+def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats) -> dict[str, Any]:
+    """pairs: the arrays of a change's run and of the recipe's with the same seed."""
+    found: dict[str, Any] = {}
+    for column, k in enumerate(KS):
+        ours = np.stack([one[f"{form}_agreement"][:, column] for one, _ in pairs])
+        apart = ours - np.stack([other[f"{form}_agreement"][:, column] for _, other in pairs])
+        found[f"agreement@{k}"] = _mean(ours.mean(0), weights)
+        found[f"change@{k}"] = _mean(apart.mean(0), weights) | {"seeds": np.round(apart.mean(1), 5).tolist()}
+    for k in PERSON_KS:
+        hits = np.stack([metrics.hit_rate(one[f"{form}_person_ranks"], k) for one, _ in pairs])
+        found[f"same person@{k}"] = _mean(hits.mean(0), weights)
+    return found
+
+
+def _mean(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
+    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@click.option("--change", "changes", multiple=True, type=click.Choice(tuple(CHANGES)), help="Again for more. [all]")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--epochs", default=2, show_default=True, type=click.IntRange(1))
+@click.option("--width", default=32, show_default=True, type=click.IntRange(1))
+@click.option("--precision", type=click.Choice(("auto", "fp32", "bf16", "fp16")), default="auto", show_default=True)
+@click.option("--train/--no-train", "learns", default=True, help="Train what is missing, or measure what there is.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="The runs' folder. [runs/ablations]")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(
+    data: Path,
+    changes: tuple[str, ...],
+    seeds: int,
+    epochs: int,
+    width: int,
+    precision: str,
+    learns: bool,
+    threads: int,
+    runs: Path,
+    results: Path,
+) -> None:
+    """Train with one part of the recipe changed, and measure agreement of labels against the recipe as it is.
+
+    Gallery: the train partition, which is learned from. Queries: the validation partition.
+    """
+    import_torch().set_num_threads(threads)
+    from benchmarks.core.trained_runs import is_finished
+
+    gallery, queries = load_faces(data, "train"), load_faces(data, "validation")
+    options = {"epochs": str(epochs), "width": str(width), "precision": precision, "threads": str(threads)}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    for trial in trials(runs, changes or tuple(CHANGES), seeds):
+        if learns:
+            learn(trial, data, words)
+        if is_finished(trial.folder):
+            score(trial, gallery, queries)
+            click.echo(f"measured: {trial.key}", err=True)
+    measured = [trial for trial in trials(runs, tuple(CHANGES), seeds) if (trial.folder / "scores.npz").exists()]
+    if not any(trial.change == AS_IS for trial in measured):
+        raise InputError(f"{runs} has no finished run of the recipe {AS_IS}: nothing to compare with")
+    path = store(NAME, summarise(measured, gallery, queries), results)
+    click.echo(f"stored in {path}; `python -m benchmarks report` makes the page")
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

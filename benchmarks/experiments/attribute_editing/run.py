@@ -1,0 +1,164 @@
+"""Attributes of faces set, swapped and blended through IcGAN (Figs 5 and 6): is it seen, and what moves beside it?
+
+A face is encoded as (z, y), y is changed, G draws; Anet, which has no part in it, says what it sees.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core import metrics
+from benchmarks.core.results import RESULTS, store
+from benchmarks.datasets.celeba import load_faces
+from benchmarks.experiments.attribute_editing.page import table
+from benchmarks.experiments.edited_search.run import ASKED
+from benchmarks.methods.encoders import import_torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmarks.experiments.attribute_editing.attribute_editor import Coded, Editor
+
+NAME = "attribute-editing"
+RESAMPLES = 1_000
+
+
+def measure_setting(editor: Editor, faces: Coded, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """For each attribute and value: set it in the faces whose picture does not show it (Fig. 5)."""
+    apart = _pair_distance(faces.images, seed)
+    return {
+        name: [_set(editor, faces, column, value, apart, seed) for value in (1, 0)]
+        for column, name in enumerate(editor.labels)
+    }
+
+
+def _set(editor: Editor, faces: Coded, column: int, value: int, apart: float, seed: int) -> dict[str, Any]:
+    lacking = np.flatnonzero(faces.seen[:, column] != bool(value))
+    if not len(lacking):
+        return {"value": value, "faces": 0}
+    y = faces.y[lacking].clone()
+    y[:, column] = value
+    after = editor.coded(faces.z[lacking], y)
+    weights = metrics.bootstrap_weights(len(lacking), RESAMPLES, seed)
+    others = np.delete(np.arange(len(editor.labels)), column)
+    changed = after.seen[:, others] != faces.seen[lacking][:, others]
+    moved = _distances(after.images, faces.images[lacking]) / apart
+    return {
+        "value": value,
+        "faces": len(lacking),
+        "seen": _score(after.seen[:, column] == bool(value), weights),
+        "others_changed": _score(changed.mean(axis=1), weights),
+        "moved": _score(moved, weights),
+    }
+
+
+def measure_swaps(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
+    """Draw each face's z with the y of another, drawn at random (Fig. 6b)."""
+    from benchmarks.experiments.attribute_editing.attribute_editor import partners
+
+    others = partners(len(faces), seed)
+    swapped = editor.coded(faces.z, faces.y[others])
+    weights = metrics.bootstrap_weights(len(faces), RESAMPLES, seed)
+    mine, theirs = faces.seen, faces.seen[others]
+    differ = mine != theirs
+    taken = ((swapped.seen == theirs) & differ).sum(axis=1) / np.maximum(differ.sum(axis=1), 1)
+    from_z, from_y = (_distances(swapped.images, images) for images in (faces.images, faces.images[others]))
+    return {
+        "pairs": len(faces),
+        "taken": _score(taken, weights),
+        "nearer_z": _score(from_z < from_y, weights),
+    }
+
+
+def measure_blends(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
+    """Go from one face to another in even steps of z and y (Fig. 6a)."""
+    import torch
+
+    from benchmarks.experiments.attribute_editing.attribute_editor import STEPS, partners
+
+    others = partners(len(faces), seed)
+    shares = torch.linspace(0, 1, STEPS + 1)
+    path = [
+        editor.draw(torch.lerp(faces.z, faces.z[others], share), torch.lerp(faces.y, faces.y[others], share))
+        for share in shares
+    ]
+    from_start = np.stack([_distances(images, path[0]) for images in path])
+    steps = np.stack([_distances(after, before) for before, after in pairwise(path)])
+    weights = metrics.bootstrap_weights(len(faces), RESAMPLES, seed)
+    return {
+        "pairs": len(faces),
+        "steps": STEPS,
+        "grows": _score((np.diff(from_start, axis=0) > 0).mean(axis=0), weights),
+        "largest_step": _score(steps.max(axis=0) / steps.sum(axis=0), weights),
+    }
+
+
+def _pair_distance(images: Tensor, seed: int) -> float:
+    """How far apart two pictures are on average."""
+    from benchmarks.experiments.attribute_editing.attribute_editor import partners
+
+    return float(_distances(images, images[partners(len(images), seed)]).mean())
+
+
+def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
+    """The mean absolute difference of a colour value, picture by picture (n,)."""
+    return np.asarray((images - others).abs().flatten(1).mean(1).numpy(), np.float64)
+
+
+def _score(values: NDArray[Any], weights: metrics.Floats) -> dict[str, Any]:
+    return {
+        "mean": round(float(np.mean(values)), 5),
+        "interval": metrics.interval(weights @ np.asarray(values, np.float64)),
+    }
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan.")
+@click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
+@click.option("--faces", "count", type=click.IntRange(8), default=1_000, show_default=True, help="At most.")
+@click.option("--sheets", type=click.Path(path_type=Path), help="Where sheets with real faces go; none without it.")
+@click.option("--seed", default=0, show_default=True, help="Of the pairs, the codes and the resamples.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(data: Path, run: Path, judge_run: Path, count: int, sheets: Path | None, seed: int, results: Path) -> None:
+    """Set, swap and blend the attributes of validation faces, and measure what is seen."""
+    import_torch()
+    from benchmarks.experiments.attribute_editing.attribute_editor import Editor, save_face_sheets, save_generated_sheet
+    from benchmarks.judges.attribute_judge import AttributeJudge
+    from benchmarks.judges.inverters import to_images
+    from benchmarks.methods.learned import FACTS
+    from latentsearch.training.engine.trained import load_trained
+
+    judge = AttributeJudge(judge_run)
+    trained, _ = load_trained(run, terms="")
+    editor = Editor(trained, judge)
+    x = to_images(load_faces(data, "validation").pixels(trained.framing)[:count])
+    faces = editor.code(x)
+    result: dict[str, Any] = {
+        "seed": seed,
+        "faces": len(faces),
+        "judge": judge.facts,
+        "run": {fact: trained.facts.get(fact) for fact in FACTS},
+        "seen_again": round(float((judge.sees(x) == faces.seen).mean()), 5),
+        "set": measure_setting(editor, faces, seed),
+        "swapped": measure_swaps(editor, faces, seed),
+        "blended": measure_blends(editor, faces, seed),
+        "asked": ASKED,
+    }
+    save_generated_sheet(editor, ASKED, results / f"{NAME}-sheet.png", seed)
+    if sheets:
+        save_face_sheets(editor, x, faces, ASKED, sheets, seed)
+    path = store(NAME, result, results)
+    click.echo(table(result))
+    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

@@ -1,0 +1,137 @@
+"""Verbs run with an earlier commit and with this checkout, in turn, so that both meet the same machine.
+
+Always `index` and a cold `query`; with --copies, `duplicates` too, among pictures with so many planted copies.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.core.results import CHECKOUT, RESULTS, store
+from benchmarks.core.timing import bar
+from benchmarks.datasets.planted_copies import plant
+from indexer.errors import InputError
+from indexer.files.discover import Found, discover
+
+NAME = "before-after"
+# A change may cost this share of the speed, which is about what two measurements of one commit differ by.
+TOLERANCE = 0.03
+ROUNDS, QUERIES_A_ROUND = 5, 8
+SEED = 0
+BEFORE, AFTER = "before", "after"
+
+
+def unpack(commit: str, folder: Path) -> None:
+    """Write a commit of this checkout into a new folder, and compile it. Raises InputError where there is none."""
+    folder.mkdir()
+    with tempfile.TemporaryFile() as archive:
+        if subprocess.run(
+            ["git", "archive", commit], cwd=CHECKOUT, stdout=archive, stderr=subprocess.DEVNULL
+        ).returncode:
+            raise InputError(f"{commit!r} names no commit of this checkout: see `git log`")
+        archive.seek(0)
+        subprocess.run(["tar", "x"], cwd=folder, stdin=archive, check=True)
+    # As an installation does: where Python may not write bytecode, each run would compile all modules anew.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "indexer", "latentsearch"], cwd=folder, check=True)
+
+
+def seconds(checkout: Path, words: list[str]) -> float:
+    """Seconds of one whole `latentsearch` process that runs the code of a checkout."""
+    # Python looks in the current folder first, so an installed latentsearch is not used.
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "latentsearch", *words], cwd=checkout, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def measure(
+    checkouts: dict[str, Path], folders: list[Path], picture: Path, encoder: str, scratch: Path, rounds: int
+) -> Any:
+    """Run the verbs, round after round, the two checkouts in turns; who begins changes with the round.
+
+    The second of two folders holds planted copies. Returns the rounds' seconds, the medians of their ratios and the
+    bars; one more round before them is not counted.
+    """
+    measured: list[dict[str, dict[str, float]]] = []
+    orders = list(permutations((BEFORE, AFTER)))
+    for number in range(rounds + 1):
+        spent: dict[str, dict[str, float]] = {"index": {}, "query": {}}
+        indexes = {name: scratch / f"{name}-{number}" for name in checkouts}
+        order = orders[number % len(orders)]
+        for name in order:
+            words = ["index", *map(str, folders), "--index", str(indexes[name]), "--encoder", encoder]
+            spent["index"][name] = seconds(checkouts[name], words)
+        queries: dict[str, list[float]] = {BEFORE: [], AFTER: []}
+        for _ in range(QUERIES_A_ROUND):
+            for name in order:
+                words = ["query", str(picture), "-k", "20", "--paths", "--index", str(indexes[name])]
+                queries[name].append(seconds(checkouts[name], words))
+        spent["query"] = {name: float(np.median(took)) for name, took in queries.items()}
+        if len(folders) > 1:
+            spent["duplicates"] = {}
+            for name in order:
+                words = ["duplicates", "--json", "--index", str(indexes[name])]
+                spent["duplicates"][name] = seconds(checkouts[name], words)
+        if number:
+            measured.append(spent)
+        click.echo(f"round {number}: {spent}", err=True)
+    return {"rounds": measured, **_ratios(measured)}
+
+
+def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """How fast this checkout is to the earlier commit: medians over the rounds of before's seconds to after's."""
+    ratios = {
+        verb: float(np.median([one[verb][BEFORE] / one[verb][AFTER] for one in measured])) for verb in measured[0]
+    }
+    told = {
+        "index": "images a second of `index`",
+        "query": "speed of a cold `query`",
+        "duplicates": "speed of `duplicates`",
+    }
+    bars = [bar(f"{told[verb]}, to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
+    return {"ratios": ratios, "bars": bars}
+
+
+@click.command(NAME, help=__doc__)
+@click.argument("commit")
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
+@click.option("--encoder", metavar="NAME", default="contrastive", show_default=True, help="A bundle that both have.")
+@click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="How many copies to plant.")
+@click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True)
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(commit: str, data: Path, encoder: str, copies: int, rounds: int, results: Path) -> None:
+    """Measure, print and store."""
+    files = [file.path for file in discover([data.absolute()]) if isinstance(file, Found)]
+    if not files:
+        raise InputError(f"no pictures in {data}")
+    load_before = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        checkouts = {BEFORE: scratch / BEFORE, AFTER: scratch / AFTER}
+        unpack(commit, checkouts[BEFORE])
+        unpack("HEAD", checkouts[AFTER])
+        folders = [data.absolute()]
+        if copies:
+            chosen = np.random.default_rng(SEED).choice(len(files), copies, replace=False)
+            plant([Path(files[number]) for number in chosen], scratch / "planted", SEED)
+            folders.append(scratch / "planted")
+        result = measure(checkouts, folders, Path(files[0]), encoder, scratch, rounds)
+    result |= {"before": commit, "images": len(files), "copies": copies}
+    result |= {"encoder": encoder, "load_average": load_before}
+    for one in result["bars"]:
+        click.echo(f"{one['what']}: {one['measured']:.3f}, bar {one['limit']:.2f}: {'met' if one['met'] else 'MISSED'}")
+    click.echo(f"stored in {store(NAME, result, results)}")
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)

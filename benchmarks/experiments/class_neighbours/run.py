@@ -1,0 +1,93 @@
+"""Do the nearest neighbours by code show the same class? MNIST and CIFAR-10, against pixels, PCA and autoencoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core.results import RESULTS, store
+from benchmarks.datasets.image_sets import Sets, Split, load_sets
+from benchmarks.experiments.class_neighbours.page import table
+from benchmarks.experiments.mnist.run import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components
+from indexer.encoders.encoder import Encoder, load_encoder
+from indexer.errors import InputError
+from latentsearch.attributes.redraw import scaled
+
+NAME = "class-neighbours"
+AT_ONCE = 1_024
+
+
+def codes_of(encoder: Encoder, split: Split) -> Codes:
+    """The code of each image, scaled to the encoder's size: float32 (n, d)."""
+    starts = range(0, len(split), AT_ONCE)
+    return np.concatenate([encoder.encode(scaled(split.images[at : at + AT_ONCE], encoder.framing)) for at in starts])
+
+
+def baselines(sets: Sets, sizes: list[int]) -> Iterator[tuple[dict[str, Any], Codes, Codes]]:
+    """All pixels, then so many principal components of the training pixels: (row, gallery, queries)."""
+    gallery, queries = flat(sets.train.images), flat(sets.validation.images)
+    yield {"key": "pixels", "size": gallery.shape[1], "distance": "euclidean"}, gallery, queries
+    for size in sizes:
+        yield (
+            {"key": f"pca-{size}", "size": size, "distance": "euclidean"},
+            *principal_components(gallery, queries, size),
+        )
+
+
+def learned(sets: Sets, encoders: list[Encoder]) -> Iterator[tuple[dict[str, Any], Codes, Codes]]:
+    """Each encoder's codes, compared as it says: (row, gallery, queries)."""
+    for encoder in encoders:
+        row = {"key": encoder.name, "size": encoder.latent_size, "distance": encoder.distance}
+        row |= {
+            "sha256": encoder.sha256,
+            "family": encoder.model.get("family"),
+            "trained": encoder.model.get("trained"),
+        }
+        yield row, codes_of(encoder, sets.train), codes_of(encoder, sets.validation)
+
+
+def measure(sets: Sets, encoders: list[Encoder], seed: int) -> list[dict[str, Any]]:
+    """The share of test images whose class is the commonest of their neighbours', by code, with its interval."""
+    scores = Scores(len(sets.validation), seed)
+    classes: NDArray[np.int64] = sets.validation.labels
+    rows = []
+    sizes = sorted({encoder.latent_size for encoder in encoders})
+    for row, gallery, queries in (*baselines(sets, sizes), *learned(sets, encoders)):
+        votes = neighbours_vote(gallery, sets.train.labels, queries, row["distance"])
+        rows.append(row | {"same_class": scores(votes == classes)})
+        click.echo(f"{row['key']}: {rows[-1]['same_class']}", err=True)
+    return rows
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or an .npz file of CIFAR-10.")
+@click.option("--bundle", "bundles", multiple=True, required=True, help="An encoder, by name or folder; and more.")
+@click.option("--seed", default=0, show_default=True, help="Of the resamples.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(data: Path, bundles: tuple[str, ...], seed: int, results: Path) -> None:
+    """Measure codes as they are searched. Gallery: the training images. Queries: the test images."""
+    sets = load_sets(data)
+    if sets.validation.labels.ndim != 1:
+        raise InputError(f"{data} has no classes: name MNIST or CIFAR-10")
+    rows = measure(sets, [load_encoder(bundle) for bundle in bundles], seed)
+    summary = {
+        "seed": seed,
+        "data": sets.name,
+        "gallery": len(sets.train),
+        "queries": len(sets.validation),
+        "neighbours": NEIGHBOURS,
+        "rows": rows,
+    }
+    path = store(f"{NAME}-{sets.name}", summary, results)
+    click.echo(table(summary))
+    click.echo(f"stored in {path}; `python -m benchmarks report` makes the page", err=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

@@ -1,0 +1,100 @@
+"""The page of conditional-position: IcGAN's Table 3, ours beside the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.core.page import markdown, page, provenance, with_interval, write_page
+
+NAME = "conditional-position"
+PAGES = (NAME,)
+PLACES = ("the input", "layer 1", "layer 2", "layer 3", "layer 4")
+# Accuracy and F1 in percent: real faces, then y inserted on the input and layers 1 to 4 (Table 3).
+PAPER_REAL = (92.78, 71.47)
+PAPER = {
+    "discriminator": ((85.74, 49.63), (86.01, 52.42), (84.90, 50.00), (85.96, 52.38), (77.61, 19.49)),
+    "generator": ((89.83, 59.69), (87.16, 52.40), (82.49, 52.36), (82.49, 38.01), (73.90, 4.03)),
+}
+
+
+def write(record: dict[str, Any], folder: Path) -> list[Path]:
+    """Write conditional-position.md into the folder."""
+    return [write_page(folder, NAME, report(record))]
+
+
+def report(record: dict[str, Any]) -> str:
+    """The page: what was measured, the tables, how to run it again."""
+    result = record["result"]
+    return page(
+        "# Where labels are joined",
+        _protocol(result),
+        "## In the discriminator, with G's at the input; in the generator, with D's at layer 1",
+        table(result),
+        "## What comes out",
+        _verdict(result),
+        "## Attribute by attribute",
+        "Accuracy and F1 of real faces, and of those generated with labels at G's input and D's layer 1.",
+        markdown(["attribute", "asked of", "real", "", "generated", ""], _label_rows(result), words=1),
+        "## How it was measured",
+        provenance(record),
+    )
+
+
+def key(network: str, place: int) -> str:
+    """The run in which a network has its labels there."""
+    return f"g0-d{place}" if network == "discriminator" else f"g{place}-d1"
+
+
+def table(result: dict[str, Any]) -> str:
+    """Table 3 as Markdown."""
+    return markdown(
+        ["labels joined in", "at", "accuracy", "F1", "paper's accuracy", "F1"], list(_rows(result)), words=2
+    )
+
+
+def _rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    yield ["real faces", "", *_figures(result["rows"]["real"], PAPER_REAL)]
+    for network, papers in PAPER.items():
+        for place, (name, paper) in enumerate(zip(PLACES, papers, strict=True)):
+            yield [network, name, *_figures(result["rows"][key(network, place)], paper)]
+
+
+def _figures(row: dict[str, Any], paper: tuple[float, float]) -> list[str]:
+    return [with_interval(row["accuracy"]), with_interval(row["f1"]), *(f"{value / 100:.3f}" for value in paper)]
+
+
+def _protocol(result: dict[str, Any]) -> str:
+    judge, rows = result["judge"], result["rows"]
+    seconds = sum(row.get("seconds", 0) for row in rows.values())
+    pictures = rows[key("generator", 0)]["pictures"]
+    return (
+        f"Nine conditional GANs of width {result['width']} (the paper: 64), each trained for {result['epochs']} "
+        f"epoch(s) of {result['images']:,} faces in batches of {result['batch']}, {seconds / 60:.0f} minutes in "
+        "all, other "
+        f"work beside them included. Each generates {pictures:,} faces with the labels of validation faces; Anet, "
+        f"{judge['steps']:,} steps on real faces, says which of {len(result['labels'])} attributes it sees. Means over "
+        "attributes; in brackets 95 % intervals by bootstrap over pictures, which say nothing of another training."
+    )
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    lines = []
+    for network in PAPER:
+        f1 = [result["rows"][key(network, place)]["f1"]["mean"] for place in range(len(PLACES))]
+        best, worst = max(range(len(f1)), key=f1.__getitem__), min(range(len(f1)), key=f1.__getitem__)
+        papers = [paper[1] for paper in PAPER[network]]
+        lines.append(
+            f"- {network}: F1 is highest at {PLACES[best]} ({f1[best]:.3f}) and lowest at {PLACES[worst]} "
+            f"({f1[worst]:.3f}); the paper's is highest at {PLACES[papers.index(max(papers))]} and lowest at "
+            f"{PLACES[papers.index(min(papers))]}."
+        )
+    return "\n".join(lines)
+
+
+def _label_rows(result: dict[str, Any]) -> Iterator[list[str]]:
+    real, ours = (result["rows"][name]["by_label"] for name in ("real", key("generator", 0)))
+    for name in result["labels"]:
+        figures = [f"{of[name][score]:.3f}" for of in (real, ours) for score in ("accuracy", "f1")]
+        yield [name, f"{real[name]['asked']:.3f}", *figures]

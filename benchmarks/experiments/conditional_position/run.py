@@ -1,0 +1,150 @@
+"""Where in D and in G should labels be joined? IcGAN's Table 3, by what Anet sees in generated faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from benchmarks.core.results import RESULTS, store
+from benchmarks.datasets.celeba import Faces, load_faces
+from benchmarks.experiments.conditional_position.page import table
+from benchmarks.judges.attribute_scores import Seen, scores
+from benchmarks.methods.encoders import import_torch
+
+if TYPE_CHECKING:
+    from benchmarks.judges.attribute_judge import AttributeJudge
+    from latentsearch.training.datasets.images import Images
+    from latentsearch.training.families.icgan import Icgan, Recipe
+
+NAME = "conditional-position"
+# (of G, of D): each network's positions with the other's best, input for G and the first layer for D (section 5.2).
+IN_DISCRIMINATOR = tuple((0, place) for place in range(5))
+IN_GENERATOR = tuple((place, 1) for place in range(5))
+
+
+def recipe_for(place: tuple[int, int], judge: AttributeJudge, width: int, epochs: int, batch: int, seed: int) -> Recipe:
+    """A short run of the conditional GAN alone, with labels joined at these layers of G and D."""
+    from latentsearch.training.families.icgan import PRESETS, Recipe
+
+    small = PRESETS["pictures"]["small"]
+    assert isinstance(small, Recipe)
+    return replace(
+        small,
+        labels=judge.labels,
+        width=width,
+        batch=batch,
+        seed=seed,
+        encoder_width=1,
+        generator_epochs=epochs,
+        attribute_epochs=0,
+        inverse_epochs=0,
+        generator_position=place[0],
+        discriminator_position=place[1],
+    )
+
+
+def trained_generator(run: Path, recipe: Recipe, images: Images) -> Icgan:
+    """The run's conditional GAN, trained from wherever it stands to its end.
+
+    The images are another run's, decoded and labelled. Raises InputError where the folder holds another run.
+    """
+    from latentsearch.cli.progress import Bar
+    from latentsearch.training.engine import run as runs
+    from latentsearch.training.engine.loop import train
+    from latentsearch.training.engine.precision import Precision, hardware
+    from latentsearch.training.families.icgan import Icgan
+
+    runs.begin(run, "icgan", recipe, resume=(run / runs.RUN).exists())
+    chosen = Precision.choose("cpu", "fp32")
+    family = Icgan(recipe, chosen)
+    family.take_labels(images.all_labels())
+    runs.describe(run, data=images.describe(), preset="small", hardware=hardware(), precision=str(chosen))
+    with Bar(run.name, unit="steps") as bar:
+        train(family, images, run, lambda now: bar.show(now.step, now.steps))
+    return family
+
+
+def generated_with(family: Icgan, asked: Seen, judge: AttributeJudge, seed: int) -> Seen:
+    """What Anet sees in G(z, y), a picture for each row of labels that were asked for."""
+    import torch
+
+    from benchmarks.judges.inverters import in_blocks
+    from latentsearch.inversion.optimise import draw
+
+    z = draw(family.prior, len(asked), family.recipe.latent_size, seed)
+    codes = torch.cat([z, torch.from_numpy(asked.astype(np.float32))], 1)
+    return judge.sees(in_blocks(family.generator().eval(), codes))
+
+
+def measure(
+    judge: AttributeJudge, faces: Faces, folder: Path, pictures: int, seed: int, **sizes: Any
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The row of real faces, then one a pair of positions, as each is trained: (key, scores)."""
+    from latentsearch.training.engine.checkpoint import load_checkpoint
+
+    asked = judge.asked_of(faces)
+    yield "real", scores(judge.sees_in(faces), asked, judge.labels, seed)
+    rows = np.random.default_rng([seed, 3]).integers(len(asked), size=pictures)
+    for place in dict.fromkeys((*IN_DISCRIMINATOR, *IN_GENERATOR)):
+        run = folder / f"g{place[0]}-d{place[1]}"
+        family = trained_generator(run, recipe_for(place, judge, seed=seed, **sizes), judge.images)
+        scored = scores(generated_with(family, asked[rows], judge, seed), asked[rows], judge.labels, seed)
+        checkpoint = load_checkpoint(run)
+        assert checkpoint is not None
+        yield run.name, scored | {"seconds": round(checkpoint.place["seconds"])}
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@click.option(
+    "--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of `train attributes`."
+)
+@click.option("--runs", required=True, type=click.Path(path_type=Path), help="Where the short runs go, and go on from.")
+@click.option("--width", type=click.IntRange(1), default=16, show_default=True, help="Of G and D; the paper's is 64.")
+@click.option("--epochs", type=click.IntRange(1), default=1, show_default=True, help="Of each; the paper's are 25.")
+@click.option("--batch", type=click.IntRange(2), default=16, show_default=True, help="Of each; the paper's is 64.")
+@click.option("--pictures", type=click.IntRange(1), default=2_000, show_default=True, help="Generated by each.")
+@click.option("--seed", default=0, show_default=True, help="Of the runs, the codes and the resamples.")
+@click.option("--threads", type=click.IntRange(1), help="Processor threads.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(
+    data: Path,
+    judge_run: Path,
+    runs: Path,
+    width: int,
+    epochs: int,
+    batch: int,
+    pictures: int,
+    seed: int,
+    threads: int | None,
+    results: Path,
+) -> None:
+    """Train a conditional GAN for each position, and measure how well labels are seen in what it generates.
+
+    A command that was stopped goes on where it was. Labels are those of validation faces, which no run has seen.
+    """
+    torch = import_torch()
+    from benchmarks.judges.attribute_judge import AttributeJudge
+
+    if threads:
+        torch.set_num_threads(threads)
+    judge, faces = AttributeJudge(judge_run), load_faces(data, "validation")
+    sizes = {"width": width, "epochs": epochs, "batch": batch}
+    rows = {}
+    for key, row in measure(judge, faces, runs, pictures, seed, **sizes):
+        rows[key] = row
+        click.echo(f"{key}: accuracy {row['accuracy']['mean']:.4f}, F1 {row['f1']['mean']:.4f}")
+    result = {"seed": seed, **sizes, "images": len(judge.images), "labels": judge.labels, "judge": judge.facts}
+    path = store(NAME, result | {"rows": rows}, results)
+    click.echo(table({**result, "rows": rows}))
+    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

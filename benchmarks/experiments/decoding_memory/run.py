@@ -1,0 +1,94 @@
+"""Large pictures under a cap on memory: all indexed, by two workers that take turns, and the peak of all processes."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from PIL import Image
+
+from benchmarks.core.child_process import MemoryWatch
+from benchmarks.core.results import RESULTS, store
+from benchmarks.core.timing import bar
+from indexer.decoding.memory_needs import needed_bytes
+from indexer.files.formats import PNG
+from indexer.system.cores import cores
+from indexer.system.memory import parse_size
+from indexer.workers.budget import workers_within
+
+# Nothing of these formats can be decoded at a reduced size.
+MODES = ("RGB", "RGBA")
+# From a side like this on, each pixel more takes four bytes more.
+LARGE_SIDE = 5_000
+
+
+def draw(folder: Path, count: int, needed: int) -> int:
+    """Write square PNGs, with and without alpha, of which each takes so many bytes to decode. Returns their side."""
+    side = math.isqrt((needed - needed_bytes(Image.new("RGB", (LARGE_SIDE, LARGE_SIDE)), PNG, 0)) // 4 + LARGE_SIDE**2)
+    canvas = {mode: Image.new(mode, (side, side)) for mode in MODES}
+    for number in range(count):
+        drawn = canvas[MODES[number % len(MODES)]]
+        colour = (6 * number % 256, 255 - 6 * number % 256, 37 * number % 256, 128)[: len(drawn.mode)]
+        drawn.paste(colour, (side // 8, side // 8, side // 2 + 40 * number, side // 2))
+        drawn.save(folder / f"{number:03}.png", compress_level=1)
+    return side
+
+
+def measure(pictures: Path, index: Path, cap: str) -> dict[str, Any]:
+    """Index the pictures under a cap, such as 2GB, and watch the memory of all processes."""
+    command = [sys.executable, "-m", "latentsearch", "index", str(pictures), "--index", str(index), "--memory", cap]
+    begin = time.perf_counter()
+    process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    watch = MemoryWatch(process.pid)
+    watch.start()
+    told = json.loads(process.communicate()[0])
+    return {
+        "cap": cap,
+        "cap_bytes": parse_size(cap, "--cap"),
+        "workers": workers_within(parse_size(cap, "--cap"), cores()),
+        "found": told["found"],
+        "indexed": told["encoded"],
+        "peak_bytes": watch.stop(),
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def verdicts(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Whether all pictures are indexed, and the peak is below the cap."""
+    share = run["peak_bytes"]["total"] / run["cap_bytes"]
+    return [
+        bar(f"pictures indexed under {run['cap']}", run["indexed"], run["found"], at_least=True),
+        bar(f"peak of all processes to the cap of {run['cap']}", share, 1.0),
+    ]
+
+
+@click.command("decoding-memory", help=__doc__)
+@click.option("--count", default=40, show_default=True, help="Pictures.")
+@click.option("--needed", default="600MB", show_default=True, help="What each takes to decode.")
+@click.option("--cap", "caps", multiple=True, default=("1GB", "2GB", "4GB"), show_default=True, help="May be repeated.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(count: int, needed: str, caps: tuple[str, ...], results: Path) -> None:
+    """Draw, measure, print and store."""
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = Path(folder) / "pictures"
+        pictures.mkdir()
+        side = draw(pictures, count, parse_size(needed, "--needed"))
+        runs = []
+        for number, cap in enumerate(caps):
+            runs.append(measure(pictures, Path(folder) / f"index-{number}", cap))
+            click.echo(runs[-1])
+    result = {"count": count, "needed": needed, "side": side, "runs": runs}
+    result["bars"] = [one for run in runs for one in verdicts(run)]
+    click.echo(f"stored in {store('decoding-memory', result, results)}")
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name="python -m benchmarks decoding-memory", standalone_mode=False)

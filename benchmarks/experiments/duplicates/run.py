@@ -1,0 +1,103 @@
+"""How many planted copies `latentsearch duplicates` finds among 20,000 faces, and how much that it reports is right."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.core.results import RESULTS, load, store
+from benchmarks.datasets.celeba import Faces, load_faces
+from benchmarks.datasets.planted_copies import Planted, known_copies, load_strengths, plant
+from benchmarks.datasets.planted_look_alikes import find_look_alikes
+from benchmarks.experiments.duplicates.duplicate_candidates import compare_candidates, search_many
+from benchmarks.experiments.duplicates.judged_copies import judge
+from indexer.encoders.encoder import load_encoder
+from indexer.errors import InputError
+from indexer.index.index import Index
+from indexer.pipeline.run import index_folders
+from latentsearch.duplicates.compare.alignment import LEAST_FIELD, LEAST_LIKENESS
+from latentsearch.duplicates.find import find_duplicates
+
+NAME = "duplicates"
+SEED = 0
+PARTS = ("copies", "look-alikes", "scale")
+
+
+@click.command(NAME, help=__doc__)
+@click.option(
+    "--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder in CelebA's format."
+)
+@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; may be repeated.")
+@click.option("--count", default=5_000, type=click.IntRange(min=1), show_default=True, help="How many copies to plant.")
+@click.option(
+    "--look-alikes", default=2_000, type=click.IntRange(min=8), show_default=True, help="How many look-alikes to plant."
+)
+@click.option("--scale", default=1_000_000, show_default=True, help="Among how many pictures to look for candidates.")
+@click.option("--store/--no-store", "keep", default=True, help="Write benchmarks/results/duplicates.json.")
+def command(data: Path, parts: tuple[str, ...], count: int, look_alikes: int, scale: int, keep: bool) -> None:
+    """Measure, print and store; a part that is not run keeps what is stored of it."""
+    faces = load_faces(data, "train")
+    measured: dict[str, Any] = {}
+    for part in parts or PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            if part == "look-alikes":
+                measured[part] = find_look_alikes(faces.paths, look_alikes, Path(folder), SEED)
+                continue
+            planted = _plant(faces, count, Path(folder))
+            if part == "copies":
+                measured[part] = find_copies(faces, planted, Path(folder))
+            else:
+                copies = sorted((Path(folder) / "planted").iterdir())
+                measured[part] = search_many(scale, faces.paths, copies, planted, SEED)
+    for part, result in measured.items():
+        click.echo(f"{part}: {result}")
+    if keep:
+        click.echo(store(NAME, _stored() | measured | {"seed": SEED}))
+
+
+def _plant(faces: Faces, count: int, scratch: Path) -> Planted:
+    chosen = np.random.default_rng(SEED).choice(len(faces), count, replace=False)
+    return plant([faces.paths[row] for row in chosen], scratch / "planted", SEED)
+
+
+def find_copies(faces: Faces, planted: Planted, scratch: Path) -> dict[str, Any]:
+    """Index faces and the copies in scratch/planted, look for duplicates, and judge every reported copy."""
+    (scratch / "faces").mkdir()
+    for path in faces.paths:
+        shutil.copyfile(path, scratch / "faces" / path.name)
+    encoder = load_encoder()
+    with Index.create(scratch / "index", encoder) as index:
+        summary = index_folders(index, encoder, [scratch / "faces", scratch / "planted"])
+    start = time.perf_counter()
+    found = find_duplicates(str(scratch / "index"))
+    seconds = time.perf_counter() - start
+    groups = [[Path(copy.image.path).name for copy in group] for group in found.groups]
+    people = {path.name: person for path, person in zip(faces.paths, faces.identity.tolist(), strict=True)}
+    return judge(groups, planted, people, known_copies()) | {
+        "faces": len(faces),
+        "people": len(set(people.values())),
+        "thresholds": {"likeness": LEAST_LIKENESS, "field": LEAST_FIELD},
+        "indexing_s": summary.seconds["total"],
+        "seconds": seconds,
+        "strengths": load_strengths(),
+        "candidates": compare_candidates(scratch / "index", planted),
+    }
+
+
+def _stored() -> dict[str, Any]:
+    try:
+        stored: dict[str, Any] = load(NAME, RESULTS)["result"]
+    except InputError:
+        return {}
+    return stored
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name="python -m benchmarks duplicates", standalone_mode=False)

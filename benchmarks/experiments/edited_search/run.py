@@ -1,0 +1,238 @@
+"""A face searched with one attribute set: do the results have it, and do they keep the others and the person?
+
+As `latentsearch query --set` does it: by directions along which codes tell attributes. They are learned from half of
+the people of the gallery, and so is how much an attribute that is set counts for; queries and results are of the other
+half, so no label of a result is ever used. Beside it what someone finds who reads the labels: of the faces that have
+the attribute those with the nearest codes, and those that share the most other attributes. And what comes of learning
+from predicted labels, where nobody gave any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core import metrics
+from benchmarks.core.exact_search import Codes, Distances, distance_matrix, smallest
+from benchmarks.core.results import RESULTS, store
+from benchmarks.datasets.celeba import Faces, load_faces
+from benchmarks.methods.encoders import Bundle
+from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
+from indexer.encoders.encoder import load_encoder
+from latentsearch.attributes.ranking import EditedRanking, Setting, fit_ranking, settable
+
+NAME = "edited-search"
+# Named before any was measured on the encoder that ships: seen at once in a face, and in 5 % of the faces or more.
+ASKED = (
+    "Bangs",
+    "Black_Hair",
+    "Blond_Hair",
+    "Eyeglasses",
+    "Male",
+    "Mouth_Slightly_Open",
+    "No_Beard",
+    "Smiling",
+    "Wearing_Hat",
+)
+# Attributes that say more of the same thing, so that whoever changes the one must change them: a beard is a goatee, a
+# mustache, sideburns or a shadow, and of hair's colours there is one.
+HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
+SAME_THING = {
+    "No_Beard": ("5_o_Clock_Shadow", "Goatee", "Mustache", "Sideburns"),
+    "Black_Hair": HAIR,
+    "Blond_Hair": HAIR,
+}
+K, DEEP = 10, 1_000
+QUERIES, RESAMPLES = 500, 1_000
+
+
+@dataclass(frozen=True)
+class Half:
+    """The faces of half of the people: codes (n, d), attributes uint8 (n, attributes) and who is shown, int64 (n,).
+
+    names: of the attributes.
+    """
+
+    codes: Codes
+    attributes: NDArray[np.uint8]
+    identity: NDArray[np.int64]
+    names: tuple[str, ...]
+
+
+def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
+    """The faces of half of the people, and those of the others; a person's stand together."""
+    people = np.random.default_rng([seed, 0]).permutation(np.unique(faces.identity))
+    first = np.isin(faces.identity, people[: len(people) // 2])
+    order = np.argsort(faces.identity, kind="stable")
+    parts = (order[first[order]], order[~first[order]])
+    made = [Half(codes[part], faces.attributes[part], faces.identity[part], faces.attribute_names) for part in parts]
+    return made[0], made[1]
+
+
+def measure(
+    half: Half, attribute: int, setting: Setting, ranking: EditedRanking, distance: str, seed: int
+) -> dict[str, Any]:
+    """Search for faces that lack a value of an attribute, as they are and with it set, among the others' faces."""
+    value = setting.value
+    lacking = np.flatnonzero(half.attributes[:, attribute] != value)
+    queries = np.sort(np.random.default_rng([seed, 1]).permutation(lacking)[:QUERIES])
+    own = distance_matrix(half.codes[queries], half.codes, distance)
+    own[np.arange(len(queries)), queries] = np.inf
+    edited = ranking.distances(own, ranking.slopes(half.codes[queries], [setting]), half.codes)
+    deep = min(DEEP, len(half.codes) - 1)
+    before, after = smallest(own, deep), smallest(edited, deep)
+    weights = metrics.bootstrap_weights(len(queries), RESAMPLES, seed)
+    others = np.delete(np.arange(len(half.names)), attribute)
+    same_thing = SAME_THING.get(half.names[attribute], ())
+    unrelated = np.array([other for other in others if half.names[other] not in same_thing])
+    kept_before = _kept(half, queries, before, others)
+    unrelated_before = _kept(half, queries, before, unrelated)
+    return {
+        "value": value,
+        "queries": len(queries),
+        "counts_for": setting.weight,
+        "asked_before": _score(_has(half, before, attribute, value), weights),
+        "asked": _score(_has(half, after, attribute, value), weights),
+        "others_kept_change": _score(_kept(half, queries, after, others) - kept_before, weights),
+        "unrelated_kept_change": _score(_kept(half, queries, after, unrelated) - unrelated_before, weights),
+        "by_labels": {
+            name: _score(_kept(half, queries, found, others) - kept_before, weights)
+            for name, found in _by_labels(half, queries, own, attribute, value).items()
+        },
+        "same_person": _same_person(half, queries, before, after, attribute, value),
+    }
+
+
+def _by_labels(
+    half: Half, queries: NDArray[np.int64], own: Distances, attribute: int, value: int
+) -> dict[str, NDArray[np.int64]]:
+    """Of the faces that have the value, rows of the first K by code, and by attributes in common and then by code."""
+    lacks = half.attributes[:, attribute] != value
+    count = min(K, int(np.count_nonzero(~lacks)))
+    others = np.delete(half.attributes, attribute, axis=1)
+    differ = distance_matrix(others[queries], others, "hamming") + own / (1 + own[np.isfinite(own)].max())
+    return {name: smallest(np.where(lacks, np.inf, far), count) for name, far in (("code", own), ("others", differ))}
+
+
+def _has(half: Half, found: NDArray[np.int64], attribute: int, value: int) -> metrics.Floats:
+    """The share of the first K that have the value, by query."""
+    return np.asarray((half.attributes[found[:, :K], attribute] == value).mean(axis=1), np.float64)
+
+
+def _kept(
+    half: Half, queries: NDArray[np.int64], found: NDArray[np.int64], attributes: NDArray[np.int64]
+) -> metrics.Floats:
+    """The share of these attributes that the query and its first K have in common, by query."""
+    own = half.attributes[queries][:, None, attributes]
+    return np.asarray((half.attributes[found[:, :K]][:, :, attributes] == own).mean(axis=(1, 2)), np.float64)
+
+
+def _same_person(
+    half: Half,
+    queries: NDArray[np.int64],
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+    attribute: int,
+    value: int,
+) -> dict[str, Any]:
+    """At which rank a picture of the same person with the value comes, where there is one."""
+    has = half.attributes[:, attribute] == value
+    wanted = [np.any(has & (half.identity == half.identity[query])) for query in queries]
+    ranks = {}
+    for name, found in (("before", before), ("after", after)):
+        hits = (half.identity[found] == half.identity[queries][:, None]) & has[found]
+        first = np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, found.shape[1] + 1)[wanted]
+        ranks[name] = {
+            "median_rank": float(np.median(first)) if len(first) else None,
+            "among_first_10": float(np.mean(first <= K)) if len(first) else None,
+        }
+    return {"queries": int(np.sum(wanted)), **ranks}
+
+
+def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
+    return {"mean": float(values.mean()), "interval": metrics.interval(weights @ values)}
+
+
+def measure_all(
+    faces: Faces, method: Bundle, asked: Sequence[str], seed: int, eyes: AttributeEncoder | None = None
+) -> dict[str, Any]:
+    """Learn from half of the people, and measure each attribute both ways on the other half.
+
+    eyes: if any, it is measured as well what comes of learning from the labels that this predicts.
+    """
+    codes = method.codes(faces)
+    learned_from, measured_on = halves(codes, faces, seed)
+    rows = measure_each(learned_from, measured_on, asked, method.distance, seed)
+    predicted = {}
+    if eyes is not None:
+        seen = (eyes.values(np.array(faces.pixels(eyes.framing))) >= HOLDS).astype(np.uint8)
+        described, _ = halves(codes, replace(faces, attribute_names=eyes.labels, attributes=seen), seed)
+        told = [name for name in rows if name in eyes.labels]
+        predicted = {"name": eyes.name, "asked": measure_each(described, measured_on, told, method.distance, seed)}
+    return {
+        "predicted": predicted,
+        "faces": len(faces),
+        "learned_from": len(learned_from.codes),
+        "measured_on": len(measured_on.codes),
+        "k": K,
+        "deep": DEEP,
+        "resamples": RESAMPLES,
+        "method": {"name": method.name, "code": method.code, "distance": method.distance, **method.facts},
+        "asked": rows,
+        "same_thing": {name: [one for one in SAME_THING[name] if one != name] for name in rows if name in SAME_THING},
+        "seed": seed,
+    }
+
+
+def measure_each(
+    learned_from: Half, measured_on: Half, asked: Sequence[str], distance: str, seed: int
+) -> dict[str, Any]:
+    """What comes of setting each attribute that can be set: by name, with how many have it and both ways."""
+    labels = np.flatnonzero(settable(learned_from.attributes.astype(np.int8)))
+    values = learned_from.attributes[:, labels].astype(np.int8)
+    ranking, counts_for = fit_ranking(learned_from.codes, values, distance, seed)
+    settable_names = [learned_from.names[label] for label in labels]
+    rows = {}
+    for name in asked:
+        if name in settable_names:
+            place, attribute = settable_names.index(name), measured_on.names.index(name)
+            settings = [Setting(place, value, float(counts_for[place, value])) for value in (1, 0)]
+            rows[name] = {
+                "share_of_faces": float(measured_on.attributes[:, attribute].mean()),
+                "ways": [measure(measured_on, attribute, setting, ranking, distance, seed) for setting in settings],
+            }
+    return rows
+
+
+@click.command(NAME, help=__doc__)
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
+@click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
+@click.option("--predicted-by", metavar="NAME", help="What predicts labels  [default: the one that ships].")
+@click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(
+    data: Path, encoder: str | None, predicted_by: str | None, asked: tuple[str, ...], seed: int, results: Path
+) -> None:
+    """Measure, print and store."""
+    loaded = load_encoder(encoder)
+    method = Bundle(loaded, "bundle", f"bundle {loaded.name}")
+    result = measure_all(load_faces(data, "train"), method, asked or ASKED, seed, load_attribute_encoder(predicted_by))
+    for name, row in result["asked"].items():
+        for way in row["ways"]:
+            click.echo(
+                f"{name}={way['value']}: {way['asked']['mean']:.3f} of the first {K} have it "
+                f"({way['asked_before']['mean']:.3f} before), others kept {way['others_kept_change']['mean']:+.4f}"
+            )
+    click.echo(f"stored in {store(NAME, result, results)}")
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)

@@ -1,0 +1,76 @@
+"""How many pictures a second the encoders that ship encode, on all cores, against one another in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.core.results import RESULTS, store
+from benchmarks.core.timing import bar, in_turn
+from indexer.encoders.encoder import DEFAULT_ENCODER, Encoder, load_encoder
+from indexer.system.cores import cores
+
+NAME = "encoder-speed"
+# The encoder that the others are held against, the best network; and how many times as fast the default has to be.
+REFERENCE, LEAST = "contrastive", 3.0
+OTHERS = ("aegan",)
+
+
+def encoding(encoder: Encoder, count: int, seed: int) -> Callable[[int], object]:
+    """A call that encodes images of noise in the encoder's size: what they show does not change the time."""
+    shape = (count, encoder.framing.height, encoder.framing.width, 3)
+    images = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    return lambda _: encoder.encode(images)
+
+
+def measure(encoders: dict[str, Encoder], rounds: int, count: int, seed: int = 0) -> dict[str, Any]:
+    """Images a second of each, and the median of the ratios to the reference, round by round.
+
+    All encode `count` images in turn, so that both sides of a ratio meet the same machine.
+    """
+    seconds = in_turn({name: encoding(encoder, count, seed) for name, encoder in encoders.items()}, rounds)
+    rows: list[dict[str, Any]] = [
+        {
+            "key": name,
+            "precision": encoder.model.get("precision"),
+            "latent_size": encoder.latent_size,
+            "sha256": encoder.sha256,
+            "images_per_second": float(count / np.median(seconds[name])),
+            "to_reference": float(np.median(seconds[REFERENCE] / seconds[name])),
+        }
+        for name, encoder in encoders.items()
+    ]
+    default = next(row for row in rows if row["key"] == DEFAULT_ENCODER)
+    what = f"images a second of {DEFAULT_ENCODER}, to those of {REFERENCE}"
+    return {
+        "seed": seed,
+        "cores": cores(),
+        "images": count,
+        "rounds": rounds,
+        "rows": rows,
+        "bars": [bar(what, default["to_reference"], LEAST, at_least=True)],
+    }
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="How often each encodes.")
+@click.option("--images", type=click.IntRange(min=1), default=1_024, show_default=True, help="Encoded at a time.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(rounds: int, images: int, results: Path) -> None:
+    """Measure, print and store. To be run on idle cores."""
+    names = (DEFAULT_ENCODER, REFERENCE, *OTHERS)
+    result = measure({name: load_encoder(name) for name in names}, rounds, images)
+    for row in result["rows"]:
+        click.echo(
+            f"{row['key']:12} {row['images_per_second']:8.0f} images/s, {row['to_reference']:.2f} of {REFERENCE}"
+        )
+    click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page", err=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

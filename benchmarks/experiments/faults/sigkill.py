@@ -1,0 +1,185 @@
+"""SIGKILL at random moments of every command that writes; what is left must be as if nothing had happened."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.experiments.faults.fault_collection import Collection, content, run, start
+from indexer.catalog.schema import MIGRATIONS
+from indexer.index.index import Index
+
+# One in so many pictures is taken away before --prune and remove.
+TAKEN = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command to be killed: the index before it, its arguments, what it makes undisturbed, and in what time."""
+
+    before: Path | None
+    arguments: list[str]
+    expected: dict[str, Any]
+    seconds: float
+
+
+# From the collection, a folder for the index before, and an index of it all: the index before, and the arguments.
+Prepare = Callable[[Collection, Path, Path], tuple[Path | None, list[str]]]
+
+
+def killed(collection: Collection, scratch: Path, kills: int, seed: int) -> dict[str, Any]:
+    """Kill each kind of run in turn, do it once more undisturbed, and compare with one that was never killed.
+
+    A run that ends before its moment comes is not counted, and says how long such a run takes.
+    """
+    random = np.random.default_rng(seed)
+    whole = scratch / "whole"
+    assert run(collection.index(whole))[0] == 0
+    runs = {name: _prepared(prepare, collection, scratch / name, whole) for name, prepare in KINDS.items()}
+    problems, landed = [], dict.fromkeys(KINDS, 0)
+    for number in range(kills):
+        name = list(KINDS)[number % len(KINDS)]
+        index = scratch / f"{name}-{number}"
+        while (ended_after := _kill(runs[name], index, random.uniform(0.05, 1.0))) is not None:
+            runs[name] = replace(runs[name], seconds=ended_after)
+            shutil.rmtree(index)
+        landed[name] += 1
+        problem = _compare(index, runs[name])
+        if problem:
+            problems.append(f"{name}, kill {number}: {problem}")
+        shutil.rmtree(index, ignore_errors=True)
+    return {"kills": kills, "killed_before_their_end": landed, "problems": problems}
+
+
+def _prepared(prepare: Prepare, collection: Collection, place: Path, whole: Path) -> Run:
+    before, arguments = prepare(collection, place, whole)
+    after = place.with_name(f"{place.name}-after")
+    if before is not None:
+        shutil.copytree(before, after)
+    begin = time.perf_counter()
+    code, _, stderr = run([*arguments, "--index", str(after)], slowed=True)
+    assert code == 0, stderr
+    seconds = time.perf_counter() - begin
+    return Run(before, arguments, content(after), seconds)
+
+
+def _kill(victim: Run, index: Path, moment: float) -> float | None:
+    """Kill it after a share of the time that it takes; returns how long it took, where it ended before."""
+    if victim.before is not None:
+        shutil.copytree(victim.before, index)
+    begin = time.perf_counter()
+    process = start([*victim.arguments, "--index", str(index)])
+    try:
+        process.communicate(timeout=moment * victim.seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return None
+    return time.perf_counter() - begin
+
+
+def _compare(index: Path, victim: Run) -> str:
+    """What is wrong after one more run, undisturbed; empty where nothing is."""
+    code, _, stderr = run([*victim.arguments, "--index", str(index)], slowed=True)
+    # What was killed after its work was done has nothing left to remove.
+    if code != 0 and not (victim.arguments[0] == "remove" and "is not in the index" in stderr):
+        return f"the next run failed: {stderr.strip()}"
+    found = content(index)
+    differing = [key for key in victim.expected if found[key] != victim.expected[key]]
+    return f"{', '.join(differing)} differ from an undisturbed run's" if differing else ""
+
+
+def _taken(folder: Path) -> list[Path]:
+    everything = sorted(folder.iterdir())
+    return everything[: len(everything) // TAKEN]
+
+
+def _index(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    return None, ["index", str(collection.pictures), "--labels", str(collection.labels)]
+
+
+def _fewer(collection: Collection, place: Path) -> Path:
+    """The same pictures, of which the first are gone."""
+    folder = place.with_name(f"{place.name}-pictures")
+    shutil.copytree(collection.pictures, folder)
+    return folder
+
+
+def _prune(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    folder = _fewer(collection, place)
+    assert run(["index", str(folder), "--labels", str(collection.labels), "--index", str(place)])[0] == 0
+    for path in _taken(folder):
+        path.unlink()
+    return place, ["index", str(folder), "--labels", str(collection.labels), "--prune"]
+
+
+def _remove(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, place)
+    return place, ["remove", *map(str, _taken(collection.pictures))]
+
+
+def _retrain(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, place)
+    return place, [*_index(collection, place, whole)[1], "--kind", "ivf-sq8", "--recall", "1"]
+
+
+def _check(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, place)
+    (place / "vectors.faiss").unlink()
+    return place, ["check"]
+
+
+def _migrate(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, place)
+    downgrade(place / "catalog.sqlite")
+    return place, ["check"]
+
+
+def downgrade(path: Path) -> None:
+    """Turn a catalogue into one of the first schema, with the same images."""
+    Index.open(path.parent).close()
+    with sqlite3.connect(path) as connection:
+        kept = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        first = {statement.split()[2].split("(")[0] for statement in MIGRATIONS[0]}
+        for name in kept - first - {"sqlite_sequence"}:
+            connection.execute(f"DROP TABLE {name}")
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchall():
+            connection.execute(f"DROP INDEX {name}")
+        _drop_later_columns(connection)
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+    connection.close()
+
+
+def _drop_later_columns(connection: sqlite3.Connection) -> None:
+    """Drop the columns that later schemas added to tables of the first."""
+    with closing(sqlite3.connect(":memory:")) as first:
+        for statement in MIGRATIONS[0]:
+            first.execute(statement)
+        for (table,) in first.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE TABLE%'").fetchall():
+            for column in sorted(_columns(connection, table) - _columns(first, table)):
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
+
+
+KINDS: dict[str, Prepare] = {
+    "index": _index,
+    "remove": _remove,
+    "prune": _prune,
+    "retrain": _retrain,
+    "rebuild": _check,
+    "migrate": _migrate,
+}

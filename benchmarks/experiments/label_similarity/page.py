@@ -1,0 +1,152 @@
+"""The page of label-similarity: agreement of every method, by k, by draw, by attribute; and the table of the README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.core.page import import_pyplot, page, provenance, save
+from benchmarks.methods.label_classes import ELSEWHERE, WITH_LABELS, WITHOUT_LABELS, of_class
+from benchmarks.statistics import label_tables as tables
+from benchmarks.statistics.differences import NO_CODES, without_network
+
+NAME = "label-similarity"
+PAGES = (NAME,)
+README_ROWS = (
+    "dhash", "pixels", "pca-cosine", "symmetric-pixels", "pixels-by-parts", "gradients-by-parts", "fine-directions",
+    "fine-and-pixels-128", "parts", "contrastive", "contrastive-by-parts", "aegan", "ivegan",
+)  # fmt: skip
+OTHER_CLASSES = {
+    WITH_LABELS: "Another class than the codes above: these learned from the labels of the gallery's faces, of other "
+    "people than the queries show. They say what is left to learn from the same codes, not how good a code learned "
+    "without labels is.",
+    ELSEWHERE: "A class of its own again: networks that learned from other pictures and their labels, as they are.",
+}
+
+
+def write(record: dict[str, Any], folder: Path) -> list[Path]:
+    """Write label-similarity.md and label-similarity.png into the folder."""
+    written = folder / f"{NAME}.md"
+    written.write_text(label_report(record), encoding="utf-8")
+    return [written, plot(of_class(record["result"], WITHOUT_LABELS), folder / f"{NAME}.png")]
+
+
+def readme_table(record: dict[str, Any]) -> str:
+    """What the README shows: some rows that owe nothing to labels, by the first and the last k, and who is ahead."""
+    summary = of_class(record["result"], WITHOUT_LABELS)
+    ks = summary["protocol"]["ks"]
+    shown = [row for row in summary["methods"] if row["key"] in README_ROWS]
+    table = tables.main_table({**summary, "methods": shown or summary["methods"]}, (ks[0], ks[-1]))
+    return "\n\n".join(filter(None, [table, _who_is_ahead(summary, ks[-1])]))
+
+
+def _who_is_ahead(summary: dict[str, Any], k: int) -> str:
+    """Whether the best network is ahead of the best code without one; nothing where one of them is missing."""
+    known = without_network(summary)
+    networks = [
+        row
+        for row in summary["methods"]
+        if row["key"] not in (*known, *NO_CODES) and "beyond_baseline" in row["agreement"][str(k)]
+    ]
+    best = next((row for row in summary["methods"] if row["key"] == summary.get("baseline")), None)
+    if not networks or best is None:
+        return ""
+    network = max(networks, key=lambda row: float(row["agreement"][str(k)]["mean"]))
+    low, high = network["agreement"][str(k)]["beyond_baseline"]["interval"]
+    verdict = "The networks pass the codes" if low > 0 else "The networks do not yet pass the codes"
+    return (
+        f"{verdict} that no network makes: the agreement@{k} of the best of them, {network['name']}, differs by "
+        f"{network['agreement'][str(k)]['beyond_baseline']['mean']:+.3f} [{low:+.3f}, {high:+.3f}] from that of "
+        f"{best['name']}."
+    )
+
+
+def label_report(record: dict[str, Any]) -> str:
+    """The page: what was measured, the tables by class of codes, how to run it again."""
+    summary = of_class(record["result"], WITHOUT_LABELS)
+    protocol = summary["protocol"]
+    return page(
+        "# Label similarity",
+        _protocol_text(protocol, summary["chance"]["agreement"]),
+        tables.main_table(summary),
+        *(f"Left out: {key} ({reason})." for key, reason in summary["left_out"].items()),
+        f"![agreement@k of every method](./{NAME}.png)",
+        f"## {protocol['draw_size']} queries, as in the AEGAN paper",
+        f"Mean, and 2.5 to 97.5 % of {protocol['draws']:,} seeded draws of {protocol['draw_size']} of the queries: "
+        "two figures from different draws that differ by less than this spread say nothing. The paper states 0.7918 "
+        "for AEGAN and 0.7483 for dHash; it names neither its queries nor how many results it counts.",
+        tables.draws_table(summary),
+        *_baseline_parts(summary),
+        *_other_classes(record["result"]),
+        "## By attribute",
+        f"The share of the first {protocol['ks'][-1]} results that have the query's value of the attribute.",
+        tables.attribute_table(summary, protocol["ks"][-1]),
+        "## Against reference figures",
+        tables.reference_sentence(summary),
+        *([tables.reference_table(summary)] if summary["reference"]["comparable"] else []),
+        "## How it was measured",
+        provenance(record),
+    )
+
+
+def _other_classes(summary: dict[str, Any]) -> list[str]:
+    """What labels add, in tables of their own; nothing where no such code was measured."""
+    parts = []
+    for kind, sentence in OTHER_CLASSES.items():
+        rows = of_class(summary, kind)
+        if rows["methods"]:
+            parts += [f"## Learned {kind}", sentence, tables.main_table(rows)]
+    return parts
+
+
+def _baseline_parts(summary: dict[str, Any]) -> list[str]:
+    table = tables.baseline_table(summary)
+    if not table:
+        return []
+    name = next(method["name"] for method in summary["methods"] if method["key"] == summary["baseline"])
+    sentence = (
+        f"Agreement beyond that of {name}, the best code that no network makes: the mean of the queries' own "
+        "differences and its 95 % interval. Where the interval excludes 0 the two codes differ."
+    )
+    return ["## Against the best code without a network", sentence, table]
+
+
+def _protocol_text(protocol: dict[str, Any], chance: float) -> str:
+    return (
+        f"Gallery: {protocol['gallery']:,} faces of CelebA's train partition. Queries: {protocol['queries']:,} faces "
+        f"of its validation partition. Agreement@k: the share of the {len(protocol['attributes'])} attributes that a "
+        "query and its first k results have in common; in brackets the 95 % interval by bootstrap over the queries "
+        f"({protocol['resamples']:,} resamples). Two random faces agree on {chance:.3f}, so "
+        "chance-corrected is (agreement - random) / (oracle - random), random being the expectation. "
+        "Same person: a query searched among the other queries, share with a picture of the same person among the "
+        "first k. Search is exact."
+    )
+
+
+def plot(summary: dict[str, Any], path: Path) -> Path:
+    """Draw agreement @1 and @20 of every method but the oracle: interval thick, spread of small draws thin."""
+    methods = [method for method in reversed(summary["methods"]) if method["key"] not in ("random", "oracle")]
+    ks = [summary["protocol"]["ks"][0], summary["protocol"]["ks"][-1]]
+    figure, panels = import_pyplot().subplots(1, 2, sharex=True, sharey=True, figsize=(11, 1.2 + 0.34 * len(methods)))
+    for panel, k in zip(panels, ks, strict=True):
+        _draw_panel(panel, methods, str(k), summary["chance"]["agreement"])
+        panel.set_title(f"agreement @{k}")
+    panels[0].set_yticks(range(len(methods)), [f"{m['name']}, {tables.distance(m)}" for m in methods])
+    figure.supxlabel(
+        "dot and thick line: mean and 95 % interval; thin line: 95 % of draws of "
+        f"{summary['protocol']['draw_size']} queries; dashed: chance",
+        fontsize=9,
+    )
+    figure.tight_layout()
+    return save(figure, path)
+
+
+def _draw_panel(panel: Any, methods: list[dict[str, Any]], k: str, chance: float) -> None:
+    panel.axvline(chance, color="grey", linestyle="--", linewidth=1)
+    for row, method in enumerate(methods):
+        score = method["agreement"][k]
+        colour = "tab:grey" if method["key"] in tables.BASELINES else "tab:blue"
+        panel.hlines(row, *score["draws"]["spread"], color=colour, linewidth=0.8)
+        panel.hlines(row, *score["interval"], color=colour, linewidth=4, alpha=0.6)
+        panel.plot(score["mean"], row, "o", color=colour, markersize=5)
+    panel.grid(axis="x", alpha=0.3)

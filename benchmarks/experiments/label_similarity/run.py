@@ -1,0 +1,195 @@
+"""Do query and results share the attributes that people gave them? AEGAN's Table 2 with chance and intervals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core import metrics
+from benchmarks.core.exact_search import nearest
+from benchmarks.core.merge import keep_arrays, keep_rows
+from benchmarks.core.results import RESULTS, store
+from benchmarks.datasets.celeba import Faces, load_faces
+from benchmarks.methods.by_parts import by_parts_methods
+from benchmarks.methods.efficientnet import EfficientNet
+from benchmarks.methods.encoders import Bundle
+from benchmarks.methods.label_classes import ELSEWHERE, WITH_LABELS, WITHOUT_LABELS, of_class
+from benchmarks.methods.layers_by_parts import LayerByParts
+from benchmarks.methods.learned import encoder_facts, learned_methods
+from benchmarks.methods.methods import COMPONENTS, Method, Projected, baselines
+from benchmarks.methods.metric_head import ATTRIBUTES, IDENTITIES, MetricHead
+from benchmarks.methods.reference import check_against_reference
+from benchmarks.statistics.differences import state_differences
+from benchmarks.statistics.label_statistics import KS, PERSON_KS, Measured, summarise
+from benchmarks.statistics.label_tables import main_table, reference_sentence
+from indexer.errors import InputError, MissingExtra
+from latentsearch.export.model_card import FITTED_FAMILY, record_scores
+
+NAME = "label-similarity"
+# Without these two nothing can be corrected for chance.
+ALWAYS = ("random", "oracle")
+
+
+def measure(method: Method, gallery: Faces, queries: Faces) -> Measured:
+    """Search every query in the gallery, and among the other queries for the same person.
+
+    Raises MissingExtra where the method's library is missing.
+    """
+    started = time.perf_counter()
+    method.fit(gallery)
+    gallery_codes, query_codes = method.codes(gallery), method.codes(queries)
+    encoded = time.perf_counter()
+    found = nearest(query_codes, gallery_codes, max(KS), method.distance)
+    among_queries = nearest(query_codes, query_codes, max(PERSON_KS), method.distance, exclude_self=True)
+    searched = time.perf_counter()
+    matches = metrics.agreeing(queries.attributes, gallery.attributes, found)
+    return Measured(
+        method=method,
+        counts=metrics.agreement_counts(matches, KS),
+        by_attribute=metrics.attribute_agreement(matches, KS),
+        person_ranks=metrics.first_rank(queries.identity, queries.identity, among_queries),
+        seconds={"fit and encode": round(encoded - started, 2), "search": round(searched - encoded, 2)},
+    )
+
+
+def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tuple[list[Measured], dict[str, str]]:
+    """Measure all methods; those whose library is missing are left out: key -> the reason."""
+    measured, left_out = [], {}
+    for method in methods:
+        try:
+            measured.append(measure(method, gallery, queries))
+        except MissingExtra as error:
+            left_out[method.key] = str(error)
+            click.echo(f"left out: {method.name} ({error})", err=True)
+    return measured, left_out
+
+
+def chosen_methods(
+    keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[str], seed: int, by_parts: bool = False
+) -> list[Method]:
+    """The methods of these keys (else all baselines), the rows of the training runs and those of the bundles.
+
+    by_parts: whether of each bundle's network the best layer is read by parts, too. Methods of other classes come only
+    where they are named. Without bundles the one that ships, if any. Raises InputError for a key that no method has.
+    """
+    methods, others = baselines(seed) + by_parts_methods(), other_classes(seed)
+    unknown = set(keys) - {method.key for method in methods + others} - {"none"}
+    if unknown:
+        known = ", ".join(method.key for method in methods + others)
+        raise InputError(f"no method {', '.join(sorted(unknown))}: choose from {known}, none")
+    if keys:
+        methods = [method for method in methods if method.key in (*ALWAYS, *keys)]
+    methods += learned_methods(runs, bundles, [method.key for method in methods])
+    methods += [row for method in methods if isinstance(method, Bundle) for row in layers_by_parts(method, by_parts)]
+    return methods + [method for method in others if method.key in keys]
+
+
+def other_classes(seed: int) -> list[Method]:
+    """The methods that owe something to labels, of the gallery's faces or of other pictures."""
+    efficientnet = EfficientNet()
+    name = f"{efficientnet.name}, {COMPONENTS} axes, whitened"
+    code = f"{COMPONENTS} numbers"
+    return [
+        MetricHead(ATTRIBUTES, seed),
+        MetricHead(IDENTITIES, seed),
+        efficientnet,
+        Projected(efficientnet, "efficientnet-whitened", name, code, "cosine", COMPONENTS),
+    ]
+
+
+def layers_by_parts(bundle: Bundle, wished: bool) -> list[Method]:
+    """The row of a bundle's best layer read by parts; none of codes that no network makes."""
+    if not wished or bundle.facts["family"] == FITTED_FAMILY:
+        return []
+    return [LayerByParts(bundle.encoder, f"{bundle.key}-by-parts", f"bundle {bundle.encoder.name}")]
+
+
+def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) -> Path:
+    """Write what every query gave, label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured.
+
+    keep: what is stored of other methods stays.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    for one in measured:
+        arrays[f"{one.method.key}_counts"] = one.counts
+        arrays[f"{one.method.key}_person_ranks"] = one.person_ranks
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{NAME}.npz"
+    np.savez_compressed(path, allow_pickle=False, **(keep_arrays(path, arrays) if keep else arrays))
+    return path
+
+
+def _counts(path: Path) -> dict[str, NDArray[np.uint16]]:
+    """What `store_raw` wrote of agreement, by key."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name.removesuffix("_counts"): arrays[name] for name in arrays.files if name.endswith("_counts")}
+
+
+def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> None:
+    """Write the scores of bundles into their own folders, where `latentsearch encoders` finds them."""
+    rows = {row["key"]: row for row in summary["methods"]}
+    for method in methods:
+        if isinstance(method, Bundle):
+            row = rows[method.key]
+            scores = {f"agreement@{k}": round(row["agreement"][str(k)]["mean"], 4) for k in KS}
+            people = {f"same person@{k}": round(row["same_person"][str(k)]["mean"], 4) for k in PERSON_KS}
+            record_scores(method.encoder.folder, scores | people)
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
+@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
+@click.option("--methods", default="", help="Keys, with commas between; none: only the bundles. [all baselines]")
+@click.option("--seed", default=0, show_default=True, help="Of the random row, the resamples and the draws.")
+@click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
+@click.option("--by-parts", is_flag=True, help="Of each bundle's network read the best layer by parts, too: minutes.")
+@click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(
+    data: Path,
+    runs: tuple[Path, ...],
+    bundles: tuple[str, ...],
+    methods: str,
+    seed: int,
+    record: bool,
+    by_parts: bool,
+    keep: bool,
+    results: Path,
+) -> None:
+    """Measure agreement@k of the gallery's faces with validation faces, and write the raw results.
+
+    Gallery: the train partition. Queries: the validation partition.
+    """
+    gallery, queries = load_faces(data, "train"), load_faces(data, "validation")
+    for faces, needed in ((gallery, max(KS)), (queries, max(PERSON_KS) + 1)):
+        if len(faces) < needed:
+            raise InputError(f"{data} has {len(faces)} faces of a partition where {needed} are needed")
+    chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed, by_parts)
+    measured, left_out = run_methods(chosen, gallery, queries)
+    summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out}
+    summary["encoders"] = encoder_facts(chosen)
+    summary["reference"] = check_against_reference(summary)
+    if record:
+        record_in_bundles(chosen, summary)
+    if keep:
+        summary = keep_rows(NAME, summary, results)
+    state_differences(summary, _counts(store_raw(measured, results, keep)))
+    path = store(NAME, summary, results)
+    for kind in (WITHOUT_LABELS, WITH_LABELS, ELSEWHERE):
+        rows = of_class(summary, kind)
+        if rows["methods"]:
+            click.echo(f"Learned {kind}:\n{main_table(rows)}")
+    click.echo(reference_sentence(summary))
+    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

@@ -1,0 +1,107 @@
+"""What latent-size reconstructs: images of the data, shifted ones, those of other data, noise, and the model's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.core.metrics import Floats
+from benchmarks.datasets.image_sets import Pixels, Sets
+from benchmarks.experiments.latent_size.models import Model, Search
+from benchmarks.experiments.reconstruction.run import score
+from benchmarks.judges.inverters import to_images, to_pixels
+from latentsearch.data.cifar10 import load_photographs
+
+SHOWN = 8
+SHIFTS = (1, 2, 4, 8)  # pixels to the right and downwards
+NOISE_VARIANCE = 1 / 3  # of U(-1, 1)
+# Numbers of images are those of networks that end in tanh, in [-1, 1]; a squared error of two in [0, 1] is a quarter.
+SCALE = 4
+
+
+def of_part(part: str, sets: Sets, count: int, seed: int, other: Path | None) -> dict[str, Tensor]:
+    """Name -> the images (n, 3, h, w), n at most `count`, of a part; "reconstruction" has those of the data."""
+    known = known_images(sets, count, seed)
+    train = known["train"]
+    if part == "shifted":
+        return {f"shifted by {by}": shifted(train, by) for by in SHIFTS}
+    if part == "noise":
+        return {"noise": noise(train.shape, sets.name == "mnist", seed)}
+    if part == "other":
+        return {"CIFAR-10": enlarged(other, train.shape[2], len(train), seed)} if other else {}
+    return known
+
+
+def known_images(sets: Sets, count: int, seed: int) -> dict[str, Tensor]:
+    """Name of a split -> at most `count` of its images."""
+    splits = {"train": sets.train, "validation": sets.validation}
+    return {name: to_images(split.some(count, seed).images) for name, split in splits.items()}
+
+
+def shifted(images: Tensor, by: int) -> Tensor:
+    """Images moved to the right and downwards; beyond the edge stands the edge."""
+    return F.pad(images, (by, 0, by, 0), mode="replicate")[..., : images.shape[2], : images.shape[3]]
+
+
+def noise(shape: torch.Size, grey: bool, seed: int) -> Tensor:
+    """Numbers drawn evenly from [0, 1]; grey: the same in all three colours."""
+    drawn = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+    return drawn[:, :1].expand(shape) if grey else drawn
+
+
+def enlarged(path: Path, side: int, count: int, seed: int) -> Tensor:
+    """Training images of CIFAR-10, bilinearly brought to another size."""
+    images = load_photographs(path, "train").images
+    rows = np.random.default_rng(seed).permutation(len(images))[:count]
+    return F.interpolate(to_images(images[np.sort(rows)]), (side, side), mode="bilinear")
+
+
+def errors(images: Tensor, drawn: Tensor) -> Floats:
+    """The mean squared error of a number in [-1, 1], of every image: float64 (n,)."""
+    return np.asarray((drawn - images).square().flatten(1).mean(1).double().numpy() * SCALE)
+
+
+def measure(model: Model, images: Tensor, search: Search, shown: Path, refine: bool) -> dict[str, Any]:
+    """The errors of a model's reconstructions and the lengths of the codes; the first few are kept at `shown`.
+
+    refine: of an autoencoder also what is left after its codes have been sought as a WGAN-GP's are, from the encoder's.
+    """
+    codes = model.codes(images, search)
+    drawn = model.draw(codes)
+    keep_shown(shown, to_pixels(drawn[:SHOWN].clamp(0, 1)))
+    measured = {"error": score(errors(images, drawn), search.seed), "length": round(float(codes.norm(dim=1).mean()), 3)}
+    if refine and model.encoder is not None:
+        refined = model.draw(model.refine(codes, images, search))
+        measured["refined"] = score(errors(images, refined), search.seed)
+    return measured
+
+
+def measure_own(model: Model, count: int, search: Search) -> dict[str, Any]:
+    """The same of images that the model drew itself, whose codes it is started far from."""
+    images = model.sample(count, search.seed + 1)
+    return {"error": score(errors(images, model.reconstruct(images, search)), search.seed)}
+
+
+def measure_encoded(model: Model, sets: Sets, count: int, seed: int) -> dict[str, Any]:
+    """An autoencoder's errors of more images than codes can be sought of: close sizes are told apart by many."""
+    images = known_images(sets, count, seed)
+    drawn = {name: model.reconstruct(x, Search(0, (), seed)) for name, x in images.items()}
+    return {name: {"error": score(errors(x, drawn[name]), seed)} for name, x in images.items()}
+
+
+def errors_of_the_mean(sets: Sets, count: int, seed: int) -> dict[str, float]:
+    """The errors of one image for all, the mean of some training images."""
+    images = known_images(sets, count, seed)
+    mean = images["train"].mean(0, keepdim=True)
+    return {name: round(float(errors(x, mean).mean()), 5) for name, x in images.items()}
+
+
+def keep_shown(path: Path, pixels: Pixels) -> None:
+    """Keep images uint8 (n, h, w, 3) for the sheets."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, pixels, allow_pickle=False)

@@ -1,0 +1,92 @@
+"""How like real images drawn ones are as a crowd: a Frechet distance over the features of a classifier trained here.
+
+The formula is that of the FID (Heusel et al., 2017), the features are not: figures are comparable with one another on
+one data set, and never with an FID. The FID itself is measured where torch-fidelity and its Inception weights are
+present.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.datasets.image_sets import Pixels, Sets
+from benchmarks.experiments.latent_size.classifier import Classifier, features
+from benchmarks.experiments.latent_size.models import Model, Search
+from benchmarks.judges.inverters import to_images, to_pixels
+
+REFERENCE = 10_000
+WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"  # the file that torch-fidelity downloads
+
+
+def frechet_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Between the Gaussians of the same mean and covariance as two sets of features (n, d) and (m, d).
+
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
+    """
+    (mean1, c1), (mean2, c2) = ((rows.mean(0), np.cov(rows, rowvar=False)) for rows in (first, second))
+    # The product of two positive matrices has real eigenvalues that are not negative, but for rounding.
+    roots = np.sqrt(np.maximum(np.linalg.eigvals(c1 @ c2).real, 0))
+    return float(np.square(mean1 - mean2).sum() + np.trace(c1) + np.trace(c2) - 2 * roots.sum())
+
+
+def drawn_images(model: Model, images: Tensor, seed: int) -> Tensor:
+    """As many images as are given: new ones of a model with a prior, else reconstructions of those given."""
+    if model.encoder is None:
+        return model.sample(len(images), seed)
+    return model.reconstruct(images, Search(0, (), seed))
+
+
+class Judge:
+    """Distances from real training images, by one classifier."""
+
+    def __init__(self, classifier: Classifier, sets: Sets, count: int, seed: int) -> None:
+        """count: how many images a distance is of."""
+        self.classifier, self.seed = classifier, seed
+        self.real = sets.train.some(REFERENCE, seed).images
+        self.images = to_images(sets.validation.some(count, seed).images)
+        self.reference = features(classifier, to_images(self.real))
+
+    def measure(self, model: Model) -> dict[str, Any]:
+        """The distance of what the model draws, and the FID or why there is none."""
+        drawn = drawn_images(model, self.images, self.seed)
+        return {"distance": self.distance(drawn), "fid": fid(self.real, to_pixels(drawn))}
+
+    def distance(self, images: Tensor) -> float:
+        """Of images (n, 3, h, w)."""
+        return round(frechet_distance(features(self.classifier, images), self.reference), 4)
+
+    def floor(self) -> float:
+        """Of real validation images: no drawn ones can be expected to be nearer."""
+        return self.distance(self.images)
+
+
+def fid(real: Pixels, drawn: Pixels) -> float | str:
+    """The Frechet Inception Distance by torch-fidelity, or a sentence that says what is missing for it."""
+    if find_spec("torch_fidelity") is None:
+        return "not measured: torch-fidelity is not installed"
+    if not (Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS).exists():
+        return f"not measured: {WEIGHTS} is not among torch.hub's checkpoints"
+    import torch_fidelity
+
+    measured = torch_fidelity.calculate_metrics(input1=Rows(real), input2=Rows(drawn), fid=True, verbose=False)
+    return round(float(measured["frechet_inception_distance"]), 4)
+
+
+class Rows(torch.utils.data.Dataset[Tensor]):
+    """Images uint8 (n, h, w, 3), one by one as torch-fidelity takes them: uint8 (3, h, w)."""
+
+    def __init__(self, images: Pixels) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(np.array(self.images[index])).permute(2, 0, 1)

@@ -1,0 +1,120 @@
+"""What does the size of the latent space do? Autoencoders and WGAN-GPs of many sizes on MNIST, CIFAR-10 or CelebA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmarks.core.results import CHECKOUT, PICTURES, RESULTS, store
+from benchmarks.methods.encoders import import_torch
+from indexer.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmarks.experiments.latent_size.study import Study
+
+NAME = "latent-size"
+SIZES = (10, 50, 100, 500, 1000)
+RUNS = CHECKOUT / "runs" / NAME
+# Name of a part -> what it is of the paper's.
+PARTS = {
+    "reconstruction": "the error of training and validation images against the latent size (Figs 3, 5, 9a, 12)",
+    "quality": "how like real images drawn ones are as a crowd (Fig. 4)",
+    "shifted": "images moved by a few pixels (Fig. 6)",
+    "other": "CIFAR-10 through models of CelebA (Figs 7, 11); needs --other",
+    "noise": "images of uniform noise (Fig. 8)",
+    "weights": "the generators' weights against the normal distribution (Fig. 1)",
+    "surface": "the loss around a code (Fig. 2)",
+    "lengths": "lengths of codes that no ball holds, of the largest size (Fig. 10)",
+    "classifier": "a network that learns digits from reconstructions; MNIST alone (Fig. 9b)",
+    "labels": "agreement of labels by the autoencoders' codes; CelebA alone",
+}
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="mnist.npz or a folder of MNIST's files, an .npz file of CIFAR-10, a folder in CelebA's format; with --root "
+    "mnist, cifar10 or celeba.",
+)
+@click.option("--root", type=click.Path(path_type=Path), help="The folder that holds the data.")
+@click.option("--other", type=click.Path(path_type=Path), help="CelebA: an .npz file of CIFAR-10 to look at as well.")
+@click.option("--train/--no-train", "learn", default=True, help="Train what is missing, or measure what there is.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(tuple(PARTS)), help="Again for more. [all]")
+@click.option("--size", "sizes", multiple=True, type=click.IntRange(2), help="Again for more. [10, 50, 100, 500, 1000]")
+@click.option("--seeds", type=click.IntRange(1), help="How many runs of a size. [3 on MNIST, 1 elsewhere]")
+@click.option("--preset", type=click.Choice(("small", "paper")), default="small", show_default=True)
+@click.option("--images", type=click.IntRange(8), default=64, show_default=True, help="That are reconstructed.")
+@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Of projected Adam.")
+@click.option(
+    "--drawn",
+    type=click.IntRange(128),
+    default=5_000,
+    show_default=True,
+    help="Images a distance is of, and errors that need no search.",
+)
+@click.option("--learned", type=click.IntRange(64), default=1_000, show_default=True, help="Digits learned from.")
+@click.option("--seed", default=0, show_default=True, help="Of the first run, the images and the starts.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="The runs' folder. [runs/latent-size]")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@click.option("--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Where sheets of photographs go.")
+def command(
+    data: Path,
+    root: Path | None,
+    other: Path | None,
+    learn: bool,
+    parts: tuple[str, ...],
+    sizes: tuple[int, ...],
+    seeds: int | None,
+    preset: str,
+    threads: int,
+    runs: Path,
+    results: Path,
+    pictures: Path,
+    **settings: int,
+) -> None:
+    """Train autoencoders and WGAN-GPs of several latent sizes, and measure what they reconstruct and draw.
+
+    Every run and every measurement is kept in the runs' folder: what was stopped goes on, and parts can be measured one
+    by one. What is stored are all parts that were measured so far with these settings.
+    """
+    import_torch().set_num_threads(threads)
+    from benchmarks.datasets.image_sets import load_sets, place
+    from benchmarks.experiments.latent_size.image_grids import save_sheets
+    from benchmarks.experiments.latent_size.study import Settings, Study
+
+    sets = load_sets(place(data, root))
+    count = seeds or (3 if sets.name == "mnist" else 1)
+    seed = settings.pop("seed")
+    chosen = Settings(sizes=sizes or SIZES, seeds=tuple(range(seed, seed + count)), preset=preset, **settings)
+    study = Study(sets, runs / sets.name, chosen, other, lambda text: click.echo(text, err=True))
+    if learn:
+        study.train()
+    study.load()
+    if not study.models:
+        raise InputError(f"{runs / sets.name} holds no finished run: leave out --no-train, or name another with --runs")
+    for part in parts or PARTS:
+        study.measure(part)
+    name = f"{NAME}-{sets.name}"
+    result = _result(study, seed)
+    result["sheets"] = save_sheets(study, results if sets.name == "mnist" else pictures, name)
+    click.echo(f"stored in {store(name, result, results)}; `python -m benchmarks report` makes the page")
+
+
+def _result(study: Study, seed: int) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "data": study.sets.name,
+        "settings": study.settings.to_json(),
+        "runs": {model.key: model.facts for model in study.models},
+        "parts": study.summary(PARTS),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

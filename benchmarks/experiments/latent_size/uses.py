@@ -1,0 +1,45 @@
+"""What reconstructions and codes are good for: to learn digits from (Fig. 9), and to find faces of the same labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.datasets.celeba import load_faces
+from benchmarks.datasets.image_sets import Sets, Split
+from benchmarks.experiments.label_similarity.run import measure
+from benchmarks.experiments.latent_size.classifier import accuracy, train
+from benchmarks.experiments.latent_size.models import Model, Search
+from benchmarks.judges.inverters import to_images, to_pixels
+from benchmarks.methods.encoders import Network
+from benchmarks.methods.methods import Method, Oracle, Random, whitened
+from benchmarks.statistics.label_statistics import summarise
+from indexer.decoding.decode import CELEBA
+
+
+def learned_from(split: Split, test: Split, seed: int) -> dict[str, float]:
+    """The share of test images that a network tells that has learned from these."""
+    return {"accuracy": accuracy(train(split, seed), test)}
+
+
+def learned_from_reconstructions(model: Model, split: Split, test: Split, search: Search) -> dict[str, float]:
+    """The same of reconstructions of those images, with the labels of the originals."""
+    drawn = to_pixels(model.reconstruct(to_images(split.images), search).clamp(0, 1))
+    return learned_from(Split(drawn, split.labels), test, search.seed)
+
+
+def label_agreement(models: Sequence[Model], sets: Sets, seed: int) -> dict[str, Any]:
+    """Agreement of results with validation faces, by the codes of each autoencoder, as label-similarity measures it.
+
+    Two rows a model, "KEY" by Euclidean distance and "KEY-whitened" by cosine, beside chance.
+    """
+    gallery, queries = (load_faces(Path(sets.path), partition) for partition in ("train", "validation"))
+    methods: list[Method] = [Random(seed), Oracle()]
+    for model in models:
+        assert model.encoder is not None
+        network = Network(model.encoder, model.latent_size, CELEBA, model.key, model.key, model.facts)
+        methods += [network, whitened(network, model.key)]
+    summary = summarise([measure(method, gallery, queries) for method in methods], gallery, queries, seed)
+    kept = ("key", "agreement", "same_person")
+    return {"rows": [{name: row[name] for name in kept} for row in summary["methods"]], "chance": summary["chance"]}

@@ -1,0 +1,174 @@
+"""What IVE-GAN's codes know of MNIST's digits: reconstructions, nearest neighbours, the 3-d cloud (Figs 3 to 5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core import metrics
+from benchmarks.core.exact_search import nearest
+from benchmarks.core.results import RESULTS, store
+from indexer.errors import InputError, MissingExtra
+from latentsearch.data.digits import Digits, load_digits
+
+if TYPE_CHECKING:
+    from benchmarks.judges.digit_models import DigitRun
+
+NAME = "mnist"
+NEIGHBOURS = 5
+RESAMPLES = 1_000
+CLASSIFIER_EPOCHS = 3
+SAMPLES, RECONSTRUCTIONS, CLOUD = 64, 20, 5_000
+
+Codes = NDArray[np.float32]
+Read = NDArray[np.uint8]
+
+
+def neighbours_vote(
+    gallery: Codes, gallery_labels: NDArray[np.int64], queries: Codes, distance: str = "euclidean"
+) -> Read:
+    """The commonest label among the nearest NEIGHBOURS of each query, of several the nearest one's: uint8 (q,).
+
+    gallery (n, d) with labels (n,), queries (q, d). distance: as benchmarks.core.exact_search has it.
+    """
+    labels = gallery_labels[nearest(queries, gallery, NEIGHBOURS, distance)]
+    votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
+    commonest: Read = labels[np.arange(len(labels)), votes.argmax(1)].astype(np.uint8)
+    return commonest
+
+
+def principal_components(train: Codes, test: Codes, size: int) -> tuple[Codes, Codes]:
+    """Training and test pictures (n, d) by the first components of the training pictures."""
+    mean = train.mean(0)
+    centred = train - mean
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    axes = vectors[:, ::-1][:, :size]
+    return centred @ axes, (test - mean) @ axes
+
+
+def flat(images: NDArray[np.uint8]) -> Codes:
+    """Images uint8 (n, ...) as rows of numbers in [0, 1]: float32 (n, d)."""
+    return np.asarray(images.reshape(len(images), -1) / np.float32(255), np.float32)
+
+
+class Scores:
+    """Right or not (n,) -> the mean and its interval by bootstrap over the test digits."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.weights = metrics.bootstrap_weights(count, RESAMPLES, seed)
+
+    def __call__(self, right: NDArray[np.bool_]) -> dict[str, Any]:
+        """{"mean", "interval"}."""
+        values = right.astype(float)
+        return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(self.weights @ values)}
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or a folder of MNIST's files.")
+@click.option("--run", "runs", required=True, multiple=True, type=click.Path(path_type=Path), help="A run; and more.")
+@click.option("--seed", default=0, show_default=True, help="Of the classifier, the noise and the resamples.")
+@click.option("--classifier-epochs", default=CLASSIFIER_EPOCHS, show_default=True, type=click.IntRange(1))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: int, threads: int, results: Path) -> None:
+    """Measure codes and reconstructions of runs on digits. Gallery: the training digits. Queries: the test digits."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("this benchmark needs PyTorch: pip install latentsearch[train]") from error
+
+    from benchmarks.judges.digit_classifier import read, train_classifier
+    from benchmarks.judges.digit_models import DigitRun
+
+    if data.resolve() == (results / f"{NAME}.npz").resolve():
+        raise InputError(f"{data} is where the raw results go: name another folder with --results")
+    torch.set_num_threads(threads)
+    train, test = load_digits(data, "train"), load_digits(data, "test")
+    models = [DigitRun(folder, seed) for folder in runs]
+    if len({model.key for model in models}) < len(models):
+        raise InputError("two of the runs are of the same family and latent size: name one of each")
+    scores = Scores(len(test), seed)
+    click.echo("training the classifier", err=True)
+    classifier = train_classifier(train.images, train.labels, seed, classifier_epochs)
+    seen = read(classifier, test.images)
+    arrays: dict[str, NDArray[Any]] = {"labels": test.labels.astype(np.uint8), "read": seen}
+    rows = baselines(train, test, sorted({model.latent_size for model in models}), scores, arrays)
+    for model in models:
+        rows.append(measure(model, train, test, seen, lambda images: read(classifier, images), scores, arrays))
+    arrays["originals"] = test.images[:RECONSTRUCTIONS]
+    summary = {
+        "seed": seed,
+        "gallery": len(train),
+        "queries": len(test),
+        "neighbours": NEIGHBOURS,
+        "classifier": {"epochs": classifier_epochs, "accuracy": scores(seen == test.labels)},
+        "rows": rows,
+    }
+    results.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(results / f"{NAME}.npz", allow_pickle=False, **arrays)
+    click.echo(f"stored in {store(NAME, summary, results)}; `python -m benchmarks report` makes the page")
+
+
+def baselines(
+    train: Digits, test: Digits, sizes: list[int], scores: Scores, arrays: dict[str, NDArray[Any]]
+) -> list[dict[str, Any]]:
+    """Nearest neighbours by all pixels, and by as many principal components as the codes have numbers."""
+    pixels, queries = (flat(digits.images) for digits in (train, test))
+    codes = {"pixels": (pixels, queries)}
+    codes |= {f"pca-{size}": principal_components(pixels, queries, size) for size in sizes}
+    rows = []
+    for key, (gallery, asked) in codes.items():
+        votes = arrays[f"{key}_votes"] = neighbours_vote(gallery, train.labels, asked)
+        rows.append({"key": key, "kind": key.partition("-")[0], "size": gallery.shape[1]})
+        rows[-1]["knn"] = scores(votes == test.labels)
+        click.echo(f"{key}: {rows[-1]['knn']}", err=True)
+    return rows
+
+
+def measure(
+    model: DigitRun,
+    train: Digits,
+    test: Digits,
+    seen: Read,
+    read: Any,
+    scores: Scores,
+    arrays: dict[str, NDArray[Any]],
+) -> dict[str, Any]:
+    """A run's row: nearest neighbours by its codes, and what the classifier reads in its reconstructions.
+
+    same_digit: as in the original, with a random z' where the model has one; without_noise: with z' = 0.
+    """
+    codes = model.encode(test.images)
+    votes = neighbours_vote(model.encode(train.images), train.labels, codes)
+    made, still = model.generate(codes), model.generate(codes, noise=False)
+    again = read(made)
+    arrays |= {
+        f"{model.key}_votes": votes,
+        f"{model.key}_read": again,
+        f"{model.key}_reconstructions": made[:RECONSTRUCTIONS],
+    }
+    samples = model.sample(SAMPLES)
+    if samples is not None:
+        arrays[f"{model.key}_samples"] = samples
+    if model.latent_size == 3:
+        arrays[f"{model.key}_cloud"] = codes[:CLOUD].astype(np.float16)
+    row = {
+        "key": model.key,
+        "kind": model.kind,
+        "size": model.latent_size,
+        "knn": scores(votes == test.labels),
+        "same_digit": scores(again == seen),
+        "same_digit_without_noise": scores(read(still) == seen),
+        "run": {fact: model.about.get(fact) for fact in ("preset", "recipe", "hardware", "commit")},
+    }
+    click.echo(f"{model.key}: neighbours {row['knn']}, same digit {row['same_digit']}", err=True)
+    return row
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

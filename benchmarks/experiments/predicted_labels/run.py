@@ -1,0 +1,73 @@
+"""Predicted labels: how often does the attribute encoder that ships say of a face what people say of it?
+
+Beside it what codes tell that were learned without labels, by the directions of `latentsearch query --set`, learned
+from the training faces; and what is right most often, the commoner value of every label.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.core.results import RESULTS, store
+from benchmarks.datasets.celeba import load_faces
+from benchmarks.experiments.predicted_labels.page import table
+from benchmarks.judges.attribute_scores import said_of, scores
+from benchmarks.methods.encoders import Bundle
+from indexer.encoders.attributes import HOLDS, load_attribute_encoder
+from indexer.encoders.encoder import load_encoder
+from latentsearch.attributes.directions import fit_directions
+from latentsearch.export.model_card import record_scores
+
+NAME = "predicted-labels"
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@click.option("--attributes", help="A bundle that learned with labels, by name or folder. [the one that ships]")
+@click.option("--codes", help="An encoder whose codes are asked, by name or folder. [the one that ships]")
+@click.option("--seed", default=0, show_default=True, help="Of the resamples.")
+@click.option("--record", is_flag=True, help="Write the scores into the bundle's model.json and model card too.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(data: Path, attributes: str | None, codes: str | None, seed: int, record: bool, results: Path) -> None:
+    """Compare predicted labels of validation faces with those that people gave."""
+    result = measure(data, attributes, codes, seed)
+    click.echo(table(result))
+    click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page")
+    if record:
+        row = result["rows"]["attributes"]
+        scores = {name: round(row[key]["mean"], 4) for name, key in (("accuracy", "accuracy"), ("F1", "f1"))}
+        record_scores(load_attribute_encoder(attributes).folder, scores)
+
+
+def measure(data: Path, attributes: str | None, codes: str | None, seed: int) -> dict[str, Any]:
+    """Scores of what is predicted for the validation faces, a row a way to predict it.
+
+    Raises InputError where the faces lack a label that the bundle tells.
+    """
+    eyes, encoder = load_attribute_encoder(attributes), load_encoder(codes)
+    training, faces = load_faces(data, "train"), load_faces(data, "validation")
+    learned, asked = said_of(training, eyes.labels), said_of(faces, eyes.labels)
+    method = Bundle(encoder, "codes", encoder.name)
+    directions = fit_directions(method.codes(training), learned.astype(np.int8))
+    seen = {
+        "attributes": eyes.values(np.array(faces.pixels(eyes.framing))) >= HOLDS,
+        "codes": directions.probabilities(method.codes(faces)) >= HOLDS,
+        "commoner": np.broadcast_to(learned.mean(axis=0) >= 1 / 2, asked.shape),
+    }
+    return {
+        "seed": seed,
+        "labels": list(eyes.labels),
+        "training": len(training),
+        "names": {"attributes": eyes.name, "codes": encoder.name},
+        "sha256": {"attributes": eyes.sha256, "codes": encoder.sha256},
+        "rows": {key: scores(values, asked, eyes.labels, seed) for key, values in seen.items()},
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

@@ -1,0 +1,1 @@
+"""The experiment published-codes."""

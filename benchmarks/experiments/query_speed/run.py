@@ -1,0 +1,85 @@
+"""How long one query takes as a whole process, against importing the libraries that it needs."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.core.results import store
+from indexer.privacy import REFUSED
+
+IMPORTS = "import numpy, onnxruntime, faiss, PIL.Image, sqlalchemy, click"
+BAR = 1.6
+
+
+def seconds(command: list[str]) -> float:
+    """The wall-clock time of one process, whose output is thrown away. Raises CalledProcessError when it fails."""
+    # An installed package is compiled, so a checkout's modules must be too.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | REFUSED
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    return time.perf_counter() - start
+
+
+def measure(query: list[str], pairs: int) -> dict[str, Any]:
+    """Time a query and the bare imports in turn, so that both meet the same machine; each has run once before."""
+    imports = [sys.executable, "-c", IMPORTS]
+    seconds(imports), seconds(query)
+    timed = [(seconds(imports), seconds(query)) for _ in range(pairs)]
+    ratios = [query_time / import_time for import_time, query_time in timed]
+    return {
+        "imports_s": statistics.median(import_time for import_time, _ in timed),
+        "query_s": statistics.median(query_time for _, query_time in timed),
+        "ratio": statistics.median(ratios),
+        "ratio_least": min(ratios),
+        "ratio_greatest": max(ratios),
+        "bar": BAR,
+        "pairs": [{"imports_s": import_time, "query_s": query_time} for import_time, query_time in timed],
+    }
+
+
+def make_index(folder: Path, count: int, encoder: str | None) -> tuple[Path, Path]:
+    """Draw pictures with a bundle's generator and index them; returns the index and one picture more."""
+    bundle = [encoder] if encoder else []
+    run = [sys.executable, "-m", "latentsearch"]
+    drawn, query, index = folder / "pictures", folder / "query", folder / "index"
+    for seed, (number, target) in enumerate([(count, drawn), (1, query)], start=1):
+        sample = ["sample", *bundle, "--count", str(number), "--seed", str(seed), "-o", str(target)]
+        subprocess.run([*run, *sample], check=True, stdout=subprocess.DEVNULL)
+    chosen = ["--encoder", encoder] if encoder else []
+    subprocess.run([*run, "index", str(drawn), "--index", str(index), *chosen], check=True, stdout=subprocess.DEVNULL)
+    return index, next(path for path in sorted(query.iterdir()) if path.is_file())
+
+
+@click.command("query-speed", help=__doc__)
+@click.option("--index", type=click.Path(path_type=Path, exists=True), help="An index; without it, one is made.")
+@click.option("--picture", type=click.Path(path_type=Path, exists=True), help="What to query --index with.")
+@click.option("--count", default=21_000, show_default=True, help="How many pictures to draw for an index.")
+@click.option("--encoder", help="The bundle to draw and encode with  [default: the one that ships].")
+@click.option("--pairs", default=20, show_default=True, help="How many times to run both.")
+@click.option("--store/--no-store", "keep", default=True, help="Write benchmarks/results/query-speed.json.")
+def command(index: Path | None, picture: Path | None, count: int, encoder: str | None, pairs: int, keep: bool) -> None:
+    """Measure, print and store."""
+    if (index is None) != (picture is None):
+        raise click.UsageError("--index and --picture go together")
+    with tempfile.TemporaryDirectory() as scratch:
+        if index is None or picture is None:
+            index, picture = make_index(Path(scratch), count, encoder)
+        query = [sys.executable, "-m", "latentsearch", "query", str(picture), "-k", "20", "--index", str(index)]
+        result = measure(query, pairs) | {"load_average": os.getloadavg()[0]}
+    click.echo(f"query {result['query_s']:.3f} s, imports {result['imports_s']:.3f} s, ratio {result['ratio']:.2f}")
+    if keep:
+        click.echo(store("query-speed", result))
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name="python -m benchmarks query-speed", standalone_mode=False)

@@ -1,0 +1,125 @@
+"""A face searched with one attribute set by a generator: do the results have it, and do they keep the others?
+
+As `latentsearch query --set … --set-by BUNDLE` does it: the face is encoded as (z, y), y is changed, the generator
+draws, and the index's encoder makes the code. Queries and results are among the faces that edited-search measures on,
+those of half of the people. The bundle's run has seen all of these faces, and their labels; no label of a result is
+read at search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core import metrics
+from benchmarks.core.exact_search import Codes, nearest
+from benchmarks.core.results import RESULTS, store
+from benchmarks.datasets.celeba import Faces, load_faces
+from benchmarks.experiments.edited_search.run import ASKED, QUERIES, RESAMPLES, K
+from benchmarks.experiments.redrawn_search.page import table
+from benchmarks.methods.learned import FACTS
+from indexer.encoders.encoder import Encoder, load_encoder, read_model
+from latentsearch.attributes.redraw import Redrawing, RedrawingEncoder
+from latentsearch.query import Change
+
+NAME = "redrawn-search"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Faces to search among: pixels uint8 (n, h, w, 3), their codes (n, d), attributes uint8 (n, attributes)."""
+
+    pixels: NDArray[np.uint8]
+    codes: Codes
+    attributes: NDArray[np.uint8]
+    names: tuple[str, ...]
+    distance: str
+
+
+def searched_half(faces: Faces, encoder: Encoder, seed: int) -> Gallery:
+    """The faces of the half of the people on which edited-search measures."""
+    people = np.random.default_rng([seed, 0]).permutation(np.unique(faces.identity))
+    rows = np.flatnonzero(~np.isin(faces.identity, people[: len(people) // 2]))
+    pixels = faces.pixels(encoder.framing)[rows]
+    return Gallery(pixels, encoder.encode(pixels), faces.attributes[rows], faces.attribute_names, encoder.distance)
+
+
+def measure(gallery: Gallery, encoder: Encoder, bundle: str, name: str, value: int, seed: int) -> dict[str, Any]:
+    """Search for faces that lack a value: as they are, drawn anew as they are, and drawn anew with it set."""
+    attribute = gallery.names.index(name)
+    lacking = np.flatnonzero(gallery.attributes[:, attribute] != value)
+    queries = np.sort(np.random.default_rng([seed, 1]).permutation(lacking)[:QUERIES])
+    weights = metrics.bootstrap_weights(len(queries), RESAMPLES, seed)
+    codes = {
+        "as_it_is": gallery.codes[queries],
+        "drawn_anew": RedrawingEncoder(Redrawing(bundle, []), encoder).encode(gallery.pixels[queries]),
+        "set": RedrawingEncoder(Redrawing(bundle, [Change(name, value)]), encoder).encode(gallery.pixels[queries]),
+    }
+    found = {way: _found(gallery, own, queries) for way, own in codes.items()}
+    others = np.delete(np.arange(len(gallery.names)), attribute)
+    agreed = {way: _agreed(gallery, queries, rows, others) for way, rows in found.items()}
+    return {
+        "value": value,
+        "queries": len(queries),
+        "asked": {
+            way: _score((gallery.attributes[rows, attribute] == value).mean(axis=1), weights)
+            for way, rows in found.items()
+        },
+        "others_kept_change": {way: _score(agreed[way] - agreed["as_it_is"], weights) for way in ("drawn_anew", "set")},
+    }
+
+
+def _found(gallery: Gallery, codes: Codes, queries: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The K nearest faces of each code but the query's own: rows, int64 (q, K)."""
+    found = nearest(codes, gallery.codes, min(K + 1, len(gallery.codes)), gallery.distance)
+    others = found != queries[:, None]
+    others[others.all(axis=1), -1] = False
+    return np.asarray(found[others].reshape(len(queries), -1))
+
+
+def _agreed(
+    gallery: Gallery, queries: NDArray[np.int64], found: NDArray[np.int64], others: NDArray[np.int64]
+) -> metrics.Floats:
+    own = gallery.attributes[queries][:, None, others]
+    return np.asarray((gallery.attributes[found][:, :, others] == own).mean(axis=(1, 2)), np.float64)
+
+
+def _score(values: NDArray[Any], weights: metrics.Floats) -> dict[str, Any]:
+    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
+
+
+def measure_all(faces: Faces, encoder: Encoder, bundle: str, asked: Sequence[str], seed: int) -> dict[str, Any]:
+    """Both values of every attribute."""
+    gallery = searched_half(faces, encoder, seed)
+    rows = {name: [measure(gallery, encoder, bundle, name, value, seed) for value in (1, 0)] for name in asked}
+    return {"measured_on": len(gallery.codes), "k": K, "resamples": RESAMPLES, "asked": rows, "seed": seed}
+
+
+@click.command(NAME, help=__doc__)
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
+@click.option("--set-by", "bundle", required=True, metavar="BUNDLE", help="A bundle of icgan, Euclidean.")
+@click.option("--encoder", metavar="NAME", help="That searches, by name or folder  [default: the one that ships].")
+@click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(data: Path, bundle: str, encoder: str | None, asked: tuple[str, ...], seed: int, results: Path) -> None:
+    """Measure, print and store."""
+    loaded = load_encoder(encoder)
+    result = measure_all(load_faces(data, "train"), loaded, bundle, asked or ASKED, seed)
+    model = read_model(load_encoder(bundle, network=False).folder)
+    facts = {fact: model["trained"].get(fact) for fact in FACTS}
+    result |= {"encoder": loaded.name, "generator": {"name": model["name"], **facts}}
+    path = store(NAME, result, results)
+    click.echo(table(result))
+    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run with command-line options."""
+    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)

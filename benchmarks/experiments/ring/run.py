@@ -1,0 +1,126 @@
+"""How IVE-GAN and a plain GAN cover a ring of eight Gaussians, over the steps. IVE-GAN's Figure 2 made a number."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core.results import RESULTS, store
+from latentsearch.data import draw_ring, load_manifest
+from latentsearch.data.manifest import Ring
+
+NAME = "ring"
+LOOKS = 5  # Figure 2 shows the beginning and five later moments
+GENERATED = 10_000
+KEPT = 2_500  # of those, for the density plots
+WITHIN = 3.0  # standard deviations
+COVERED = 0.1  # of an even share
+
+Floats = NDArray[np.float32]
+
+
+def measure(points: Floats, ring: Ring) -> dict[str, Any]:
+    """How points (n, 2) lie on the ring.
+
+    within: the share within three sigma of a mode; shares: that of each mode; covered: the modes with at least a tenth
+    of an even share; spread: the standard deviation of those points about their mode, in either dimension, in sigma
+    (0.98 for the ring's own points, as three sigma cut off their tails).
+    """
+    angles = 2 * np.pi * np.arange(ring.modes) / ring.modes
+    means = ring.radius * np.stack([np.cos(angles), np.sin(angles)], 1)
+    away = points[:, None] - means
+    distances = np.linalg.norm(away, axis=2)
+    nearest = distances.argmin(1)
+    inside = distances.min(1) <= WITHIN * ring.sigma
+    shares = np.bincount(nearest[inside], minlength=ring.modes) / len(points)
+    own = away[np.arange(len(points)), nearest][inside]
+    return {
+        "within": round(float(inside.mean()), 4),
+        "covered": int((shares >= COVERED / ring.modes).sum()),
+        "shares": [round(float(share), 4) for share in shares],
+        "spread": round(float(np.sqrt((own**2).mean()) / ring.sigma), 3) if inside.any() else None,
+    }
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--preset", type=click.Choice(("paper", "small")), default="small", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="The first of the seeds.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the preset's; each shows all points once.")
+@click.option("--batch", type=click.IntRange(2), help="Instead of the preset's.")
+@click.option("--points", "count", type=click.IntRange(2), help="How many points there are. [as for a run]")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+def command(
+    preset: str,
+    seed: int,
+    seeds: int,
+    epochs: int | None,
+    batch: int | None,
+    count: int | None,
+    threads: int,
+    results: Path,
+) -> None:
+    """Train both models with every seed and store what they generate, over the steps."""
+    import torch
+
+    from benchmarks.experiments.ring.ring_training import MODELS
+    from latentsearch.training.datasets.ring import POINTS, Points
+    from latentsearch.training.families.ivegan import PRESETS
+
+    torch.set_num_threads(threads)
+    ring = load_manifest(NAME).ring
+    assert ring is not None
+    points = Points(count or POINTS)
+    given: dict[str, Any] = {name: value for name, value in (("epochs", epochs), ("batch", batch)) if value}
+    recipe = replace(PRESETS["ring"][preset], **given)
+    arrays: dict[str, Floats] = {"data": draw_ring(ring, KEPT)[0]}
+    runs = []
+    for model in MODELS:
+        for one in range(seed, seed + seeds):
+            runs.append(run_one(model, replace(recipe, seed=one), points, ring, arrays))
+    summary = {
+        "seed": seed,
+        "ring": asdict(ring),
+        "preset": preset,
+        "recipe": asdict(recipe),
+        "generated": GENERATED,
+        "data": measure(draw_ring(ring, GENERATED, seed + 1)[0], ring),
+        "runs": runs,
+    }
+    results.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(results / f"{NAME}.npz", allow_pickle=False, **arrays)
+    click.echo(f"stored in {store(NAME, summary, results)}; `python -m benchmarks report` makes the page")
+
+
+def run_one(model: str, recipe: Any, points: Any, ring: Ring, arrays: dict[str, Floats]) -> dict[str, Any]:
+    """Train one model with one seed; its last points go into `arrays`, those of the first seed at every look."""
+    from benchmarks.experiments.ring.ring_training import learn
+
+    steps = recipe.epochs * (len(points) // recipe.batch)
+    started = time.perf_counter()
+
+    def report(step: int) -> None:
+        click.echo(f"{model}, seed {recipe.seed}: step {step:,} of {steps:,}", err=True)
+
+    looks = learn(model, recipe, points, max(1, steps // LOOKS), GENERATED, report)
+    seconds = time.perf_counter() - started
+    for look in looks:
+        for codes, made in look.points.items():
+            arrays[f"{model}_{recipe.seed}_{codes}_{look.step}"] = made[:KEPT].astype(np.float16)
+    measured = [
+        {"step": look.step} | {codes: measure(made, ring) for codes, made in look.points.items()} for look in looks
+    ]
+    click.echo(f"{model}, seed {recipe.seed}: {measured[-1]} in {seconds:.0f} s")
+    return {"model": model, "seed": recipe.seed, "seconds": round(seconds, 1), "looks": measured}
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

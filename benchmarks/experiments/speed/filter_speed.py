@@ -1,0 +1,126 @@
+"""Searches under filters, against exact search over what passes and against the bare FAISS index, widened.
+
+Ours is timed in turn with the one kind and then in turn with the other: an index that is searched for milliseconds
+leaves nothing in the caches for what takes microseconds. The bar is on ours beside the faster.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core.timing import bar, in_turn, told
+from benchmarks.datasets.synthetic_index import NUMBERS
+from benchmarks.experiments.speed.bare_search import BareSearch, recall
+from benchmarks.experiments.speed.search_speed import P99_TO_MEDIAN, RECALL, K
+from indexer.index.index import Index
+
+SHARES = (0.1, 0.01, 0.0001)
+TIMES = 1.5
+EVALUATIONS = 7
+# The efforts that the bare index is tried with: each so many times the one before.
+STEP = 2**0.25
+
+Ids = NDArray[np.int64]
+Codes = NDArray[np.float32]
+Call = Callable[[int], object]
+
+
+def measure_filters(folder: Path, queries: Codes) -> list[dict[str, Any]]:
+    """For a filter that each of SHARES passes: results, recall, times; the bars."""
+    with Index.open(folder) as index:
+        bare = BareSearch(index, queries, K)
+        return [_measured(index, bare, share) for share in SHARES]
+
+
+def _measured(index: Index, bare: BareSearch, share: float) -> dict[str, Any]:
+    condition = f"number<{round(share * NUMBERS)}"
+    evaluation, within = _evaluated(index, condition)
+    rows = np.sort(bare.row_of_id[within])
+    truth, _ = bare.truth(rows)
+    found: list[Ids] = [np.empty(0, np.int64)] * len(bare.queries)
+
+    def ours(number: int) -> None:
+        found[number] = index.search(bare.queries[number : number + 1], K, within=within)[1][0]
+
+    exactly: dict[str, Call] = {
+        "exactly": lambda number: bare.exactly(number, rows),
+        "exactly_in_place": lambda number: bare.exactly_in_place(number, rows),
+    }
+    times = _beside(ours, "ours", exactly, len(bare.queries))
+    fastest, beside = min(times[name]["median_ms"] for name in exactly), times["ours"]
+    effort, reached_bare = (None, None) if bare.is_flat else _widened(bare, within, truth)
+    if effort is not None:
+        parameters = bare.parameters(effort, _mask(bare, within))
+        widened: dict[str, Call] = {"widened": lambda number: bare.within(number, parameters)}
+        times |= _beside(ours, "ours_beside_widened", widened, len(bare.queries))
+        if times["widened"]["median_ms"] < fastest:
+            fastest, beside = times["widened"]["median_ms"], times["ours_beside_widened"]
+    complete = sum(len(set(ids.tolist()) & set(within.tolist())) == min(K, len(within)) for ids in found)
+    reached = recall(np.array(found), truth)
+    return {
+        "condition": condition,
+        "share": share,
+        "passing": len(within),
+        "evaluation_ms": evaluation,
+        "complete": complete / len(found),
+        "recall": reached,
+        "widened_effort": effort,
+        "widened_recall": reached_bare,
+        "times": times,
+        "bars": [
+            bar("queries with k results that pass", complete / len(found), 1.0, at_least=True),
+            bar("recall@20 against exact search over the allowed", reached, RECALL, at_least=True),
+            bar("median", beside["median_ms"], TIMES * fastest, "ms"),
+            bar("99th percentile to median", beside["p99_ms"] / beside["median_ms"], P99_TO_MEDIAN),
+        ],
+    }
+
+
+def _beside(ours: Call, name: str, others: dict[str, Call], count: int) -> dict[str, Any]:
+    """The times of our search, under a name, in turn with others."""
+    return {one: told(seconds) for one, seconds in in_turn({name: ours, **others}, count).items()}
+
+
+def _evaluated(index: Index, condition: str) -> tuple[float, Ids]:
+    """The median milliseconds that a condition takes, and the ids for which it holds."""
+    spent = []
+    for _ in range(EVALUATIONS):
+        begin = time.perf_counter()
+        within = index.matching([condition])
+        spent.append(time.perf_counter() - begin)
+    return float(np.median(spent)) * 1e3, within
+
+
+def _mask(bare: BareSearch, within: Ids) -> NDArray[np.bool_]:
+    allowed = np.zeros(len(bare.row_of_id), np.bool_)
+    allowed[within] = True
+    return allowed
+
+
+def _widened(bare: BareSearch, within: Ids, truth: Ids) -> tuple[int | None, float]:
+    """The least effort with which the bare index, candidates ranked exactly, reaches the recall; None where none does.
+
+    It is looked for among the first queries only, by halving.
+    """
+    queries = min(len(bare.queries), 100)
+    mask = _mask(bare, within)
+
+    def reached(effort: int) -> float:
+        parameters = bare.parameters(effort, mask)
+        found = [bare.within(number, parameters) for number in range(queries)]
+        return float(np.mean([np.isin(truth[number], ids).mean() for number, ids in enumerate(found)]))
+
+    most = bare.most_effort
+    ladder = sorted({min(most, round(STEP**step)) for step in range(round(np.log(most) / np.log(STEP)) + 2)})
+    low, high = 0, len(ladder) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(ladder[middle]) >= RECALL else (middle + 1, high)
+    recall_there = reached(ladder[low])
+    return (ladder[low] if recall_there >= RECALL else None), recall_there

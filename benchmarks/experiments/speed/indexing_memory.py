@@ -1,0 +1,60 @@
+"""Indexing a folder of pictures: against the bound by decoding and encoding, and how memory grows with the folder."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.core.child_process import MemoryWatch
+from benchmarks.core.timing import bar
+from benchmarks.experiments.indexing_speed.run import measure
+from indexer.files.discover import Found, discover
+from indexer.files.label_files import find_celeba_files
+
+TO_BOUND = 0.9
+# Peaks of the same run differ by some percent.
+GROWTH = 1.1
+
+
+def measure_indexing(data: Path, scratch: Path) -> dict[str, Any]:
+    """What `indexing-speed` measures, and peaks of memory, workers included, for all files and for a third of them."""
+    speed = measure(data, None)
+    third = scratch / "third"
+    copy_a_third(data, third)
+    peaks = {"all": peak_of(data, scratch / "all-index"), "third": peak_of(third, scratch / "third-index")}
+    growth = peaks["all"]["anonymous"] / peaks["third"]["anonymous"]
+    return {
+        **speed,
+        "peak_bytes": peaks,
+        "bars": [
+            bar("images a second to the bound, whole process", speed["index_to_bound"], TO_BOUND, at_least=True),
+            bar("memory of the processes' own, all files to a third of them", growth, GROWTH),
+        ],
+    }
+
+
+def copy_a_third(data: Path, third: Path) -> None:
+    """Copy every third picture of a folder, with the lines of CelebA's label files that are of them."""
+    third.mkdir()
+    files = [file.path for file in discover([data]) if isinstance(file, Found)]
+    for path in files[::3]:
+        shutil.copy(path, third)
+    left_out = {Path(path).name for path in files} - {path.name for path in third.iterdir()}
+    for labels in find_celeba_files([data]):
+        lines = labels.read_text().splitlines(keepends=True)
+        (third / labels.name).write_text("".join(line for line in lines if line.split()[0] not in left_out))
+
+
+def peak_of(data: Path, index: Path) -> dict[str, int]:
+    """The most memory that `latentsearch index` and its workers take, as benchmarks.core.child_process tells it."""
+    command = [sys.executable, "-m", "latentsearch", "index", str(data), "--index", str(index)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    watch = MemoryWatch(process.pid)
+    watch.start()
+    code = process.wait()
+    peak = watch.stop()
+    assert code == 0, f"latentsearch index ended with {code}"
+    return peak

@@ -1,0 +1,79 @@
+"""A large index, built and searched in processes of their own, and the memory that each takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core.child_process import GIB, in_child
+from benchmarks.core.timing import bar
+from benchmarks.datasets.synthetic_index import ENCODER
+from benchmarks.experiments.speed.search_speed import measure_search
+from indexer.encoders.encoder import load_encoder
+from indexer.index.index import Index
+from indexer.vectors.code_file import size_of
+
+MEMORY = 6 * GIB
+RECALL = 0.9
+TIMES_THE_SMALL = 100
+
+Codes = NDArray[np.float32]
+
+
+def derived(folder: Path, kind: str, recall: float, note: str = "") -> dict[str, Any]:
+    """Make the base of an index that was filled, in a process of its own; what it took stands beside the index.
+
+    An index whose base was made by this is not made again. note: what else ran on the machine meanwhile.
+    """
+    stored = folder.with_suffix(".build.json")
+    if not stored.is_file():
+        seconds, taken = in_child(_derive, folder, kind, recall)
+        built = {"kind": kind, "note": note, "load_average": os.getloadavg()[0], **taken, "derive_s": seconds}
+        stored.write_text(json.dumps(built, indent=1))
+    told: dict[str, Any] = json.loads(stored.read_text())
+    return told
+
+
+def measure_large(folder: Path, build: dict[str, Any], queries: Path) -> dict[str, Any]:
+    """Search a built index in a process of its own, and tell what building and searching it takes.
+
+    queries: a .npy file of codes, float32 (q, d).
+    """
+    found, taken = in_child(_search, folder, queries)
+    small = {path.name: size_of(path) for path in sorted(folder.iterdir())}
+    return {
+        **found,
+        "build": build,
+        "search_process": taken,
+        "bytes": small,
+        "bytes_an_image": sum(small.values()) / found["images"],
+    }
+
+
+def large_bars(large: dict[str, Any], small_median_ms: float) -> list[dict[str, Any]]:
+    """The verdicts on a large index. small_median_ms: of a search among 10,000 codes."""
+    median = large["times"]["ours"]["median_ms"]
+    build, search = large["build"]["peak_bytes"]["total"], large["search_process"]["peak_bytes"]["total"]
+    return [
+        bar("memory while built, mapped files included", build / GIB, MEMORY / GIB, "GiB"),
+        bar("memory while searched, mapped files included", search / GIB, MEMORY / GIB, "GiB"),
+        bar("recall@20", large["recall"], RECALL, at_least=True),
+        bar("median to that of 10,000", median / small_median_ms, TIMES_THE_SMALL),
+    ]
+
+
+def _derive(folder: Path, kind: str, recall: float) -> float:
+    begin = time.perf_counter()
+    with Index.create(folder, load_encoder(ENCODER, network=False)) as index:
+        index.derive(kind, recall, anew=True)
+    return time.perf_counter() - begin
+
+
+def _search(folder: Path, queries: Path) -> dict[str, Any]:
+    return measure_search(folder, np.load(queries))

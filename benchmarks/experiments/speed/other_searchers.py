@@ -1,0 +1,104 @@
+"""Other image searches beside this one: the same files, the same cores, one after the other.
+
+They need an environment of their own, `--others VENV/bin/python`, in which imagededup and DeepImageSearch can be
+imported: `pip install imagededup DeepImageSearch`. One that cannot is told of with what it says.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.core.child_process import MemoryWatch, in_child
+from benchmarks.core.results import CHECKOUT
+from benchmarks.core.timing import bar
+from benchmarks.experiments.speed.other_searcher_runs import RUNS
+from indexer.encoders.encoder import load_encoder
+from indexer.errors import InputError
+from indexer.files.discover import Found, discover
+from indexer.index.index import Index
+from indexer.pipeline.run import index_folders
+
+OURS = "latentsearch"
+QUERIES = 20
+CANNOT = {
+    "imagededup PHash": "rank by likeness, add or remove without a new map, filter, keep a search index on disk",
+    "imagededup CNN": "search for one picture, add or remove without a new map, filter, keep a search index on disk",
+    "DeepImageSearch": "remove, filter by its default store, pass over a damaged picture and tell, resume a killed run",
+    "clip-retrieval": "add, remove, filter",
+    OURS: "find by a text",
+}
+NETWORKS = ("imagededup CNN", "DeepImageSearch")
+NOT_RUN = {
+    "clip-retrieval": "its weights come from the network alone, and it asks for numpy below 2 and pyarrow below 16",
+}
+
+
+def measure_others(data: Path, python: Path | None, scratch: Path, count: int) -> dict[str, Any]:
+    """Images a second, search and memory of each, on the first `count` pictures of a folder; the bars."""
+    pictures = scratch / "pictures"
+    pictures.mkdir()
+    files = [file.path for file in discover([data]) if isinstance(file, Found)][:count]
+    for path in files:
+        shutil.copy(path, pictures)
+    ours, taken = in_child(run_ours, pictures, scratch / "index")
+    rows = [{"name": OURS, **ours, "peak_bytes": taken["peak_bytes"], "cannot": CANNOT[OURS]}]
+    rows += [{"name": name, **_run(python, name, pictures), "cannot": CANNOT[name]} for name in RUNS]
+    rows += [{"name": name, "failed": reason, "cannot": CANNOT[name]} for name, reason in NOT_RUN.items()]
+    for row in rows:
+        if "index_s" in row:
+            row["images_per_second"] = row["images"] / row["index_s"]
+    fastest = max((row["images_per_second"] for row in rows if row["name"] in NETWORKS and "index_s" in row), default=0)
+    bars = []
+    if fastest:
+        ratio = rows[0]["images_per_second"] / fastest
+        bars.append(bar("images a second to the fastest other with a network", ratio, 1, at_least=True))
+    return {"images": len(files), "rows": rows, "bars": bars}
+
+
+def run_ours(pictures: Path, folder: Path) -> dict[str, Any]:
+    """Index a folder, then search for some of its files, each read, encoded and ranked with paths and labels."""
+    from latentsearch.search.search import encode_files, read_contents
+
+    encoder = load_encoder()
+    begin = time.perf_counter()
+    with Index.create(folder, encoder) as index:
+        index_folders(index, encoder, [pictures])
+    index_s = time.perf_counter() - begin
+    spent = []
+    with Index.open(folder) as index:
+        for path in sorted(pictures.iterdir())[:QUERIES]:
+            begin = time.perf_counter()
+            code = encode_files(read_contents([path]), [path], encoder)
+            ids = index.search(code, 20)[1][0].tolist()
+            index.images(ids), index.labels(ids)
+            spent.append(time.perf_counter() - begin)
+        count = index.count()
+    return {"images": count, "index_s": index_s, "search_ms": 1e3 * statistics.median(spent)}
+
+
+def _run(python: Path | None, name: str, pictures: Path) -> dict[str, Any]:
+    """What one of the others prints, and its memory; or why it could not be run."""
+    if python is None:
+        return {"failed": "no --others was given"}
+    command = [str(python), "-m", "benchmarks.experiments.speed.other_searcher_runs", name, str(pictures), str(QUERIES)]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    watch = MemoryWatch(process.pid)
+    watch.start()
+    stdout, stderr = process.communicate()
+    peak = watch.stop()
+    if process.returncode != 0:
+        return {"failed": (stderr.strip().splitlines() or ["it said nothing"])[-1]}
+    told: dict[str, Any] = json.loads(stdout.strip().splitlines()[-1])
+    return {**told, "peak_bytes": peak}
+
+
+def check_python(python: Path | None) -> None:
+    """Raise InputError where the other Python is not there."""
+    if python is not None and not python.is_file():
+        raise InputError(f"{python} is not there: name a Python that has the other searches, or leave --others out")

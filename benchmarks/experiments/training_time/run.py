@@ -1,0 +1,64 @@
+"""How long did all training take that IcGAN's experiments and those of latent-size need, with the presets `small`?
+
+It trains nothing: every stored result says of its runs how many seconds they took, on one core each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.core.results import RESULTS, load, store
+from benchmarks.experiments.training_time.page import table
+
+NAME = "training-time"
+EXPERIMENTS = (
+    "latent-size-mnist",
+    "latent-size-cifar10",
+    "latent-size-celeba",
+    "conditional-position",
+    "encoder-designs",
+    "attribute-editing",
+    "digit-editing",
+    "redrawn-search",
+)
+
+
+@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="From and to where. [this checkout]")
+def command(results: Path) -> None:
+    """Add up the seconds of all runs, each once, though several experiments measure it."""
+    counted: set[str] = set()
+    rows = []
+    for name in EXPERIMENTS:
+        record = load(name, results)
+        new = {run: seconds for run, seconds in runs_of(record["result"], name) if run not in counted}
+        counted |= new.keys()
+        rows.append({"experiment": name, "runs": len(new), "seconds": sum(new.values())})
+    result = {"seed": None, "rows": rows}
+    click.echo(table(result))
+    click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page")
+
+
+def runs_of(found: Any, place: str) -> Iterator[tuple[str, float]]:
+    """Every run that a result describes: what tells it from others, and how many seconds it took.
+
+    That is its commit and commands, so that it is the same run wherever it stands, or else its place in the result.
+    """
+    if isinstance(found, list):
+        found = dict(enumerate(found))
+    if not isinstance(found, dict):
+        return
+    if isinstance(found.get("seconds"), int | float):
+        commands = found.get("commands")
+        yield " ".join([str(found.get("commit")), *commands]) if commands else place, found["seconds"]
+    for key, value in found.items():
+        yield from runs_of(value, f"{place}/{key}")
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command(arguments, standalone_mode=False)

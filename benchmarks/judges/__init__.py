@@ -1,0 +1,1 @@
+"""What judges generated pictures and codes: networks, classifiers, noise."""

@@ -1,0 +1,1 @@
+"""What is compared: methods that turn pictures into codes, learned and not."""

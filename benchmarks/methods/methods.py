@@ -1,0 +1,175 @@
+"""What is compared: a tiny contract, and the methods that need no training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks.core.exact_search import Codes, unit
+from benchmarks.datasets.celeba import Faces
+from benchmarks.methods.encoders import Untrained
+
+THUMBNAIL = 16
+COMPONENTS = 100
+LEAST_VARIANCE = 1e-9
+
+
+class Method(Protocol):
+    """One row of a table.
+
+    key: a word for files and options; name: for people; code: what the code is; distance: one of
+    benchmarks.core.exact_search.DISTANCES.
+    """
+
+    key: str
+    name: str
+    code: str
+    distance: str
+
+    def fit(self, gallery: Faces) -> None:
+        """Learn what the method learns from the gallery's pictures. Raises MissingExtra where a library is missing."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The codes of the faces: (n, d)."""
+
+
+@dataclass
+class Random:
+    """Chance: as many random bits as a hash has."""
+
+    seed: int
+    key: str = "random"
+    name: str = "random"
+    code: str = "64 random bits"
+    distance: str = "hamming"
+
+    def fit(self, gallery: Faces) -> None:
+        """Start the random numbers."""
+        self._random = np.random.default_rng([self.seed, 0])
+
+    def codes(self, faces: Faces) -> Codes:
+        """Draw bits."""
+        return self._random.integers(0, 2, (len(faces), 64), dtype=np.uint8)
+
+
+@dataclass
+class Oracle:
+    """The labels themselves: no code can agree more."""
+
+    key: str = "oracle"
+    name: str = "oracle"
+    code: str = "the attribute vector"
+    distance: str = "hamming"
+
+    def fit(self, gallery: Faces) -> None:
+        """Nothing to learn."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The attributes."""
+        return faces.attributes
+
+
+@dataclass
+class Feature:
+    """A classical feature of the full picture: a field of benchmarks.datasets.pictures.FEATURES."""
+
+    key: str
+    name: str
+    code: str
+    distance: str = "hamming"
+
+    def fit(self, gallery: Faces) -> None:
+        """Nothing to learn."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The field of this name."""
+        return np.asarray(faces.features()[self.key])
+
+
+@dataclass
+class Pixels:
+    """The framed picture itself, 64x64, or averaged over blocks to a smaller side."""
+
+    key: str = "pixels"
+    name: str = "64x64 pixels"
+    code: str = "64x64x3"
+    distance: str = "euclidean"
+    side: int = 64
+
+    def fit(self, gallery: Faces) -> None:
+        """Nothing to learn."""
+
+    def codes(self, faces: Faces) -> Codes:
+        """The pixels, flat: uint8 at full size, else float32 in [0, 1]."""
+        pixels = faces.pixels()
+        block = pixels.shape[1] // self.side
+        if block == 1:
+            return pixels.reshape(len(pixels), -1)
+        # One strided sum an offset: numpy's mean over two axes of so many small blocks takes ten times as long.
+        total = np.zeros((len(pixels), self.side, self.side, 3), np.float32)
+        for row, column in np.ndindex(block, block):
+            total += pixels[:, row::block, column::block]
+        total /= 255 * block * block
+        return total.reshape(len(pixels), -1)
+
+
+@dataclass
+class Projected:
+    """Another method's codes on their principal axes: centred, the first `components` of them, whitened or not."""
+
+    inner: Method
+    key: str
+    name: str
+    code: str
+    distance: str
+    components: int | None = None
+    whiten: bool = True
+
+    def fit(self, gallery: Faces) -> None:
+        """Fit mean and axes on the gallery's codes."""
+        self.inner.fit(gallery)
+        codes = self.inner.codes(gallery)
+        self._mean = codes.mean(axis=0, dtype=np.float64)
+        variances, axes = np.linalg.eigh(np.cov(codes, rowvar=False, dtype=np.float64))
+        used = slice(None, -1 - (self.components or len(variances)), -1)
+        variances, axes = variances[used], axes[:, used]
+        if self.whiten:
+            # Axes on which nothing varies hold rounding errors alone, which whitening would blow up.
+            least = LEAST_VARIANCE * variances[0]
+            axes = np.where(variances > least, axes / np.sqrt(np.maximum(variances, least)), 0)
+        self._axes = axes
+
+    def codes(self, faces: Faces) -> Codes:
+        """The projected codes: float32 (n, components)."""
+        projected = ((self.inner.codes(faces) - self._mean) @ self._axes).astype(np.float32)
+        return unit(projected) if self.distance == "cosine" else projected
+
+
+def baselines(seed: int) -> list[Method]:
+    """Every method that needs no training, in the order of the table."""
+    thumbnail = Pixels("thumbnail", "16x16 pixels", "16x16x3", side=THUMBNAIL)
+    untrained = Untrained(seed)
+    pca = "PCA of 16x16 pixels"
+    numbers = f"{COMPONENTS} numbers"
+    return [
+        Random(seed),
+        Oracle(),
+        Feature("dhash", "dHash", "64 bits"),
+        Feature("phash", "pHash", "64 bits"),
+        Feature("ahash", "aHash", "64 bits"),
+        Feature("whash", "wHash", "64 bits"),
+        Feature("colours", "colour histogram", "8x8x8 RGB", "hellinger"),
+        Pixels(),
+        Projected(thumbnail, "pca", pca, numbers, "euclidean", COMPONENTS, whiten=False),
+        Projected(thumbnail, "pca-whitened", f"{pca}, whitened", numbers, "euclidean", COMPONENTS),
+        Projected(thumbnail, "pca-cosine", f"{pca}, whitened", numbers, "cosine", COMPONENTS),
+        untrained,
+        whitened(untrained, "untrained encoder, centred and whitened"),
+    ]
+
+
+def whitened(inner: Method, name: str) -> Projected:
+    """A method's codes centred and whitened on the gallery, by cosine."""
+    return Projected(inner, f"{inner.key}-whitened", name, inner.code, "cosine")

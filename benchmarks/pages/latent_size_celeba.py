@@ -1,7 +1,0 @@
-"""The page of latent-size on CelebA."""
-
-from benchmarks.pages.latent_size import write
-
-__all__ = ["NAME", "write"]
-
-NAME = "latent-size-celeba"

@@ -1,0 +1,1 @@
+"""Means, intervals and paired differences of label similarity, and their tables."""

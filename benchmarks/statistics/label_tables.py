@@ -1,0 +1,112 @@
+"""Label similarity's stored summary -> Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.core.page import markdown, with_interval
+
+# What the table by attribute shows beside the rows of bundles.
+BY_ATTRIBUTE = ("dhash", "pca-cosine", "fine-and-pixels-128", "oracle")
+BASELINES = (
+    "random", "oracle", "dhash", "phash", "ahash", "whash", "colours", "pixels", "pca", "pca-whitened", "pca-cosine",
+    "untrained", "untrained-whitened", "symmetric-pixels", "pixels-by-parts", "gradients-by-parts",
+    "gradients-directions", "fine-by-parts", "fine-directions", "fine-and-pixels", "fine-and-pixels-128",
+)  # fmt: skip
+
+
+def main_table(summary: dict[str, Any], ks: Sequence[int] | None = None) -> str:
+    """Agreement at these k (by default all) with its 95 % intervals, corrected for chance, and same person."""
+    ks = ks or summary["protocol"]["ks"]
+    persons = list(summary["chance"]["same_person"])
+    header = ["code", "", "distance", *(f"agreement @{k}" for k in ks)]
+    header += [*(f"same person @{k}" for k in persons), *(f"chance-corrected @{k}" for k in ks)]
+    return markdown(header, (_main_row(method, ks, persons) for method in summary["methods"]), words=3)
+
+
+def _main_row(method: dict[str, Any], ks: Sequence[int], persons: list[str]) -> list[str]:
+    scores = [method["agreement"][str(k)] for k in ks]
+    row = [method["name"], method["code"], distance(method)]
+    row += [with_interval(score) for score in scores]
+    row += [f"{method['same_person'][k]['mean']:.3f}" for k in persons]
+    return row + [f"{score['corrected']:z.3f}" for score in scores]
+
+
+def baseline_table(summary: dict[str, Any]) -> str:
+    """How much more each method agrees than the best without a network; empty where that was not measured."""
+    ks = summary["protocol"]["ks"]
+    rows = [
+        [method["name"], distance(method), *(_signed(method["agreement"][str(k)]["beyond_baseline"]) for k in ks)]
+        for method in summary["methods"]
+        if "beyond_baseline" in method["agreement"][str(ks[0])] and method["key"] != summary.get("baseline")
+    ]
+    return markdown(["code", "distance", *(f"@{k}" for k in ks)], rows, words=2) if rows else ""
+
+
+def _signed(score: dict[str, Any]) -> str:
+    low, high = score["interval"]
+    return f"{score['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def distance(method: dict[str, Any]) -> str:
+    """The name of a method's distance as it is written."""
+    name = str(method["distance"])
+    return name if name == "cosine" else name.capitalize()  # the others are people's names
+
+
+def draws_table(summary: dict[str, Any]) -> str:
+    """What a paper that measures on a few queries may find: mean and spread over draws of so many."""
+    ks = summary["protocol"]["ks"]
+    size = summary["protocol"]["draw_size"]
+    header = ["code", "distance", *(f"@{k}, {size} queries" for k in ks)]
+    rows = []
+    for method in summary["methods"]:
+        draws = [method["agreement"][str(k)]["draws"] for k in ks]
+        spreads = [f"{draw['mean']:.3f} ({draw['spread'][0]:.3f} to {draw['spread'][1]:.3f})" for draw in draws]
+        rows.append([method["name"], distance(method), *spreads])
+    return markdown(header, rows, words=2)
+
+
+def attribute_table(summary: dict[str, Any], k: int) -> str:
+    """The share of results that have a query's value of each attribute, by attribute, chance first."""
+    shown = [m for m in summary["methods"] if m["key"] in BY_ATTRIBUTE or m["key"] not in BASELINES]
+    header = ["attribute", "chance", *(f"{method['name']}, {distance(method)}" for method in shown)]
+    rows = []
+    for column, name in enumerate(summary["protocol"]["attributes"]):
+        shares = [summary["chance"]["by_attribute"][column], *(m["by_attribute"][str(k)][column] for m in shown)]
+        rows.append([name.replace("_", " "), *(f"{share:.3f}" for share in shares)])
+    return markdown(header, rows, words=1)
+
+
+def reference_table(summary: dict[str, Any]) -> str:
+    """Our figures beside the reference figures of the same rows."""
+    header = ["row", "score", "reference", "measured", "deviation", "within"]
+    rows = (
+        [
+            row["method"],
+            row["score"],
+            f"{row['reference']:.3f}",
+            f"{row['measured']:.4f}",
+            f"{row['deviation']:+.4f}",
+            "yes" if row["within"] else "**no**",
+        ]
+        for row in summary["reference"]["rows"]
+    )
+    return markdown(header, rows, words=2)
+
+
+def reference_sentence(summary: dict[str, Any]) -> str:
+    """One sentence on how far the rows are from the reference figures."""
+    check = summary["reference"]
+    if not check["comparable"]:
+        return f"Not compared with reference figures: {check['reason']}."
+    far = [row for row in check["rows"] if not row["within"]]
+    if not far:
+        largest = max((abs(row["deviation"]) for row in check["rows"]), default=0)
+        return (
+            f"All {len(check['rows'])} figures that have a reference are within {check['tolerance']} of it "
+            f"(farthest {largest:.4f})."
+        )
+    named = ", ".join(f"{row['method']} {row['score']} by {row['deviation']:+.4f}" for row in far)
+    return f"{len(far)} of {len(check['rows'])} figures are farther than {check['tolerance']} from it: {named}."

@@ -1,0 +1,82 @@
+"""What a catalogue knows of copies: images of one content, and fingerprints."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+
+from indexer.catalog.schema import FINGERPRINT, IMAGE
+from indexer.catalog.statements import Statements
+from indexer.decoding.fingerprint import BYTES, SIDE, Fingerprint
+
+
+class CopyRows(Statements):
+    """Contents that several images have, and the fingerprints of images."""
+
+    def exact_copies(self) -> list[list[int]]:
+        """The ids of images that have the same content, for every content that more than one has."""
+        shared = select(IMAGE.c.digest).group_by(IMAGE.c.digest).having(func.count() > 1)
+        rows = self._connection.execute(
+            select(IMAGE.c.digest, IMAGE.c.id).where(IMAGE.c.digest.in_(shared)).order_by(IMAGE.c.digest, IMAGE.c.id)
+        )
+        return [[row[1] for row in same] for _, same in itertools.groupby(rows, key=lambda row: row[0])]
+
+    def fingerprints(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Ids of the images that have a fingerprint, int64 (n,), ascending, and these, uint8 (n, SIDE, SIDE).
+
+        These are of first frames over white; `further_views` gives the rest.
+        """
+        ids, pixels = array("q"), bytearray()
+        columns = select(FINGERPRINT.c.image_id, FINGERPRINT.c.white).order_by(FINGERPRINT.c.image_id)
+        for image_id, white in self._connection.execute(columns):
+            ids.append(image_id)
+            pixels += white
+        return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+
+    def further_views(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """What more is seen of images with transparency or several frames: ids, int64 (n,), ascending, one a view.
+
+        And the views, uint8 (n, SIDE, SIDE).
+        """
+        ids, pixels = array("q"), bytearray()
+        has_more = (FINGERPRINT.c.black != b"") | (FINGERPRINT.c.frames != b"")
+        for image_id, _, black, frames in self._connection.execute(
+            select(FINGERPRINT).where(has_more).order_by(FINGERPRINT.c.image_id)
+        ):
+            views = black + (frames or b"")
+            ids.extend([image_id] * (len(views) // BYTES))
+            pixels += views
+        return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+
+    def without_fingerprint(self) -> list[int]:
+        """The ids of images that have none, or have frames that were not looked at yet."""
+        joined = IMAGE.outerjoin(FINGERPRINT, FINGERPRINT.c.image_id == IMAGE.c.id)
+        missing = (
+            select(IMAGE.c.id)
+            .select_from(joined)
+            .where(FINGERPRINT.c.image_id.is_(None) | (FINGERPRINT.c.frames == b""))
+        )
+        return list(self._connection.execute(missing.order_by(IMAGE.c.id)).scalars())
+
+    def add_fingerprints(self, fingerprints: Iterable[tuple[int, Fingerprint]]) -> None:
+        """Give images by id their fingerprints; one whose image is gone is left out."""
+        rows = [(image_id, *fingerprint, image_id) for image_id, fingerprint in fingerprints]
+        if rows:
+            self._plainly(
+                "REPLACE INTO fingerprint SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)",
+                rows,
+                many=True,
+            )
+
+    def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
+        """Give images the fingerprints of others, where those have one: (id, id of the other)."""
+        rows = list(copies)
+        if rows:
+            self._connection.exec_driver_sql(
+                "REPLACE INTO fingerprint SELECT ?, white, black, frames FROM fingerprint WHERE image_id = ?", rows
+            )

@@ -1,0 +1,295 @@
+"""Conditions on images, as `--where` and `--under` take them -> the ids of the images for which they hold.
+
+    CONDITION  NAME OPERATOR VALUE, with or without spaces between them
+    NAME       a label's or a file fact's; label:NAME or file:NAME where both have it
+    OPERATOR   = != < <= > >=, ~ for text that fits a pattern (*, ?, [a-z], [^a-z]), !~ for all that does not
+    VALUE      a number, a date, or text
+
+A name that holds a quotation mark, a colon after `label` or `file`, or a character of an operator, and a value that
+begins with one, stand in "quotation marks", those inside them doubled. A quoted value is text, also when it looks like
+a number.
+
+File facts: id; path, absolute, and name, its last part; size in bytes; width and height in pixels; incomplete, 1 where
+a part of the file is missing, else 0; added, when it came into the index, and changed, when its file was last changed.
+Those two are compared with dates, in local time:
+2026-01-31, 2026-01-31 12:30 or 2026-01-31 12:30:05, each as the whole day, minute or second that it names.
+
+Labels are numbers or text. = compares with either; < <= > >= compare numbers with numbers and text with text, by
+code points, and hold for nothing else. != and !~ hold where = and ~ do not. An image that lacks the label never
+matches, whatever the operator. Capital letters count.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, LargeBinary, Select, Text, and_, cast, func, literal, not_, or_, select
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.schema import IMAGE, LABEL, LABEL_VALUE
+from indexer.catalog.statements import is_under
+from indexer.errors import InputError
+from indexer.files.label_files import parse_label
+from indexer.numbers import comparable
+from indexer.paths import printable
+
+Ids = NDArray[np.int64]
+Clause = ColumnElement[bool]
+
+NUMBERS = {name: IMAGE.c[name] for name in ("id", "size", "width", "height", "incomplete")}
+# With how many of a column's units are in a second.
+TIMES = {"added": (IMAGE.c.added, 1), "changed": (IMAGE.c.mtime_ns, 10**9)}
+TEXTS = ("path", "name")
+FACTS = (*NUMBERS, *TIMES, *TEXTS)
+
+ORDERS: dict[str, Callable[[Any, Any], Clause]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+QUOTED = r'"((?:[^"]|"")*)"'
+SYNTAX = re.compile(
+    rf'\s*(?:(label|file):)?\s*(?:{QUOTED}|([^"=!<>~]*[^"=!<>~\s]))'
+    r"\s*(!=|<=|>=|!~|=|<|>|~)\s*"
+    rf'(?:{QUOTED}|([^"=!<>~\s].*?))\s*',
+    re.DOTALL,
+)
+DATE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d))?)?")
+NEAR_NAMES = 3
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition: what it is about, "label" or "file" or "" where the name decides, and what is asked of it."""
+
+    about: str
+    name: str
+    operator: str
+    value: str
+    quoted: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read NAME OPERATOR VALUE. Raises InputError."""
+        found = SYNTAX.fullmatch(text)
+        if found is None:
+            raise InputError(
+                f"{printable(text)!r} is no condition: write a name, one of = != < <= > >= ~ !~ and a value, as in "
+                "Eyeglasses=1; put names and values that hold one of these in quotation marks"
+            )
+        about, quoted_name, name, sign, quoted_value, value = found.groups()
+        return cls(
+            about or "",
+            _unquoted(quoted_name) if name is None else name,
+            sign,
+            _unquoted(quoted_value) if value is None else value,
+            value is None,
+        )
+
+    def __str__(self) -> str:
+        return printable(f"{self.name} {self.operator} {self.value}")
+
+
+def matching_ids(catalog: Catalog, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> Ids:
+    """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
+
+    Raises InputError for what is no condition, for a name that no label and no file fact has, and for a value that
+    does not fit the fact.
+    """
+    conditions = [Condition.parse(text) for text in where]
+    names = catalog.label_names() if conditions else []
+    conditions = [_resolved(condition, names) for condition in conditions]
+    of_labels = [_labelled(condition) for condition in conditions if condition.about == "label"]
+    of_files = [_fact(condition) for condition in conditions if condition.about == "file"]
+    if folders := list(under):
+        of_files.append(or_(*(is_under(IMAGE.c.path, place) for folder in folders for place in _places(folder))))
+    if of_files or not of_labels:
+        of_labels.insert(0, select(IMAGE.c.id).where(*of_files))
+    # SQLite reads one range of its table for each; numpy finds what they share in less time than a join takes.
+    return reduce(_in_both, map(catalog.ids, of_labels))
+
+
+def _resolved(condition: Condition, labels: Sequence[str]) -> Condition:
+    """The same condition, about a label or a file. Raises InputError where its name is neither or both."""
+    is_label = condition.name in labels and condition.about != "file"
+    is_fact = condition.name in FACTS and condition.about != "label"
+    if is_label and is_fact:
+        name = condition.name
+        raise InputError(f"{name} is a label here and a fact of every file: write label:{name} or file:{name}")
+    if not is_label and not is_fact:
+        raise InputError(_unknown(condition, labels))
+    return replace(condition, about="label" if is_label else "file")
+
+
+def _unknown(condition: Condition, labels: Sequence[str]) -> str:
+    kinds = {"": "label or file fact", "label": "label", "file": "file fact"}
+    candidates = [*(() if condition.about == "file" else labels), *(() if condition.about == "label" else FACTS)]
+    near = _near(condition.name, candidates)
+    return (
+        f"no {kinds[condition.about]} is called {printable(condition.name)!r}: "
+        + (f"is it {' or '.join(near)}? " if near else "")
+        + f"`latentsearch labels` lists the labels; file facts are {', '.join(FACTS)}"
+    )
+
+
+def _near(name: str, candidates: Sequence[str]) -> list[str]:
+    from difflib import get_close_matches
+
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    return [by_folded[folded] for folded in get_close_matches(name.casefold(), by_folded, NEAR_NAMES)]
+
+
+# Labels
+
+
+def _labelled(condition: Condition) -> Select[tuple[int]]:
+    label = select(LABEL.c.id).where(LABEL.c.name == condition.name).scalar_subquery()
+    columns = select(LABEL_VALUE.c.image_id).where(LABEL_VALUE.c.label_id == label)
+    return columns.where(_of_value(LABEL_VALUE.c.value, condition))
+
+
+def _of_value(value: ColumnElement[Any], condition: Condition) -> Clause:
+    """Whether a label's value, a number or text, is what a condition asks for."""
+    text = _text_of_label(condition)
+    asked = text if condition.quoted else parse_label(text)
+    if condition.operator in ("~", "!~"):
+        fits = and_(func.typeof(value) == "text", value.op("GLOB", is_comparison=True)(text))
+        return fits if condition.operator == "~" else not_(fits)
+    if condition.operator in ("=", "!="):
+        equal = or_(value == text, value == asked)
+        return equal if condition.operator == "=" else not_(equal)
+    # For SQLite every text is greater than every number.
+    same_kind = value >= "" if isinstance(asked, str) else value < ""
+    return and_(same_kind, ORDERS[condition.operator](value, asked))
+
+
+def _text_of_label(condition: Condition) -> str:
+    try:
+        condition.value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"the value in {condition} is not UTF-8, as labels are") from None
+    return condition.value
+
+
+# File facts
+
+
+def _fact(condition: Condition) -> Clause:
+    if condition.name in TEXTS:
+        return _of_path(condition)
+    if condition.operator in ("~", "!~"):
+        raise InputError(
+            f"{condition.operator} is for text, and {condition.name} is none: use one of {' '.join(ORDERS)}"
+        )
+    return _of_number(condition) if condition.name in NUMBERS else _of_time(condition)
+
+
+def _of_number(condition: Condition) -> Clause:
+    asked = parse_label(condition.value)
+    if isinstance(asked, str):
+        raise InputError(f"{condition.name} is a number, and {printable(asked)!r} is none")
+    return ORDERS[condition.operator](NUMBERS[condition.name], asked)
+
+
+def _of_time(condition: Condition) -> Clause:
+    column, units = TIMES[condition.name]
+    start, end = (comparable(units * second) for second in _period(condition))
+    within = and_(column >= start, column < end)
+    clauses = {
+        "=": within,
+        "!=": not_(within),
+        "<": column < start,
+        "<=": column < end,
+        ">": column >= end,
+        ">=": column >= start,
+    }
+    return clauses[condition.operator]
+
+
+def _period(condition: Condition) -> tuple[int, int]:
+    """The first second of what a date names, and the first one after it, since 1970."""
+    found = DATE.fullmatch(condition.value)
+    try:
+        if found is None:
+            raise ValueError
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+        start = datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        raise InputError(
+            f"{condition.name} is compared with a date, such as 2026-01-31 or 2026-01-31 12:30, and "
+            f"{printable(condition.value)!r} is none"
+        ) from None
+    length = timedelta(**{"seconds" if found[6] else "minutes" if found[4] else "days": 1})
+    return _since_1970(start), _since_1970(start + length if start <= datetime.max - length else datetime.max)
+
+
+def _since_1970(moment: datetime) -> int:
+    """Seconds, by local time; by UTC at either end of the calendar, where local time may lie outside of it."""
+    try:
+        return int(moment.timestamp())
+    except (ValueError, OverflowError, OSError):
+        return int(moment.replace(tzinfo=UTC).timestamp())
+
+
+def _of_path(condition: Condition) -> Clause:
+    asked = os.fsencode(condition.value)
+    exactly = _as_text(literal(asked, LargeBinary))
+    if condition.name == "path":
+        compared = _as_text(IMAGE.c.path)
+        equal, fits = IMAGE.c.path == condition.value, _glob(compared, asked)
+    else:
+        # Of several parts SQLite looks at the first one first: here one that is cheap, since names are not.
+        compared, ending = _NAME, os.fsencode(os.sep) + asked
+        last_bytes = func.substr(IMAGE.c.path, -len(ending))
+        equal = and_(last_bytes == literal(ending, LargeBinary), compared == exactly)
+        fits = and_(_glob(_as_text(IMAGE.c.path), b"*" + ending), _glob(compared, asked))
+    clauses = {"=": equal, "!=": not_(equal), "~": fits, "!~": not_(fits)}
+    if condition.operator in clauses:
+        return clauses[condition.operator]
+    return ORDERS[condition.operator](compared, exactly)
+
+
+def _as_text(value: ColumnElement[Any]) -> ColumnElement[str]:
+    """The bytes of a path as SQLite's functions for text take them, UTF-8 or not."""
+    return cast(value, Text)
+
+
+def _glob(text: ColumnElement[str], pattern: bytes) -> Clause:
+    return text.op("GLOB", is_comparison=True)(_as_text(literal(pattern, LargeBinary)))
+
+
+def _name_of(path: ColumnElement[Any]) -> ColumnElement[str]:
+    """A path's last part: SQLite finds no last separator, but it can strip every other character from the end."""
+    text = _as_text(path)
+    folder = func.rtrim(text, func.replace(text, os.sep, " "))
+    return _as_text(func.substr(path, func.length(cast(folder, LargeBinary)) + 1))
+
+
+_NAME = _name_of(IMAGE.c.path)
+
+
+def _places(folder: str | Path) -> set[str]:
+    """A folder's name and, where links lead to it, its own."""
+    return {os.path.abspath(folder), os.path.realpath(folder)}
+
+
+def _in_both(first: Ids, second: Ids) -> Ids:
+    """What two ascending arrays share, ascending."""
+    return first[np.isin(first, second, assume_unique=True, kind="table" if len(second) else None)]
+
+
+def _unquoted(text: str) -> str:
+    return text.replace('""', '"')

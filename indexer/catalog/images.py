@@ -1,0 +1,147 @@
+"""A catalogue's images."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, func, select, update
+
+from indexer.catalog.schema import IMAGE, REMOVED
+from indexer.catalog.statements import Statements
+
+IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
+
+
+class ImageRecord(NamedTuple):
+    """An image of the index.
+
+    path: absolute, with surrogate escapes where it is not UTF-8. size: bytes. mtime_ns: of the file. digest: SHA-256 of
+    its content. width, height: pixels, as shown. position: of its code. added: seconds since 1970. incomplete: 1 where
+    a part of the file is missing, so that a part of the picture is grey, else 0.
+    """
+
+    id: int
+    path: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    width: int
+    height: int
+    position: int
+    added: float
+    incomplete: int = 0
+
+
+class ImageRows(Statements):
+    """images_changed: whether images were added or removed since the last commit."""
+
+    images_changed = False
+
+    def count(self) -> int:
+        """How many images there are."""
+        return self._scalar(select(func.count()).select_from(IMAGE))
+
+    def count_incomplete(self) -> int:
+        """How many images a part is missing of."""
+        return self._scalar(select(func.count()).select_from(IMAGE).where(IMAGE.c.incomplete != 0))
+
+    def last_added(self) -> float | None:
+        """When an image was added last, in seconds since 1970."""
+        newest = select(IMAGE.c.added).order_by(IMAGE.c.id.desc()).limit(1)
+        found: float | None = self._connection.execute(newest).scalar()
+        return found
+
+    def next_id(self) -> int:
+        """The id of the next image: above every id that was ever given."""
+        last = self._connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'image'").scalar()
+        return int(last or 0) + 1
+
+    def all_images(self) -> Iterator[ImageRecord]:
+        """Every image, by id."""
+        return map(ImageRecord._make, self._connection.execute(select(IMAGE).order_by(IMAGE.c.id)))
+
+    def images_from(self, first: int, count: int) -> list[ImageRecord]:
+        """The first so many images with this id or a greater one, by id."""
+        some = select(IMAGE).where(IMAGE.c.id >= first).order_by(IMAGE.c.id).limit(count)
+        return [ImageRecord._make(row) for row in self._connection.execute(some)]
+
+    def images(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
+        """The images of these ids that there are."""
+        rows = self._of_ids(f"SELECT {IMAGE_COLUMNS} FROM image WHERE id IN (?)", ids)
+        return {row[0]: ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows}
+
+    def id_of(self, path: str) -> int | None:
+        """The id of the image at an absolute path."""
+        found: int | None = self._connection.execute(select(IMAGE.c.id).where(IMAGE.c.path == path)).scalar()
+        return found
+
+    def images_under(self, path: str) -> Iterator[tuple[int, str]]:
+        """Id and path of the image at an absolute path, and of all in that folder; they may be removed meanwhile."""
+        return ((image_id, os.fsdecode(found)) for image_id, found in self._under("id, path", "image", path))
+
+    def positions(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids and the positions of their codes, int64 (n,) each, by position; of all images, or of those there are."""
+        if ids is None:
+            columns = select(IMAGE.c.id, IMAGE.c.position)
+            rows: Iterable[Sequence[int]] = self._connection.execute(columns.order_by(IMAGE.c.position))
+        else:
+            rows = sorted(
+                self._of_ids("SELECT id, position FROM image WHERE id IN (?)", ids), key=lambda row: int(row[1])
+            )
+        numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
+        return numbers[0::2], numbers[1::2]
+
+    def positions_from(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids and positions, int64 (n,) each, by position, of the images whose codes lie there or behind."""
+        rows = self._connection.exec_driver_sql(
+            "SELECT id, position FROM image WHERE position >= ? ORDER BY position", (first,)
+        )
+        numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
+        return numbers[0::2], numbers[1::2]
+
+    def images_at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
+        """The images at absolute paths, by path."""
+        rows = self._of(f"SELECT {IMAGE_COLUMNS} FROM image WHERE path IN (?)", list(map(os.fsencode, paths)))
+        records = (ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows)
+        return {record.path: record for record in records}
+
+    def add_images(self, records: Iterable[ImageRecord]) -> None:
+        """Add images with ids from `next_id` on."""
+        rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
+        if rows:
+            self._plainly(f"INSERT INTO image VALUES ({', '.join('?' * len(IMAGE.columns))})", rows, many=True)
+            self.images_changed = True
+
+    def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
+        """Note that an image's content now lies there, with that size and time of change."""
+        values = {"path": path, "size": size, "mtime_ns": mtime_ns}
+        self._connection.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(values))
+
+    def remove_images(self, ids: Iterable[int]) -> None:
+        """Remove images and their labels; their ids are never given again."""
+        rows = [(image_id,) for image_id in ids]
+        if rows:
+            self._connection.exec_driver_sql(
+                "DELETE FROM label_value WHERE label_id IN (SELECT id FROM label) AND image_id = ?", rows
+            )
+            self._connection.exec_driver_sql("DELETE FROM fingerprint WHERE image_id = ?", rows)
+            self._connection.exec_driver_sql("DELETE FROM image WHERE id = ?", rows)
+            self._connection.exec_driver_sql("REPLACE INTO removed VALUES (?)", rows)
+            self.images_changed = True
+
+    def removed(self) -> list[int]:
+        """Ids that are gone but may still stand in the file of vectors."""
+        return list(self._connection.execute(select(REMOVED.c.id)).scalars())
+
+    def forget_removed(self) -> None:
+        """Note that the file of vectors holds no removed id any more."""
+        self._connection.execute(delete(REMOVED))
+
+
+# The id of the first image that an index gets.
+FIRST_ID = 1

@@ -1,0 +1,80 @@
+"""What an index's labels are: of which type, how often, with which values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import func, select
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.labels import LabelValue
+from indexer.catalog.schema import LABEL, LABEL_VALUE
+
+# Of labels with at most so many values, each is counted.
+FEW = 10
+TYPES = {frozenset({"integer"}): "whole number", frozenset({"text"}): "text"}
+KINDS: dict[type, str] = {int: "integer", float: "real", str: "text"}
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """One label.
+
+    type: "yes/no" where all values are 1 or 0, else "whole number", "number", "text", or "mixed": numbers and text.
+    count: how many images have it. values: each with how many images have it, ascending, numbers first; None where
+    there are more than FEW. least, greatest: of its numbers, None where there are none. predicted: how many images have
+    it as predicted, not given.
+    """
+
+    name: str
+    type: str
+    count: int
+    values: tuple[tuple[LabelValue, int], ...] | None
+    least: int | float | None
+    greatest: int | float | None
+    predicted: int = 0
+
+
+def summarise_labels(catalog: Catalog) -> list[LabelSummary]:
+    """Every label that an image has, in the order in which they were first seen."""
+    labels = catalog.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id))
+    summaries = (_of_few(catalog, *label) or _of_many(catalog, *label) for label in labels)
+    predicted = _predicted(catalog)
+    return [replace(summary, predicted=predicted.get(summary.name, 0)) for summary in summaries if summary.count]
+
+
+def _predicted(catalog: Catalog) -> dict[str, int]:
+    """How many images have each label as predicted."""
+    joined = LABEL.join(LABEL_VALUE, LABEL_VALUE.c.label_id == LABEL.c.id)
+    counted = select(LABEL.c.name, func.count()).select_from(joined).where(LABEL_VALUE.c.predicted == 1)
+    return {name: count for name, count in catalog.rows(counted.group_by(LABEL.c.id))}
+
+
+def _of_few(catalog: Catalog, label: int, name: str) -> LabelSummary | None:
+    """A label with few values; None where there are many."""
+    value = LABEL_VALUE.c.value
+    some = select(value).where(LABEL_VALUE.c.label_id == label).distinct().limit(FEW + 1)
+    if len(catalog.rows(some)) > FEW:
+        return None
+    counted = select(value, func.count()).where(LABEL_VALUE.c.label_id == label).group_by(value).order_by(value)
+    values = tuple((found, count) for found, count in catalog.rows(counted))
+    numbers = [found for found, _ in values if not isinstance(found, str)]
+    is_yes_or_no = all(isinstance(found, int) and found in (0, 1) for found, _ in values)
+    kind = "yes/no" if is_yes_or_no else _type({KINDS[type(found)] for found, _ in values})
+    count = sum(count for _, count in values)
+    return LabelSummary(name, kind, count, values, min(numbers, default=None), max(numbers, default=None))
+
+
+def _of_many(catalog: Catalog, label: int, name: str) -> LabelSummary:
+    """A label with many values, in one pass; sorting them would take several times as long."""
+    value, kind = LABEL_VALUE.c.value, func.typeof(LABEL_VALUE.c.value)
+    by_kind = select(kind, func.count(), func.min(value), func.max(value))
+    rows = catalog.rows(by_kind.where(LABEL_VALUE.c.label_id == label).group_by(kind))
+    numbers = [bound for found, _, *bounds in rows if found != "text" for bound in bounds]
+    count = sum(count for _, count, *_ in rows)
+    kinds = {found for found, *_ in rows}
+    return LabelSummary(name, _type(kinds), count, None, min(numbers, default=None), max(numbers, default=None))
+
+
+def _type(kinds: set[str]) -> str:
+    return TYPES.get(frozenset(kinds), "mixed" if "text" in kinds else "number")

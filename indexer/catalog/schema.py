@@ -1,0 +1,152 @@
+"""The catalogue's tables, and the numbered steps that make them of any earlier version's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Column, Connection, Float, Integer, LargeBinary, MetaData, String, Table, inspect
+from sqlalchemy.types import NullType, UserDefinedType
+
+from indexer.errors import IndexStateError
+
+
+class FilePath(UserDefinedType[str]):
+    """A path as the bytes that the file system has, since names need not be UTF-8."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The column's type in SQL."""
+        return "BLOB"
+
+    def bind_processor(self, dialect: Any) -> Callable[[str | None], bytes | None]:
+        """str -> bytes."""
+        return lambda path: None if path is None else os.fsencode(path)
+
+    def result_processor(self, dialect: Any, coltype: object) -> Callable[[bytes | None], str | None]:
+        """Bytes -> str, with surrogate escapes where they are not UTF-8."""
+        return lambda path: None if path is None else os.fsdecode(path)
+
+
+_tables = MetaData()
+
+# Facts about the index itself, as JSON.
+META = Table("meta", _tables, Column("key", String, primary_key=True), Column("value", String))
+
+# size in bytes, mtime_ns as os.stat gives it, digest the SHA-256 of the content, width and height in pixels as shown,
+# position the row of codes.f32, added in seconds since 1970, incomplete 1 where a part of the file is missing, else 0.
+IMAGE = Table(
+    "image",
+    _tables,
+    Column("id", Integer, primary_key=True),
+    Column("path", FilePath),
+    Column("size", Integer),
+    Column("mtime_ns", Integer),
+    Column("digest", LargeBinary),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("position", Integer),
+    Column("added", Float),
+    Column("incomplete", Integer),
+)
+
+# Files that cannot be used, as they were when they were tried. may_pass: 1 where circumstances are the reason, so that
+# every run tries them again; decoder: the version of what tried to decode them, NULL for one of which nothing is known.
+FAILURE = Table(
+    "failure",
+    _tables,
+    Column("path", FilePath, primary_key=True),
+    Column("reason", String),
+    Column("size", Integer),
+    Column("mtime_ns", Integer),
+    Column("may_pass", Integer),
+    Column("decoder", String),
+)
+
+LABEL = Table("label", _tables, Column("id", Integer, primary_key=True), Column("name", String))
+
+# Clustered by label, so that a filter reads one range and a picture's labels take one seek a label. predicted: 1 where
+# an attribute encoder said so, 0 where it was given.
+LABEL_VALUE = Table(
+    "label_value",
+    _tables,
+    Column("label_id", Integer, primary_key=True),
+    Column("image_id", Integer, primary_key=True),
+    Column("value", NullType),
+    Column("predicted", Integer),
+)
+
+# Label files whose every value has been stored, by the SHA-256 of their content.
+LABEL_SOURCE = Table("label_source", _tables, Column("path", FilePath, primary_key=True), Column("digest", LargeBinary))
+
+# Ids that are gone from `image` but may still stand in the file of vectors.
+REMOVED = Table("removed", _tables, Column("id", Integer, primary_key=True))
+
+# Fingerprints of images, as indexer.decoding.fingerprint makes them; those indexed before there were any have none
+# until they are needed.
+FINGERPRINT = Table(
+    "fingerprint",
+    _tables,
+    Column("image_id", Integer, primary_key=True),
+    Column("white", LargeBinary),
+    Column("black", LargeBinary),
+    Column("frames", LargeBinary),
+)
+
+# Step n - 1 makes version n of version n - 1. Steps are never changed, only added.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        """CREATE TABLE image (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
+            position INTEGER NOT NULL UNIQUE, added REAL NOT NULL)""",
+        """CREATE TABLE failure (
+            path BLOB PRIMARY KEY, reason TEXT NOT NULL, size INTEGER, mtime_ns INTEGER) WITHOUT ROWID""",
+        "CREATE TABLE label (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        """CREATE TABLE label_value (
+            label_id INTEGER NOT NULL, image_id INTEGER NOT NULL, value NOT NULL,
+            PRIMARY KEY (label_id, image_id)) WITHOUT ROWID""",
+        "CREATE TABLE label_source (path BLOB PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE removed (id INTEGER PRIMARY KEY)",
+    ),
+    ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
+    ("CREATE INDEX image_content ON image (size, digest)",),
+    ("ALTER TABLE label_value ADD COLUMN predicted INTEGER NOT NULL DEFAULT 0",),
+    (
+        "ALTER TABLE failure ADD COLUMN may_pass INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE failure ADD COLUMN decoder TEXT",
+    ),
+    ("ALTER TABLE image ADD COLUMN incomplete INTEGER NOT NULL DEFAULT 0",),
+    (
+        "DROP TABLE fingerprint",
+        """CREATE TABLE fingerprint (
+            image_id INTEGER PRIMARY KEY, white BLOB NOT NULL, black BLOB NOT NULL, frames BLOB)""",
+    ),
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def schema_version(connection: Connection) -> int:
+    """The version that a catalogue has, 0 for an empty file."""
+    if not inspect(connection).has_table("meta"):
+        return 0
+    version = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema_version'").scalar()
+    return int(version or 0)
+
+
+def migrate(connection: Connection, place: str) -> None:
+    """Bring a catalogue to SCHEMA_VERSION, in the transaction that is open. Raises IndexStateError for a newer one."""
+    version = schema_version(connection)
+    if version > SCHEMA_VERSION:
+        raise IndexStateError(
+            f"the index at {place} was made by a newer latentsearch (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}): upgrade latentsearch"
+        )
+    for number in range(version, SCHEMA_VERSION):
+        for statement in MIGRATIONS[number]:
+            connection.exec_driver_sql(statement)
+    if version < SCHEMA_VERSION:
+        connection.exec_driver_sql("REPLACE INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))

@@ -1,0 +1,233 @@
+"""Bytes -> the uint8 RGB array that an encoder wants, or the reason why not."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.decoding.fingerprint import SIDE as FINGERPRINT_SIDE
+from indexer.decoding.fingerprint import Fingerprint, fingerprint_of, has_several_frames
+from indexer.decoding.incomplete import (
+    DARK,
+    LEAST_SEEN,
+    LIGHT,
+    Colour,
+    CutOff,
+    completed,
+    load,
+    load_partly,
+    merged,
+    rows_there,
+)
+from indexer.decoding.memory_needs import LARGE, STORED_SIZE
+from indexer.decoding.opened import opened
+from indexer.decoding.webp import is_cut_webp
+from indexer.errors import UnreadableImage
+from indexer.files.formats import identify
+from indexer.paths import printable, reason_for, reason_for_mode
+from indexer.pixels.depth import is_deep, scale_of
+from indexer.pixels.framing import CELEBA, Box, Crop, Framing, Whole
+from indexer.pixels.srgb import has_alpha, over_white, shrunk_srgb, to_srgb
+from indexer.pixels.upright import orientation_of, upright, upright_size
+from indexer.system.memory import Reserve, refuse_above_cap
+
+__all__ = [
+    "CELEBA",
+    "Crop",
+    "Decoded",
+    "Framing",
+    "Whole",
+    "decode",
+    "decode_bytes",
+    "decoder_version",
+    "opened",
+    "orientation_of",
+    "over_white",
+    "read_file",
+    "shrunk_srgb",
+    "to_srgb",
+    "upright",
+]
+
+# To be raised whenever files that could not be decoded now can, so that these are tried again.
+REVISION = 2
+LIBRARIES = ("Pillow", "pillow-heif", "rawpy", "pillow-jxl-plugin", "tifffile", "imagecodecs")
+# A file larger than this is not read.
+BYTE_LIMIT = 2**29
+# How much larger than needed a picture is decoded or shrunk, so that the result differs little from a full decode.
+HEADROOM = 2
+DRAFTED = ("JPEG", "MPO")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded picture: pixels uint8 RGB (h, w, 3) as framed; width and height of the upright picture in its file.
+
+    fingerprint: of the whole picture, as indexer.decoding.fingerprint makes it. incomplete: whether a part of the file
+    is missing or broken, so that a part of the picture is grey.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+    fingerprint: Fingerprint
+    incomplete: bool = False
+
+
+def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
+    """Decode one picture as an encoder wants it: uint8 RGB, (framing.height, framing.width, 3).
+
+    Raises UnreadableImage with the path and the reason, whatever the file holds.
+    """
+    try:
+        return decode_bytes(read_file(path), framing).pixels
+    except UnreadableImage as error:
+        raise UnreadableImage(f"{printable(path)}: {error}", may_pass=error.may_pass) from error
+
+
+def read_file(path: str | Path) -> bytes:
+    """Read a file at once. Raises UnreadableImage with the reason alone; never waits on a named pipe."""
+    try:
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            reason = reason_for_mode(status.st_mode)
+            if reason is None and status.st_size > BYTE_LIMIT:
+                reason = f"larger than {BYTE_LIMIT >> 20} MiB"
+            if reason is not None:
+                raise UnreadableImage(reason)
+            return file.read()
+    except OSError as error:
+        raise UnreadableImage(reason_for(path, error), may_pass=True) from error
+    except ValueError as error:
+        raise UnreadableImage(str(error)) from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # or opening a named pipe waits for a writer
+
+
+@functools.cache
+def decoder_version() -> str:
+    """What decodes here, its own revision and the libraries', as text that differs where any of them does."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    parts = [f"latentsearch {REVISION}"]
+    for library in LIBRARIES:
+        try:
+            parts.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(parts)
+
+
+def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_cap) -> Decoded:
+    """Decode a picture file's bytes, first frame, upright, in sRGB, transparency on white.
+
+    reserve: called once, before any pixel is decoded, with the bytes of memory that decoding is going to need.
+    Raises UnreadableImage with the reason alone, and nothing else, whatever the bytes are; prints nothing. May run in
+    several threads.
+    """
+    reserve = _once(reserve)
+    try:
+        with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
+            load(picture, data, identify(data))
+            return _Seen.of(picture, framing).framed(framing, identify(data).name)
+    except CutOff as error:
+        reason = str(error)  # the error itself would keep the picture
+    except UnreadableImage as error:
+        if error.may_pass or not is_cut_webp(data):
+            raise
+        reason = str(error)
+    return _as_far_as_it_goes(data, framing, reserve, reason)
+
+
+def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: str) -> Decoded:
+    kind = identify(data)
+    whole = completed(data, kind)
+    seen: list[_Seen] = []
+    fills: list[Colour] = []
+    rows, scale = 0, None
+    for fill in (DARK, LIGHT):
+        with opened(whole, reserve, functools.partial(_draft, framing=framing)) as picture:
+            rows = rows or rows_there(data, kind, picture.height)
+            fills.append(load_partly(picture, fill, kind, rows, scale))
+            scale = scale_of(picture) if is_deep(picture) else None
+            seen.append(_Seen.of(picture, framing))
+    rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
+    if share < LEAST_SEEN:
+        raise UnreadableImage(f"{reason}; too little of it is there ({share:.0%})" if share else reason)
+    return replace(seen[0], rgb=rgb, fingerprint=fingerprint_of(rgb)).framed(framing, kind.name, incomplete=True)
+
+
+def _once(reserve: Reserve) -> Reserve:
+    """The same, but a picture that is opened several times asks once."""
+    asked: list[int] = []
+
+    def reserve_once(needed: int) -> None:
+        if not asked:
+            asked.append(needed)
+            reserve(needed)
+
+    return reserve_once
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A picture in mode RGB, upright and perhaps shrunk, its fingerprint, and the width and height of its file."""
+
+    rgb: Image.Image
+    width: int
+    height: int
+    fingerprint: Fingerprint
+
+    @classmethod
+    def of(cls, picture: Image.Image, framing: Framing) -> _Seen:
+        """A picture that was decoded."""
+        orientation = orientation_of(picture)
+        width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
+        is_large = picture.width * picture.height > LARGE
+        factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
+        # Of one with alpha a small version is enough for the fingerprint, so that no copy of all of it is made.
+        small = _small_with_alpha(picture) if has_alpha(picture) else None
+        rgb = upright(shrunk_srgb(picture, factor, on_white=True), orientation)
+        shown = rgb if small is None else upright(small, orientation)
+        return cls(rgb, width, height, fingerprint_of(shown, has_several_frames(picture)))
+
+    def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
+        """As an encoder wants it."""
+        across, down = self.rgb.width / self.width, self.rgb.height / self.height
+        box = _scaled(framing.box(self.width, self.height), across, down)
+        framed = self.rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
+        return Decoded(np.asarray(framed), self.width, self.height, format, self.fingerprint, incomplete)
+
+
+def _small_with_alpha(picture: Image.Image) -> Image.Image:
+    return shrunk_srgb(picture, max(min(picture.size) // (HEADROOM * FINGERPRINT_SIDE), 1))
+
+
+def _draft(picture: Image.Image, framing: Framing) -> None:
+    """Let libjpeg decode at 1/2, 1/4 or 1/8 where that leaves HEADROOM times the pixels that are wanted."""
+    if picture.format not in DRAFTED:
+        return
+    spare = _spare(upright_size(picture.size, orientation_of(picture)), framing)
+    scale = next(scale for scale in (8, 4, 2, 1) if spare >= scale or scale == 1)
+    if scale > 1:
+        picture.draft(None, (picture.width // scale, picture.height // scale))
+
+
+def _spare(size: tuple[int, int], framing: Framing) -> float:
+    """How many times smaller a picture may be, width and height, and still have HEADROOM times the pixels wanted."""
+    left, top, right, bottom = framing.box(*size)
+    return min((right - left) / framing.width, (bottom - top) / framing.height) / HEADROOM
+
+
+def _scaled(box: Box, across: float, down: float) -> Box:
+    left, top, right, bottom = box
+    return left * across, top * down, right * across, bottom * down

@@ -1,0 +1,136 @@
+"""A picture file's bytes -> a Pillow picture whose header was read, and what goes wrong with it in a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from indexer.decoding.avif_boxes import clean_aperture
+from indexer.decoding.heic import lift_limit_of_libheif
+from indexer.decoding.jxl import BYTES_A_PIXEL, size_of_jxl
+from indexer.decoding.memory_needs import STORED_SIZE, needed_bytes, refuse_impossible
+from indexer.decoding.odd_tiff import has_tifffile, read_tiff
+from indexer.decoding.png import with_transparent_colour, without_ballast
+from indexer.decoding.reasons import reason_of
+from indexer.decoding.silence import silence, unlimited
+from indexer.decoding.tiff import mend_planes
+from indexer.errors import UnreadableImage
+from indexer.files.formats import AVIF, HEIC, JXL, PNG, RAW, TIFF, Format, identify, load_plugin
+from indexer.pixels.srgb import SHOWN
+from indexer.system.memory import Reserve, refuse_above_cap
+
+# Formats that hold pictures of others, of sizes that their headers need not know: Pillow's own limit stays.
+NESTED = ("ICO", "CUR", "ICNS", "BLP", "DCX", "IM")
+# Compressions of TIFF that libtiff has where it was built with another library.
+RARELY_BUILT_IN = ("webp", "zstd", "lzma")
+Prepare = Callable[[Image.Image], None]
+
+
+def _unprepared(picture: Image.Image) -> None:
+    """Leave a picture as it was opened."""
+
+
+@contextmanager
+def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = _unprepared) -> Iterator[Image.Image]:
+    """Open a picture file: its size, mode, frames and metadata are there, its pixels not yet decoded.
+
+    prepare: what to ask of the decoder before, such as a draft. reserve: called once, with the bytes that decoding is
+    going to need. Raises UnreadableImage with the reason alone, and nothing else, whatever the bytes are and whatever
+    is done with the picture; prints nothing. May run in several threads.
+    """
+    try:
+        with silence:
+            kind = identify(data)
+            load_plugin(kind)
+            limits = contextlib.nullcontext() if kind.pillow in NESTED else unlimited
+            with limits, _reader(kind)(data, reserve, prepare) as picture:
+                yield picture
+    except UnreadableImage:
+        raise
+    except MemoryError as error:
+        raise UnreadableImage("not enough memory to decode it", may_pass=True) from error
+    except Exception as error:  # Pillow raises nearly anything for bytes that somebody made up
+        raise UnreadableImage(reason_of(error, data, identify(data))) from error
+
+
+def _reader(kind: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContextManager[Image.Image]]:
+    if kind is RAW:
+        from indexer.decoding.raw import opened_raw
+
+        return opened_raw
+    return _opened_tiff if kind is TIFF else functools.partial(_open_prepared, kind)
+
+
+def _open_prepared(kind: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Image.Image:
+    """A picture that Pillow opens: it is its own context, since more of them take a while for each small picture."""
+    if kind is JXL:  # its plugin decodes when it opens
+        width, height = size_of_jxl(data)
+        reserve(len(data) + int(width * height * BYTES_A_PIXEL))
+    if kind is HEIC:
+        lift_limit_of_libheif(data)
+    picture = _open(data, kind)
+    refuse_impossible(picture, kind, len(data))
+    prepare(picture)
+    if kind is not JXL:
+        reserve(needed_bytes(picture, kind, len(data)))
+    return _with_exact_key(picture, data)
+
+
+@contextmanager
+def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
+    with contextlib.ExitStack() as stack:
+        try:
+            picture = stack.enter_context(_open(data, TIFF))
+        except UnidentifiedImageError:
+            yield read_tiff(data, reserve)
+            return
+        prepare(picture)
+        reserve(needed_bytes(picture, TIFF, len(data)))
+        yield read_tiff(data, _reserved) if _is_beyond_pillow(picture) else picture
+
+
+def _is_beyond_pillow(picture: Image.Image) -> bool:
+    """Whether its libtiff was built without the compression that a file has, and tifffile is there."""
+    if picture.info.get("compression") not in RARELY_BUILT_IN or not has_tifffile():
+        return False
+    try:
+        picture.load()
+    except OSError:
+        return True
+    return False
+
+
+def _reserved(needed: int) -> None:
+    """Memory that was asked for before."""
+
+
+def _open(data: bytes, kind: Format) -> ImageFile.ImageFile:
+    profile = None
+    if kind is PNG:
+        data, profile = without_ballast(data)
+    picture = Image.open(io.BytesIO(data), formats=[kind.pillow])
+    if picture.width < 1 or picture.height < 1:
+        raise UnreadableImage(f"the picture has no pixels ({picture.width}x{picture.height})")
+    if profile:
+        picture.info["icc_profile"] = profile
+    picture.info[STORED_SIZE] = picture.size
+    if kind is AVIF and (shown := clean_aperture(data, *picture.size)):
+        picture.info[SHOWN] = shown
+        picture.info[STORED_SIZE] = (shown[2] - shown[0], shown[3] - shown[1])
+    if kind is TIFF:
+        mend_planes(picture)
+    return picture
+
+
+def _with_exact_key(picture: ImageFile.ImageFile, data: bytes) -> Image.Image:
+    """The same picture, or its pixels where it has a transparent colour of three times 16 bits."""
+    key = picture.info.get("transparency")
+    if picture.format != "PNG" or picture.mode != "RGB" or not key or picture.tile[0].args != "RGB;16B":
+        return picture
+    with picture, _open(data, PNG) as again:
+        return with_transparent_colour(picture, again)

@@ -1,0 +1,62 @@
+"""Why a picture could not be decoded, in a few words: damaged, cut off, or sound and not supported."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+
+from PIL import Image, UnidentifiedImageError
+
+from indexer.files.formats import AVIF, HEIC, Format
+
+CUT_OFF = "it is damaged or cut off"
+# What decoders say of sound files that they do not know how to read.
+NOT_KNOWN = re.compile(
+    r"unsupported|not supported|not yet supported|cannot handle|unimplemented"
+    r"|unknown \w* ?(mode|type|compression|format)"
+    r"|not implemented|unrecogni[sz]ed|no decoder|decoder \S+ not available|unknown data organization"
+    r"|not available|invalid (tone mapped|image grid)",
+    re.IGNORECASE,
+)
+
+
+def reason_of(error: Exception, data: bytes, kind: Format) -> str:
+    """The reason that a failure states: begins with "not supported" where the file may well be sound."""
+    if isinstance(error, UnidentifiedImageError):
+        error = _error_of_plugin(data, kind) or error
+    message = " ".join(str(error).split())[:200]
+    if NOT_KNOWN.search(message):
+        return f"not supported: {kind.name} files of this kind ({message})"
+    if isinstance(error, UnidentifiedImageError | SyntaxError) and kind in (AVIF, HEIC) and _has_all_boxes(data):
+        return f"not supported: {kind.name} files of this structure"
+    if isinstance(error, UnidentifiedImageError) or "decoder object" in message:
+        message = CUT_OFF
+    return f"not decodable as {kind.name}: {message or type(error).__name__}"
+
+
+def _error_of_plugin(data: bytes, kind: Format) -> Exception | None:
+    """What the plugin says, which Image.open keeps to itself."""
+    factory, _ = Image.OPEN[kind.pillow]
+    try:
+        factory(io.BytesIO(data), "")
+    except SyntaxError as error:
+        return error
+    except Exception:
+        return None
+    return None
+
+
+def _has_all_boxes(data: bytes) -> bool:
+    """Whether the boxes that a file consists of are there to the end of the last one."""
+    start = 0
+    while start + 8 <= len(data):
+        size = struct.unpack_from(">I", data, start)[0]
+        if size == 1 and start + 16 <= len(data):
+            size = struct.unpack_from(">Q", data, start + 8)[0]
+        if size == 0:
+            return True
+        if size < 8:
+            return False
+        start += size
+    return start == len(data)

@@ -1,0 +1,1 @@
+"""Encoder bundles: pixels -> codes, and pixels -> attributes."""

@@ -1,0 +1,84 @@
+"""A bundle's attribute encoder: images -> which labels they have, as it sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.decoding.decode import Framing
+from indexer.encoders.encoder import BATCH_SIZE, REPAIR, find_bundle, open_session, read_model
+from indexer.errors import EncoderError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+GRAPH = "attributes.onnx"
+DEFAULT_ATTRIBUTES = "attributes"
+# From this value on, a label is said to hold: it was learned as 1 or 0.
+HOLDS = 0.5
+
+
+class AttributeEncoder:
+    """A loaded bundle's attribute encoder.
+
+    name, sha256 (of attributes.onnx), labels (their names) and framing are read-only by convention; `values` may be
+    called from several threads.
+    """
+
+    def __init__(self, folder: Path, model: dict[str, Any], session: InferenceSession) -> None:
+        self.folder = folder
+        self.name: str = model["name"]
+        self.sha256: str = model["files"][GRAPH]["sha256"]
+        self.labels: tuple[str, ...] = tuple(model["attributes"]["labels"])
+        self.framing = Framing.from_json(model["framing"])
+        self._session = session
+
+    def values(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Look at framed images, uint8 (n, h, w, 3): float32 (n, labels), near 1 where a label holds, else near 0.
+
+        Raises EncoderError when the network gives NaN or infinity.
+        """
+        values = np.empty((len(images), len(self.labels)), np.float32)
+        for start in range(0, len(images), BATCH_SIZE):
+            batch = np.ascontiguousarray(images[start : start + BATCH_SIZE])
+            values[start : start + BATCH_SIZE] = self._session.run(["values"], {"images": batch})[0]
+        if not np.isfinite(values).all():
+            raise EncoderError(
+                f"the attribute encoder of {self.name} gave values that are not finite: the bundle at {self.folder} "
+                "is unusable"
+            )
+        return values
+
+    def predict(self, images: NDArray[np.uint8]) -> list[dict[str, int]]:
+        """The labels of framed images, uint8 (n, h, w, 3): 1 or 0 by name, for each."""
+        return [
+            {name: int(value >= HOLDS) for name, value in zip(self.labels, row, strict=True)}
+            for row in self.values(images)
+        ]
+
+
+def load_attribute_encoder(name_or_path: str | Path | None = None, threads: int = 0) -> AttributeEncoder:
+    """Load a bundle's attribute encoder, by the bundle's name or folder; None is DEFAULT_ATTRIBUTES.
+
+    threads: as `indexer.encoders.encoder.load_encoder` has them.
+
+    Raises EncoderError when there is none or it is damaged, MissingExtra without ONNX Runtime.
+    """
+    folder = find_bundle(name_or_path, DEFAULT_ATTRIBUTES)
+    model = read_model(folder)
+    if GRAPH not in model["files"] or not isinstance(model.get("attributes"), dict):
+        raise EncoderError(
+            f"encoder {model['name']} at {folder} tells no attributes: export a run of `latentsearch train icgan` or "
+            "`attributes`, which learn with labels"
+        )
+    session = open_session(folder, model, GRAPH, threads)
+    try:
+        encoder = AttributeEncoder(folder, model, session)
+    except (KeyError, TypeError) as error:
+        raise EncoderError(f"{folder / 'model.json'} does not state its labels as it should: {REPAIR}") from error
+    if session.get_outputs()[0].shape[-1] != len(encoder.labels):
+        raise EncoderError(f"{folder / GRAPH} tells another number of labels than model.json states: {REPAIR}")
+    return encoder

@@ -1,0 +1,297 @@
+"""An encoder bundle: images -> codes, and where it has a generator, codes -> images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from indexer.decoding.decode import Framing
+from indexer.errors import EncoderError
+from indexer.system.cores import cores
+from indexer.system.extras import require
+from indexer.system.onnx_runtime import import_onnxruntime
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+FORMAT = 1
+# Both packages stand side by side, in a checkout as in the wheel.
+SHIPPED = Path(__file__).parents[2] / "latentsearch" / "bundles"
+DEFAULT_ENCODER = "parts"
+# Whose faces look most like faces, drawn from random codes.
+DEFAULT_GENERATOR = "aegan"
+BATCH_SIZE = 64
+# Numbers in a code, and pixels along the side of a framed picture: beyond, a model.json is damaged.
+SIZE_AT_MOST = 65_536
+REPAIR = "export or fetch the bundle again"
+NEEDED_KEYS = ("format", "name", "latent_size", "framing", "distance", "files", "random_pair_distances")
+
+
+class PictureEncoder(Protocol):
+    """What makes codes of pictures, framed as it says: uint8 (n, h, w, 3) -> float32 (n, latent_size)."""
+
+    framing: Framing
+    latent_size: int
+
+    def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Encode some; raises EncoderError for codes that are not finite."""
+        ...
+
+
+class Encoder:
+    """A loaded bundle's encoder.
+
+    name, sha256 (of encoder.onnx), latent_size, framing, distance ("euclidean" or "cosine"), model (the parsed
+    model.json) and folder are read-only by convention; `encode` may be called from several threads.
+    """
+
+    def __init__(self, folder: Path, model: dict[str, Any], session: InferenceSession | None, threads: int = 1) -> None:
+        self.folder = folder
+        self.model = model
+        self.name: str = model["name"]
+        self.sha256: str = model["files"]["encoder.onnx"]["sha256"]
+        self.latent_size: int = model["latent_size"]
+        self.framing = Framing.from_json(model["framing"])
+        self.distance: str = model["distance"]
+        self._session = session
+        self._threads = threads
+
+    def encode(self, images: NDArray[np.uint8], batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
+        """Encode framed images, uint8 (n, h, w, 3), to codes, float32 (n, latent_size), a batch a thread.
+
+        Raises ValueError for images of another shape or type, EncoderError when the network gives NaN or infinity.
+        """
+        expected = (self.framing.height, self.framing.width, 3)
+        if images.shape[1:] != expected or images.dtype != np.uint8:
+            raise ValueError(
+                f"images are {images.dtype} {images.shape}, not uint8 (n, {', '.join(map(str, expected))})"
+            )
+        if self._session is None:
+            raise ValueError("the encoder was loaded without its network")
+        batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+        codes = np.concatenate([np.empty((0, self.latent_size), np.float32), *self._each(batches)])
+        if not np.isfinite(codes).all():
+            raise EncoderError(
+                f"encoder {self.name} gave codes that are not finite: the bundle at {self.folder} is unusable"
+            )
+        return codes
+
+    def _each(self, batches: list[NDArray[np.uint8]]) -> Iterable[NDArray[np.float32]]:
+        if self._threads == 1 or len(batches) < 2:
+            return map(self._encode_batch, batches)
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(self._encode_batch, batches))
+
+    def _encode_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert self._session is not None
+        codes: NDArray[np.float32] = self._session.run(["codes"], {"images": np.ascontiguousarray(images)})[0]
+        return codes
+
+    def similarity(self, distances: ArrayLike) -> NDArray[np.float64]:
+        """The share of random pairs of training images that are farther apart, in [0, 1]; fits any encoder."""
+        return 1 - np.interp(np.asarray(distances, np.float64), *_shares_of_pairs(self.model))
+
+
+class Generator:
+    """A loaded bundle's generator.
+
+    prior: what its codes are drawn from: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none" for a plain autoencoder's.
+    labels: the names of those whose values, 1 or 0, stand at the end of its codes; () for a generator without.
+    """
+
+    def __init__(self, model: dict[str, Any], session: InferenceSession) -> None:
+        self.name: str = model["name"]
+        self.latent_size: int = model["generator"]["latent_size"]
+        self.prior: str = model["generator"]["prior"]
+        labels = model["generator"].get("labels", {})
+        self.labels: tuple[str, ...] = tuple(labels.get("names", ()))
+        self._label_vectors = [[int(digit) for digit in vector] for vector in labels.get("drawn", ())]
+        self._session = session
+
+    def draw(self, count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
+        """Draw `count` pictures, one by one, uint8 (h, w, 3); the same seed and count draw the same.
+
+        Raises EncoderError for a generator without a prior to draw codes from.
+        """
+        random = np.random.default_rng(seed)
+        if self.prior == "none":
+            raise EncoderError(f"{self.name} has no prior to draw codes from: its generator only decodes")
+        for start in range(0, count, BATCH_SIZE):
+            yield from self.generate(self._drawn(random, min(BATCH_SIZE, count - start)))
+
+    def _drawn(self, random: np.random.Generator, count: int) -> NDArray[np.float32]:
+        """Codes of the prior, float32 (count, latent_size)."""
+        if self.prior == "gaussian":
+            codes = random.standard_normal((count, self.latent_size)).astype(np.float32)
+        else:
+            codes = random.uniform(-1, 1, (count, self.latent_size)).astype(np.float32)
+        if self.labels:
+            # Of pictures that there are: labels go together, such as beards and men.
+            codes[:, -len(self.labels) :] = random.choice(self._label_vectors, count)
+        return codes
+
+    def generate(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The pictures of latent codes: float32 (n, latent_size) -> uint8 (n, h, w, 3)."""
+        batches = [codes[start : start + BATCH_SIZE] for start in range(0, max(len(codes), 1), BATCH_SIZE)]
+        return np.concatenate([self._session.run(["images"], {"codes": batch})[0] for batch in batches])
+
+
+def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
+    """Load an encoder by name or by its bundle's folder; None is DEFAULT_ENCODER.
+
+    threads: that encode batches, 0 for one a core. network: False for one that does everything but encode, and needs
+    no ONNX Runtime. Raises EncoderError when there is none or it is damaged, MissingExtra without ONNX Runtime.
+    """
+    folder = find_bundle(name_or_path)
+    model = read_model(folder)
+    # A batch a thread takes three quarters of the time of a batch by all threads, which wait for one another.
+    session = open_session(folder, model, "encoder.onnx", 1) if network else None
+    if session is not None:
+        _require_size(folder / "encoder.onnx", session.get_outputs()[0].shape[-1], model["latent_size"])
+    return Encoder(folder, model, session, threads or cores())
+
+
+def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> Generator:
+    """Load a bundle's generator; arguments and errors as those of load_encoder; None is DEFAULT_GENERATOR."""
+    folder = find_bundle(name_or_path, DEFAULT_GENERATOR)
+    model = read_model(folder)
+    if "generator.onnx" not in model["files"] or "generator" not in model:
+        raise EncoderError(f"encoder {model['name']} at {folder} has no generator")
+    session = open_session(folder, model, "generator.onnx", threads)
+    _require_size(folder / "generator.onnx", session.get_inputs()[0].shape[-1], model["generator"]["latent_size"])
+    return Generator(model, session)
+
+
+def bundle_folders() -> list[Path]:
+    """Where encoders are found by name: those that ship, then the user's own."""
+    import platformdirs
+
+    return [SHIPPED, platformdirs.user_data_path("latentsearch") / "encoders"]
+
+
+def find_bundle(name_or_path: str | Path | None = None, default: str = DEFAULT_ENCODER) -> Path:
+    """The absolute folder of a bundle: a path to one, else a name; None is the default.
+
+    Raises EncoderError when there is none.
+    """
+    wanted = Path(default if name_or_path is None else name_or_path)
+    # The default is the one that ships, also beside a folder of that name.
+    if name_or_path is not None and (wanted / "model.json").is_file():
+        return wanted.absolute()
+    if len(wanted.parts) == 1:
+        for folder in bundle_folders():
+            if (folder / wanted / "model.json").is_file():
+                return folder / wanted
+    raise EncoderError(
+        f"no encoder {str(wanted)!r}: give a name that `latentsearch encoders` lists, or a bundle's folder"
+    )
+
+
+def read_model(folder: Path) -> dict[str, Any]:
+    """Read and check a bundle's model.json. Raises EncoderError when it is damaged or of another format."""
+    path = folder / "model.json"
+    try:
+        model: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"{path} cannot be read ({error}): {REPAIR}") from error
+    missing = [key for key in NEEDED_KEYS if not isinstance(model, dict) or key not in model]
+    if missing:
+        raise EncoderError(f"{path} lacks {', '.join(missing)}: {REPAIR}")
+    if model["format"] != FORMAT:
+        raise EncoderError(f"{path} has bundle format {model['format']}, not {FORMAT}: it needs another latentsearch")
+    try:
+        framing = Framing.from_json(model["framing"])
+        model["files"]["encoder.onnx"]["sha256"]
+        sizes = [framing.width, framing.height, model["latent_size"]]
+        sizes += [model["generator"]["latent_size"]] if "generator" in model else []
+    except (AttributeError, KeyError, TypeError) as error:
+        raise EncoderError(f"{path} does not state its framing or its files as it should: {REPAIR}") from error
+    if not all(type(size) is int and 1 <= size <= SIZE_AT_MOST for size in sizes):
+        raise EncoderError(f"{path} states a size that is no whole number from 1 to {SIZE_AT_MOST}: {REPAIR}")
+    try:
+        _shares_of_pairs(model)
+    except (IndexError, TypeError, ValueError) as error:
+        raise EncoderError(f"{path} does not state the distances of random pairs as it should: {REPAIR}") from error
+    return model
+
+
+def _require_size(graph: Path, size: int | str | None, stated: int) -> None:
+    """Raise EncoderError where a graph's codes have another size than model.json states; some leave theirs open."""
+    if isinstance(size, int) and size != stated:
+        raise EncoderError(f"{graph} has codes of {size} numbers, and its model.json states {stated}: {REPAIR}")
+
+
+def _shares_of_pairs(model: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distances, ascending, and which share of random pairs is at most as far apart. Raises ValueError.
+
+    Between the quantiles for 0 and 0.005 lies all that a search finds: bundles state the closest pairs apart. Those of
+    before that do not.
+    """
+    quantiles = np.asarray(model["random_pair_distances"], np.float64)
+    closest = np.asarray(model.get("closest_pairs") or np.empty((0, 2)), np.float64)
+    shares = np.linspace(0, 1, len(quantiles))
+    if len(closest):
+        closest = closest[(closest[:, 1] < quantiles[1]) & (closest[:, 0] < shares[1])]
+        quantiles = np.concatenate([[0.0], closest[:, 1], quantiles[1:]])
+        shares = np.concatenate([[0.0], closest[:, 0], shares[1:]])
+    ascending = all((np.diff(column) >= 0).all() for column in (quantiles, shares))
+    if len(quantiles) < 2 or not ascending or not np.isfinite(quantiles).all():
+        raise ValueError("the distances of random pairs do not ascend")
+    return quantiles, shares
+
+
+def available_encoders(report: Callable[[str], None] | None = None) -> list[tuple[Path, dict[str, Any]]]:
+    """Every bundle that can be found by name: (folder, model.json); of damaged ones `report` gets a sentence."""
+    found = []
+    for parent in bundle_folders():
+        for folder in sorted(path.parent for path in parent.glob("*/model.json")):
+            try:
+                found.append((folder, read_model(folder)))
+            except EncoderError as error:
+                if report is not None:
+                    report(str(error))
+    return found
+
+
+def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
+    """A bundle's graph in ONNX Runtime; threads: that work on one batch, 0 for one a core.
+
+    Raises EncoderError when it is damaged, MissingExtra without ONNX Runtime.
+    """
+    require("onnxruntime")
+    graph = read_verified(folder / file, model["files"].get(file, {}))
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or cores()
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 4  # what is wrong with a graph is told by the error alone
+    # Threads that spin while they wait take the cores from the processes that decode.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    known = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [name for name in known if name in onnxruntime.get_available_providers()]
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
+    except Exception as error:  # its exceptions have no common base but this
+        # It repeats what stands in the graph, whatever that is.
+        reason = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+        raise EncoderError(f"{folder / file} cannot be loaded by ONNX Runtime: {reason}") from error
+
+
+def read_verified(path: Path, stated: dict[str, Any]) -> bytes:
+    """A bundle's file, whose sha256 must be the stated one. Raises EncoderError when it is not, or cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise EncoderError(f"{path} cannot be read ({error.strerror}): {REPAIR}") from error
+    if hashlib.sha256(content).hexdigest() != stated.get("sha256"):
+        raise EncoderError(f"{path} is damaged (its sha256 is not the one in model.json): {REPAIR}")
+    return content

@@ -1,0 +1,1 @@
+"""One index: where it is, opened, searched, checked and maintained."""

@@ -1,0 +1,58 @@
+"""What an index holds, as plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from indexer.catalog.schema import SCHEMA_VERSION
+from indexer.index.location import CATALOGUE
+from indexer.paths import printable
+from indexer.vectors import code_file as code_files
+from indexer.vectors import faiss_file as bases
+
+if TYPE_CHECKING:
+    from indexer.catalog.metadata import Facts
+    from indexer.index.index import Index
+    from indexer.index.vector_search import Neighbours
+
+
+def status_of(index: Index) -> dict[str, Any]:
+    """What `latentsearch status --json` prints: counts, labels, the encoder, bytes by file, how searches go."""
+    facts, names = index.facts, (CATALOGUE, code_files.FILE_NAME, bases.FILE_NAME)
+    return {
+        "index": printable(index.folder),
+        "images": index.count(),
+        "incomplete": index.catalog.count_incomplete(),
+        "failures": index.catalog.count_failures(),
+        "failures_that_may_pass": index.catalog.count_failures_that_may_pass(),
+        "labels": index.catalog.label_names(),
+        "predicted_by": {"name": facts.predictor_name, "sha256": facts.predictor_sha256}
+        if facts.predictor_name
+        else None,
+        "last_added": index.catalog.last_added(),
+        "encoder": {
+            "name": index.encoder_name,
+            "sha256": index.encoder_sha256,
+            "source": printable(index.encoder_source),
+            "latent_size": index.latent_size,
+            "distance": index.distance,
+        },
+        "schema": SCHEMA_VERSION,
+        "bytes": {name: code_files.size_of(index.folder / name) for name in names},
+        "vectors": _vectors(facts, index.neighbours),
+    }
+
+
+def _vectors(facts: Facts, now: Neighbours) -> dict[str, Any]:
+    told: dict[str, Any] = {"asked": facts.kind, "kind": None, "problem": now.problem or None}
+    if now.base is not None:
+        header = now.base.header
+        told |= {
+            "kind": header.kind,
+            "why": header.why,
+            "recall@20": {"target": header.tuning.target, "reached": header.tuning.reached},
+            "candidates": header.tuning.candidates(20),
+            "effort": header.tuning.effort(20),
+            "trained_on": header.trained_on,
+        }
+    return told | {"in_base": now.in_base, "since": len(now.delta.ids), "removed": len(now.gone)}

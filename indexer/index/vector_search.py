@@ -1,0 +1,329 @@
+"""Codes -> the nearest images of an index, from what a reader of it sees: the base, what came since, what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.metadata import Facts
+from indexer.errors import DamagedIndex
+from indexer.vectors import code_file as code_files
+from indexer.vectors import exact
+from indexer.vectors.faiss_file import FILE_NAME, Base
+from indexer.vectors.index_types import FLAT
+
+Ids = NDArray[np.int64]
+Codes = NDArray[np.float32]
+NONE = np.empty(0, np.int64)
+# So many ids to leave out cost less as candidates too many than as a bitmap.
+FEW = 1_000
+# float32 scores may swap neighbours that are almost equally far.
+SPARE = 16
+# Up to so many codes are ranked as candidates at once.
+RANKED_AT_ONCE = 200
+# So many codes are given at once to those who want all.
+CODES_AT_ONCE = 20_000
+
+
+class Delta(NamedTuple):
+    """The images whose codes were stored after the base was made, int64 (n,) each, by row."""
+
+    ids: Ids
+    rows: Ids
+
+
+class Candidates(NamedTuple):
+    """What may be nearest: ids and rows, int64 (q, c) each, row -1 for none; of how many images that may be found."""
+
+    ids: Ids
+    rows: Ids
+    available: int
+
+
+class Some:
+    """Some images that are there, int64 (n,) each, by row."""
+
+    def __init__(self, ids: Ids, rows: Ids) -> None:
+        self.ids, self.rows = ids, rows
+        self._mask: NDArray[np.bool_] | None = None
+        self._few: exact.FewCodes | None = None
+
+    def few(self, codes: Codes, distance: str) -> exact.FewCodes:
+        """Them with their codes, read from the array of all codes; once."""
+        if self._few is None:
+            order = np.argsort(self.ids)
+            self._few = exact.FewCodes(self.ids[order], codes.take(self.rows[order], axis=0), distance)
+        return self._few
+
+    def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
+        """For every id below `ids` whether it is one of those whose code lies below `rows`; made once."""
+        if self._mask is None:
+            self._mask = np.zeros(ids, np.bool_)
+            self._mask[self.ids[: np.searchsorted(self.rows, rows)]] = True
+        return self._mask
+
+
+class Neighbours:
+    """Searches the state of an index that its catalogue's open transaction sees.
+
+    before: the one of an earlier state, whose base is used again where it still is the right one.
+    """
+
+    def __init__(self, folder: Path, catalog: Catalog, facts: Facts, before: Neighbours | None = None) -> None:
+        self._folder = folder
+        self._catalog = catalog
+        self._facts = facts
+        self.problem = ""
+        self._last: tuple[Ids, Some] = NONE, Some(NONE, NONE)
+        self.newest_generation = facts.generation
+        self.base: Base | None = self._fitting_base(before.base if before else None)
+
+    def search(
+        self, queries: Codes, k: int, excluded: Collection[int], within: Ids | None = None
+    ) -> tuple[NDArray[np.float32], Ids]:
+        """Distances and ids, (q, k') each, by ascending distance; those equally far by id."""
+        k = min(k, max(self.count, 1))
+        if self._facts.distance == "cosine":
+            queries = exact.unit(queries)
+        hidden = np.array(sorted(excluded), np.int64) if excluded else NONE
+        if within is None and len(hidden) > FEW:
+            within = self.ids()
+        if within is None:
+            found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0] if len(hidden) else NONE)
+            return self._ranked(queries, found, k)
+        if len(hidden):
+            some = self._of_rows(np.setdiff1d(within, hidden, assume_unique=True))
+        else:
+            some = self._prepared(within)
+        if len(some.ids) <= RANKED_AT_ONCE:
+            return self._among_few(queries, k, some)
+        return self._ranked(queries, self._among(queries, k, some), k)
+
+    def blocks(self, within: Ids | None, excluded: Collection[int]) -> Iterator[tuple[Ids, Codes]]:
+        """Ids, and codes float32 (n, d), of all images, or of those of these ids, but those excluded; by row."""
+        ids = self.ids() if within is None else within
+        some = self._of_rows(np.setdiff1d(ids, np.array(sorted(excluded), np.int64), assume_unique=True))
+        for start in range(0, len(some.ids), CODES_AT_ONCE):
+            here = slice(start, start + CODES_AT_ONCE)
+            yield some.ids[here], self.codes.take(some.rows[here], axis=0)
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Every row that was ever committed, float32 (rows, d), mapped and read-only."""
+        rows, size = self._facts.code_rows, self._facts.latent_size
+        return code_files.map_codes(self._folder / code_files.FILE_NAME, rows, size)
+
+    @property
+    def count(self) -> int:
+        """How many images there are."""
+        return self.in_base - len(self.gone) + len(self.delta.ids)
+
+    @property
+    def in_base(self) -> int:
+        """How many images the base holds, those that are gone included."""
+        return self.base.header.count if self.base else 0
+
+    @cached_property
+    def delta(self) -> Delta:
+        """The images that the base does not hold."""
+        return Delta(*self._catalog.positions_from(self.base.header.rows if self.base else 0))
+
+    @cached_property
+    def gone(self) -> Ids:
+        """Ids that the base holds and the catalogue does not, ascending."""
+        if self.base is None:
+            return np.empty(0, np.int64)
+        removed = np.array(self._catalog.removed(), np.int64)
+        return removed[self.base.rows_of(removed) >= 0]
+
+    def ids(self) -> Ids:
+        """The ids of all images, ascending."""
+        base = self.base.ids if self.base else np.empty(0, np.int64)
+        return np.union1d(np.setdiff1d(base, self.gone, assume_unique=True), self.delta.ids)
+
+    def rows_of(self, ids: Ids) -> Ids:
+        """The rows of images' codes, int64 of the same shape; -1 for ids that are none."""
+        rows = self.base.rows_of(ids) if self.base else np.full(ids.shape, -1, np.int64)
+        if len(self.gone):
+            rows[np.isin(ids, self.gone)] = -1
+        if len(self.delta.ids):
+            order = self._delta_by_id
+            place = np.minimum(np.searchsorted(self.delta.ids, ids, sorter=order), len(order) - 1)
+            here = self.delta.ids[order[place]] == ids
+            rows[here] = self.delta.rows[order[place[here]]]
+        return rows
+
+    def _among_all(self, queries: Codes, k: int, hidden: Ids) -> Candidates:
+        """Candidates among all images but those hidden, all of which are there."""
+        available = self.count - len(hidden)
+        wanted = min(k, available) + len(hidden)
+        parts = [self._from_base(queries, wanted)] if self.base is not None else []
+        if len(self.delta.ids):
+            nearest = exact.nearest_rows(queries, self.codes, self.delta.rows, wanted)
+            parts.append((self.delta.ids[np.searchsorted(self.delta.rows, nearest)], nearest))
+        found, rows = _beside(parts, len(queries))
+        if len(hidden):
+            rows[np.isin(found, hidden)] = -1
+        return Candidates(found, rows, available)
+
+    def _from_base(self, queries: Codes, k: int) -> tuple[Ids, Ids]:
+        assert self.base is not None
+        tuning = self.base.header.tuning
+        if self.base.kind == FLAT:
+            rows = exact.nearest_rows(queries, self.codes, self._live_rows, tuning.candidates(k))
+            return self.base.id_of_row[rows], rows
+        needed = min(k, self.in_base - len(self.gone))
+        allowed = self._live_mask if len(self.gone) else None
+        found = self._searched(queries, tuning.candidates(k), needed, tuning.effort(k), allowed)
+        return found, self.base.rows_of(found)
+
+    def _searched(
+        self, queries: Codes, wanted: int, needed: int, effort: int, allowed: NDArray[np.bool_] | None
+    ) -> Ids:
+        """Ids from the base, at least `needed` for each query: where they are not among what was looked at, more is."""
+        assert self.base is not None
+        most = self.base.header.tuning.most
+        while True:
+            found = self.base.search(queries, wanted, effort, allowed)
+            # Those that are none come last.
+            if effort >= most or needed == 0 or found[:, needed - 1].min() >= 0:
+                return found
+            effort = min(most, 4 * effort)
+
+    def _among(self, queries: Codes, k: int, some: Some) -> Candidates:
+        """Candidates among some images."""
+        base = self.base
+        if base is None or base.kind == FLAT:
+            return self._exactly(queries, k, some)
+        in_base = int(np.searchsorted(some.rows, base.header.rows))
+        tuning = base.header.tuning
+        if in_base == 0 or tuning.prefers_exact(len(some.ids), self.in_base, k):
+            return self._exactly(queries, k, some)
+        allowed = some.mask(base.header.rows, len(base.holds))
+        wanted, effort = tuning.candidates(k), tuning.effort(k * self.in_base / in_base)
+        found = self._searched(queries, wanted, min(wanted, in_base), effort, allowed)
+        if found[:, min(k, in_base) - 1].min() < 0:
+            return self._exactly(queries, k, some)
+        if in_base == len(some.ids):
+            return Candidates(found, base.rows_of(found), in_base)
+        new = self._exactly(queries, k, Some(some.ids[in_base:], some.rows[in_base:]))
+        both = _beside([(found, base.rows_of(found)), (new.ids, new.rows)], len(queries))
+        return Candidates(*both, in_base + new.available)
+
+    def _among_few(self, queries: Codes, k: int, some: Some) -> tuple[NDArray[np.float32], Ids]:
+        """The k nearest among a few images, each of which is compared."""
+        few = some.few(self.codes, self._facts.distance)
+        if len(queries) == 1:  # to put it beside others would take as long as to compare the codes
+            distances, ids = few.nearest(queries[0], k)
+            return distances[None].astype(np.float32, copy=False), ids[None]
+        found = [few.nearest(query, k) for query in queries]
+        shape = len(queries), min(k, len(some.ids))
+        all_distances, all_ids = np.empty(shape, np.float32), np.empty(shape, np.int64)
+        for row, (distances, ids) in enumerate(found):
+            all_distances[row], all_ids[row] = distances, ids
+        return all_distances, all_ids
+
+    def _exactly(self, queries: Codes, k: int, some: Some) -> Candidates:
+        if len(some.rows) <= max(RANKED_AT_ONCE, k + SPARE):
+            return Candidates(_for_each(queries, some.ids), _for_each(queries, some.rows), len(some.rows))
+        nearest = exact.nearest_rows(queries, self.codes, some.rows, k + SPARE)
+        return Candidates(some.ids[np.searchsorted(some.rows, nearest)], nearest, len(some.rows))
+
+    def _prepared(self, within: Ids) -> Some:
+        """The images of these ids and their rows; those of the last array are kept, if nobody can have changed it."""
+        if within is not self._last[0]:
+            some = self._of_rows(within)
+            if within.flags.writeable:
+                return some
+            self._last = within, some
+        return self._last[1]
+
+    def _of_rows(self, ids: Ids) -> Some:
+        rows = self.rows_of(ids)
+        if rows.size and rows.min() < 0:
+            ids, rows = ids[rows >= 0], rows[rows >= 0]
+        if np.any(rows[1:] < rows[:-1]):
+            order = np.argsort(rows, kind="stable")
+            ids, rows = ids[order], rows[order]
+        self._check(rows)
+        return Some(ids, rows)
+
+    def _ranked(self, queries: Codes, found: Candidates, k: int) -> tuple[NDArray[np.float32], Ids]:
+        """The k nearest of the candidates by their exact codes."""
+        self._check(found.rows)
+        k = min(k, found.available)
+        distances = np.empty((len(queries), k), np.float32)
+        ids = np.empty((len(queries), k), np.int64)
+        are_all_there = not found.rows.size or found.rows.min() >= 0
+        for row, query in enumerate(queries):
+            candidates, rows = found.ids[row], found.rows[row]
+            if not are_all_there:
+                candidates, rows = candidates[rows >= 0], rows[rows >= 0]
+            codes = self.codes.take(rows, axis=0)
+            near = exact.nearest_few(query, codes, k)
+            exactly = exact.distances_to(query, codes[near], self._facts.distance)
+            order = np.lexsort((candidates[near], exactly))[:k]
+            distances[row], ids[row] = exactly[order], candidates[near[order]]
+        return distances, ids
+
+    def _check(self, rows: Ids) -> None:
+        if rows.size and rows.max() >= len(self.codes):
+            raise DamagedIndex(
+                f"the files of the index at {self._folder} contradict one another: `latentsearch check` tells more"
+            )
+
+    @cached_property
+    def _delta_by_id(self) -> Ids:
+        return np.argsort(self.delta.ids)
+
+    @cached_property
+    def _live_rows(self) -> Ids:
+        assert self.base is not None
+        live = self.base.id_of_row >= 0
+        live[self.base.rows_of(self.gone)] = False
+        return np.flatnonzero(live)
+
+    @cached_property
+    def _live_mask(self) -> NDArray[np.bool_]:
+        assert self.base is not None
+        mask = self.base.holds.copy()
+        mask[self.gone] = False
+        return mask
+
+    def _fitting_base(self, before: Base | None) -> Base | None:
+        """The base that holds this state but for what came since; None where there is none or it is not sound."""
+        path = self._folder / FILE_NAME
+        try:
+            base = before if before is not None and before.is_still(path) else Base(path)
+        except FileNotFoundError:
+            return None
+        except DamagedIndex as error:
+            self.problem = f"{error}; every code is compared instead, and `latentsearch check` makes it anew"
+            return None
+        if base.header.uuid != self._facts.uuid:
+            self.problem = f"{path} is of another index; every code is compared instead"
+            return None
+        self.newest_generation = max(base.header.generation, self._facts.generation)
+        fits = self._facts.base_generation <= base.header.generation <= self._facts.generation
+        return base if fits else None
+
+
+def _for_each(queries: Codes, candidates: Ids) -> Ids:
+    """The same candidates for every query, (q, c), not copied."""
+    return candidates[None] if len(queries) == 1 else np.broadcast_to(candidates, (len(queries), len(candidates)))
+
+
+def _beside(parts: list[tuple[Ids, Ids]], count: int) -> tuple[Ids, Ids]:
+    """Candidates of several origins as one: ids and rows, (count, c) each."""
+    if not parts:
+        return np.empty((count, 0), np.int64), np.empty((count, 0), np.int64)
+    if len(parts) == 1:
+        return parts[0]
+    found, rows = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+    return found, rows

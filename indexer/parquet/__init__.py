@@ -1,0 +1,1 @@
+"""An index as a Parquet file, written and read."""

@@ -1,0 +1,75 @@
+"""An index -> a Parquet file, in row groups, so that millions of images take no memory."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from indexer.catalog.labels import LabelValue
+from indexer.errors import DamagedIndex, InputError
+from indexer.index.index import Index
+from indexer.parquet.schema import Rows, import_pyarrow, label_columns, schema_of, to_batch
+from indexer.paths import printable
+from indexer.system.disk import atomic_write
+
+ROWS_AT_ONCE = 10_000
+# Images written, and images in all.
+Report = Callable[[int, int | None], None]
+
+
+def export_codes(index: Index, target: Path, report: Report | None = None) -> int:
+    """Write all that an index holds of its images, in one step for whoever reads; see indexer.parquet.schema.
+
+    Returns how many images there are. Raises MissingExtra without the extra `parquet`, InputError where the file
+    cannot be written, DamagedIndex where codes are missing.
+    """
+    import_pyarrow()
+    from pyarrow.parquet import ParquetWriter
+
+    labels = label_columns(index.catalog)
+    schema = schema_of(index.facts, labels)
+    total, done = index.count(), 0
+    with _written(target) as file, ParquetWriter(file, schema, compression="zstd") as writer:
+        for rows in _rows(index):
+            writer.write_batch(to_batch(rows, schema, labels))
+            done += len(rows.records)
+            if report:
+                report(done, total)
+    return done
+
+
+def _rows(index: Index) -> Iterator[Rows]:
+    codes = index.neighbours.codes
+    first = 0
+    while records := index.catalog.images_from(first, ROWS_AT_ONCE):
+        first = records[-1].id + 1
+        positions = [record.position for record in records]
+        if max(positions) >= len(codes):
+            raise DamagedIndex(
+                f"the files of the index at {printable(index.folder)} contradict one another: "
+                "`latentsearch check` tells more"
+            )
+        yield Rows(records, given_labels(index, [record.id for record in records]), codes[positions])
+
+
+def given_labels(index: Index, ids: list[int]) -> list[dict[str, LabelValue]]:
+    """The labels of images, by id, that nobody predicted: one dictionary each."""
+    labels, predicted = index.labels(ids), index.predicted_labels(ids)
+    return [
+        {name: value for name, value in labels.get(number, {}).items() if name not in predicted.get(number, ())}
+        for number in ids
+    ]
+
+
+@contextmanager
+def _written(target: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of another when it is whole. Raises InputError where it cannot be written."""
+    try:
+        with atomic_write(target) as file:
+            yield file
+    except OSError as error:
+        reason = "no space left" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+        raise InputError(f"{printable(target)} cannot be written: {reason}") from error

@@ -1,0 +1,178 @@
+"""A Parquet file of codes as it was found: read in parts, and looked through before anything is done with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.catalog.images import ImageRecord
+from indexer.catalog.labels import LabelValue
+from indexer.encoders.encoder import Encoder
+from indexer.errors import EncoderError, InputError
+from indexer.numbers import can_be_kept
+from indexer.parquet.schema import FORMAT, KEY, Rows, columns, from_batch, import_pyarrow, label_columns_of, nanoseconds
+from indexer.paths import printable
+from indexer.vectors.code_file import wrong_codes
+
+if TYPE_CHECKING:
+    import pyarrow
+
+ROWS_AT_ONCE = 10_000
+OPTIONAL = ("path_bytes",)
+ENCODER_TYPES = {"name": str, "sha256": str, "distance": str, "latent_size": int, "framing": dict}
+
+
+class CodesFile:
+    """An opened file. Raises InputError for one that is not what `export_codes` writes, MissingExtra without pyarrow.
+
+    encoder: what it says of the encoder: name, sha256, distance, latent_size, framing. count: of its images.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._arrow = import_pyarrow()
+        from pyarrow.parquet import ParquetFile
+
+        self.path = path
+        try:
+            # Without a buffer, so that a row group of any size is read in small parts.
+            self._file = ParquetFile(path, pre_buffer=False)
+        except OSError as error:
+            raise self._refusal(error.strerror or "it is not a whole Parquet file") from error
+        except (self._arrow.ArrowException, UnicodeDecodeError) as error:
+            raise self._refusal("it is not a whole Parquet file") from error
+        try:
+            self.count: int = self._file.metadata.num_rows
+            schema = self._file.schema_arrow
+            self.encoder = self._encoder_of(schema)
+            self._labels = self._labels_of(schema)
+            self._columns = self._columns_of(schema)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> CodesFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def require(self, encoder: Encoder) -> None:
+        """Raise EncoderError where its codes are not this encoder's."""
+        mine = tuple(self.encoder[key] for key in ("sha256", "distance", "latent_size", "framing"))
+        if mine != (encoder.sha256, encoder.distance, encoder.latent_size, encoder.framing.to_json()):
+            raise EncoderError(
+                f"the codes in {printable(self.path)} are of encoder {self.encoder['name']} "
+                f"(sha256 {self.encoder['sha256'][:12]}…), not of {encoder.name} (sha256 {encoder.sha256[:12]}…)"
+            )
+
+    def rows(self) -> Iterator[Rows]:
+        """Its images, some at a time. Raises InputError where a part cannot be read or is not what it should be."""
+        names = [*self._columns, *(["labels"] if self._labels else [])]
+        batches = self._file.iter_batches(batch_size=ROWS_AT_ONCE, columns=names)
+        done = 0
+        while True:
+            try:
+                batch = next(batches, None)
+                rows = from_batch(self._cast(batch), self._labels) if batch is not None and batch.num_rows else None
+            except (OSError, ValueError, self._arrow.ArrowException) as error:
+                raise self._refusal(f"it is damaged after {done} images ({' '.join(str(error).split())})") from error
+            if batch is None:
+                break
+            if rows is not None:
+                done += len(rows.records)
+                yield rows
+        if done != self.count:
+            raise self._refusal(f"it is damaged: it states {self.count} images and holds {done}")
+
+    def look_through(self) -> None:
+        """Raise InputError where an image cannot be one, its code is not finite, or a path stands there twice."""
+        hashes = array("q")
+        for rows in self.rows():
+            for record, labels in zip(rows.records, rows.labels, strict=True):
+                self._look_at(record, labels)
+            numbers = np.arange(len(rows.records))
+            for number, wrong in wrong_codes(numbers, rows.codes, self.encoder["distance"]):
+                raise self._refusal(f"the code of {printable(rows.records[number].path)} {wrong}")
+            hashes.extend(hash(record.path) for record in rows.records)
+        self._refuse_repeated(np.frombuffer(hashes, np.int64))
+
+    def _look_at(self, record: ImageRecord, labels: dict[str, LabelValue]) -> None:
+        if not os.path.isabs(record.path) or "\0" in record.path:
+            raise self._refusal(f"{printable(record.path)!r} is not an absolute path")
+        if record.size < 0 or record.width < 1 or record.height < 1:
+            raise self._refusal(f"{printable(record.path)} has a size that no picture has")
+        for name, value in labels.items():
+            if not isinstance(value, str) and not can_be_kept(value):
+                raise self._refusal(f"the label {name} of {printable(record.path)} is no number that can be kept")
+
+    def _refuse_repeated(self, hashes: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        ascending = np.sort(hashes)
+        suspects = set(ascending[1:][ascending[1:] == ascending[:-1]].tolist())
+        found: set[str] = set()
+        for rows in self.rows() if suspects else ():
+            for path in (record.path for record in rows.records if hash(record.path) in suspects):
+                if path in found:
+                    raise self._refusal(f"it holds {printable(path)} twice")
+                found.add(path)
+
+    def _encoder_of(self, schema: pyarrow.Schema) -> dict[str, Any]:
+        try:
+            stated = json.loads((schema.metadata or {})[KEY])
+            encoder: dict[str, Any] = stated["encoder"]
+            for key, kind in (
+                ("name", str),
+                ("sha256", str),
+                ("distance", str),
+                ("latent_size", int),
+                ("framing", dict),
+            ):
+                if not isinstance(encoder[key], kind):
+                    raise TypeError(key)
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._refusal(
+                "it does not say which encoder made its codes, as `latentsearch export` does"
+            ) from error
+        if stated.get("format") != FORMAT:
+            raise self._refusal(f"its format is {stated.get('format')}, and this latentsearch knows {FORMAT}")
+        return encoder
+
+    def _labels_of(self, schema: pyarrow.Schema) -> list[Any]:
+        try:
+            return label_columns_of(schema)
+        except ValueError as error:
+            raise self._refusal(str(error)) from error
+
+    def _columns_of(self, schema: pyarrow.Schema) -> dict[str, Any]:
+        wanted = columns(self.encoder["latent_size"]) if 0 < self.encoder["latent_size"] < 2**31 else {}
+        missing = [name for name in wanted if schema.names.count(name) != 1]
+        if missing or not wanted:
+            raise self._refusal(f"it has no column {missing[0]}" if missing else "its codes have no length")
+        code = schema.field("code").type
+        if self._arrow.types.is_fixed_size_list(code) and code.list_size != self.encoder["latent_size"]:
+            raise self._refusal(
+                f"its codes have {code.list_size} numbers, and those of its encoder {self.encoder['latent_size']}"
+            )
+        return wanted
+
+    def _cast(self, batch: Any) -> Any:
+        arrays, names = [], list(batch.schema.names)
+        for name in names:
+            column = batch.column(name)
+            if name in self._columns:
+                column = nanoseconds(column).cast(self._columns[name])
+                if (column.null_count and name not in OPTIONAL) or (name == "code" and column.flatten().null_count):
+                    raise ValueError(f"{name} is missing")
+            arrays.append(column)
+        return self._arrow.RecordBatch.from_arrays(arrays, names=names)
+
+    def _refusal(self, reason: str) -> InputError:
+        return InputError(f"{printable(self.path)} cannot be imported: {reason}")

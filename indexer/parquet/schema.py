@@ -1,0 +1,260 @@
+"""An index as a Parquet file: what its columns are, and rows to and from them, some at a time.
+
+id, path (text; what is not UTF-8 in it as backslash escapes, and then the name itself in path_bytes), digest
+(SHA-256), size in bytes, mtime and added in UTC, width and height in pixels, labels (a struct with a field a label; not
+predicted ones) and code (a list of float32). The schema's metadata names the encoder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.images import ImageRecord
+from indexer.catalog.labels import LabelValue
+from indexer.catalog.metadata import Facts
+from indexer.catalog.schema import LABEL, LABEL_VALUE
+from indexer.numbers import GREATEST, NANOSECONDS, SECONDS_AT_MOST
+from indexer.paths import printable
+from indexer.system.extras import require_extra
+
+if TYPE_CHECKING:
+    import pyarrow
+
+FORMAT = 1
+KEY, LABEL_KEY = b"latentsearch", b"label"
+UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+NUMBER_KINDS, TEXT = ("integer", "real"), "text"
+
+
+class LabelColumn(NamedTuple):
+    """A field of the struct of labels: its name, the label's, and "integer", "real" or "text".
+
+    A label that has numbers and text has two, of which the one for text is called NAME:text.
+    """
+
+    name: str
+    label: str
+    kind: str
+
+    def holds(self, value: LabelValue | None) -> bool:
+        """Whether a value of its label belongs here."""
+        return value is not None and isinstance(value, str) == (self.kind == TEXT)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some images: records, of which `position` says nothing, the labels of each, and codes float32 (n, d)."""
+
+    records: list[ImageRecord]
+    labels: list[dict[str, LabelValue]]
+    codes: NDArray[np.float32]
+
+
+def import_pyarrow() -> Any:
+    """The module pyarrow. Raises MissingExtra where it is not installed."""
+    require_extra("parquet", "pyarrow")
+    import pyarrow
+
+    return pyarrow
+
+
+def label_columns(catalog: Catalog) -> list[LabelColumn]:
+    """The fields that an index's labels need, in the order in which the labels were first seen."""
+    return [
+        column
+        for number, name in catalog.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id))
+        for column in _columns_of(name, _kinds(catalog, number))
+    ]
+
+
+def schema_of(facts: Facts, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
+    """The schema for an index with these facts and labels."""
+    metadata = {KEY: json.dumps({"format": FORMAT, "encoder": encoder_facts(facts)})}
+    fields = list(columns(facts.latent_size).items())
+    if labels:
+        fields.insert(-1, ("labels", _label_type(labels)))
+    return import_pyarrow().schema(fields, metadata=metadata)
+
+
+def columns(latent_size: int) -> dict[str, Any]:
+    """The columns that every file has, by name, and their types."""
+    arrow = import_pyarrow()
+    moment = arrow.timestamp("ns", tz="UTC")
+    return {
+        "id": arrow.int64(),
+        "path": arrow.string(),
+        "path_bytes": arrow.binary(),
+        "digest": arrow.binary(32),
+        "size": arrow.int64(),
+        "mtime": moment,
+        "width": arrow.int32(),
+        "height": arrow.int32(),
+        "added": moment,
+        "code": arrow.list_(arrow.float32(), latent_size),
+    }
+
+
+def encoder_facts(facts: Facts) -> dict[str, Any]:
+    """What a file says of the encoder."""
+    return {
+        "name": facts.encoder_name,
+        "sha256": facts.encoder_sha256,
+        "distance": facts.distance,
+        "latent_size": facts.latent_size,
+        "framing": facts.framing,
+    }
+
+
+def to_batch(rows: Rows, schema: pyarrow.Schema, labels: Sequence[LabelColumn]) -> pyarrow.RecordBatch:
+    """Rows as a batch of that schema."""
+    arrow = import_pyarrow()
+    ids, paths, sizes, mtimes, digests, widths, heights, _, added, _ = zip(*rows.records, strict=True)
+    contents: dict[str, Any] = {
+        "id": ids,
+        "path": [printable(path) for path in paths],
+        "path_bytes": [None if _is_utf8(path) else os.fsencode(path) for path in paths],
+        "digest": digests,
+        "size": sizes,
+        "mtime": np.array(mtimes, np.int64),
+        "width": widths,
+        "height": heights,
+        "added": _nanoseconds(np.array(added, np.float64)),
+    }
+    arrays = [arrow.array(contents[name], schema.field(name).type) for name in schema.names[: len(contents)]]
+    if labels:
+        arrays.append(_label_array(rows.labels, labels))
+    codes = arrow.array(np.ascontiguousarray(rows.codes, np.float32).ravel())
+    arrays.append(arrow.FixedSizeListArray.from_arrays(codes, rows.codes.shape[1]))
+    return arrow.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def from_batch(batch: pyarrow.RecordBatch, labels: Sequence[LabelColumn]) -> Rows:
+    """The rows of a batch whose columns have the types of `columns` and no nulls but in path_bytes and labels."""
+    content = {name: batch.column(name) for name in batch.schema.names}
+    paths = [
+        os.fsdecode(raw) if raw is not None else text
+        for text, raw in zip(content["path"].to_pylist(), content["path_bytes"].to_pylist(), strict=True)
+    ]
+    moments = {name: np.asarray(content[name].cast("int64")) for name in ("mtime", "added")}
+    records = map(
+        ImageRecord,
+        content["id"].to_pylist(),
+        paths,
+        content["size"].to_pylist(),
+        moments["mtime"].tolist(),
+        content["digest"].to_pylist(),
+        content["width"].to_pylist(),
+        content["height"].to_pylist(),
+        [0] * batch.num_rows,
+        _seconds(moments["added"]).tolist(),
+    )
+    codes = content["code"].flatten().to_numpy(zero_copy_only=False)
+    return Rows(
+        list(records), _labels(content.get("labels"), labels, batch.num_rows), codes.reshape(batch.num_rows, -1)
+    )
+
+
+def label_columns_of(schema: pyarrow.Schema) -> list[LabelColumn]:
+    """The fields of a file's struct of labels. Raises ValueError for one that holds neither numbers nor text."""
+    arrow = import_pyarrow()
+    if "labels" not in schema.names:
+        return []
+    kind = schema.field("labels").type
+    if not arrow.types.is_struct(kind):
+        raise ValueError(f"its column labels is {kind}, not a struct")
+    return [_label_column(field) for field in kind]
+
+
+def nanoseconds(column: Any) -> Any:
+    """A column of times in coarser units, as other programs write them, in nanoseconds, clamped; others as they are."""
+    arrow = import_pyarrow()
+    if not arrow.types.is_timestamp(column.type) or column.null_count:
+        return column
+    factor = NANOSECONDS // UNITS_A_SECOND[column.type.unit]
+    limit = GREATEST // factor
+    return arrow.array(np.clip(np.asarray(column.cast("int64")), -limit, limit) * factor)
+
+
+def _label_column(field: Any) -> LabelColumn:
+    types = import_pyarrow().types
+    label = (field.metadata or {}).get(LABEL_KEY, field.name.encode()).decode()
+    if types.is_integer(field.type):
+        return LabelColumn(field.name, label, "integer")
+    if types.is_floating(field.type):
+        return LabelColumn(field.name, label, "real")
+    if types.is_string(field.type) or types.is_large_string(field.type):
+        return LabelColumn(field.name, label, TEXT)
+    raise ValueError(f"its label {field.name} is {field.type}, neither a number nor text")
+
+
+def _kinds(catalog: Catalog, label: int) -> set[str]:
+    kind = func.typeof(LABEL_VALUE.c.value)
+    given = select(kind).where(LABEL_VALUE.c.label_id == label, LABEL_VALUE.c.predicted == 0)
+    return {row[0] for row in catalog.rows(given.distinct())}
+
+
+def _columns_of(label: str, kinds: set[str]) -> Iterator[LabelColumn]:
+    numbers = [kind for kind in NUMBER_KINDS if kind in kinds]
+    if numbers:
+        yield LabelColumn(label, label, numbers[-1])
+    if TEXT in kinds:
+        yield LabelColumn(f"{label}:text" if numbers else label, label, TEXT)
+
+
+def _label_type(labels: Sequence[LabelColumn]) -> Any:
+    arrow = import_pyarrow()
+    types = {"integer": arrow.int64(), "real": arrow.float64(), TEXT: arrow.string()}
+    return arrow.struct(
+        [arrow.field(column.name, types[column.kind], metadata={LABEL_KEY: column.label}) for column in labels]
+    )
+
+
+def _label_array(values: Sequence[Mapping[str, LabelValue]], labels: Sequence[LabelColumn]) -> Any:
+    kind = _label_type(labels)
+    arrays = [
+        import_pyarrow().array(
+            [value if column.holds(value := of_one.get(column.label)) else None for of_one in values], field.type
+        )
+        for column, field in zip(labels, kind, strict=True)
+    ]
+    return import_pyarrow().StructArray.from_arrays(arrays, fields=list(kind))
+
+
+def _labels(struct: Any | None, labels: Sequence[LabelColumn], count: int) -> list[dict[str, LabelValue]]:
+    found: list[dict[str, LabelValue]] = [{} for _ in range(count)]
+    if struct is None:
+        return found
+    for column, values in zip(labels, struct.flatten(), strict=True):
+        for of_one, value in zip(found, values.to_pylist(), strict=True):
+            if value is not None:
+                of_one[column.label] = value
+    return found
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _nanoseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Seconds since 1970, exactly: whole ones and their parts apart, or the product would be rounded."""
+    seconds = np.clip(np.nan_to_num(seconds), -SECONDS_AT_MOST, SECONDS_AT_MOST)
+    whole = np.floor(seconds)
+    parts = np.rint((seconds - whole) * NANOSECONDS)
+    return np.asarray(whole.astype(np.int64) * NANOSECONDS + parts.astype(np.int64))
+
+
+def _seconds(nanoseconds: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.asarray(nanoseconds // NANOSECONDS + nanoseconds % NANOSECONDS / NANOSECONDS)

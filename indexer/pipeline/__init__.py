@@ -1,0 +1,1 @@
+"""What `latentsearch index` does: folders -> files -> codes -> an index."""

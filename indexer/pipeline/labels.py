@@ -1,0 +1,119 @@
+"""Label files -> the labels of a catalogue's images, read again only where something has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from indexer.catalog.catalog import Catalog
+from indexer.errors import InputError
+from indexer.files.label_files import Labels, find_celeba_files, load_labels
+from indexer.paths import printable
+
+# Labels are stored label by label: those of many images at once take two thirds of the time.
+IMAGES_AT_ONCE = 2_000
+
+
+class LabelCache:
+    """The label files as they were read last, for runs that follow one another."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, bytes] | None = None
+        self._labels = Labels()
+
+    def read(self, folders: Sequence[str | Path], files: Sequence[Path]) -> Labels:
+        """The labels of CelebA's own files, in or beside these folders, and of others.
+
+        Raises InputError for a file that is missing or is no label file.
+        """
+        sources = digests(folders, files)
+        if sources != self._sources:
+            self._labels = load_labels(folders, files)
+            self._sources = sources
+        return self._labels
+
+
+class LabelStore:
+    """The labels of one run: CelebA's own, in or beside its folders, and those of a file that the user names.
+
+    What is added waits until `write`, which belongs before every commit, and before one of these images leaves.
+    Raises InputError, when it is made, for a file that is missing or is no label file.
+    """
+
+    def __init__(
+        self, catalog: Catalog, folders: Sequence[str | Path], file: Path | None, cache: LabelCache | None = None
+    ) -> None:
+        self._catalog = catalog
+        self._cache = cache or LabelCache()
+        self._folders = folders
+        self._files = [] if file is None else [file]
+        self._sources = digests(folders, self._files)
+        stored = catalog.label_sources()
+        self._stored = {path: digest for path, digest in self._sources.items() if stored.get(path) == digest}
+        self._has_added = False
+        self._waiting: list[tuple[int, str]] = []
+        self._first_new = catalog.next_id()
+        if self._stored != self._sources:
+            self._labels  # noqa: B018 - a file that cannot be read must be told of now
+
+    @property
+    def files(self) -> list[str]:
+        """The label files, by absolute path."""
+        return [os.path.abspath(path) for path in self._sources]
+
+    def add(self, images: Sequence[tuple[int, str]]) -> None:
+        """Label images by id and path, new in the catalogue or at a new path."""
+        if not images:
+            return
+        if not self._has_added:
+            # These images lack the labels of files that are not used now; a later run that uses them must look again.
+            self._catalog.set_label_sources(self._stored)
+            self._has_added = True
+        if self._sources:
+            self._waiting += images
+        if len(self._waiting) >= IMAGES_AT_ONCE:
+            self.write()
+
+    def write(self) -> None:
+        """Store what waits."""
+        images, self._waiting = self._waiting, []
+        self._add(images)
+
+    def finish(self) -> None:
+        """Store what waits, and label images that were there before where a label file is new or has changed."""
+        self.write()
+        if self._stored == self._sources:
+            return
+        first = 0
+        while first < self._first_new and (some := self._catalog.images_from(first, IMAGES_AT_ONCE)):
+            first = some[-1].id + 1
+            self._add([(record.id, record.path) for record in some if record.id < self._first_new])
+        self._catalog.set_label_sources(self._catalog.label_sources() | self._sources)
+
+    def _add(self, images: Sequence[tuple[int, str]]) -> None:
+        if not images:
+            return
+        ids, paths = zip(*images, strict=True)
+        for table in self._labels.tables:
+            rows = zip(ids, table.rows_of(paths), strict=True)
+            self._catalog.add_label_rows(table.names, [(image_id, row) for image_id, row in rows if row])
+
+    @cached_property
+    def _labels(self) -> Labels:
+        return self._cache.read(self._folders, self._files)
+
+
+def digests(folders: Sequence[str | Path], files: Sequence[Path]) -> dict[str, bytes]:
+    """SHA-256 of the content, by path, of CelebA's own files, in or beside these folders, and of others."""
+    return {os.path.abspath(path): _digest(path) for path in [*find_celeba_files(folders), *files]}
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise InputError(f"{printable(path)}: {error.strerror}") from error

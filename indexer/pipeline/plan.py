@@ -1,0 +1,137 @@
+"""Found files and what the catalogue knows of them -> what is left to decode.
+
+It imports no catalogue, so that a first run, of which nothing is known, can begin before there is one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from indexer.catalog.images import FIRST_ID
+from indexer.decoding.decode import decoder_version
+from indexer.files.discover import Found, Problem
+from indexer.files.passed import Passed
+from indexer.pipeline.path_set import Seen
+from indexer.workers.chunks import in_chunks
+from indexer.workers.decode_worker import Job
+
+if TYPE_CHECKING:
+    from indexer.catalog.failures import Failure
+    from indexer.catalog.images import ImageRecord
+    from indexer.pipeline.catalog_lookup import Known
+
+# Files that the catalogue is asked about at once.
+ASKED_AT_ONCE = 256
+
+
+class Plan:
+    """Goes through the files that were found, once, and tells those to decode from those that have not changed.
+
+    known: what the catalogue knows, None for nothing. before: ids from here on are given in this run. retry_failed:
+    decode what failed before, whatever the reason. rehash: believe neither sizes nor times: read every file.
+    It keeps eight bytes a file: `seen`. problems: what cannot be used, and recovered: paths of unchanged images that
+    could not be used, until somebody takes them; hidden: the paths of those that cannot be seen now. passed: what is no
+    picture, counted by what found the files.
+    """
+
+    def __init__(
+        self,
+        known: Known | None = None,
+        passed: Passed | None = None,
+        *,
+        retry_failed: bool = False,
+        rehash: bool = False,
+    ) -> None:
+        self.passed = passed or Passed()
+        self._known = known
+        self._retry_failed, self._rehash = retry_failed or rehash, rehash
+        self.before = known.before if known else FIRST_ID
+        self.seen = Seen()
+        self.problems: deque[Problem] = deque()
+        self.recovered: deque[str] = deque()
+        self.hidden: list[str] = []
+        self.found = self.unchanged = self.still_failing = 0
+        self.seconds = 0.0
+
+    def take_problems(self) -> list[Problem]:
+        """What cannot be used and has not been taken before."""
+        return [self.problems.popleft() for _ in range(len(self.problems))]
+
+    def take_recovered(self) -> list[str]:
+        """Paths whose failures have passed, and that have not been taken before."""
+        return [self.recovered.popleft() for _ in range(len(self.recovered))]
+
+    def note_unreadable(self) -> None:
+        """What may be a picture, but cannot be read now, has not vanished."""
+        for path in self.passed.unreadable:
+            self.seen.add(path)
+
+    def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
+        """The files to decode, some at a time, until `ended`."""
+        start = time.perf_counter()
+        for chunk in in_chunks(self._jobs(files, ended)):
+            self.seconds += time.perf_counter() - start
+            yield chunk
+            start = time.perf_counter()
+        self.seconds += time.perf_counter() - start
+
+    def _jobs(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[Job]:
+        files = iter(files)
+        while some := list(islice(files, ASKED_AT_ONCE)):
+            yield from filter(None, self._look_at_some(some))
+            if ended.is_set():
+                return
+
+    def _look_at_some(self, files: list[Found | Problem]) -> list[Job | None]:
+        if self._known is None:
+            return [self._look_at(file, None, None) for file in files]
+        paths = [file.path for file in files]
+        images, failures = self._known.images_at(paths), self._known.failures_at(paths)
+        jobs = [self._look_at(file, images.get(file.path), failures.get(file.path)) for file in files]
+        self._known.look_again()
+        return jobs
+
+    def _look_at(self, file: Found | Problem, image: ImageRecord | None, failure: Failure | None) -> Job | None:
+        self.found += 1
+        self.seen.add(file.path)
+        if isinstance(file, Problem):
+            self.problems.append(file)
+            self.hidden += [file.path] if file.is_hidden else []
+            return None
+        now = (file.size, file.mtime_ns)
+        if image is not None and (image.size, image.mtime_ns) == now and not self._rehash:
+            self.unchanged += 1
+            self.recovered += [file.path] if failure is not None else []
+            return None
+        if image is None and failure is not None and self._is_lasting(failure, now):
+            self.still_failing += 1
+            return None
+        contents = self._known.contents_of_size(file.size) if self._known else ()
+        if image is not None and image.size == file.size and image.digest not in contents:
+            contents = (image.digest, *contents)
+        is_again = failure is not None and failure.may_pass
+        return Job(file.path, file.size, file.mtime_ns, contents, is_again, unless_sheet=not file.is_asked_for)
+
+    def _is_lasting(self, failure: Failure, now: tuple[int, int]) -> bool:
+        """Whether a file would fail as it did: its content has not changed, nor has what decodes it."""
+        if self._retry_failed or failure.may_pass:
+            return False
+        return (failure.size, failure.mtime_ns) == now and failure.decoder == decoder_version()
+
+
+class Count(threading.Thread):
+    """Counts files ahead of the plan, so that the time left can be told; total is None until it has ended."""
+
+    def __init__(self, files: Iterable[object]) -> None:
+        super().__init__(daemon=True)
+        self.total: int | None = None
+        self._files = files
+
+    def run(self) -> None:
+        """Count."""
+        self.total = sum(1 for _ in self._files)

@@ -1,0 +1,101 @@
+"""Labels as an attribute encoder sees them, for images of an index whose labels nobody gave; marked as predicted.
+
+An image is looked at once by each predictor: ids ascend and are never used again, so that the index only notes up to
+which id it has come, in the transaction that stores the labels. A given label is never replaced by a predicted one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from indexer.catalog.images import ImageRecord
+from indexer.encoders.attributes import AttributeEncoder
+from indexer.index.index import Index
+from indexer.workers.chunks import in_chunks
+from indexer.workers.decode_worker import DecodedChunk, Job
+from indexer.workers.pool import DecodingPool
+
+# The workers are started anew for each part.
+IMAGES_AT_ONCE = 4_096
+# Images looked at, and images in all.
+Report = Callable[[int, int | None], None]
+
+
+def predict_labels(
+    index: Index,
+    predictor: AttributeEncoder,
+    interrupted: threading.Event,
+    report: Report | None = None,
+    memory: int | None = None,
+) -> int:
+    """Store what a predictor says of the images that it has not seen yet; committed in parts.
+
+    What another predictor said before is forgotten first. Images whose files cannot be read, crash their decoder, or
+    have changed since they were indexed are left without. memory: as DecodingPool has it. Returns how many got
+    predicted labels.
+    """
+    if index.facts.predictor_sha256 != predictor.sha256:
+        index.catalog.forget_predicted()
+        _note(index, predictor, 0)
+    before, total, seen, predicted = index.facts.predicted_until, index.count(), 0, 0
+    while not interrupted.is_set() and (some := index.catalog.images_from(before + 1, IMAGES_AT_ONCE)):
+        wanted = _without_labels(index, predictor, some)
+        waiting = {path: record.id for path, record in wanted.items()}
+        for chunk in _decoded(list(wanted.values()), predictor, memory, interrupted):
+            predicted += _predict(index, predictor, chunk, wanted)
+            for outcome in chunk.outcomes:
+                del waiting[outcome.job.path]
+            if report:
+                report(seen + len(some) - len(waiting), total)
+        # A part that was interrupted has been looked at up to the first image that waits.
+        before = min(waiting.values()) - 1 if waiting else some[-1].id
+        seen += len(some)
+        _note(index, predictor, before)
+    return predicted
+
+
+def _without_labels(
+    index: Index, predictor: AttributeEncoder, records: Sequence[ImageRecord]
+) -> dict[str, ImageRecord]:
+    """The images, by path, that lack a label which the predictor knows."""
+    known = index.labels([record.id for record in records])
+    names = set(predictor.labels)
+    return {record.path: record for record in records if not names <= known.get(record.id, {}).keys()}
+
+
+def _decoded(
+    records: Sequence[ImageRecord], predictor: AttributeEncoder, memory: int | None, interrupted: threading.Event
+) -> Iterator[DecodedChunk]:
+    jobs = (Job(record.path, record.size, record.mtime_ns) for record in records)
+    with DecodingPool(predictor.framing, in_chunks(jobs), memory=memory) as pool:
+        for chunk in filter(None, pool.results()):
+            yield chunk
+            if interrupted.is_set():
+                return
+
+
+def _predict(index: Index, predictor: AttributeEncoder, chunk: DecodedChunk, records: dict[str, ImageRecord]) -> int:
+    """Store what is seen on those pictures of a chunk that are still what was indexed. Returns how many these are."""
+    same = [
+        outcome
+        for outcome in chunk.outcomes
+        if not outcome.reason and outcome.digest == records[outcome.job.path].digest
+    ]
+    if same:
+        labels = predictor.predict(chunk.pixels[[outcome.row for outcome in same]])
+        ids = (records[outcome.job.path].id for outcome in same)
+        index.catalog.add_labels(zip(ids, labels, strict=True), predicted=True)
+    return len(same)
+
+
+def _note(index: Index, predictor: AttributeEncoder, until: int) -> None:
+    index.commit_facts(
+        replace(
+            index.facts,
+            predictor_name=predictor.name,
+            predictor_sha256=predictor.sha256,
+            predicted_until=until,
+        )
+    )

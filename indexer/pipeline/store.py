@@ -1,0 +1,255 @@
+"""Encoded chunks -> codes and rows of the catalogue, committed every few seconds."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalog.failures import Failure
+from indexer.catalog.images import ImageRecord
+from indexer.decoding.decode import decoder_version
+from indexer.decoding.fingerprint import Fingerprint
+from indexer.files import sheets
+from indexer.files.discover import Problem
+from indexer.files.passed import OWN_SHEETS
+from indexer.index.index import Index
+from indexer.numbers import clamp_seconds
+from indexer.pipeline.catalog_lookup import images_before, images_with
+from indexer.pipeline.encoding import NO_CODE, EncodedChunk
+from indexer.pipeline.labels import LabelStore
+from indexer.pipeline.plan import Plan
+from indexer.workers.decode_worker import NO_PIXELS, Job, Outcome
+
+# What a run that is killed may lose.
+SECONDS_BETWEEN_COMMITS = 2.0
+# Images of one content that are looked at together.
+TWINS_AT_ONCE = 16
+
+
+@dataclass
+class Changes:
+    """What a chunk changes in the catalogue, to be written in this order."""
+
+    removed: list[int] = field(default_factory=list)
+    touched: list[tuple[int, Job]] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    moved: list[tuple[int, Job]] = field(default_factory=list)
+    added: list[ImageRecord] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    fingerprints: list[tuple[int, Fingerprint]] = field(default_factory=list)
+    copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
+
+    def concern(self, image_id: int) -> bool:
+        """Whether an image that was there is removed or moved by them."""
+        return image_id in self.removed or any(image_id == moved for moved, _ in self.moved)
+
+
+class Store:
+    """Writes what was decoded and encoded to an index, and reuses codes of contents that are known.
+
+    The counters say what became of the files: encoded or copied (either may be changed), unchanged but for their time
+    of change, moved, failed (may_pass of them by circumstances), gone before they were read, or sheets that are passed
+    over. again: files that must be
+    decoded after all, since the image that had their content is no more.
+    """
+
+    def __init__(self, index: Index, plan: Plan, labels: LabelStore) -> None:
+        self._index = index
+        self._plan = plan
+        self._labels = labels
+        self._next_id = index.catalog.next_id()
+        self._looked_at: dict[bytes, int] = {}
+        self._committed = time.monotonic()
+        self.again: list[Job] = []
+        self.encoded = self.copied = self.changed = self.unchanged = self.moved = 0
+        self.failed = self.may_pass = self.gone = self.sheets = 0
+        self.decode_seconds = self.encode_seconds = self.store_seconds = 0.0
+
+    @property
+    def done(self) -> int:
+        """Files that have been dealt with."""
+        return self.encoded + self.copied + self.unchanged + self.moved + self.failed + self.sheets
+
+    def add(self, encoded: EncodedChunk) -> None:
+        """Write an encoded chunk; others see it after the next commit."""
+        start = time.perf_counter()
+        decoded = encoded.decoded
+        positions = self._append(encoded.codes)
+        changes = Changes()
+        paths = [outcome.job.path for outcome in decoded.outcomes]
+        before = images_before(self._index.catalog, paths, self._plan.before)
+        for outcome in decoded.outcomes:
+            self._decide(outcome, before.get(outcome.job.path), positions, changes)
+        self._write(changes)
+        self.decode_seconds += decoded.seconds
+        self.encode_seconds += encoded.seconds
+        self.store_seconds += time.perf_counter() - start
+        self.commit_in_time()
+
+    def note(self, problems: Sequence[Problem], recovered: Sequence[str] = ()) -> None:
+        """Write down what cannot be used, and what can again.
+
+        An image whose file is one of those that cannot leaves, unless circumstances are the reason.
+        """
+        if recovered:
+            self._index.catalog.remove_failures(recovered)
+        if not problems:
+            return
+        self._labels.write()
+        lost = [problem.path for problem in problems if not problem.is_hidden and not problem.may_pass]
+        self._index.catalog.remove_images(record.id for record in self._index.catalog.images_at(lost).values())
+        self._index.catalog.add_failures(
+            Failure(problem.path, problem.reason, may_pass=problem.may_pass) for problem in problems
+        )
+        self.failed += len(problems)
+        self.may_pass += sum(problem.may_pass for problem in problems)
+
+    def take_again(self) -> list[Job]:
+        """The files to decode after all; they count as taken."""
+        taken, self.again = self.again, []
+        return taken
+
+    def commit_in_time(self) -> None:
+        """Commit if the last commit is some seconds ago."""
+        if time.monotonic() - self._committed >= SECONDS_BETWEEN_COMMITS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make what was added lasting."""
+        start = time.perf_counter()
+        self._labels.write()
+        self._index.commit()
+        self._committed = time.monotonic()
+        self.store_seconds += time.perf_counter() - start
+
+    def _append(self, codes: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Write codes to the array. Returns the position of each, -1 for one that is not finite."""
+        finite = np.isfinite(codes).all(axis=1)
+        positions = np.full(len(codes), -1, np.int64)
+        positions[finite] = self._index.appended.append(codes[finite])
+        return positions
+
+    def _decide(
+        self, outcome: Outcome, before: ImageRecord | None, positions: NDArray[np.int64], changes: Changes
+    ) -> None:
+        """before: the image that the index has at this path."""
+        job = outcome.job
+        if outcome.reason and _is_gone(job.path):
+            self.gone += 1
+            self._plan.seen.forget(job.path)
+        elif outcome.reason == sheets.REASON:
+            self.sheets += 1
+            self._plan.passed.counts[OWN_SHEETS] += 1
+            self._plan.seen.forget(job.path)
+        elif outcome.reason:
+            if not outcome.may_pass:
+                self._replace(before, changes)
+            self._fail(outcome.reason, job, changes, outcome.may_pass)
+        elif before is not None and before.digest == outcome.digest:
+            self.unchanged += 1
+            changes.unchanged.append(job.path)
+            if (before.size, before.mtime_ns) != (job.size, job.mtime_ns):
+                changes.touched.append((before.id, job))
+        elif outcome.row == NO_PIXELS:
+            self._reuse(outcome, before, changes)
+        elif positions[outcome.row] < 0:
+            self._replace(before, changes)
+            self._fail(NO_CODE, job, changes)
+        else:
+            self._replace(before, changes)
+            self.encoded += 1
+            self.changed += before is not None
+            position = int(positions[outcome.row])
+            changes.added.append(self._record(outcome, outcome, position))
+            if outcome.fingerprint is not None:
+                changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
+
+    def _replace(self, before: ImageRecord | None, changes: Changes) -> None:
+        if before is not None:
+            changes.removed.append(before.id)
+
+    def _reuse(self, outcome: Outcome, before: ImageRecord | None, changes: Changes) -> None:
+        """Move the image that has this content and whose file is gone; else copy the code of one that has it."""
+        catalog, job = self._index.catalog, outcome.job
+        twin = next(iter(images_with(catalog, job.size, outcome.digest, 0, 1)), None)
+        if twin is None:
+            self.again.append(job._replace(known=(), again=False))
+            return
+        self._replace(before, changes)
+        moved = self._twin_without_file(outcome, changes)
+        if moved is not None:
+            self.moved += 1
+            changes.moved.append((moved.id, job))
+            return
+        self.copied += 1
+        self.changed += before is not None
+        (position,) = self._index.appended.append(self._index.appended.read(twin.position)[None])
+        changes.added.append(self._record(outcome, twin, position))
+        changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
+
+    def _twin_without_file(self, outcome: Outcome, changes: Changes) -> ImageRecord | None:
+        """An image of this content that has no file any more; of many with files, each is looked at once."""
+        size, digest = outcome.job.size, outcome.digest
+        while True:
+            after = self._looked_at.get(digest, 0)
+            twins = images_with(self._index.catalog, size, digest, after, TWINS_AT_ONCE)
+            for twin in twins:
+                if not changes.concern(twin.id) and _is_gone(twin.path):
+                    return twin
+            if len(twins) < TWINS_AT_ONCE:
+                return None
+            self._looked_at[digest] = twins[-1].id
+
+    def _record(self, outcome: Outcome, seen: Outcome | ImageRecord, position: int) -> ImageRecord:
+        """seen: who knows the picture's width and height, and whether a part of it is missing."""
+        job, image_id = outcome.job, self._next_id
+        self._next_id += 1
+        return ImageRecord(
+            image_id,
+            job.path,
+            job.size,
+            job.mtime_ns,
+            outcome.digest,
+            seen.width,
+            seen.height,
+            position,
+            clamp_seconds(time.time()),
+            int(seen.incomplete),
+        )
+
+    def _fail(self, reason: str, job: Job, changes: Changes, may_pass: bool = False) -> None:
+        self.failed += 1
+        self.may_pass += may_pass
+        changes.failures.append(Failure(job.path, reason, job.size, job.mtime_ns, may_pass, decoder_version()))
+
+    def _write(self, changes: Changes) -> None:
+        catalog = self._index.catalog
+        if changes.removed:
+            self._labels.write()
+        catalog.remove_images(changes.removed)
+        for image_id, job in (*changes.touched, *changes.moved):
+            catalog.relocate(image_id, job.path, job.size, job.mtime_ns)
+        catalog.add_images(changes.added)
+        catalog.add_fingerprints(changes.fingerprints)
+        catalog.copy_fingerprints(changes.copied_fingerprints)
+        catalog.add_failures(changes.failures)
+        here = [(image_id, job.path) for image_id, job in changes.moved]
+        here += [(record.id, record.path) for record in changes.added]
+        catalog.remove_failures([*(path for _, path in here), *changes.unchanged])
+        self._labels.add(here)
+
+
+def _is_gone(path: str) -> bool:
+    """Whether nothing is at a path; what cannot be seen now may be there."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

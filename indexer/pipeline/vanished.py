@@ -1,0 +1,149 @@
+"""What the catalogue holds of files that a run should have found and did not."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from indexer.catalog.images import FIRST_ID
+from indexer.paths import is_under, printable
+from indexer.pipeline.plan import Plan
+
+if TYPE_CHECKING:
+    from indexer.catalog.catalog import Catalog
+
+AT_ONCE = 10_000
+# A folder that loses more than this share of at least this many images at once may be a drive that is not mounted.
+MOST, MANY = 0.5, 20
+EXAMPLES = 3
+
+
+class Prune(enum.Enum):
+    """Whether images whose files have vanished are removed: never, unless a drive may be missing, or in any case."""
+
+    NO = "no"
+    UNLESS_SUSPICIOUS = "yes"
+    FORCE = "force"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder that was named and whose vanished images were not removed: those lost, of those that it had.
+
+    is_empty: whether nothing was found there. examples: some of the paths.
+    """
+
+    folder: str
+    lost: int
+    of: int
+    is_empty: bool
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        count = f"all {self.lost}" if self.is_empty else f"{self.lost} of {self.of}"
+        names = ", ".join(printable(os.path.relpath(path, self.folder)) for path in self.examples)
+        more = f" and {self.lost - len(self.examples)} more" if self.lost > len(self.examples) else ""
+        return f"{count} pictures of {printable(self.folder)} ({names}{more})"
+
+
+@dataclass(frozen=True)
+class Vanished:
+    """How many images have no file any more, how many of them were removed, and the folders whose images were kept."""
+
+    count: int = 0
+    removed: int = 0
+    kept: tuple[Kept, ...] = ()
+
+
+def take_vanished(
+    catalog: Catalog, paths: Sequence[str], folders: Sequence[str], plan: Plan, prune: Prune, drives: Sequence[str] = ()
+) -> Vanished:
+    """Count the images at or below paths that have no file any more, and remove them where that is asked for.
+
+    paths: absolute, none within another. folders: those that were named. A folder in which nothing was found, or which
+    has lost most of many images at once, may be a drive that is not mounted: its images are kept. drives: folders that
+    were on a drive of their own; those that are not now have lost it.
+    """
+    if prune is Prune.NO:
+        return Vanished(count_vanished(catalog, paths, plan, prune=False))
+    kept = (
+        ()
+        if prune is Prune.FORCE
+        else tuple(_suspicious(catalog, paths, folders, plan, [drive for drive in drives if not is_drive(drive)]))
+    )
+    removed = count_vanished(catalog, paths, plan, prune=True, but_under=[each.folder for each in kept])
+    left = count_vanished(catalog, paths, plan, prune=False) if kept else 0
+    return Vanished(removed + left, removed, kept)
+
+
+def count_vanished(
+    catalog: Catalog, paths: Iterable[str], plan: Plan, prune: bool, but_under: Sequence[str] = ()
+) -> int:
+    """How many images at or below these paths, none within another, have no file any more; prune: removes them.
+
+    but_under: images at or below those paths are left alone.
+    """
+    count = 0
+    vanished = (image for image in _vanished_images(catalog, paths, plan) if not _is_hidden(image[1], but_under))
+    while some := list(islice(vanished, AT_ONCE)):
+        count += len(some)
+        if prune:
+            catalog.remove_images(image_id for image_id, _ in some)
+    return count
+
+
+def is_drive(folder: str) -> bool:
+    """Whether a folder, or what a link leads to, is there and on another drive than the folder that it is in."""
+    try:
+        return os.stat(folder).st_dev != os.stat(os.path.dirname(folder)).st_dev
+    except OSError:
+        return False
+
+
+def _suspicious(
+    catalog: Catalog, paths: Sequence[str], folders: Sequence[str], plan: Plan, lost_drives: Sequence[str]
+) -> Iterator[Kept]:
+    """The folders that may be drives that are not mounted."""
+    lost: dict[str, list[str]] = {}
+    counts: Counter[str] = Counter()
+    for _, path in _vanished_images(catalog, paths, plan):
+        for folder in {*folders, *lost_drives}:
+            if is_under(path, folder):
+                counts[folder] += 1
+                if counts[folder] <= EXAMPLES:
+                    lost.setdefault(folder, []).append(path)
+    for folder, count in counts.items():
+        ids = [image_id for image_id, _ in catalog.images_under(folder)]
+        had = sum(image_id < plan.before for image_id in ids)
+        is_empty = len(ids) == count and next(iter(catalog.failures_under(folder)), None) is None
+        if is_empty or folder in lost_drives or (had >= MANY and count > had * MOST):
+            yield Kept(folder, count, had, is_empty, tuple(lost[folder]))
+
+
+def forget_failures(catalog: Catalog, paths: Iterable[str], plan: Plan) -> None:
+    """Forget the failures at or below these paths whose files are gone."""
+    vanished = (path for path in _unseen_failures(catalog, paths, plan) if not _is_hidden(path, plan.hidden))
+    while some := list(islice(vanished, AT_ONCE)):
+        catalog.remove_failures(some)
+
+
+def _vanished_images(catalog: Catalog, paths: Iterable[str], plan: Plan) -> Iterator[tuple[int, str]]:
+    """Of the images that were there before the run: those of a new index need not be looked through."""
+    if plan.before <= FIRST_ID:
+        return iter(())
+    images = (image for path in paths for image in catalog.images_under(path) if image[0] < plan.before)
+    return (image for image in plan.seen.unseen(images, itemgetter(1)) if not _is_hidden(image[1], plan.hidden))
+
+
+def _unseen_failures(catalog: Catalog, paths: Iterable[str], plan: Plan) -> Iterator[str]:
+    return plan.seen.unseen((failure for path in paths for failure in catalog.failures_under(path)), str)
+
+
+def _is_hidden(path: str, hidden: Iterable[str]) -> bool:
+    return any(is_under(path, place) for place in hidden)

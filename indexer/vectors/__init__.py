@@ -1,0 +1,1 @@
+"""Codes on disk, and the FAISS index that is derived from them."""

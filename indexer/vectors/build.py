@@ -1,0 +1,108 @@
+"""Codes -> a new base: trained, filled and tuned; or the old one with what has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InputError, MissingExtra
+from indexer.vectors import index_types
+from indexer.vectors.exact import import_faiss, pad
+from indexer.vectors.faiss_file import Base, most_effort, parameters_of
+from indexer.vectors.index_types import FLAT
+from indexer.vectors.tuning import Tuning, tune
+
+ADDED_AT_ONCE = 50_000
+SEED = 1234
+
+Ids = NDArray[np.int64]
+Codes = NDArray[np.float32]
+# What is being done, how much of it, and of how much.
+Report = Callable[[str, int, int], None]
+
+
+def build(
+    kind: str, codes: Codes, ids: Ids, rows: Ids, device: str = "cpu", report: Report | None = None
+) -> Any | None:
+    """A FAISS index of a kind over some rows of an array of codes, which answers with ids; None for the flat kind.
+
+    ids, rows: int64 (n,) each, by row. Raises InputError for a kind that FAISS does not know or cannot make of them.
+    """
+    if kind == FLAT:
+        return None
+    index = index_types.empty(kind, len(ids), codes.shape[1])
+    if not index.is_trained:
+        if report:
+            report("learning", 0, 1)
+        try:
+            _train(index, codes, rows, device)
+        except RuntimeError as error:
+            raise InputError(
+                f"FAISS cannot make an index {kind!r} of {len(ids)} codes ({index_types.reason_of(error)}): "
+                "ask for another"
+            ) from error
+    fill(index, codes, ids, rows, report)
+    return index
+
+
+def extend(base: Base, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: Report | None = None) -> Any | None:
+    """The FAISS index of a base with codes added and ids taken out; None where its kind cannot do that, or is flat."""
+    if base.kind == FLAT:
+        return None
+    index = base.load()
+    if len(gone):
+        if index_types.inverted_lists(index) is None:
+            return None
+        module = import_faiss()
+        mask = np.zeros(int(gone.max()) + 1, np.bool_)
+        mask[gone] = True
+        index.remove_ids(module.IDSelectorBitmap(np.packbits(mask, bitorder="little")))
+    fill(index, codes, ids, rows, report)
+    return index
+
+
+def fill(index: Any, codes: Codes, ids: Ids, rows: Ids, report: Report | None = None) -> None:
+    """Add some rows of an array of codes to a FAISS index, under these ids."""
+    for start in range(0, len(rows), ADDED_AT_ONCE):
+        some = slice(start, start + ADDED_AT_ONCE)
+        index.add_with_ids(pad(codes[rows[some]], index.d), np.ascontiguousarray(ids[some], np.int64))
+        if report:
+            report("adding", min(start + ADDED_AT_ONCE, len(rows)), len(rows))
+
+
+def measured(index: Any | None, codes: Codes, ids: Ids, rows: Ids, target: float) -> Tuning:
+    """The tuning of a FAISS index for a recall."""
+    if index is None:
+        return Tuning(target)
+
+    def search(queries: Codes, wanted: int, effort: int) -> Ids:
+        found = index.search(pad(queries, index.d), wanted, params=parameters_of(index, effort))[1]
+        return np.asarray(found, np.int64)
+
+    return tune(index, search, codes, ids, rows, target, most_effort(index))
+
+
+def _train(index: Any, codes: Codes, rows: Ids, device: str) -> None:
+    lists = index_types.inverted_lists(index)
+    wanted = max(65_536, index_types.TRAINING_CODES_A_LIST * lists.nlist) if lists is not None else 65_536
+    sample = np.sort(np.random.default_rng(SEED).choice(len(rows), min(wanted, len(rows)), replace=False))
+    if device == "cuda" and lists is not None:
+        # Not tested here: no machine with a GPU and faiss-gpu was at hand.
+        module = import_faiss()
+        lists.clustering_index = module.index_cpu_to_all_gpus(module.IndexFlatL2(index.d))
+    index.train(pad(codes[rows[sample]], index.d))
+
+
+def check_device(device: str) -> None:
+    """Raise MissingExtra where FAISS has no GPU to build on."""
+    if device == "cpu":
+        return
+    module = import_faiss()
+    if not hasattr(module, "index_cpu_to_all_gpus") or module.get_num_gpus() == 0:
+        raise MissingExtra(
+            "--device cuda needs a GPU and faiss-gpu: `pip uninstall faiss-cpu onnxruntime`, then `pip install "
+            "'latentsearch[gpu]'`"
+        )

@@ -1,0 +1,243 @@
+"""The base: a FAISS index over an index's codes as they were once, with where each code lies, in one immutable file.
+
+The file is what FAISS writes (nothing for the flat kind, whose codes lie in their own array), then the row of every
+id's code, then a JSON header, then lengths and a checksum of all of it. It is derived: it may be deleted at any time.
+FAISS trusts what it reads, so nothing is given to it before the checksum was found to fit.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import DamagedIndex
+from indexer.system.disk import atomic_write
+from indexer.vectors.exact import import_faiss, pad
+from indexer.vectors.index_types import inverted_lists
+from indexer.vectors.tuning import Tuning
+
+FILE_NAME = "vectors.faiss"
+MAGIC = b"LSBASE02"
+# Bytes of FAISS's part, ids, bytes of the header, checksum, magic.
+FOOTER = struct.Struct("<QQQ16s8s")
+NO_ROW = np.iinfo(np.uint32).max
+ROW_TYPE = np.dtype("<u4")
+ALIGNED = 8
+GRAPH_ENTRIES = 4_096
+
+Codes = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a base is of: an index and the generation of it that it holds.
+
+    count: images. rows: rows of the array of codes that were there; later ones are not in the base. trained_on: images
+    that there were when its lists or codebooks were learned. why: why this kind.
+    """
+
+    uuid: str
+    generation: int
+    kind: str
+    why: str
+    count: int
+    rows: int
+    width: int
+    trained_on: int
+    tuning: Tuning
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Header:
+        """As `to_json` wrote it."""
+        stored = json.loads(text)
+        return cls(**{**stored, "tuning": Tuning.from_json(stored["tuning"])})
+
+    def to_json(self) -> bytes:
+        """For the file."""
+        return json.dumps(asdict(self)).encode()
+
+
+class Base:
+    """One base file, mapped into memory and found sound. Never changed: a newer one takes its place."""
+
+    def __init__(self, path: Path) -> None:
+        """Map and check a file. Raises FileNotFoundError where there is none, DamagedIndex where it is not whole."""
+        with open(path, "rb") as file:
+            # Whatever becomes of the name, this stays the file that was checked.
+            self._file = os.dup(file.fileno())
+        status = os.fstat(self._file)
+        self._identity = _identity(status)
+        self._map = self._mapped(path, status.st_size)
+        faiss_bytes, ids, header_bytes, checksum, magic = FOOTER.unpack(self._map[-FOOTER.size :])
+        after_faiss = faiss_bytes + -faiss_bytes % ALIGNED
+        after_rows = after_faiss + ids * ROW_TYPE.itemsize
+        if magic != MAGIC or after_rows + header_bytes + FOOTER.size != status.st_size:
+            raise DamagedIndex(f"{path} was not written whole, or by another program")
+        if _checksum(memoryview(self._map)[: -FOOTER.size]) != checksum:
+            raise DamagedIndex(f"{path} is damaged: its checksum does not fit")
+        self._row_of_id = np.frombuffer(self._map, ROW_TYPE, ids, after_faiss)
+        self.header = Header.from_json(self._map[after_rows : after_rows + header_bytes])
+
+    def __del__(self) -> None:
+        """Let the file go."""
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+    def is_still(self, path: Path) -> bool:
+        """Whether the file at a path is the one that was mapped."""
+        try:
+            return _identity(os.stat(path)) == self._identity
+        except OSError:
+            return False
+
+    @property
+    def kind(self) -> str:
+        """Its kind, or its FAISS factory string."""
+        return self.header.kind
+
+    def rows_of(self, ids: Ids) -> Ids:
+        """The rows of ids' codes, int64 of the same shape; -1 for ids that it does not hold."""
+        if not len(self._row_of_id):
+            return np.full(ids.shape, -1, np.int64)
+        rows = self._row_of_id.take(ids, mode="clip").astype(np.int64)
+        rows[(rows == NO_ROW) | (ids < 0) | (ids >= len(self._row_of_id))] = -1
+        return rows
+
+    @cached_property
+    def ids(self) -> Ids:
+        """The ids that it holds, ascending, int64 (n,)."""
+        return np.flatnonzero(self.holds)
+
+    @cached_property
+    def holds(self) -> NDArray[np.bool_]:
+        """For every id up to the largest whether it holds it."""
+        return np.asarray(self._row_of_id != NO_ROW)
+
+    @cached_property
+    def id_of_row(self) -> Ids:
+        """The id whose code lies in each row, int64 (rows,); -1 for a code that no image has any more."""
+        found = np.full(self.header.rows, -1, np.int64)
+        found[self._row_of_id[self.ids]] = self.ids
+        return found
+
+    @cached_property
+    def faiss(self) -> Any:
+        """The FAISS index, mapped. Never add to it nor remove from it: FAISS aborts the process when one tries."""
+        module = import_faiss()
+        return module.read_index(f"/dev/fd/{self._file}", module.IO_FLAG_MMAP_IFC)
+
+    def load(self) -> Any:
+        """The FAISS index in memory, to be added to."""
+        return import_faiss().read_index(f"/dev/fd/{self._file}")
+
+    def search(self, queries: Codes, wanted: int, effort: int, allowed: NDArray[np.bool_] | None = None) -> Ids:
+        """Ids of about the nearest codes of each query: int64 (q, wanted), -1 for none.
+
+        queries (q, d). effort: lists probed, or entries of the graph that are kept. allowed: for every id up to the
+        largest whether it may be found; None for all.
+        """
+        parameters = self.search_parameters(effort, allowed)
+        return np.asarray(self.faiss.search(pad(queries, self.header.width), wanted, params=parameters)[1], np.int64)
+
+    def search_parameters(self, effort: int, allowed: NDArray[np.bool_] | None = None) -> Any:
+        """FAISS's parameters for `search`."""
+        return parameters_of(self.faiss, effort, allowed)
+
+    def _mapped(self, path: Path, size: int) -> mmap.mmap:
+        if size < FOOTER.size:
+            raise DamagedIndex(f"{path} was not written whole")
+        return mmap.mmap(self._file, size, access=mmap.ACCESS_READ)
+
+
+def write_base(path: Path, header: Header, index: Any | None, ids: Ids, rows: Ids) -> None:
+    """Write a base in one step for whoever reads.
+
+    index: the FAISS index, None for the flat kind. ids, rows: int64 (n,) each, of every image. Raises OSError on a
+    full disk.
+    """
+    with atomic_write(path) as file:
+        content = _Checked(file)
+        if index is not None:
+            module = import_faiss()
+            with _full_disk_told():
+                module.write_index(index, module.PyCallbackIOWriter(content.write))
+        faiss_bytes = content.size
+        content.write(bytes(-faiss_bytes % ALIGNED))
+        row_of_id = np.full(int(ids.max()) + 1 if len(ids) else 0, NO_ROW, ROW_TYPE)
+        row_of_id[ids] = rows
+        content.write(row_of_id.tobytes())
+        text = header.to_json()
+        content.write(text)
+        file.write(FOOTER.pack(faiss_bytes, len(row_of_id), len(text), content.digest(), MAGIC))
+
+
+def parameters_of(index: Any, effort: int, allowed: NDArray[np.bool_] | None = None) -> Any:
+    """FAISS's search parameters for an index of any kind."""
+    module = import_faiss()
+    options: dict[str, Any] = {}
+    if allowed is not None:
+        options["sel"] = module.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+    inner = module.downcast_index(index.index) if isinstance(index, module.IndexIDMap) else index
+    if isinstance(inner, module.IndexPreTransform):
+        below = parameters_of(module.downcast_index(inner.index), effort, allowed)
+        return module.SearchParametersPreTransform(index_params=below)
+    if isinstance(inner, module.IndexIVF):
+        return module.SearchParametersIVF(nprobe=effort, **options)
+    if isinstance(inner, module.IndexHNSW):
+        return module.SearchParametersHNSW(efSearch=effort, **options)
+    return module.SearchParameters(**options)
+
+
+def most_effort(index: Any) -> int:
+    """The greatest effort of use: all lists; of a graph, so many entries that exact search is no slower."""
+    lists = inverted_lists(index)
+    return int(lists.nlist) if lists is not None else GRAPH_ENTRIES
+
+
+class _Checked:
+    """Writes to a file, counts the bytes and sums them up."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import xxhash
+
+        self._file, self._sum, self.size = file, xxhash.xxh3_128(), 0
+
+    def write(self, content: bytes) -> int:
+        self._sum.update(content)
+        self.size += len(content)
+        return self._file.write(content)
+
+    def digest(self) -> bytes:
+        return self._sum.digest()
+
+
+@contextmanager
+def _full_disk_told() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # FAISS's own, around what the file said
+        if isinstance(error.__cause__ or error.__context__, OSError):
+            raise (error.__cause__ or error.__context__) from None  # type: ignore[misc]
+        raise
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _checksum(content: memoryview) -> bytes:
+    import xxhash
+
+    return xxhash.xxh3_128_digest(content)

@@ -1,0 +1,152 @@
+"""How hard a FAISS index must search for the recall that is asked for: measured on its codes against exact search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.vectors import exact
+from indexer.vectors.index_types import inverted_lists
+
+K = 20
+# Larger k at which the lists that hold the nearest are counted: a filter that one in ten passes needs those of 200.
+LARGER = (200, 2_000)
+QUERIES = 128
+# What a sample of this size may be off by.
+MARGIN = 0.005
+# Candidates that exact codes re-rank, as multiples of k; FACTORS[0] is for kinds that lose next to nothing.
+FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+SPARE = 16
+STEP = 2**0.25
+# Nanoseconds a code, as measured on two AVX2 cores; only their ratio matters, which is about the same elsewhere.
+EXACT_COST, VISIT_COST = 50, 12
+
+Ids = NDArray[np.int64]
+# (queries, wanted, effort) -> ids (q, wanted).
+Search = Callable[[NDArray[np.float32], int, int], Ids]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The parameters that reach a recall.
+
+    target and reached: recall@20. factor: candidates that are re-ranked, a multiple of k. efforts: by k, ascending, the
+    lists to probe or the entries of the graph to keep. lists: how many there are, 0 for other kinds than IVF.
+    """
+
+    target: float
+    reached: float = 1.0
+    factor: float = 1.0
+    efforts: tuple[tuple[int, int], ...] = ()
+    lists: int = 0
+    most: int = 1
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Tuning:
+        """As dataclasses.asdict made it."""
+        return cls(**{**stored, "efforts": tuple((k, effort) for k, effort in stored["efforts"])})
+
+    def candidates(self, k: int) -> int:
+        """How many candidates to take for k results."""
+        return math.ceil(k * self.factor) + SPARE
+
+    def effort(self, k: float) -> int:
+        """The effort for k results, or, of a filter that a share s of the images passes, for k / s."""
+        if not self.efforts:
+            return self.most
+        ks, efforts = np.log(np.array(self.efforts, np.float64).T)
+        wanted = math.log(max(k, self.efforts[0][0]))
+        if wanted <= ks[-1]:
+            found = float(np.interp(wanted, ks, efforts))
+        else:
+            # Beyond the last: along the last slope; of a graph, which has one point, in proportion.
+            slope = (efforts[-1] - efforts[-2]) / (ks[-1] - ks[-2]) if len(ks) > 1 else 1.0
+            found = efforts[-1] + slope * (wanted - ks[-1])
+        return min(self.most, math.ceil(math.exp(found) - 1e-6))
+
+    def prefers_exact(self, allowed: int, count: int, k: int) -> bool:
+        """Whether comparing every allowed code costs less than searching the FAISS index for them."""
+        effort = self.effort(k * count / max(allowed, 1))
+        visited = effort * count / self.lists if self.lists else 32 * effort
+        return allowed * EXACT_COST <= visited * VISIT_COST
+
+
+def tune(
+    index: Any, search: Search, codes: NDArray[np.float32], ids: Ids, rows: Ids, target: float, most: int
+) -> Tuning:
+    """Find the least effort that reaches a recall@20 of `target` over queries drawn from the codes themselves.
+
+    codes: the array; ids, rows int64 (n,): the images and the rows of their codes, by row. most: the greatest effort.
+    """
+    sample = np.sort(np.random.default_rng(0).choice(len(rows), min(QUERIES, len(rows)), replace=False))
+    queries = np.asarray(codes[rows[sample]])
+    levels = [k for k in (K, *LARGER) if k < len(rows) // 4] or [min(K, len(rows) - 1)]
+    truth = _without_itself(exact.nearest_rows(queries, codes, rows, levels[-1] + 1), rows[sample])
+
+    def recall(factor: float, effort: int) -> float:
+        wanted = min(len(rows), math.ceil(levels[0] * factor) + SPARE)
+        found = search(queries, wanted, effort)
+        nearest = _ids_of(truth[:, : levels[0]], ids, rows)
+        return float(np.mean([np.isin(true, some).mean() for true, some in zip(nearest, found, strict=True)]))
+
+    enough = target + (1 - target) / 2
+    factor = next((factor for factor in FACTORS if recall(factor, most) >= enough), FACTORS[-1])
+    ladder = _ladder(most)
+    first = _first(ladder, lambda effort: recall(factor, effort) >= min(1.0, target + MARGIN))
+    efforts = [(levels[0], first)]
+    # What the candidates lose, the lists have to make up for.
+    share = min(1.0, (target + MARGIN) / recall(factor, most))
+    lists = inverted_lists(index)
+    # Behind a transformation the lists are of other codes than these.
+    if lists is not None and hasattr(index, "nprobe"):
+        needed = _lists_needed(lists, queries, codes, truth)
+        for k in levels[1:]:
+            efforts.append((k, max(efforts[-1][1], _quantile(needed[:, :k], share))))
+    return Tuning(target, recall(factor, first), factor, tuple(efforts), lists.nlist if lists else 0, most)
+
+
+def _without_itself(found: Ids, itself: Ids) -> Ids:
+    """Rows (q, k) without the query's own; of codes that are there twice, without the last."""
+    kept = found != itself[:, None]
+    kept[kept.all(axis=1), -1] = False
+    return np.asarray(found[kept].reshape(len(found), -1))
+
+
+def _ids_of(found: Ids, ids: Ids, rows: Ids) -> Ids:
+    return np.asarray(ids[np.searchsorted(rows, found)])
+
+
+def _ladder(most: int) -> list[int]:
+    """Efforts from 1 to the most, each about 1.2 times the one before."""
+    steps = {min(most, round(STEP**step)) for step in range(math.ceil(math.log(most, STEP)) + 1)}
+    return sorted(steps)
+
+
+def _first(ladder: list[int], is_enough: Callable[[int], bool]) -> int:
+    """The least effort that is enough, the greatest where none is, by halving."""
+    low, high = 0, len(ladder) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(ladder[middle]) else (middle + 1, high)
+    return ladder[low]
+
+
+def _lists_needed(lists: Any, queries: NDArray[np.float32], codes: NDArray[np.float32], truth: Ids) -> Ids:
+    """How many lists have to be probed to come to each true neighbour's: int64 as truth (q, k)."""
+    order = lists.quantizer.search(exact.pad(queries, lists.d), lists.nlist)[1]
+    place = np.empty_like(order)
+    np.put_along_axis(place, order, np.arange(lists.nlist)[None], axis=1)
+    needed = np.empty_like(truth)
+    for row, neighbours in enumerate(truth):
+        own = lists.quantizer.search(exact.pad(codes[neighbours], lists.d), 1)[1][:, 0]
+        needed[row] = place[row, own] + 1
+    return needed
+
+
+def _quantile(needed: Ids, share: float) -> int:
+    return int(np.quantile(needed, share, method="higher"))

@@ -1,0 +1,1 @@
+"""`latentsearch index --watch`: an index that follows its folders."""

@@ -1,0 +1,186 @@
+"""An index that follows its folders: an ordinary run, then one over what has changed, whenever something has.
+
+The index is opened and locked only while it is written, so that others can write between, and readers see each batch.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from indexer.catalog.catalog import Catalog
+from indexer.encoders.encoder import Encoder
+from indexer.errors import InputError, LockedIndex
+from indexer.files.discover import FolderNames, is_picture
+from indexer.files.first_bytes import begins_as_picture
+from indexer.files.ignore import IGNORE_FILE, Rules, UnusableRules
+from indexer.index.index import Index
+from indexer.index.location import CATALOGUE
+from indexer.paths import is_under
+from indexer.pipeline.labels import LabelCache
+from indexer.pipeline.run import Report, Wishes, bring_up_to_date
+from indexer.pipeline.scope import Scope
+from indexer.pipeline.summary import Summary
+from indexer.system.interrupts import interruptible
+from indexer.vectors.build import Report as BaseReport
+from indexer.watch.debounce import Pending
+from indexer.watch.watcher import Watcher
+
+SECONDS_BETWEEN_TRIES = 0.2
+# A full disk or a label file that cannot be read does not end the watching: what could not be done is tried again.
+SECONDS_BEFORE_ANOTHER_BATCH = 5.0
+
+Tell = Callable[[str], None]
+
+
+class LiveIndex:
+    """Keeps an index up to date with folders until Ctrl-C.
+
+    show: gets the summary of the first run and of each batch. tell: gets what people should know, a sentence each.
+    report, report_base: of the first run, as `index_folders` has them.
+    """
+
+    def __init__(
+        self,
+        place: Path,
+        encoder: Encoder,
+        folders: Sequence[str | Path],
+        wishes: Wishes,
+        show: Callable[[Summary], None],
+        tell: Tell,
+        report: Report | None = None,
+        report_base: BaseReport | None = None,
+        rules: Rules = Rules(),  # noqa: B008 - immutable
+    ) -> None:
+        self._place, self._encoder, self._folders, self._rules = place, encoder, folders, rules
+        self._wishes = wishes._replace(label_cache=wishes.label_cache or LabelCache())
+        self._show, self._tell, self._reports = show, tell, (report, report_base)
+        self._names, self._pending = FolderNames(), Pending()
+        self._told = ""
+        self._not_before = 0.0
+
+    def run(self) -> None:
+        """Watch. Raises KeyboardInterrupt after Ctrl-C, InputError where no folder is left, and as `index_folders`."""
+        with interruptible() as interrupted:
+            watcher = Watcher(self._folders, self._tell, interrupted)
+            is_first = True
+            for changed in watcher.changes():
+                if is_first:  # what changes from here on is heard of
+                    first = Scope(self._folders, None, self._names, self._rules)
+                    self._show(self._write(first, interrupted, *self._reports))
+                    self._wishes = self._wishes._replace(retry_failed=False, rehash=False)
+                    self._tell("watching; Ctrl-C ends it")
+                    is_first = False
+                self._hear(changed, watcher)
+                self._take_in(watcher, interrupted)
+        raise KeyboardInterrupt
+
+    def _hear(self, changed: set[str], watcher: Watcher) -> None:
+        if any(path in watcher.folders or os.path.basename(path) == IGNORE_FILE for path in changed):
+            self._pending.add_all(time.monotonic())
+        else:
+            self._pending.add(changed, time.monotonic())
+
+    def _take_in(self, watcher: Watcher, interrupted: threading.Event) -> None:
+        """Do a batch where something has become quiet."""
+        if time.monotonic() < self._not_before:
+            return
+        changed = self._pending.take(time.monotonic())
+        there = watcher.there()
+        if changed is None or (changed and not Index.exists(self._place)):
+            scope = Scope(there, None, self._names, self._rules)
+        else:
+            scope = Scope(there, self._relevant(changed or [], there), self._names, self._rules)
+        if scope.changed == [] or not there:
+            return
+        try:
+            self._show(self._write(scope, interrupted))
+            self._told = ""
+        except InputError as error:
+            self._put_off(error, scope)
+
+    def _put_off(self, error: InputError, scope: Scope) -> None:
+        if str(error) != self._told:
+            self._told = str(error)
+            self._tell(f"{error} (tried again until it succeeds)")
+        self._not_before = time.monotonic() + SECONDS_BEFORE_ANOTHER_BATCH
+        if scope.changed is None:
+            self._pending.add_all(time.monotonic())
+        else:
+            self._pending.add(scope.changed, time.monotonic())
+
+    def _relevant(self, changed: Sequence[str], folders: Sequence[str]) -> list[str]:
+        """The paths that a run over the folders would look at, by the names that it would give them."""
+        named = list(dict.fromkeys(self._named(path) for path in changed if self._is_visible(path, folders)))
+        if not named:
+            return []
+        catalog = Catalog.read(self._place / CATALOGUE)
+        try:
+            return [path for path in named if _is_of_use(path, catalog)]
+        finally:
+            catalog.close()
+
+    def _is_visible(self, path: str, folders: Sequence[str]) -> bool:
+        """Whether a path lies in one of the folders, and nothing on the way there is hidden or left out."""
+        around = [
+            folder
+            for folder in folders
+            if is_under(path, folder)
+            and not any(part.startswith(".") for part in os.path.relpath(path, folder).split(os.sep))
+        ]
+        try:
+            return any(self._rules.takes_in(path, folder) for folder in around)
+        except UnusableRules:  # the run says so
+            return True
+
+    def _named(self, path: str) -> str:
+        folder, name = os.path.split(path)
+        try:
+            return os.path.join(self._names.name_of(folder, os.stat(folder)), name)
+        except OSError:
+            return path
+
+    def _write(
+        self,
+        scope: Scope,
+        interrupted: threading.Event,
+        report: Report | None = None,
+        report_base: BaseReport | None = None,
+    ) -> Summary:
+        with self._opened(interrupted) as index:
+            return bring_up_to_date(index, self._encoder, scope, self._wishes, report, report_base)
+
+    def _opened(self, interrupted: threading.Event) -> Index:
+        """The index, locked; where another process writes, as soon as it has ended."""
+        has_told = False
+        while True:
+            try:
+                return Index.create(self._place, self._encoder)
+            except LockedIndex as error:
+                if not has_told:
+                    self._tell(f"{error} (waiting)")
+                    has_told = True
+            if interrupted.wait(SECONDS_BETWEEN_TRIES):
+                raise KeyboardInterrupt
+
+
+def _is_of_use(path: str, catalog: Catalog) -> bool:
+    """Whether there is a picture, a folder, or something that the catalogue knows and that is gone."""
+    if os.path.lexists(path) and _may_be_picture(path):
+        return True
+    return next(_known(path, catalog), None) is not None
+
+
+def _may_be_picture(path: str) -> bool:
+    try:
+        return is_picture(path) or os.path.isdir(path) or (os.path.isfile(path) and begins_as_picture(path))
+    except OSError:  # it is gone, or cannot be read now
+        return False
+
+
+def _known(path: str, catalog: Catalog) -> Iterator[object]:
+    yield from catalog.images_under(path)
+    yield from catalog.failures_under(path)

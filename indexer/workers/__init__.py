@@ -1,0 +1,1 @@
+"""Processes that read and decode files, and how their work and memory are shared out."""

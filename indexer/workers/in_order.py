@@ -1,0 +1,86 @@
+"""Files -> decoded pictures in the order of the files, for those who cannot take them as they become ready."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.decoding.decode import Framing
+from indexer.workers.chunks import CHUNK_FILES, in_chunks
+from indexer.workers.decode_worker import NO_PIXELS, DecodedChunk, Job, Outcome
+from indexer.workers.pool import DecodingPool
+from indexer.workers.stage import WAIT
+
+# Decoded pictures that may wait for one before them.
+BYTES_WAITING = 100_000_000
+
+# An outcome, and pixels uint8 (h, w, 3); None where the file cannot be used.
+Pictured = tuple[Outcome, NDArray[np.uint8] | None]
+
+
+def decoded_in_order(framing: Framing, jobs: Iterable[Job], workers: int | None = None) -> Iterator[Pictured]:
+    """Decode files by worker processes; outcomes come in the order of the jobs."""
+    window = _Window(jobs, max(2 * CHUNK_FILES, BYTES_WAITING // (framing.width * framing.height * 3)))
+    with DecodingPool(framing, window.chunks(), workers) as pool:
+        try:
+            for chunk in filter(None, pool.results()):
+                yield from window.take(chunk)
+        finally:
+            window.close()
+
+
+def job_at(path: str | Path) -> Job:
+    """The job of a file by its name; its size is 0 where it is not there: reading it says so."""
+    try:
+        return Job(os.fspath(path), os.stat(path).st_size, 0)
+    except OSError:
+        return Job(os.fspath(path), 0, 0)
+
+
+class _Window:
+    """A bounded number of jobs under way, and the results that wait for an earlier one."""
+
+    def __init__(self, jobs: Iterable[Job], at_most: int) -> None:
+        self._jobs = jobs
+        self._at_most = at_most
+        self._changed = threading.Condition()
+        self._listed: deque[str] = deque()
+        # A path may be listed more than once.
+        self._waiting: defaultdict[str, deque[Pictured]] = defaultdict(deque)
+        self._is_closed = False
+
+    def chunks(self) -> Iterator[list[Job]]:
+        """The jobs, some at a time; waits while too many are under way."""
+        for chunk in in_chunks(self._jobs):
+            with self._changed:
+                while len(self._listed) >= self._at_most and not self._is_closed:
+                    self._changed.wait(WAIT)
+                if self._is_closed:
+                    return
+                self._listed.extend(job.path for job in chunk)
+            yield chunk
+
+    def take(self, chunk: DecodedChunk) -> Iterator[Pictured]:
+        """Note what has become of a chunk. Returns what nothing has to precede any more."""
+        for outcome in chunk.outcomes:
+            pixels = None if outcome.row == NO_PIXELS else chunk.pixels[outcome.row]
+            self._waiting[outcome.job.path].append((outcome, pixels))
+        while self._listed and self._waiting[self._listed[0]]:
+            with self._changed:
+                path = self._listed.popleft()
+                self._changed.notify_all()
+            yield self._waiting[path].popleft()
+            if not self._waiting[path]:
+                del self._waiting[path]
+
+    def close(self) -> None:
+        """Give out no more jobs."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()

@@ -1,0 +1,1 @@
+"""Labels in codes: searches with labels set, pictures redrawn, attributes predicted."""

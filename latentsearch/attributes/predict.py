@@ -1,0 +1,59 @@
+"""Pictures -> which attributes they show, as an attribute encoder sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.encoders.attributes import HOLDS, AttributeEncoder
+from indexer.errors import InputError, UnreadableImage
+from indexer.paths import printable
+from latentsearch.pictures import decoded_files
+from latentsearch.query import check_files
+from latentsearch.results import Unreadable
+
+
+@dataclass(frozen=True)
+class View:
+    """What is seen of one picture. values: by label, near 1 where it holds, near 0 where not."""
+
+    path: str
+    values: dict[str, float]
+
+    def holds(self, label: str) -> bool:
+        """Whether a label is said to hold."""
+        return self.values[label] >= HOLDS
+
+    def to_json(self) -> dict[str, Any]:
+        """As `latentsearch attributes --json` prints it."""
+        labels = {name: {"value": value, "holds": self.holds(name)} for name, value in self.values.items()}
+        return {"path": printable(self.path), "labels": labels}
+
+
+def view(images: Sequence[Path], encoder: AttributeEncoder) -> list[View | Unreadable]:
+    """Look at picture files, one after another.
+
+    Raises InputError for a file that is not there, UnreadableImage with the names and the reasons where none can be
+    looked at.
+    """
+    if not images:
+        raise InputError("no picture to look at: name one")
+    check_files(tuple(images))
+    views = [
+        Unreadable(str(path), picture) if isinstance(picture, str) else _view(path, picture, encoder)
+        for path, picture in zip(images, decoded_files(images, encoder.framing), strict=True)
+    ]
+    unreadable = [one for one in views if isinstance(one, Unreadable)]
+    if len(unreadable) == len(views):
+        raise UnreadableImage("; ".join(f"{printable(one.query)}: {one.reason}" for one in unreadable))
+    return views
+
+
+def _view(path: Path, pixels: NDArray[np.uint8], encoder: AttributeEncoder) -> View:
+    values = np.round(encoder.values(pixels[None])[0].astype(np.float64), 4).tolist()
+    return View(str(path), dict(zip(encoder.labels, values, strict=True)))

@@ -1,0 +1,103 @@
+"""`query --set … --set-by BUNDLE`: a picture drawn anew by a generator with labels set, and that picture's code.
+
+The bundle's encoders say what code z and which labels y a picture has (IcGAN, section 4.1); y is changed, the generator
+draws, and the index's own encoder makes the code to search with. No label of a gallery image is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.decoding.decode import Framing
+from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
+from indexer.encoders.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
+from indexer.errors import EncoderError, InputError
+from indexer.paths import printable
+from latentsearch.query import Change, Options
+
+Pixels = NDArray[np.uint8]
+# How far from the middle between 0 and 1 a label is set, in halves: 1 is to 1 or 0, 2 to 1.5 or -0.5.
+REACHES = (1, 2, 3)
+
+
+class Redrawing:
+    """Draws pictures anew with labels set, as far beyond 1 or 0 as it takes until the bundle sees them set.
+
+    framing: of the pictures that it takes. Raises EncoderError for a bundle without the three graphs, or whose codes
+    are not the generator's; InputError for a label that it does not know.
+    """
+
+    def __init__(self, bundle: str, changes: Sequence[Change]) -> None:
+        self._attributes: AttributeEncoder = load_attribute_encoder(bundle)
+        self._encoder: Encoder = load_encoder(bundle)
+        self._generator: Generator = load_generator(bundle)
+        _require_whole(self._encoder, self._generator)
+        self.framing = self._encoder.framing
+        self._columns = [self._column(change) for change in changes]
+        self._places = np.array(self._columns, np.int64) + self._encoder.latent_size
+        self._values = np.array([change.value for change in changes], np.float32)
+
+    def redraw(self, pixels: Pixels) -> Pixels:
+        """Framed pictures uint8 (n, h, w, 3) as they would be with the labels set, of the same shape."""
+        codes = np.concatenate([self._encoder.encode(pixels), self._attributes.values(pixels)], axis=1)
+        drawn = np.empty((len(pixels), self.framing.height, self.framing.width, 3), np.uint8)
+        unseen = np.arange(len(pixels))
+        for reach in REACHES:
+            codes[np.ix_(unseen, self._places)] = 0.5 + reach * (self._values - 0.5)
+            drawn[unseen] = self._generator.generate(codes[unseen])
+            seen = self._attributes.values(drawn[unseen])[:, self._columns] >= HOLDS
+            unseen = unseen[(seen != self._values.astype(bool)).any(axis=1)]
+            if not len(unseen):
+                break
+        return drawn
+
+    def _column(self, change: Change) -> int:
+        known = self._attributes.labels
+        if change.label not in known:
+            raise InputError(
+                f"{self._attributes.name} cannot set {printable(change.label)}: it learned with {', '.join(known)}"
+            )
+        return known.index(change.label)
+
+
+def editing_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
+    """What encodes queried pictures: the index's encoder, behind a generator where that is to set labels."""
+    if not options.drawn_anew:
+        return encoder
+    return RedrawingEncoder(Redrawing(options.set_by, options.changes), encoder)
+
+
+class RedrawingEncoder:
+    """An index's encoder behind a `Redrawing`: codes of pictures as they would be with labels set."""
+
+    def __init__(self, redrawing: Redrawing, encoder: Encoder) -> None:
+        self._redrawing, self._encoder = redrawing, encoder
+        self.framing, self.latent_size = redrawing.framing, encoder.latent_size
+
+    def encode(self, images: Pixels) -> NDArray[np.float32]:
+        """Encode pictures uint8 (n, h, w, 3), framed as the redrawing takes them: float32 (n, latent_size)."""
+        return self._encoder.encode(scaled(self._redrawing.redraw(images), self._encoder.framing))
+
+
+def scaled(pictures: Pixels, framing: Framing) -> Pixels:
+    """Pictures uint8 (n, h, w, 3) in the size of a framing; what they show is framed as it was."""
+    size = (framing.width, framing.height)
+    if pictures.shape[1:3] == size[::-1]:
+        return pictures
+    return np.stack([np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR)) for one in pictures])
+
+
+def _require_whole(encoder: Encoder, generator: Generator) -> None:
+    if not generator.labels or encoder.latent_size + len(generator.labels) != generator.latent_size:
+        raise EncoderError(
+            f"the generator of {encoder.name} takes no labels: name a bundle of `latentsearch train icgan`"
+        )
+    if encoder.distance != "euclidean":
+        raise EncoderError(
+            f"encoder {encoder.name} whitens its codes, which its generator does not take: export its run again with "
+            "`latentsearch export RUN -o BUNDLE --distance euclidean`"
+        )

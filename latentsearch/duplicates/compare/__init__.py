@@ -1,0 +1,1 @@
+"""Two pictures -> what they are to one another."""

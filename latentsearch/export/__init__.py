@@ -1,0 +1,1 @@
+"""A training run -> an encoder bundle."""

@@ -1,0 +1,70 @@
+"""The attribute encoder of a bundle: from pixels to label values in a graph of its own, and what a generator needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from indexer.encoders.attributes import GRAPH, HOLDS, load_attribute_encoder
+from latentsearch.export.onnx_graphs import compress, export_graph
+from latentsearch.training.datasets.images import Images, to_float
+from latentsearch.training.engine.trained import Trained
+
+# Label vectors of training images that a bundle's generator draws pictures with.
+DRAWN = 256
+
+
+class AttributeGraph(nn.Module):
+    """Framed pictures uint8 (n, h, w, 3) -> label values float32 (n, labels)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Read one batch."""
+        values: Tensor = self.network(images.permute(0, 3, 1, 2).float() / 255)
+        return values
+
+
+def write_attribute_graph(trained: Trained, training: NDArray[np.uint8], folder: Path, precision: str) -> None:
+    """Write attributes.onnx into a bundle's folder, where the family tells attributes."""
+    if trained.attributes is not None:
+        shape = (2, trained.framing.height, trained.framing.width, 3)
+        graph = AttributeGraph(trained.attributes).eval()
+        export_graph(graph, torch.zeros(shape, dtype=torch.uint8), folder / GRAPH, "images", "values")
+        compress(folder / GRAPH, precision, training)
+
+
+def describe_labels(trained: Trained, images: Images) -> dict[str, Any]:
+    """What model.json says of a family with labels: their names; how its generator's codes are made of z and y.
+
+    drawn: label vectors of training images, chosen at random, as strings of 0 and 1: what pictures are drawn with.
+    """
+    if trained.attributes is None or images.values is None:
+        return {}
+    facts: dict[str, Any] = {"attributes": {"labels": list(trained.labels)}}
+    if trained.generator is not None:
+        values = images.values[images.held_out :]
+        rows = np.random.default_rng(0).permutation(len(values))[:DRAWN]
+        facts["generator"] = {
+            "latent_size": trained.latent_size + len(trained.labels),
+            "prior": trained.prior,
+            "labels": {"names": list(trained.labels), "drawn": ["".join(map(str, values[row])) for row in rows]},
+        }
+    return facts
+
+
+@torch.no_grad()
+def check_attributes(trained: Trained, bundle: Path, pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """How often the bundle's attribute encoder says of pictures uint8 (n, h, w, 3) what PyTorch's says."""
+    if trained.attributes is None:
+        return {}
+    by_torch = trained.attributes(to_float(pixels)).numpy()
+    by_bundle = load_attribute_encoder(bundle).values(np.array(pixels))
+    return {"attributes_in_common": round(float(((by_torch >= HOLDS) == (by_bundle >= HOLDS)).mean()), 4)}

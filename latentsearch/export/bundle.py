@@ -1,0 +1,267 @@
+"""Trained networks -> an encoder bundle: a graph from pixels to codes, checked against PyTorch when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from indexer.encoders.encoder import load_encoder, load_generator
+from indexer.errors import InputError
+from latentsearch.export.attribute_graph import check_attributes, describe_labels, write_attribute_graph
+from latentsearch.export.bundle_folder import FIT_IMAGES, describe_bundle, likeness, new_bundle
+from latentsearch.export.model_card import write_model
+from latentsearch.export.network_by_parts import Network, ReadByParts, Wish
+from latentsearch.export.onnx_graphs import compress, export_graph
+from latentsearch.export.stored_weights import store_as_int8
+from latentsearch.training.datasets.images import Images
+from latentsearch.training.engine.trained import Trained
+
+ENCODER = "encoder.onnx"
+CHECK_IMAGES = 256
+CHECK_GALLERY = 5_000
+GENERATED = 64
+LEAST_VARIANCE = 1e-6
+EDGE = 1 / 9
+Report = Callable[[str], None]
+
+
+def unit(codes: Tensor) -> Tensor:
+    """Codes (n, d) brought to length 1."""
+    normalised: Tensor = nn.functional.normalize(codes)
+    return normalised
+
+
+class EncoderGraph(nn.Module):
+    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d): scaling and whitening are inside.
+
+    mirrored, closer: whether a code is the mean of the picture's and its mirror image's, and of their middles', scaled
+    to the same size.
+    """
+
+    def __init__(self, network: nn.Module, mirrored: bool = False, closer: bool = False) -> None:
+        super().__init__()
+        self.network, self.mirrored, self.closer = network, mirrored, closer
+        self.whiten: nn.Linear | None = None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode one batch."""
+        codes = self.codes(images.permute(0, 3, 1, 2).float() / 255)
+        if self.whiten is not None:
+            return unit(self.whiten(codes))
+        return codes
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Codes before whitening, of pictures float32 (n, 3, h, w) in [0, 1]."""
+        views = [x, middle(x)] if self.closer else [x]
+        if self.mirrored:
+            views += [view.flip(3) for view in views]
+        codes: Tensor = self.network(torch.cat(views))
+        return codes if len(views) == 1 else codes.view(len(views), -1, codes.shape[1]).mean(0)
+
+    def fit_whitening(self, codes: NDArray[np.float32], size: int | None = None) -> None:
+        """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance.
+
+        size: see `whitening`.
+        """
+        mean, matrix = whitening(codes, size)
+        self.whiten = nn.Linear(*matrix.shape)
+        self.whiten.weight.data = torch.from_numpy(matrix.T.astype(np.float32)).contiguous()
+        self.whiten.bias.data = torch.from_numpy((-mean @ matrix).astype(np.float32))
+
+
+def middle(x: Tensor) -> Tensor:
+    """The middle of pictures (n, c, s, s), without a ninth of a side at each edge, scaled to their size."""
+    size = x.shape[-1]
+    edge = round(size * EDGE)
+    inner = x[:, :, edge : size - edge, edge : size - edge]
+    return nn.functional.interpolate(inner, size=(size, size), mode="bilinear", align_corners=False)
+
+
+class GeneratorGraph(nn.Module):
+    """Codes float32 (n, d) -> pictures uint8 (n, h, w, 3)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Generate one batch."""
+        pictures: Tensor = self.network(codes)
+        return (pictures.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
+
+
+def export(
+    trained: Trained,
+    images: Images,
+    folder: Path,
+    *,
+    name: str,
+    precision: str = "fp16",
+    distance: str = "cosine",
+    read: Wish | None = None,
+    report: Report = lambda sentence: None,
+) -> dict[str, Any]:
+    """Write a bundle and return its model.json.
+
+    distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
+    training images (`published_graph`). read: where a layer is read by parts instead, also fitted on training images.
+    precision: of the encoder: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static, calibrated on training
+    images); beside the latter two, the generator's weights are stored as int8.
+    Raises InputError when the folder holds something already.
+    """
+    if read is not None and distance != "cosine":
+        raise InputError("codes by parts are compared by cosine: leave out --distance")
+    encoder = Whitened(trained, images, distance) if read is None else ReadByParts(_network(trained), images, read)
+    with new_bundle(folder) as place:
+        codes = encoder.write(place, precision, report)
+        _write_others(trained, images, place, precision)
+        model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
+        model |= encoder.facts | describe_labels(trained, images)
+        write_model(place, model)
+        report(f"checking them on {CHECK_IMAGES} images")
+        model["fidelity"] = encoder.check(place, codes)
+        if trained.generator is not None:
+            model["fidelity"] |= check_generator(trained, place)
+        model["fidelity"] |= check_attributes(trained, place, images.pixels[:CHECK_IMAGES])
+        write_model(place, model)
+    return model
+
+
+class Whitened:
+    """A network's own codes, centred, whitened and normalised for cosine distance, as they are for Euclidean."""
+
+    facts: dict[str, Any] = {}  # noqa: RUF012 - nothing to add to model.json
+
+    def __init__(self, trained: Trained, images: Images, distance: str) -> None:
+        self.trained, self.images, self.distance = trained, images, distance
+        self.graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
+
+    def write(self, place: Path, precision: str, report: Report) -> NDArray[np.float32]:
+        """Write encoder.onnx and return PyTorch's codes of training images."""
+        training = self.images.pixels[self.images.held_out :][:FIT_IMAGES]
+        report(f"encoding {len(training)} training images")
+        codes = encode(self.graph, training)
+        if self.distance == "cosine":
+            self.graph.fit_whitening(codes, self.trained.latent_size)
+            codes = encode_whitened(self.graph, codes)
+        report(f"writing the graphs as {precision}")
+        export_graph(self.graph, _example(self.trained), place / ENCODER, "images", "codes")
+        compress(place / ENCODER, precision, training)
+        return codes
+
+    def check(self, place: Path, codes: NDArray[np.float32]) -> dict[str, float]:
+        """How close the bundle's codes are to PyTorch's."""
+        return check(self.graph, place, self.images, codes[:CHECK_GALLERY])
+
+
+def _network(trained: Trained) -> Network:
+    """The network whose layer is read by parts, for the picture and, except for digits, its mirror image."""
+    mirrored = trained.facts.get("recipe", {}).get("data") != "digits"
+
+    def write(path: Path) -> None:
+        graph = EncoderGraph(trained.features or trained.encoder, mirrored).eval()
+        export_graph(graph, _example(trained), path, "images", "codes")
+
+    return Network(write, compress, 2 if mirrored else 1)
+
+
+def _example(trained: Trained) -> Tensor:
+    return torch.zeros((2, trained.framing.height, trained.framing.width, 3), dtype=torch.uint8)
+
+
+def published_graph(trained: Trained) -> EncoderGraph:
+    """What codes for cosine distance are fitted on: features where the family has them, of the views that are alike."""
+    alike = trained.invariance
+    mirrored, closer = (False, False) if alike is None else (alike.mirrors, alike.zooms)
+    return EncoderGraph(trained.features or trained.encoder, mirrored, closer).eval()
+
+
+@torch.no_grad()
+def encode(graph: EncoderGraph, pixels: NDArray[np.uint8], batch: int = 128) -> NDArray[np.float32]:
+    """Codes of pictures uint8 (n, h, w, 3) by PyTorch: float32 (n, d)."""
+    parts = [graph(torch.from_numpy(np.array(pixels[start : start + batch]))) for start in range(0, len(pixels), batch)]
+    return torch.cat(parts).numpy()
+
+
+@torch.no_grad()
+def encode_whitened(graph: EncoderGraph, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The network's own codes as the graph whitens and normalises them."""
+    assert graph.whiten is not None
+    return unit(graph.whiten(torch.from_numpy(codes))).numpy()
+
+
+def whitening(
+    codes: NDArray[np.float32], size: int | None = None, power: float = 0.5
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(mean (d,), matrix (d, size)) such that (codes - mean) @ matrix has unit covariance.
+
+    Directions that hardly vary are left at zero, not blown up. size: below d, how many principal axes are kept. power:
+    each axis is divided by its variance to this power; below 1/2, axes that vary more go on counting for more.
+    """
+    mean = codes.mean(0, dtype=np.float64)
+    values, vectors = np.linalg.eigh(np.cov(codes - mean, rowvar=False))
+    lively = values > LEAST_VARIANCE * values.max()
+    scales = np.where(lively, np.where(lively, values, 1) ** -power, 0)
+    if size is not None and size < len(values):
+        return mean, (vectors * scales)[:, -size:]
+    return mean, vectors * scales @ vectors.T
+
+
+def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np.float32]) -> dict[str, float]:
+    """How close the bundle's codes are to PyTorch's on real images, held-out ones where there are any.
+
+    gallery: PyTorch's codes of the first training images. Returns the mean and the least cosine, and the share of the
+    top 20 in common when each searches its own codes of that gallery.
+    """
+    queries = images.pixels[:CHECK_IMAGES]
+    training = images.pixels[images.held_out :][: len(gallery)]
+    encoder = load_encoder(bundle)
+    by_torch, by_bundle = encode(graph, queries), encoder.encode(np.array(queries))
+    return likeness((by_torch, by_bundle), (gallery, encoder.encode(np.array(training))))
+
+
+@torch.no_grad()
+def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
+    """The mean difference between the bundle's pictures and PyTorch's of the same codes, in steps of 255."""
+    assert trained.generator is not None
+    shape = (GENERATED, trained.latent_size + len(trained.labels))
+    codes = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    expected = GeneratorGraph(trained.generator).eval()(torch.from_numpy(codes)).numpy().astype(np.float32)
+    difference = np.abs(load_generator(bundle).generate(codes) - expected)
+    return {"generator_mean_difference": round(float(difference.mean()), 4)}
+
+
+def _write_others(trained: Trained, images: Images, folder: Path, precision: str) -> None:
+    """The graphs beside the encoder, where the family has them."""
+    write_attribute_graph(trained, images.pixels[images.held_out :][:FIT_IMAGES], folder, precision)
+    if trained.generator is not None:
+        generator = GeneratorGraph(trained.generator).eval()
+        size = trained.latent_size + len(trained.labels)
+        export_graph(generator, torch.zeros(2, size), folder / "generator.onnx", "codes", "images")
+        if precision != "fp32":
+            # Its pictures are for people: weights of eight bits change them by less than anyone sees.
+            store_as_int8(folder / "generator.onnx")
+
+
+def _describe(
+    trained: Trained, folder: Path, codes: NDArray[np.float32], *, name: str, precision: str, distance: str
+) -> dict[str, Any]:
+    model = describe_bundle(
+        folder,
+        codes,
+        name=name,
+        family=trained.family,
+        framing=trained.framing,
+        distance=distance,
+        precision=precision,
+        trained=trained.facts,
+    )
+    if trained.generator is not None:
+        model["generator"] = {"latent_size": trained.latent_size, "prior": trained.prior}
+    return model

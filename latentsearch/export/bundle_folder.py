@@ -1,0 +1,100 @@
+"""A bundle's folder: written beside its place and moved there whole; and what every bundle's model.json says."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.decoding.decode import Framing
+from indexer.encoders.encoder import FORMAT
+from indexer.errors import InputError
+from latentsearch.export.calibration import closest_pairs, random_pair_distances
+
+FIT_IMAGES = 20_000
+
+
+@contextmanager
+def new_bundle(folder: Path) -> Iterator[Path]:
+    """An empty folder to write a bundle into, which becomes this one when all went well.
+
+    Raises InputError when the folder holds something already.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: name a new folder for the bundle")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+        place = Path(unfinished) / "bundle"
+        place.mkdir()
+        yield place
+        if folder.exists():
+            folder.rmdir()
+        shutil.move(place, folder)
+
+
+def describe_bundle(
+    folder: Path,
+    codes: NDArray[np.float32],
+    *,
+    name: str,
+    family: str,
+    framing: Framing,
+    distance: str,
+    precision: str,
+    trained: dict[str, Any],
+) -> dict[str, Any]:
+    """The model.json of the graphs in a folder, without scores. codes: of training images, (n, d)."""
+    quantiles = random_pair_distances(codes, distance)
+    return {
+        "format": FORMAT,
+        "name": name,
+        "family": family,
+        "latent_size": codes.shape[1],
+        "framing": framing.to_json(),
+        "distance": distance,
+        "precision": precision,
+        "files": {path.name: _file_facts(path) for path in sorted(folder.glob("*.onnx"))},
+        "trained": trained,
+        "scores": {},
+        "fidelity": {},
+        "random_pair_distances": quantiles,
+        "closest_pairs": closest_pairs(codes, distance, quantiles),
+    }
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
+
+
+def top(queries: NDArray[np.float32], gallery: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """The rows of the k nearest codes by Euclidean distance, which ranks codes of length 1 as cosine does."""
+    distances = (gallery**2).sum(1) - 2 * queries @ gallery.T
+    k = min(k, len(gallery))
+    return np.argpartition(distances, k - 1, axis=1)[:, :k]
+
+
+def likeness(
+    queries: tuple[NDArray[np.float32], NDArray[np.float32]], galleries: tuple[NDArray[np.float32], NDArray[np.float32]]
+) -> dict[str, float]:
+    """How alike the codes of two graphs are: of the same queries (q, d), and of the same gallery (n, d).
+
+    Returns the mean and the least cosine, and the share of the top 20 in common when each searches its own gallery.
+    """
+    mine, theirs = (codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12) for codes in queries)
+    cosines = (mine * theirs).sum(1)
+    found = [top(*pair, 20) for pair in zip(queries, galleries, strict=True)]
+    overlap = np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(*found, strict=True)])
+    return {
+        "images": len(mine),
+        "gallery": len(galleries[0]),
+        "mean_cosine": round(float(cosines.mean()), 6),
+        "least_cosine": round(float(cosines.min()), 6),
+        "overlap@20": round(float(overlap), 4),
+    }

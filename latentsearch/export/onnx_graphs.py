@@ -1,0 +1,109 @@
+"""PyTorch networks -> ONNX graphs, in full precision, stored as fp16, or quantised to int8."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from indexer.system.onnx_runtime import import_onnxruntime
+from latentsearch.export.stored_weights import store_as_fp16
+
+OPSET = 20
+CALIBRATION_IMAGES = 512
+
+
+def export_graph(network: nn.Module, example: Tensor, path: Path, input_name: str, output_name: str) -> None:
+    """Write a network (eval mode, CPU) as ONNX, its batch dynamic, batch normalisation folded into convolutions."""
+    torch.onnx.export(
+        fold_batch_normalisation(network),
+        (example,),
+        path,
+        input_names=[input_name],
+        output_names=[output_name],
+        dynamic_shapes=({0: "n"},),
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    forget_origin(path)
+
+
+def forget_origin(path: Path) -> None:
+    """Remove what the exporter notes beside a graph: lines of source code, with the paths of the machine it ran on."""
+    model = onnx.load(path)
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(model, path)
+
+
+def fold_batch_normalisation(network: nn.Module) -> nn.Module:
+    """A copy of a network in which every batch normalisation that follows a convolution is part of it."""
+    network = copy.deepcopy(network).float().eval()
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            for index in range(len(module) - 1):
+                layer, following = module[index], module[index + 1]
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and type(following) is nn.BatchNorm2d:
+                    transposed = isinstance(layer, nn.ConvTranspose2d)
+                    module[index] = fuse_conv_bn_eval(layer, following, transposed)
+                    module[index + 1] = nn.Identity()
+    return network
+
+
+def compress(path: Path, precision: str, images: NDArray[np.uint8]) -> None:
+    """Rewrite a graph as fp32, fp16 or int8; images uint8 (n, h, w, 3) calibrate int8."""
+    if precision == "fp16":
+        store_as_fp16(path)
+    elif precision == "int8":
+        quantise(path, images[:: max(1, len(images) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES])
+
+
+def quantise(path: Path, images: NDArray[np.uint8]) -> None:
+    """Quantise weights and activations to int8 by the range of activations over the images.
+
+    Weights keep to seven bits (`reduce_range`): on processors without VNNI, eight would overflow 16-bit sums.
+    """
+    quantization = import_onnxruntime("quantization")
+    prepared = path.with_suffix(".prepared.onnx")
+    shapes = import_onnxruntime("quantization.shape_inference")
+    shapes.quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+    try:
+        quantization.quantize_static(
+            str(prepared),
+            str(path),
+            _Calibration(images),
+            per_channel=True,
+            reduce_range=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
+            op_types_to_quantize=["Conv", "Gemm", "MatMul", "Relu"],
+            nodes_to_exclude=_last_products(prepared),
+        )
+    finally:
+        prepared.unlink()
+
+
+def _last_products(path: Path) -> list[str]:
+    """The matrix products: few operations, and what they lose no later layer mends."""
+    return [node.name for node in onnx.load(path).graph.node if node.op_type in ("Gemm", "MatMul")]
+
+
+class _Calibration:
+    def __init__(self, images: NDArray[np.uint8]) -> None:
+        self.batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(images, max(1, len(images) // 32)))
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        batch = next(self.batches, None)
+        return None if batch is None else {"images": batch}

@@ -1,0 +1,97 @@
+"""A fitted run of the family `parts` -> an encoder bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.encoders.encoder import load_encoder
+from indexer.errors import InputError
+from latentsearch.export.bundle_folder import FIT_IMAGES, describe_bundle, likeness, new_bundle
+from latentsearch.export.model_card import write_model
+from latentsearch.export.stored_weights import store_as_fp16, store_as_int8
+from latentsearch.parts.fit import Block, each_code
+from latentsearch.training.datasets.images import Images, cached_images
+from latentsearch.training.engine import run as runs
+from latentsearch.training.engine.training_facts import run_facts
+from latentsearch.training.families.parts import ENCODER, GENERATOR, Recipe
+
+CHECK_IMAGES = 256
+CHECK_GALLERY = 5_000
+DISTANCE = "cosine"
+
+Codes = NDArray[np.float32]
+
+
+def export_fitted(
+    run: Path,
+    folder: Path,
+    *,
+    name: str,
+    precision: str = "fp16",
+    distance: str = DISTANCE,
+    terms: str,
+    report: Callable[[str], None] = lambda sentence: None,
+) -> dict[str, Any]:
+    """Write the bundle of a fitted run and return its model.json.
+
+    precision: "fp32" or "fp16" (stored so, computed in fp32); the generator's weights are stored as int8 beside fp16.
+    Raises InputError for a run that is not finished, another precision or distance, a folder that holds something.
+    """
+    if precision not in ("fp32", "fp16"):
+        raise InputError(f"codes by parts are stored as fp32 or fp16, not {precision}: take --precision fp16")
+    if distance != DISTANCE:
+        raise InputError(f"codes by parts are compared by {DISTANCE}, not {distance}: leave out --distance")
+    if not (run / GENERATOR).exists():
+        raise InputError(f"{run} is not fitted to the end: go on with `latentsearch train parts … --resume`")
+    about = runs.read(run)
+    recipe = Recipe(**about["recipe"])
+    images = cached_images(run, recipe.framing)
+    with new_bundle(folder) as place:
+        report(f"encoding {min(len(images), FIT_IMAGES)} training images")
+        codes = _codes((run / ENCODER).read_bytes(), images)
+        report(f"writing the graphs as {precision}")
+        _write_graphs(run, place, precision)
+        facts = run_facts(about, 0, about["seconds"], terms) | {"boxes": about["boxes"]}
+        model = describe_bundle(
+            place,
+            codes,
+            name=name,
+            family=about["family"],
+            framing=recipe.framing,
+            distance=distance,
+            precision=precision,
+            trained=facts,
+        )
+        # Codes have length 1 and are no sample of anything: the generator only draws what pictures gave.
+        model["generator"] = {"latent_size": codes.shape[1], "prior": "none"}
+        write_model(place, model)
+        report(f"checking them against full precision on {CHECK_IMAGES} images")
+        model["fidelity"] = _check(run, place, images, codes)
+        write_model(place, model)
+    return model
+
+
+def _codes(encoder: bytes, images: Images) -> Codes:
+    return np.concatenate([codes for _, codes in each_code(encoder, images.first(FIT_IMAGES))])
+
+
+def _write_graphs(run: Path, place: Path, precision: str) -> None:
+    for file in (ENCODER, GENERATOR):
+        (place / file).write_bytes((run / file).read_bytes())
+    if precision == "fp16":
+        store_as_fp16(place / ENCODER)
+        store_as_int8(place / GENERATOR)
+
+
+def _check(run: Path, place: Path, images: Images, gallery: Codes) -> dict[str, float]:
+    """The stored graph against full precision, on held-out images where there are any."""
+    encoder = load_encoder(place)
+    queries = np.array(images.pixels[:CHECK_IMAGES])
+    ((_, exact),) = each_code((run / ENCODER).read_bytes(), Block(queries))
+    training = np.concatenate(list(images.first(CHECK_GALLERY).blocks()))
+    return likeness((exact, encoder.encode(queries)), (gallery[: len(training)], encoder.encode(training)))

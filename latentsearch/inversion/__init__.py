@@ -1,0 +1,1 @@
+"""Codes by optimisation through a generator, without an encoder."""

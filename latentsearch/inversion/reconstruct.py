@@ -1,0 +1,205 @@
+"""Picture files -> their codes by optimisation, what the generator draws of these, and how alike the pictures are."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from indexer.encoders.encoder import load_encoder
+from indexer.errors import EncoderError, InputError
+from indexer.paths import printable
+from latentsearch.inversion.onnx_module import GraphGenerator, load_differentiable
+from latentsearch.inversion.optimise import SCHEDULES, Method, Report, cross_entropy, draw, invert, radius
+from latentsearch.pictures import load_pictures
+from latentsearch.search.contact_sheet import FORMATS
+from latentsearch.training.datasets.images import to_float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a code fits: its picture's mean absolute difference in steps of 255, mean cross-entropy; its length."""
+
+    difference: float
+    cross_entropy: float
+    length: float
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What was found for one picture: pixels uint8 (h, w, 3), code float32 (d,); radius is None without a prior.
+
+    seconds: of the search, which all its pictures share.
+    """
+
+    image: str
+    generator: str
+    method: Method
+    start_from: str
+    seed: int
+    steps: int
+    learning_rate: float
+    start: Fit
+    end: Fit
+    radius: float | None
+    seconds: float
+    code: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the pixels, as plain data."""
+        plain = {**asdict(self), "code": [round(float(number), 6) for number in self.code]}
+        del plain["pixels"]
+        return plain
+
+
+def reconstruct(
+    images: Sequence[Path],
+    bundle: str | None = None,
+    *,
+    method: Method,
+    encoder: str | None = None,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    report: Report = lambda done, total: None,
+) -> list[Reconstruction]:
+    """Invert picture files, all in one search, each framed as the bundle of the generator states.
+
+    bundle: the generator's, by name or folder. encoder: the bundle whose codes are the start; None for random ones.
+    steps, learning_rate: None for the method's own. Raises InputError, UnreadableImage, EncoderError, MissingExtra.
+    """
+    for image in images:
+        _check_picture(image)
+    generator = load_differentiable(bundle)
+    x = to_float(load_pictures(images, generator.framing))
+    first = _start(images, generator, encoder, seed)
+    schedule = SCHEDULES[method]
+    steps = schedule.steps if steps is None else steps
+    learning_rate = learning_rate or schedule.learning_rate
+    began = time.perf_counter()
+    found = invert(
+        generator,
+        x,
+        latent_size=generator.latent_size,
+        method=method,
+        prior=generator.prior,
+        start=first,
+        steps=steps,
+        learning_rate=learning_rate,
+        report=report,
+    )
+    seconds = time.perf_counter() - began
+    longest = radius(generator.prior, generator.latent_size)
+    reconstructions = []
+    for row, image in enumerate(images):
+        one = slice(row, row + 1)
+        _, start = _fit(generator, x[one], first[one])
+        pixels, end = _fit(generator, x[one], found.codes[one])
+        reconstructions.append(
+            Reconstruction(
+                image=str(image),
+                generator=generator.name,
+                method=method,
+                start_from=encoder or "random",
+                seed=seed,
+                steps=steps,
+                learning_rate=learning_rate,
+                start=start,
+                end=end,
+                radius=None if math.isinf(longest) else round(longest, 4),
+                seconds=round(seconds, 3),
+                code=found.codes[row].numpy(),
+                pixels=pixels,
+            )
+        )
+    return reconstructions
+
+
+def targets(images: Sequence[Path], target: Path) -> list[Path]:
+    """Where the reconstructions go: of one picture the file `target`, of several NAME.png in the folder `target`.
+
+    Raises InputError where no picture can be written to, or two would go to one place, before any work is done.
+    """
+    if len(images) == 1 and not target.is_dir():
+        check_target(target)
+        return [target]
+    if not target.is_dir():
+        raise InputError(f"{printable(target)} is not a folder: name one for the reconstructions of several pictures")
+    found = [target / f"{image.stem}.png" for image in images]
+    if len(set(found)) < len(found):
+        raise InputError("two of the pictures have the same name: give their reconstructions a folder each")
+    return found
+
+
+def check_target(target: Path) -> None:
+    """Raise InputError where no picture can be written to, before any work is done."""
+    if target.suffix.lower() not in FORMATS:
+        raise InputError(f"cannot write a picture to {printable(target)}: end its name in {', '.join(FORMATS)}")
+    if not target.parent.is_dir():
+        raise InputError(f"cannot write a picture to {printable(target)}: there is no such folder")
+
+
+def write_picture(pixels: NDArray[np.uint8], target: Path) -> None:
+    """Write pixels uint8 (h, w, 3) to a picture file. Raises InputError where that cannot be done."""
+    try:
+        Image.fromarray(pixels).save(target)
+    except OSError as error:
+        raise InputError(f"cannot write {printable(target)}: {error.strerror or error}") from error
+
+
+def _check_picture(image: Path) -> None:
+    if image.is_dir():
+        raise InputError(f"{printable(image)} is a folder: name one picture")
+    if not image.exists():
+        raise InputError(f"there is no picture at {printable(image)}: check the path")
+
+
+def _start(images: Sequence[Path], generator: GraphGenerator, encoder: str | None, seed: int) -> Tensor:
+    if encoder is not None:
+        return _encode(images, generator, encoder)
+    try:
+        return draw(generator.prior, len(images), generator.latent_size, seed)
+    except ValueError as error:
+        raise InputError(f"{error} by --start ENCODER") from error
+
+
+def _encode(images: Sequence[Path], generator: GraphGenerator, name: str) -> Tensor:
+    """The encoder's codes of the pictures, (n, latent_size), as the generator would take them.
+
+    Codes for cosine distance are whitened and of length 1. Whitening could be undone, but the length is lost, so no
+    such code leads back to the one that the network gave; they are refused.
+    """
+    encoder = load_encoder(name)
+    if encoder.distance != "euclidean":
+        raise EncoderError(
+            f"encoder {encoder.name} whitens its codes and brings them to length 1, which no generator takes: export "
+            "its training run with `latentsearch export RUN -o BUNDLE --distance euclidean` and start from that bundle"
+        )
+    if encoder.latent_size != generator.latent_size:
+        raise EncoderError(
+            f"encoder {encoder.name} gives codes of {encoder.latent_size} numbers where the generator takes "
+            f"{generator.latent_size}: start from the encoder that was trained with it"
+        )
+    return torch.from_numpy(encoder.encode(load_pictures(images, encoder.framing)))
+
+
+@torch.no_grad()
+def _fit(generator: GraphGenerator, x: Tensor, z: Tensor) -> tuple[NDArray[np.uint8], Fit]:
+    generated = generator(z)
+    fit = Fit(
+        difference=round(float((generated - x).abs().mean() * 255), 4),
+        cross_entropy=round(float(cross_entropy(x, generated)) / x.numel(), 6),
+        length=round(float(z.norm()), 4),
+    )
+    pixels: NDArray[np.uint8] = (generated[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    return pixels, fit

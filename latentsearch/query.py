@@ -1,0 +1,140 @@
+"""What to look for, and what of it to return: plain data, checked before any work is done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexer.errors import InputError
+from indexer.paths import printable
+
+# As a picture's name: its bytes come from standard input.
+PIPED = Path("-")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
+# Labels are set by the directions along which codes tell them, unless a generator is to draw the picture anew.
+DIRECTIONS = "directions"
+# How many candidates a diverse ranking chooses each of its results from.
+POOL = 10
+
+
+class Address(str):
+    """The address of a picture, https://… or file://…: as a path it would lose a slash."""
+
+    @staticmethod
+    def is_one(text: str) -> bool:
+        """Whether a picture's name is an address."""
+        return ADDRESS.match(text) is not None
+
+
+# A picture's name.
+Name = Path | Address
+
+
+@dataclass(frozen=True)
+class Query:
+    """Pictures like these: files, and stored pictures by id; less what is in those of `minus`.
+
+    given: by name, the bytes of pictures that are no files: PIPED and addresses.
+    """
+
+    images: tuple[Name, ...] = ()
+    ids: tuple[int, ...] = ()
+    minus: tuple[Name, ...] = ()
+    given: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[Name, ...]:
+        """All that have to be read and encoded."""
+        return self.images + self.minus
+
+    def check(self) -> None:
+        """Raise InputError where nothing is asked for, or a file is not there."""
+        if not self.images and not self.ids:
+            raise InputError("no picture to search for: name one, or a stored one by its id")
+        check_files(self.files)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change that is asked of a query: a label, and the value, 0 or 1, that what is found shall have."""
+
+    label: str
+    value: int
+
+    @classmethod
+    def parse(cls, text: str) -> Change:
+        """Read NAME=0 or NAME=1. Raises InputError."""
+        found = CHANGE.fullmatch(text)
+        if found is None:
+            raise InputError(f"{printable(text)!r} sets no label: write its name, = and 1 or 0, as in Eyeglasses=1")
+        return cls(found[1], int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.label}={self.value}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which pictures to return, and how many.
+
+    k: at most. exclude_self: not the queried ones nor exact copies of them. max_distance, min_similarity: none that
+    are less alike. diverse: from 1, only likeness counts, to 0, only variety; None to rank by distance. where, under:
+    conditions and folders as `indexer.catalog.filters` has them. changes: labels to set. set_by: how, "directions" or
+    the bundle, by name or folder, whose generator draws the pictures anew.
+    """
+
+    k: int = 20
+    exclude_self: bool = False
+    max_distance: float | None = None
+    min_similarity: float | None = None
+    diverse: float | None = None
+    where: tuple[str, ...] = ()
+    under: tuple[Path, ...] = ()
+    changes: tuple[Change, ...] = ()
+    set_by: str = DIRECTIONS
+
+    @property
+    def drawn_anew(self) -> bool:
+        """Whether labels are set by drawing the queried pictures anew, not by what codes tell of them."""
+        return self.set_by != DIRECTIONS
+
+    @property
+    def filtered(self) -> bool:
+        """Whether only some pictures of the index come into question."""
+        return bool(self.where or self.under)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether pictures must be as near as that."""
+        return self.max_distance is not None or self.min_similarity is not None
+
+    @property
+    def candidates(self) -> int:
+        """How many of the nearest pictures are looked at."""
+        return self.k if self.diverse is None else POOL * self.k
+
+    def check(self) -> None:
+        """Raise InputError where a number makes no sense, or labels are to be set in some way but none is named."""
+        if self.drawn_anew and not self.changes:
+            raise InputError("nothing is set: name a label with --set, or leave out --set-by")
+        if self.k < 1:
+            raise InputError(f"k is {self.k}: ask for at least 1 picture")
+        for name, share in (("least similarity", self.min_similarity), ("lambda of a diverse ranking", self.diverse)):
+            if share is not None and not 0 <= share <= 1:
+                raise InputError(f"the {name} is {share:g}: it must be a number from 0 to 1")
+        if self.max_distance is not None and not self.max_distance >= 0:
+            raise InputError(f"the greatest distance is {self.max_distance:g}: it must be a number from 0 on")
+
+
+def check_files(files: Sequence[Name]) -> None:
+    """Raise InputError where a picture to search for is a folder, or is not there."""
+    for path in files:
+        if isinstance(path, Address) or path == PIPED:
+            continue
+        if path.is_dir():
+            raise InputError(f"{printable(path)} is a folder: name one picture, or search for all with --batch")
+        if not path.exists():
+            raise InputError(f"there is no picture at {printable(path)}: check the path")

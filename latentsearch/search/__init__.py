@@ -1,0 +1,1 @@
+"""A query -> ranked results, and the forms in which they are shown."""

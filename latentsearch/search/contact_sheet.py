@@ -1,0 +1,120 @@
+"""Results -> a contact sheet: what was searched for first, then what was found, rank and similarity under each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from indexer.decoding.decode import Whole, decode_bytes
+from indexer.errors import InputError, UnreadableImage
+from indexer.files.sheets import marked
+from indexer.paths import printable
+from indexer.system.cores import cores
+from indexer.workers.in_order import decoded_in_order, job_at
+from latentsearch.results import Results
+
+TILE = 160
+CAPTION = 22
+GAP = 8
+BACKGROUND = (255, 255, 255)
+MISSING = (210, 210, 210)
+INK = (30, 30, 30)
+# A path or a file's bytes, and what stands under the picture.
+Tile = tuple[str | bytes, str]
+FORMATS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def check_target(target: Path) -> None:
+    """Raise InputError where no sheet can be written to, before any work is done."""
+    if target.suffix.lower() not in FORMATS:
+        raise InputError(f"cannot write a contact sheet to {printable(target)}: end its name in {', '.join(FORMATS)}")
+    if not target.parent.is_dir():
+        raise InputError(f"cannot write a contact sheet to {printable(target)}: there is no such folder")
+
+
+def write_sheet(results: Results, target: Path, given: Mapping[str, bytes] | None = None) -> None:
+    """Draw the query and the results in rows as wide as they are high, and write them to a picture file.
+
+    given: the bytes of pictures that are no files, by name. A picture whose file is gone or cannot be read is a grey
+    tile. Raises InputError where the target cannot be written.
+    """
+    tiles = list(_tiles(results, given))
+    columns = math.ceil(math.sqrt(len(tiles)))
+    rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
+    _save(_drawn(rows), target)
+
+
+def write_rows(answers: Sequence[Results], target: Path, given: Mapping[str, bytes] | None = None) -> None:
+    """The same for several queries, a row each. Raises InputError where the target cannot be written."""
+    _save(_drawn([list(_tiles(results, given)) for results in answers]), target)
+
+
+def _drawn(rows: Sequence[Sequence[Tile]]) -> Image.Image:
+    columns = max(map(len, rows), default=1)
+    size = (columns * (TILE + GAP) + GAP, max(1, len(rows)) * (TILE + CAPTION + GAP) + GAP)
+    sheet = Image.new("RGB", size, BACKGROUND)
+    pictures = _pictures([picture for tiles in rows for picture, _ in tiles])
+    for row, tiles in enumerate(rows):
+        for column, (_, caption) in enumerate(tiles):
+            corner = (GAP + column * (TILE + GAP), GAP + row * (TILE + CAPTION + GAP))
+            sheet.paste(next(pictures), corner)
+            _write(sheet, caption, corner)
+    return sheet
+
+
+def _save(sheet: Image.Image, target: Path) -> None:
+    try:
+        sheet.save(target, exif=marked())
+    except OSError as error:
+        raise InputError(f"cannot write {printable(target)}: {error.strerror or error}") from error
+
+
+def _tiles(results: Results, given: Mapping[str, bytes] | None) -> Iterator[Tile]:
+    asked = ", ".join(("query", *results.changes))
+    for names, caption in ((results.query, asked), (results.minus, "minus")):
+        for name in names:
+            yield (given or {}).get(name, name), caption
+    for hit in results.hits:
+        yield hit.path, f"{hit.rank}: {hit.similarity:.6f}"
+
+
+def _pictures(pictures: Sequence[str | bytes]) -> Iterator[Image.Image]:
+    """Whole pictures of paths or of a file's bytes, upright, each in the middle of a square; grey where there is none.
+
+    Files are decoded by worker processes: one that crashes its decoder is a grey tile, too.
+    """
+    jobs = [job_at(picture) for picture in pictures if isinstance(picture, str)]
+    squeezed = decoded_in_order(Whole(TILE, TILE), jobs, min(cores(), max(len(jobs), 1)))
+    for picture in pictures:
+        if isinstance(picture, bytes):
+            yield _piped(picture)
+            continue
+        outcome, pixels = next(squeezed)
+        yield _missing() if pixels is None else _tile(Image.fromarray(pixels), outcome.width, outcome.height)
+
+
+def _piped(content: bytes) -> Image.Image:
+    try:
+        decoded = decode_bytes(content, Whole(TILE, TILE))
+    except UnreadableImage:
+        return _missing()
+    return _tile(Image.fromarray(decoded.pixels), decoded.width, decoded.height)
+
+
+def _tile(squeezed: Image.Image, width: int, height: int) -> Image.Image:
+    """A picture of this shape that was squeezed to a square, in its own shape in the middle of the square."""
+    scale = TILE / max(width, height)
+    shape = (max(1, round(scale * width)), max(1, round(scale * height)))
+    return ImageOps.pad(squeezed.resize(shape), (TILE, TILE), color=BACKGROUND)
+
+
+def _missing() -> Image.Image:
+    return Image.new("RGB", (TILE, TILE), MISSING)
+
+
+def _write(sheet: Image.Image, caption: str, corner: tuple[int, int]) -> None:
+    middle = (corner[0] + TILE // 2, corner[1] + TILE + CAPTION // 2)
+    ImageDraw.Draw(sheet).text(middle, caption, INK, ImageFont.load_default(14), anchor="mm")

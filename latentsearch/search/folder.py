@@ -1,0 +1,182 @@
+"""A folder of pictures -> an answer for each, in the order in which the folder is listed.
+
+Worker processes decode ahead and threads encode, as when a folder is indexed, so that a picture that crashes its
+decoder harms nothing; each chunk of pictures is searched for at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InputError
+from indexer.files.discover import Found, Problem, discover
+from indexer.paths import printable
+from indexer.pipeline.encoding import NO_CODE, EncodedChunk, EncodingPool
+from indexer.workers.decode_worker import Job, Outcome
+from indexer.workers.pool import DecodingPool
+from latentsearch.attributes.learned import editor
+from latentsearch.attributes.redraw import editing_encoder
+from latentsearch.query import Name, Options, check_files
+from latentsearch.results import Answer, Results, Took, Unreadable
+from latentsearch.search.exclude_self import Itself, ids_at
+from latentsearch.search.ranking import Finder
+from latentsearch.search.search import combined, encode_files, encoder_of, open_filled, read_contents
+from latentsearch.stopwatch import Stopwatch
+
+AT_ONCE = 32
+
+
+class FolderSearch:
+    """Searches for every picture of a folder; a context manager that iterates over the answers.
+
+    given: the bytes of pictures of `minus` that are no files, by name. label_names: of all labels of the index.
+    matching: for how many of its pictures the conditions hold, None where there are none. Raises what
+    `latentsearch.search.search.search` raises, but for pictures of the folder, which are answered with Unreadable, and
+    InputError for a folder that is not there or holds no picture.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        options: Options,
+        minus: tuple[Name, ...] = (),
+        given: Mapping[str, bytes] | None = None,
+        *,
+        index: str | None = None,
+        encoder: str | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        options.check()
+        check_files(minus)
+        if next(discover([folder]), None) is None:
+            raise InputError(f"no pictures in {printable(folder)}")
+        self._folder = folder
+        self._options = options
+        self._watch = Stopwatch()
+        self._names = tuple(map(str, minus))
+        with self._watch.stage("load"):
+            self._index = open_filled(index, tell)
+        try:
+            with self._watch.stage("load"):
+                self._encoder = encoder_of(self._index, encoder)
+            self._minus = encode_files(read_contents(minus, given), minus, self._encoder)
+            edited = editor(() if options.drawn_anew else options.changes, self._index, tell)
+            self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
+            self._reader = editing_encoder(self._encoder, options)
+        except BaseException:
+            self._index.close()
+            raise
+        self.label_names = self._index.catalog.label_names()
+        self.matching = self._finder.matching
+
+    def __enter__(self) -> FolderSearch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._index.close()
+
+    def __iter__(self) -> Iterator[Answer]:
+        order = _Order()
+        files = order.noting(discover([self._folder]))
+        with (
+            DecodingPool(self._reader.framing, _chunks(files)) as decoding,
+            EncodingPool(self._reader, decoding.results()) as encoding,
+        ):
+            for encoded in encoding.results():
+                if encoded is not None:
+                    for outcome, answer in self._answers(encoded):
+                        order.answered[outcome.job.path] = answer
+                yield from order.next_answers()
+        yield from order.next_answers()
+
+    def _answers(self, encoded: EncodedChunk) -> Iterator[tuple[Outcome, Answer]]:
+        decoded, watch = encoded.decoded, Stopwatch()
+        watch.add("encode", encoded.seconds)
+        readable = [outcome for outcome in decoded.outcomes if not outcome.reason]
+        asked: list[tuple[Outcome, NDArray[np.float32]]] = []
+        for outcome, code in zip(readable, encoded.codes, strict=True):
+            if not np.isfinite(code).all():
+                yield outcome, Unreadable(outcome.job.path, NO_CODE)
+                continue
+            try:
+                asked.append((outcome, combined(code[None], self._minus, self._encoder.distance)))
+            except InputError as error:
+                yield outcome, Unreadable(outcome.job.path, str(error))
+        for outcome in decoded.outcomes:
+            if outcome.reason:
+                yield outcome, Unreadable(outcome.job.path, outcome.reason)
+        if asked:
+            yield from self._searched(asked, watch)
+
+    def _searched(
+        self, asked: Sequence[tuple[Outcome, NDArray[np.float32]]], watch: Stopwatch
+    ) -> Iterator[tuple[Outcome, Results]]:
+        with watch.stage("search"):
+            themselves = [self._itself(outcome) for outcome, _ in asked]
+            found = self._finder.hits(np.stack([code for _, code in asked]), themselves)
+        took = self._took(watch, len(asked))
+        name, index = self._encoder.name, str(self._index.folder)
+        for (outcome, _), hits in zip(asked, found, strict=True):
+            query = (outcome.job.path,)
+            yield (
+                outcome,
+                Results(
+                    query,
+                    name,
+                    index,
+                    took,
+                    hits,
+                    self._names,
+                    self.matching,
+                    self._options.diverse,
+                    tuple(map(str, self._options.changes)),
+                ),
+            )
+
+    def _itself(self, outcome: Outcome) -> Itself:
+        if not self._options.exclude_self:
+            return Itself()
+        return Itself(frozenset(ids_at(outcome.job.path, self._index)), frozenset([outcome.digest]))
+
+    def _took(self, watch: Stopwatch, count: int) -> Took:
+        """What was spent once, and a picture's share of what was spent on its chunk."""
+        shares = {stage: round(spent / count, 2) for stage, spent in watch.spent.items() if stage != "load"}
+        return Took(**{**self._watch.took().__dict__, **shares})
+
+
+class _Order:
+    """The files as they were listed, and the answers that came for them, in any order."""
+
+    def __init__(self) -> None:
+        self.answered: dict[str, Answer] = {}
+        self._listed: deque[str] = deque()
+
+    def noting(self, files: Iterable[Found | Problem]) -> Iterator[Found]:
+        """The files that can be tried; the others are answered already."""
+        for file in files:
+            if isinstance(file, Problem):
+                self.answered[file.path] = Unreadable(file.path, file.reason)
+            self._listed.append(file.path)
+            if isinstance(file, Found):
+                yield file
+
+    def next_answers(self) -> Iterator[Answer]:
+        """Those that no earlier file's answer has to precede."""
+        while self._listed and self._listed[0] in self.answered:
+            yield self.answered.pop(self._listed.popleft())
+
+
+def _chunks(files: Iterator[Found]) -> Iterator[list[Job]]:
+    while chunk := [
+        Job(file.path, file.size, file.mtime_ns, unless_sheet=not file.is_asked_for) for file in islice(files, AT_ONCE)
+    ]:
+        yield chunk

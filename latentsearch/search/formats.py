@@ -1,0 +1,187 @@
+"""Results -> JSON, CSV, lines or paths for a pipe, a table for a terminal.
+
+The answers to a folder of queries are a JSON object a line, or bear the query's name before each row.
+
+A name that is not UTF-8 is raw bytes among the paths; in JSON each such byte is `\\udc` and two hex digits, which
+Python's json.loads and os.fsencode turn back into the name; elsewhere it is `\\x` and two hex digits.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from indexer.paths import printable
+from latentsearch.results import Answer, Hit, Label, Results, Unreadable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DISTANCE_DECIMALS = 6
+# All that a search finds lies above 0.99, in a large collection above 0.9999.
+SIMILARITY_DECIMALS = 8
+SHOWN_DECIMALS = 6
+GAP = 2
+
+
+def as_json(results: Results) -> bytes:
+    """One object with everything that is known about the query and its results, in UTF-8."""
+    return _encoded(json.dumps(_plain(results), ensure_ascii=False, indent=2) + "\n")
+
+
+def as_json_line(answer: Answer) -> bytes:
+    """The same on one line; of a picture that could not be read, `query` and `error`."""
+    plain = {"query": answer.query, "error": answer.reason} if isinstance(answer, Unreadable) else _plain(answer)
+    return _encoded(json.dumps(plain, ensure_ascii=False) + "\n")
+
+
+def as_csv(results: Results) -> bytes:
+    """A header and a row a result, a column for every label, in UTF-8."""
+    names = list(dict.fromkeys(name for hit in results.hits for name in hit.labels))
+    return csv_rows([["rank", "id", "path", "distance", "similarity", *map(readable, names)], *_cells(results, names)])
+
+
+def csv_header(names: Sequence[str]) -> bytes:
+    """The header for the answers to many queries, with these labels."""
+    return csv_rows([["query", "rank", "id", "path", "distance", "similarity", *map(readable, names)]])
+
+
+def as_named_csv(results: Results, names: Sequence[str]) -> bytes:
+    """The rows below that header."""
+    return csv_rows([[name_of(results), *row] for row in _cells(results, names)])
+
+
+def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
+    """Rows of CSV, in UTF-8."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return _encoded(text.getvalue())
+
+
+def as_lines(results: Results, *, named: bool = False) -> bytes:
+    """A line a result, fields separated by tabs: rank, id, distance, similarity, path, labels.
+
+    named: with the query's name before them.
+    """
+    name = (readable(name_of(results)),) if named else ()
+    shown = zip(results.hits, shown_labels(results), strict=True)
+    rows = ((*name, hit.rank, hit.id, *_rounded(hit), readable(hit.path), labels) for hit, labels in shown)
+    return _encoded("".join("\t".join(map(str, row)) + "\n" for row in rows))
+
+
+def as_paths(results: Results, *, null: bool = False) -> bytes:
+    """The paths alone, as the file system has them, each followed by a newline or a NUL byte."""
+    end = b"\0" if null else b"\n"
+    return b"".join(os.fsencode(hit.path) + end for hit in results.hits)
+
+
+def as_table(results: Results, width: int) -> Table:
+    """A table that fits a terminal of that many columns: long paths lose their beginning, long labels their end."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    for name in ("rank", "id", "distance", "similarity"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("path", no_wrap=True)
+    table.add_column("labels", no_wrap=True)
+    paths, labels = _fitted(results, width)
+    for hit, path, shown in zip(results.hits, paths, labels, strict=True):
+        similarity = f"{hit.similarity:.{SHOWN_DECIMALS}f}"
+        figures = (str(hit.rank), str(hit.id), f"{hit.distance:.4f}", similarity)
+        table.add_row(*figures, Text(path), Text(shown))
+    return table
+
+
+def readable(text: str) -> str:
+    r"""A name as it can be shown: control characters and bytes that are not UTF-8 become \n, \t, \x1b, \xff …"""
+    return "".join(_escaped(character) for character in printable(text))
+
+
+def name_of(results: Results) -> str:
+    """The names of the pictures that were searched for, in one string."""
+    return printable(", ".join(results.query))
+
+
+def shown_labels(results: Results) -> list[str]:
+    """What is worth showing of each hit's labels, in one string: the true ones' names, and `name=value` of others.
+
+    A label counts as true or false where no hit has another value of it than 1 and 0.
+    """
+    named = [(name, value) for hit in results.hits for name, value in hit.labels.items()]
+    valued = {name for name, value in named if isinstance(value, str) or value not in (0, 1)}
+    return [", ".join(_shown(hit.labels, valued)) for hit in results.hits]
+
+
+def _shown(labels: dict[str, Label], valued: set[str]) -> Iterator[str]:
+    for name, value in labels.items():
+        if name in valued:
+            yield readable(f"{name}={value}")
+        elif value == 1:
+            yield readable(name)
+
+
+def _fitted(results: Results, width: int) -> tuple[list[str], list[str]]:
+    """The paths and the labels, cut to share the columns that the figures leave."""
+    longest_id = max((len(str(hit.id)) for hit in results.hits), default=2)
+    room = width - len("rank") - longest_id - len("distance") - len("similarity") - 5 * GAP
+    paths = [readable(hit.path) for hit in results.hits]
+    labels = shown_labels(results)
+    for_labels = max(len("labels"), *map(len, labels), 0)
+    for_path = max(room // 2, room - for_labels, len("path"))
+    paths = [path if len(path) <= for_path else "…" + path[1 - for_path :] for path in paths]
+    left = max(room - max(map(len, paths), default=0), len("labels"))
+    return paths, [shown if len(shown) <= left else shown[: left - 1] + "…" for shown in labels]
+
+
+def _plain(results: Results) -> dict[str, Any]:
+    took = results.took_ms
+    spent = {"load": took.load, "encode": took.encode, "filter": took.filter, "search": took.search}
+    plain = {
+        "query": results.query[0] if len(results.query) == 1 else list(results.query),
+        "minus": list(results.minus) or None,
+        "set": list(results.changes) or None,
+        "encoder": results.encoder,
+        "index": results.index,
+        "took_ms": {stage: milliseconds for stage, milliseconds in spent.items() if milliseconds is not None},
+        "matching": results.matching,
+        "diverse": results.diverse,
+        "results": [_plain_hit(hit) for hit in results.hits],
+    }
+    return {key: value for key, value in plain.items() if value is not None}
+
+
+def _plain_hit(hit: Hit) -> dict[str, Any]:
+    distance, similarity = _rounded(hit)
+    return {
+        "rank": hit.rank,
+        "id": hit.id,
+        "path": hit.path,
+        "distance": distance,
+        "similarity": similarity,
+        "labels": hit.labels,
+        **({"predicted": [name for name in hit.labels if name in hit.predicted]} if hit.predicted else {}),
+        **({"incomplete": True} if hit.incomplete else {}),
+    }
+
+
+def _cells(results: Results, names: Sequence[str]) -> Iterator[list[object]]:
+    for hit in results.hits:
+        values = [hit.labels.get(name, "") for name in names]
+        yield [hit.rank, hit.id, printable(hit.path), *_rounded(hit), *values]
+
+
+def _rounded(hit: Hit) -> tuple[float, float]:
+    return round(hit.distance, DISTANCE_DECIMALS), round(hit.similarity, SIMILARITY_DECIMALS)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,155 @@
+"""Pictures, stored ones, some less others -> the pictures of the index that are most like them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.decoding.decode import decode_bytes, read_file
+from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
+from indexer.errors import IndexStateError, InputError, UnreadableImage
+from indexer.index.index import Index
+from indexer.paths import printable
+from latentsearch.attributes.learned import editor
+from latentsearch.attributes.redraw import editing_encoder
+from latentsearch.query import PIPED, Name, Options, Query
+from latentsearch.results import Results
+from latentsearch.search.exclude_self import Itself
+from latentsearch.search.ranking import Finder
+from latentsearch.stopwatch import Stopwatch
+
+Codes = NDArray[np.float32]
+# Shorter than this, what is left of unit codes when some are subtracted is rounding.
+LEAST_LENGTH = 1e-4
+
+
+def search(
+    query: Query,
+    options: Options,
+    *,
+    index: str | None = None,
+    encoder: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Results:
+    """Find the pictures of an index that are most like others.
+
+    index: the folder, None for the usual one. encoder: must be the index's own; None takes that. tell: called with a
+    sentence where something is wrong with the index that only makes it slow.
+    Raises InputError (no such picture, id or label; a number that makes no sense), UnreadableImage, IndexStateError,
+    EncoderError.
+    """
+    query.check()
+    options.check()
+    if options.drawn_anew and query.ids:
+        raise InputError("of a stored picture there is only its code, which cannot be drawn anew: name its file")
+    watch = Stopwatch()
+    with watch.stage("load"):
+        opened = open_filled(index, tell)
+    with opened:
+        with watch.stage("load"):
+            model = encoder_of(opened, encoder, network=bool(query.files))
+            edited = editor(() if options.drawn_anew else options.changes, opened, tell)
+        finder = Finder(opened, model, options, watch, edited)
+        with watch.stage("encode"):
+            contents = read_contents(query.files, query.given)
+            code = _code(query, contents, opened, model, options)
+        with watch.stage("search"):
+            stored = opened.images(query.ids)
+            itself = Itself.of(query.files, contents, stored, opened) if options.exclude_self else Itself()
+            (hits,) = finder.hits(code[None], [itself])
+    return Results(
+        (*map(str, query.images), *(record.path for record in stored)),
+        model.name,
+        str(opened.folder),
+        watch.took(),
+        hits,
+        tuple(map(str, query.minus)),
+        finder.matching,
+        options.diverse,
+        tuple(map(str, options.changes)),
+    )
+
+
+def encoder_of(index: Index, option: str | None = None, *, network: bool = True) -> Encoder:
+    """Load the encoder that an index was made with.
+
+    option: a bundle's name or folder that must be that encoder. network: False where nothing will be encoded.
+    Raises EncoderError where it is another one.
+    """
+    source = Path(index.encoder_source)
+    found = source if (source / "model.json").is_file() else index.encoder_name
+    encoder = load_encoder(option or found, network=network)
+    index.facts.require(encoder, index.folder)
+    return encoder
+
+
+def open_filled(option: str | None, tell: Callable[[str], None] | None = None) -> Index:
+    """Open an index that holds pictures, and tell what only makes it slow. Raises IndexStateError where it is empty."""
+    index = Index.open(Index.locate(option))
+    if index.count() == 0:
+        index.close()
+        raise IndexStateError(
+            f"the index at {printable(index.folder)} is empty: add pictures with `latentsearch index DIR`"
+        )
+    if tell and index.problem:
+        tell(index.problem)
+    return index
+
+
+def read_contents(files: Sequence[Name], given: Mapping[str, bytes] | None = None) -> list[bytes]:
+    """The bytes of pictures; given: of those that are no files, by name.
+
+    Raises UnreadableImage with the name and the reason.
+    """
+    contents = []
+    for path in files:
+        try:
+            contents.append(given[str(path)] if given and str(path) in given else read_file(path))
+        except UnreadableImage as error:
+            raise UnreadableImage(f"{printable(path)}: {error}") from error
+    return contents
+
+
+def encode_files(contents: Sequence[bytes], names: Sequence[Name], encoder: PictureEncoder) -> Codes:
+    """The codes of picture files' bytes, float32 (n, d). Raises UnreadableImage with the name and the reason."""
+    framing = encoder.framing
+    if not contents:
+        return np.empty((0, encoder.latent_size), np.float32)
+    pixels = np.empty((len(contents), framing.height, framing.width, 3), np.uint8)
+    for place, (content, name) in enumerate(zip(contents, names, strict=True)):
+        try:
+            pixels[place] = decode_bytes(content, framing).pixels
+        except UnreadableImage as error:
+            called = "standard input" if name == PIPED else printable(name)
+            raise UnreadableImage(f"{called}: {error}") from error
+    return encoder.encode(pixels)
+
+
+def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
+    """One code (d,) of several: the mean of the first less the mean of the others, of length 1 for "cosine".
+
+    plus (p, d), p at least 1; minus (m, d). Raises InputError where nothing is left.
+    """
+    if len(plus) == 1 and not len(minus):
+        return np.array(plus[0])
+    code = plus.mean(axis=0, dtype=np.float64)
+    if len(minus):
+        code -= minus.mean(axis=0, dtype=np.float64)
+    if distance == "cosine":
+        length = float(np.linalg.norm(code))
+        if length < LEAST_LENGTH:
+            raise InputError("these pictures cancel one another out, and nothing is left to search for")
+        code /= length
+    return np.asarray(code, np.float32)
+
+
+def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder, options: Options) -> Codes:
+    count = len(query.images)
+    plus = encode_files(contents[:count], query.images, editing_encoder(encoder, options))
+    minus = encode_files(contents[count:], query.minus, encoder)
+    if query.ids:
+        plus = np.concatenate([plus, index.codes(query.ids)])
+    return combined(plus, minus, index.distance)

@@ -1,0 +1,1 @@
+"""What a run learns from: pictures, digits, points; their labels, and alterations of them."""

@@ -1,0 +1,1 @@
+"""One loop that every family shares: stages, precision, averaging, checkpoints, statistics."""

@@ -1,0 +1,69 @@
+"""Checkpoints: tensors as safetensors, the state of the run as JSON, never half-written."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from indexer.errors import InputError
+from indexer.system.disk import atomic_path, write_json
+
+STATE = "checkpoint.json"
+
+
+@dataclass
+class Checkpoint:
+    """Everything that the rest of a run depends on.
+
+    tensors: weights, batch statistics, Adam's moments and random states by name; place: JSON values, stage and step.
+    """
+
+    tensors: dict[str, Tensor]
+    place: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; the one before stays until this one is whole.
+
+    Raises OSError (a full disk), after which the one before still stands.
+    """
+    place = checkpoint.place
+    weights = run / f"checkpoint-{place['stage']}-{place['step']:08d}.safetensors"
+    with atomic_path(weights) as unfinished:
+        _save({name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}, unfinished)
+    write_json(run / STATE, {**place, "weights": weights.name, "sha256": _sha256(weights)})
+    for old in run.glob("checkpoint-*.safetensors"):
+        if old != weights:
+            old.unlink()
+
+
+def load_checkpoint(run: Path) -> Checkpoint | None:
+    """The last whole checkpoint of a run, or None where there is none. Raises InputError when it is damaged."""
+    if not (run / STATE).exists():
+        return None
+    place = json.loads((run / STATE).read_text())
+    weights = run / place.pop("weights")
+    if not weights.exists() or _sha256(weights) != place.pop("sha256"):
+        raise InputError(f"{weights} is not the file that {run / STATE} names: restore it, or train into a new folder")
+    return Checkpoint(load_file(weights), place)
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:  # which hides the number of an error of the operating system in its text
+        number = errno.ENOSPC if "os error 28" in str(error) else errno.EIO
+        raise OSError(number, str(error), str(path)) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

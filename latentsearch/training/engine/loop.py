@@ -1,0 +1,238 @@
+"""The loop that every family shares: stages of steps, with checkpoints, statistics, sheets and a watch on health."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from indexer.errors import InputError
+from indexer.system.interrupts import interruptible
+from latentsearch.training.datasets.images import epoch_batches
+from latentsearch.training.engine import run as runs
+from latentsearch.training.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from latentsearch.training.engine.divergence import Health
+from latentsearch.training.engine.family import Family, Stage
+from latentsearch.training.engine.image_grids import save_sheet
+
+STATS_EVERY_STEPS = 20
+
+
+class Examples(Protocol):
+    """What a family learns from."""
+
+    def __len__(self) -> int:
+        """How many there are to train on."""
+        ...
+
+    def batch(self, rows: NDArray[np.int64]) -> Tensor:
+        """Those of these rows: float32 (n, 3, h, w) in [0, 1], or points (n, 2)."""
+        ...
+
+    def labels(self, rows: NDArray[np.int64]) -> Tensor | None:
+        """The labels of these rows: float32 (n, labels); None where the run learns without."""
+        ...
+
+    def shown(self) -> Tensor:
+        """The few that stand on the sheets, in the same form."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is."""
+
+    stage: str
+    step: int
+    steps: int
+    images_per_second: float
+    seconds_left: float
+    losses: dict[str, float]
+
+
+@dataclass
+class Place:
+    """The next step to take."""
+
+    stage: int = 0
+    step: int = 0
+    total_step: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How often a run is saved and shown."""
+
+    checkpoint_seconds: float = 120.0
+    sheet_steps: int = 250
+
+
+def train(
+    family: Family,
+    examples: Examples,
+    folder: Path,
+    report: Callable[[Progress], None] = lambda progress: None,
+    schedule: Schedule = Schedule(),
+) -> None:
+    """Run a family's stages from wherever the folder's checkpoint stands to the end.
+
+    Raises InputError for fewer images than a batch or a full disk, TrainingError for a collapsed or diverged run.
+    Ctrl-C and SIGTERM finish the step and save a checkpoint, then raise KeyboardInterrupt.
+    """
+    require_batch(len(examples), family.batch)
+    try:
+        with interruptible(signal.SIGINT, signal.SIGTERM) as interrupted:
+            Training(family, examples, folder, report, schedule, interrupted).go()
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise InputError(f"the disk of {folder} is full: make room and go on with --resume") from error
+        raise
+
+
+def require_batch(count: int, batch: int) -> None:
+    """Raise InputError when there are fewer training images than a batch holds."""
+    if count < batch:
+        raise InputError(f"{count} training examples are fewer than a batch of {batch}: add some, or lower --batch")
+
+
+class Training:
+    """One run on its way."""
+
+    def __init__(
+        self,
+        family: Family,
+        examples: Examples,
+        folder: Path,
+        report: Callable[[Progress], None],
+        schedule: Schedule,
+        interrupted: threading.Event,
+    ) -> None:
+        self.family, self.examples, self.folder = family, examples, folder
+        self.report, self.schedule, self.interrupted = report, schedule, interrupted
+        self.place, self.health = Place(), Health()
+        checkpoint = load_checkpoint(folder)
+        if checkpoint:
+            restore(family, checkpoint.tensors)
+            self.health.steps_won = checkpoint.place.pop("steps_won")
+            self.place = Place(**checkpoint.place)
+        self.stats = runs.Stats(folder, self.place.total_step)
+        self.started = time.monotonic() - self.place.seconds
+        self.saved_at = time.monotonic()
+
+    def go(self) -> None:
+        """Take every step that is left."""
+        for stage in self.family.stages[self.place.stage :]:
+            self._stage(stage)
+
+    def _stage(self, stage: Stage) -> None:
+        steps_per_epoch = len(self.examples) // self.family.batch
+        steps = stage.epochs * steps_per_epoch
+        clock, clock_step = time.monotonic(), self.place.step
+        while self.place.step < steps:
+            epoch, start = divmod(self.place.step, steps_per_epoch)
+            seed = (self.family.seed, self.place.stage, epoch)
+            for rows in epoch_batches(len(self.examples), self.family.batch, seed)[start:]:
+                self.family.progress = self.place.step / steps
+                losses = stage.step(*self._batch(rows))
+                self.place.step += 1
+                self.place.total_step += 1
+                if self.place.total_step % STATS_EVERY_STEPS == 0:
+                    rate = (self.place.step - clock_step) * self.family.batch / (time.monotonic() - clock)
+                    self._look(stage, steps, {name: value.item() for name, value in losses.items()}, rate)
+                    clock, clock_step = time.monotonic(), self.place.step
+                self._keep()
+        if steps:  # a generator that was taken from another run stays as it is
+            stage.finish()
+        if stage is not self.family.stages[-1]:  # the last can be resumed with more epochs
+            self.place.stage, self.place.step = self.place.stage + 1, 0
+        self.save()
+
+    def _batch(self, rows: NDArray[np.int64]) -> list[Tensor]:
+        parts = (self.examples.batch(rows), self.examples.labels(rows))
+        return [self.family.precision.place_batch(part) for part in parts if part is not None]
+
+    def _look(self, stage: Stage, steps: int, losses: dict[str, float], rate: float) -> None:
+        self.health.losses(self.place.total_step, losses, STATS_EVERY_STEPS)
+        self.stats.add(total_step=self.place.total_step, stage=stage.name, step=self.place.step, **losses)
+        left = (steps - self.place.step) * self.family.batch / rate
+        self.report(Progress(stage.name, self.place.step, steps, rate, left, losses))
+
+    def _keep(self) -> None:
+        if self.interrupted.is_set():
+            self.save()
+            raise KeyboardInterrupt
+        if self.place.total_step % self.schedule.sheet_steps == 0:
+            self.show()
+        if time.monotonic() - self.saved_at > self.schedule.checkpoint_seconds:
+            self.save()
+
+    @torch.no_grad()
+    def show(self) -> None:
+        """Write the sheets and see that the samples differ from one another."""
+        shown = self.family.precision.place_batch(self.examples.shown())
+        for name, sheet in self.family.sheets(shown).items():
+            if name == "samples":
+                self.health.samples(self.place.total_step, sheet)
+            save_sheet(self.folder / "sheets" / f"{name}-{self.place.total_step:07d}.png", sheet)
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self.stats.flush()
+        self.place.seconds = time.monotonic() - self.started
+        place = {**vars(self.place), "steps_won": self.health.steps_won}
+        save_checkpoint(self.folder, Checkpoint(snapshot(self.family), place))
+        self.saved_at = time.monotonic()
+
+
+def snapshot(family: Family) -> dict[str, Tensor]:
+    """Every tensor that later steps depend on, by name."""
+    tensors = {"random": family.random.get_state()}
+    for name, network in family.networks.items():
+        tensors |= {f"{name}/{key}": value for key, value in network.state_dict().items()}
+    for name, average in family.averages.items():
+        tensors |= {f"{name}_average/{key}": value for key, value in average.network.state_dict().items()}
+        tensors[f"{name}_average_steps"] = torch.tensor(average.steps)
+    for name, optimiser in family.optimisers.items():
+        for index, moments in optimiser.state_dict()["state"].items():
+            tensors |= {f"{name}_optimiser/{index}/{key}": value for key, value in moments.items()}
+    return tensors
+
+
+def restore(family: Family, tensors: dict[str, Tensor]) -> None:
+    """Put a snapshot back."""
+    family.random.set_state(tensors["random"])
+    for name, network in family.networks.items():
+        network.load_state_dict(_below(tensors, name))
+    for name, average in family.averages.items():
+        average.network.load_state_dict(_below(tensors, f"{name}_average"))
+        average.steps = int(tensors[f"{name}_average_steps"])
+    for name, optimiser in family.optimisers.items():
+        state: dict[int, Any] = {}
+        for key, value in _below(tensors, f"{name}_optimiser").items():
+            index, moment = key.split("/")
+            state.setdefault(int(index), {})[moment] = value
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+        _lay_out_moments(optimiser)
+
+
+def _lay_out_moments(optimiser: torch.optim.Optimizer) -> None:
+    """Let moments lie in memory as their weights do: a fused optimiser walks through both in the order of memory."""
+    for weight, moments in optimiser.state.items():
+        for name, value in moments.items():
+            if value.shape == weight.shape:
+                moments[name] = torch.empty_like(weight.detach()).copy_(value)
+
+
+def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}

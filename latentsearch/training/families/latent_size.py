@@ -1,0 +1,152 @@
+"""How many numbers a code should have: autoencoders of several sizes tell how much each leaves out.
+
+The autoencoder's error is a lower bound for that of a GAN with the same networks ("Impact of the latent space on the
+ability of GANs to fit the distribution", section 4.1), and it is trained in a fraction of the time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from indexer.errors import InputError
+from indexer.system.disk import write_json
+from latentsearch.training.datasets import examples
+from latentsearch.training.datasets.images import Images, to_float
+from latentsearch.training.engine.loop import Progress, require_batch, train
+from latentsearch.training.engine.precision import Precision
+from latentsearch.training.families import autoencoder
+
+SIZES = (10, 50, 100, 500, 1000)
+FACTOR, STEPS = 1.2, 1_000
+VALIDATION, LEAST_SHARE, BLOCK = 1_000, 10, 100
+CHOICE = "latent-size.json"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A latent size and why. errors: size -> mean squared error of a colour value in [0, 1] of validation images."""
+
+    size: int
+    factor: float
+    errors: dict[int, float]
+
+    @property
+    def reason(self) -> str:
+        """One sentence for people."""
+        largest = max(self.errors)
+        smaller = [f"{size}: {error:.5f}" for size, error in self.errors.items() if size < self.size]
+        others = f"; too far from it are {', '.join(smaller)}" if smaller else ""
+        return (
+            f"latent size {self.size}: the smallest whose autoencoder's validation error, "
+            f"{self.errors[self.size]:.5f}, is within {self.factor:g} times that of {largest}, "
+            f"{self.errors[largest]:.5f}{others}"
+        )
+
+
+def pick(errors: dict[int, float], factor: float) -> Choice:
+    """The smallest size whose error is at most `factor` times that of the largest size."""
+    bound = factor * errors[max(errors)]
+    return Choice(min(size for size, error in errors.items() if error <= bound), factor, errors)
+
+
+def choose(
+    data: Path,
+    folder: Path,
+    *,
+    sizes: Sequence[int] = SIZES,
+    factor: float = FACTOR,
+    steps: int = STEPS,
+    seed: int = 0,
+    precision: Precision,
+    report: Callable[[int, Progress], None] = lambda size, progress: None,
+) -> Choice:
+    """Train a mirrored autoencoder of each size for so many steps (preset `small`), measure and pick.
+
+    Images that the data set does not hold out are held out here, one in ten. What was measured is kept in the folder
+    (latent-size.json, and the autoencoders below latent-size/), so that a choice that was stopped goes on. Raises
+    InputError for data that no autoencoder learns from, or of fewer images than a batch.
+    """
+    kind = examples.kind_of(data)
+    presets = autoencoder.FORMS["mirrored"]
+    if kind not in presets:
+        raise InputError(f"no latent size can be chosen for {kind}: give --latent-size a number")
+    recipe = presets[kind]["small"]
+    assert isinstance(recipe, autoencoder.Recipe)
+    require_batch(examples.count(data) * (LEAST_SHARE - 1) // LEAST_SHARE, recipe.batch)
+    folder.mkdir(parents=True, exist_ok=True)
+    images = examples.load(data, folder, recipe.framing, lambda done, total: None)
+    assert isinstance(images, Images)
+    learned, validation = split(images, seed)
+    epochs = math.ceil(steps / (len(learned) // recipe.batch))
+    settings = {"sizes": list(sizes), "steps": steps, "seed": seed}
+    errors = _measured(folder, settings)
+    for size in sizes:
+        if size not in errors:
+            one = replace(recipe, latent_size=size, seed=seed, epochs=epochs)
+            family = autoencoder.Autoencoder(one, precision)
+            run = folder / "latent-size" / str(size)
+            run.mkdir(parents=True, exist_ok=True)
+            train(family, learned, run, lambda progress, size=size: report(size, progress))  # type: ignore[misc]
+            errors[size] = squared_error_of(family, validation)
+            write_json(folder / CHOICE, {"settings": settings, "errors": errors})
+    choice = pick(errors, factor)
+    write_json(folder / CHOICE, {"settings": settings, **asdict(choice)})
+    return choice
+
+
+def _measured(folder: Path, settings: dict[str, Any]) -> dict[int, float]:
+    path = folder / CHOICE
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    return {int(size): error for size, error in kept["errors"].items()} if kept.get("settings") == settings else {}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the training images of a run, as what an autoencoder learns from."""
+
+    images: Images
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, rows: NDArray[np.int64]) -> Tensor:
+        """float32 (n, 3, h, w) in [0, 1]."""
+        return self.images.batch(self.rows[rows])
+
+    def labels(self, rows: NDArray[np.int64]) -> None:
+        """None: an autoencoder learns without."""
+
+    def shown(self) -> Tensor:
+        """The first images."""
+        return self.images.shown()
+
+
+def split(images: Images, seed: int) -> tuple[Part, NDArray[np.uint8]]:
+    """What is learned from, and validation images uint8 (n, h, w, 3): held-out ones, or every tenth by the seed."""
+    rows = np.random.default_rng(seed).permutation(len(images))
+    if images.held_out:
+        return Part(images, rows), np.array(images.pixels[: min(images.held_out, VALIDATION)])
+    count = min(math.ceil(len(images) / LEAST_SHARE), VALIDATION)
+    return Part(images, rows[count:]), np.array(images.pixels[np.sort(rows[:count])])
+
+
+@torch.no_grad()
+def squared_error_of(family: autoencoder.Autoencoder, pixels: NDArray[np.uint8]) -> float:
+    """The mean squared error of a colour value in [0, 1] between images uint8 (n, h, w, 3) and what is made of them."""
+    encoder, generator, device = family.encoder(), family.generator(), family.precision.device
+    total = 0.0
+    for start in range(0, len(pixels), BLOCK):
+        x = to_float(pixels[start : start + BLOCK]).to(device)
+        total += float((generator(encoder(x)) - x).square().mean()) * len(x)
+    return round(total / len(pixels), 7)

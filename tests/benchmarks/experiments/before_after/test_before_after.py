@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.core.results import load
+from benchmarks.experiments.before_after import run
+from indexer.errors import InputError
+from tests.support import make_bundle, make_folder
+
+
+def test_both_checkouts_are_measured_and_their_ratios_stored(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "bundles")
+    make_folder(tmp_path / "pictures", 3)
+    options = {"--data": tmp_path / "pictures", "--encoder": bundle.absolute(), "--results": tmp_path}
+    options |= {"--rounds": 1, "--copies": 2}
+    run.main(["HEAD", *(str(word) for option in options.items() for word in option)])
+    result = load(run.NAME, tmp_path)["result"]
+    assert (result["images"], len(result["rounds"])) == (3, 1)
+    assert {one["what"]: one["measured"] > 0 for one in result["bars"]} == {
+        "images a second of `index`, to before": True,
+        "speed of a cold `query`, to before": True,
+        "speed of `duplicates`, to before": True,
+    }
+
+
+def test_a_commit_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="names no commit"):
+        run.unpack("no-such-commit", tmp_path / "before")
