@@ -16,6 +16,9 @@ NANOSECONDS = 1_000_000_000
 # Whole seconds since 1970 whose nanoseconds can be kept.
 SECONDS_AT_MOST = GREATEST // NANOSECONDS
 
+# The id of the first image that an index gets.
+FIRST_ID = 1
+
 
 def clamp(number: int) -> int:
     """The number, or the nearest one of 64 bits."""

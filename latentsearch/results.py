@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 Label = int | float | str
@@ -28,7 +31,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Took:
+class Timings:
     """Milliseconds spent opening index and encoder, making the query's code, and searching.
 
     filter: spent finding the pictures for which the conditions hold; None where there were none.
@@ -38,6 +41,30 @@ class Took:
     encode: float
     search: float
     filter: float | None = None
+
+
+class Stopwatch:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {"load": 0.0, "encode": 0.0, "search": 0.0}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add time that was measured elsewhere to a stage."""
+        self.spent[name] = self.spent.get(name, 0.0) + 1000 * seconds
+
+    def took(self) -> Timings:
+        """What was measured, to a hundredth of a millisecond."""
+        return Timings(**{name: round(spent, 2) for name, spent in self.spent.items()})
 
 
 @dataclass(frozen=True)
@@ -54,7 +81,7 @@ class Results:
     query: tuple[str, ...]
     encoder: str
     index: str
-    took_ms: Took
+    took_ms: Timings
     hits: tuple[Hit, ...]
     minus: tuple[str, ...] = ()
     matching: int | None = None

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from benchmarks.datasets.planted_copies import LOOK_ALIKES, STRENGTHS, Planted, Random, Strength
 from indexer.encoders.encoder import load_encoder
-from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.pipeline.run import index_folders
 from latentsearch.duplicates.find import find_duplicates
 from latentsearch.duplicates.results import EXACT, SAME, Copy
@@ -29,7 +29,7 @@ def find_look_alikes(faces: Sequence[Path], count: int, scratch: Path, seed: int
     """Plant look-alikes of faces, look for duplicates among them and those faces, and count what is called the same."""
     planted = plant_look_alikes(faces, count, scratch / "pictures", seed)
     encoder = load_encoder()
-    with Index.create(scratch / "index", encoder) as index:
+    with IndexWriter.create(scratch / "index", encoder) as index:
         index_folders(index, encoder, [scratch / "pictures"])
     groups = find_duplicates(str(scratch / "index")).groups
     return {

@@ -18,7 +18,8 @@ from benchmarks.datasets.synthetic_codes import Block, SyntheticCodes
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
 from indexer.encoders.encoder import load_encoder
-from indexer.index.index import Index
+from indexer.index.status import status_of
+from indexer.index.writer import IndexWriter
 from indexer.vectors.build import Report
 
 # The bundle whose codes are made more of; the noise of benchmarks/experiments/speed/run.py is fitted to them.
@@ -42,21 +43,21 @@ def make_index(
 ) -> dict[str, Any]:
     """Fill an index with `count` codes, derive its base, and tell how long each took, in seconds."""
     begin = time.perf_counter()
-    with Index.create(folder, load_encoder(encoder, network=False)) as index:
+    with IndexWriter.create(folder, load_encoder(encoder, network=False)) as index:
         fill(index, source, count, seed)
         filled = time.perf_counter()
-        index.derive(kind, recall, report=report)
-        vectors = index.status()["vectors"]
+        index.rebuild(kind, recall, report=report)
+        vectors = status_of(index)["vectors"]
     return {"fill_s": filled - begin, "derive_s": time.perf_counter() - filled, "vectors": vectors}
 
 
-def fill(index: Index, source: SyntheticCodes, count: int, seed: int, folder: str = "/synthetic") -> None:
+def fill(index: IndexWriter, source: SyntheticCodes, count: int, seed: int, folder: str = "/synthetic") -> None:
     """Add `count` synthetic images to an index that is open for writing, and commit."""
     random = np.random.default_rng((seed, count))
     uncommitted = 0
     for block in source.blocks(count, seed):
         first = index.catalog.next_id()
-        positions = index.appended.append(block.codes)
+        positions = index.append(block.codes)
         index.catalog.add_images(_records(first, positions, folder))
         index.catalog.add_labels(_labels(first, block, random))
         uncommitted += len(positions)

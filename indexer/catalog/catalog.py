@@ -20,7 +20,7 @@ from indexer.catalog.copies import CopyRows
 from indexer.catalog.failures import FailureRows
 from indexer.catalog.images import ImageRows
 from indexer.catalog.labels import LabelRows
-from indexer.catalog.metadata import Facts
+from indexer.catalog.metadata import IndexMetadata
 from indexer.catalog.schema import META, migrate, schema_version
 from indexer.paths import printable
 
@@ -44,7 +44,7 @@ class Catalog(ImageRows, CopyRows, FailureRows, LabelRows):
         return cls(connect(path, "mode=ro&immutable=1" if alone else "mode=ro"), path)
 
     @classmethod
-    def write(cls, path: Path, facts_of_new: Facts | None = None) -> Catalog:
+    def write(cls, path: Path, facts_of_new: IndexMetadata | None = None) -> Catalog:
         """Open for writing, made where facts are given and there is none, and brought to the newest schema; commits.
 
         Raises IndexStateError when a newer version made it. The caller holds the writer's lock.
@@ -88,12 +88,12 @@ class Catalog(ImageRows, CopyRows, FailureRows, LabelRows):
         """The version of the schema; 0 for a file that a first run was killed before filling."""
         return schema_version(self._connection)
 
-    def facts(self) -> Facts | None:
+    def facts(self) -> IndexMetadata | None:
         """What the index knows of itself; None before the first run has written it."""
         stored = {key: json.loads(value) for key, value in self._connection.execute(select(META.c.key, META.c.value))}
-        return Facts.from_json(stored)
+        return IndexMetadata.from_json(stored)
 
-    def set_facts(self, facts: Facts) -> None:
+    def set_facts(self, facts: IndexMetadata) -> None:
         """Write what the index knows of itself."""
         rows = [(key, json.dumps(value)) for key, value in facts.to_json().items()]
         self._connection.exec_driver_sql("REPLACE INTO meta VALUES (?, ?)", rows)

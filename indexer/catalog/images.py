@@ -141,7 +141,3 @@ class ImageRows(Statements):
     def forget_removed(self) -> None:
         """Note that the file of vectors holds no removed id any more."""
         self._connection.execute(delete(REMOVED))
-
-
-# The id of the first image that an index gets.
-FIRST_ID = 1

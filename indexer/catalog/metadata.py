@@ -15,7 +15,7 @@ from indexer.vectors.index_types import AUTO
 
 
 @dataclass(frozen=True)
-class Facts:
+class IndexMetadata:
     """An index's own entry in its catalogue.
 
     uuid: tells it from every other index. encoder_source: the folder of the bundle that was last used.
@@ -46,7 +46,7 @@ class Facts:
     drives: tuple[str, ...] = ()
 
     @classmethod
-    def of_new(cls, encoder: Encoder) -> Facts:
+    def of_new(cls, encoder: Encoder) -> IndexMetadata:
         """Those of an empty index."""
         return cls(
             uuid.uuid4().hex,
@@ -59,7 +59,7 @@ class Facts:
         )
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Facts | None:
+    def from_json(cls, stored: Mapping[str, Any]) -> IndexMetadata | None:
         """Those that a catalogue holds; None where a first run was killed before it wrote them."""
         needed = [field.name for field in fields(cls) if field.default is MISSING]
         known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}

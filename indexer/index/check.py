@@ -4,60 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.metadata import IndexMetadata
+from indexer.index.vector_search import VectorSearch
 from indexer.paths import printable
-from indexer.vectors import code_file as code_files
-from indexer.vectors.code_file import wrong_codes
+from indexer.vectors import code_file
 from indexer.vectors.faiss_file import FILE_NAME
-
-if TYPE_CHECKING:
-    from indexer.index.index import Index
 
 CODES_AT_ONCE = 100_000
 
 
 @dataclass
 class CheckReport:
-    """What was looked at, what is wrong beyond repair, and what was rebuilt; a sentence each."""
+    """What was looked at, what is wrong beyond repair, and what was rebuilt; a sentence each.
+
+    wrong_with_base: why the base must be rebuilt, empty where it need not.
+    """
 
     looked_at: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     rebuilt: list[str] = field(default_factory=list)
+    wrong_with_base: str = ""
 
 
-def check_index(index: Index) -> CheckReport:
-    """Check an index that is open for writing."""
+def check_files(folder: Path, catalog: Catalog, metadata: IndexMetadata, vectors: VectorSearch) -> CheckReport:
+    """Check the files of an index that is open for writing; nothing is rebuilt yet."""
     report = CheckReport()
-    report.looked_at.append(f"the catalogue: {index.count()} images")
-    report.problems += [f"{index.catalog.path.name}: {line}" for line in index.catalog.damage()]
+    report.looked_at.append(f"the catalogue: {vectors.count} images")
+    report.problems += [f"{catalog.path.name}: {line}" for line in catalog.damage()]
     if not report.problems:
-        _check_codes(index, report)
+        _check_codes(folder / code_file.FILE_NAME, catalog, metadata, report)
     if not report.problems:
-        _check_vectors(index, report)
+        report.looked_at.append(f"{FILE_NAME}: derived from the codes")
+        report.wrong_with_base = _wrong_with_base(catalog, vectors)
     return report
 
 
-def _check_codes(index: Index, report: CheckReport) -> None:
-    ids, positions = index.catalog.positions()
-    report.looked_at.append(f"{code_files.FILE_NAME}: {index.facts.code_rows} codes")
-    whole_rows = code_files.size_of(index.folder / code_files.FILE_NAME) // (index.latent_size * 4)
-    report.problems += _wrong_positions(ids, positions, index.facts.code_rows, whole_rows)
-    readable = (positions >= 0) & (positions < min(whole_rows, index.facts.code_rows))
-    codes = code_files.map_codes(index.folder / code_files.FILE_NAME, _end(positions[readable]), index.latent_size)
+def _check_codes(path: Path, catalog: Catalog, metadata: IndexMetadata, report: CheckReport) -> None:
+    ids, positions = catalog.positions()
+    report.looked_at.append(f"{code_file.FILE_NAME}: {metadata.code_rows} codes")
+    whole_rows = code_file.size_of(path) // (metadata.latent_size * 4)
+    report.problems += _wrong_positions(ids, positions, metadata.code_rows, whole_rows)
+    readable = (positions >= 0) & (positions < min(whole_rows, metadata.code_rows))
+    codes = code_file.map_codes(path, _end(positions[readable]), metadata.latent_size)
     for some in _parts(readable.nonzero()[0]):
-        for image_id, wrong in wrong_codes(ids[some], codes[positions[some]], index.distance):
-            report.problems.append(f"the code of {printable(index.images([image_id])[0].path)} (id {image_id}) {wrong}")
+        for image_id, wrong in code_file.wrong_codes(ids[some], codes[positions[some]], metadata.distance):
+            image = catalog.images([image_id])[image_id]
+            report.problems.append(f"the code of {printable(image.path)} (id {image_id}) {wrong}")
 
 
 def _wrong_positions(ids: NDArray[np.int64], positions: NDArray[np.int64], rows: int, whole_rows: int) -> list[str]:
     problems = []
     lost = int((positions >= whole_rows).sum())
     if lost:
-        problems.append(f"{code_files.FILE_NAME} ends after {whole_rows} codes: those of {lost} images are lost")
+        problems.append(f"{code_file.FILE_NAME} ends after {whole_rows} codes: those of {lost} images are lost")
     strange = ids[(positions < 0) | (positions >= rows)]
     if len(strange):
         problems.append(f"{len(strange)} images name codes that were never stored, first id {strange[0]}")
@@ -67,21 +72,12 @@ def _wrong_positions(ids: NDArray[np.int64], positions: NDArray[np.int64], rows:
     return problems
 
 
-def _check_vectors(index: Index, report: CheckReport) -> None:
-    report.looked_at.append(f"{FILE_NAME}: derived from the codes")
-    wrong = _wrong_with_base(index)
-    if wrong:
-        index.derive(anew=True)
-        report.rebuilt.append(f"{FILE_NAME}, which {wrong}")
-
-
-def _wrong_with_base(index: Index) -> str:
-    now = index.neighbours
+def _wrong_with_base(catalog: Catalog, now: VectorSearch) -> str:
     if now.problem:
         return "was damaged"
     if now.base is None:
         return "was missing or stale"
-    ids, positions = index.catalog.positions()
+    ids, positions = catalog.positions()
     sound = np.array_equal(now.ids(), np.sort(ids)) and np.array_equal(now.rows_of(ids), positions)
     return "" if sound else "did not hold the images' codes"
 

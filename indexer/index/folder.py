@@ -17,11 +17,12 @@ from indexer.system.lock import WriterLock
 BEGINNINGS = {locks.FILE_NAME, *(CATALOGUE + end for end in ("", "-wal", "-shm", "-journal"))}
 
 
-def bring_up_to_date(folder: Path, lock: WriterLock) -> None:
+def migrate_folder(folder: Path) -> None:
     """Bring the catalogue of an earlier version to this one's schema.
 
     Raises LockedIndex while another process writes, InputError where the folder cannot be written to.
     """
+    lock = WriterLock(folder)
     try:
         with full_disk_told(folder):
             lock.acquire()

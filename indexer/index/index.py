@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,41 +15,31 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
-from indexer.catalog.metadata import Facts
+from indexer.catalog.metadata import IndexMetadata
 from indexer.catalog.schema import SCHEMA_VERSION
-from indexer.encoders.encoder import Encoder
 from indexer.errors import IndexStateError, InputError
-from indexer.index import maintenance
-from indexer.index.check import CheckReport, check_index
-from indexer.index.folder import bring_up_to_date, make_folder
+from indexer.index.folder import migrate_folder
 from indexer.index.location import CATALOGUE, locate
-from indexer.index.vector_search import Neighbours
+from indexer.index.vector_search import VectorSearch
 from indexer.paths import printable
-from indexer.system.disk import full_disk_told
-from indexer.system.lock import WriterLock
-from indexer.vectors import code_file as code_files
-from indexer.vectors.build import Report
-from indexer.vectors.code_file import CodeWriter
-from indexer.vectors.faiss_file import Base
+from indexer.vectors.faiss_file import FaissFile
 
 if TYPE_CHECKING:
     from indexer.catalog.label_summary import LabelSummary
 
 
 class Index:
-    """One index folder, opened: for reading by `open`, for writing by `create`.
+    """One index folder, opened for reading; indexer.index.writer.IndexWriter writes.
 
-    A reader sees the state of the moment in which it was opened until `refresh`. folder, facts, catalog and neighbours
-    are read-only for all but the indexer's own modules.
+    A reader sees the state of the moment in which it was opened until `refresh`. folder, metadata, catalog and vectors
+    are for reading alone.
     """
 
-    def __init__(self, folder: Path, catalog: Catalog, facts: Facts, lock: WriterLock) -> None:
+    def __init__(self, folder: Path, catalog: Catalog, metadata: IndexMetadata) -> None:
         self.folder = folder
         self.catalog = catalog
-        self.facts = facts
-        self._lock = lock
-        self._appended: CodeWriter | None = None
-        self.neighbours = Neighbours(folder, catalog, facts)
+        self.metadata = metadata
+        self.vectors = VectorSearch(folder, catalog, metadata)
         self._catch_up()
 
     @staticmethod
@@ -78,75 +66,45 @@ class Index:
         Raises IndexStateError where there is none or a newer version made it, DamagedIndex where it cannot be read,
         InputError where an older version made it and it cannot be brought up to date here.
         """
-        path = folder / CATALOGUE
         if not cls.exists(folder):
-            raise IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
-        lock = WriterLock(folder)
-        catalog = Catalog.read(path)
+            raise no_index(folder)
+        catalog = Catalog.read(folder / CATALOGUE)
         if catalog.version() != SCHEMA_VERSION:
             catalog.close()
-            bring_up_to_date(folder, lock)
-            catalog = Catalog.read(path)
-        return cls(folder, catalog, _facts(catalog, folder), lock)
-
-    @classmethod
-    def create(cls, folder: Path, encoder: Encoder) -> Index:
-        """Open an index for writing, made where there is none; it is locked until `close`.
-
-        Raises EncoderError when it was made with another encoder, LockedIndex while another process writes to it,
-        InputError when the folder cannot hold one.
-        """
-        make_folder(folder)
-        lock = WriterLock(folder)
-        try:
-            with full_disk_told(folder):
-                lock.acquire()
-                catalog = Catalog.write(folder / CATALOGUE, Facts.of_new(encoder))
-        except BaseException:
-            lock.release()
-            raise
-        index = cls(folder, catalog, _facts(catalog, folder), lock)
-        try:
-            index._take_encoder(encoder)
-        except BaseException:
-            index.close()
-            raise
-        return index
+            migrate_folder(folder)
+            catalog = Catalog.read(folder / CATALOGUE)
+        return cls(folder, catalog, metadata_of(catalog, folder))
 
     @property
     def encoder_name(self) -> str:
         """The name of the encoder that made the codes."""
-        return self.facts.encoder_name
+        return self.metadata.encoder_name
 
     @property
     def encoder_sha256(self) -> str:
         """The SHA-256 of its encoder.onnx."""
-        return self.facts.encoder_sha256
+        return self.metadata.encoder_sha256
 
     @property
     def encoder_source(self) -> str:
         """The folder of its bundle, as last used here."""
-        return self.facts.encoder_source
+        return self.metadata.encoder_source
 
     @property
     def distance(self) -> str:
         """How codes are compared: "euclidean" or "cosine"."""
-        return self.facts.distance
+        return self.metadata.distance
 
     @property
     def latent_size(self) -> int:
         """Numbers in a code."""
-        return self.facts.latent_size
+        return self.metadata.latent_size
 
     def close(self) -> None:
-        """Forget what was not committed, and give the lock back."""
-        if self._appended is not None:
-            self._appended.close()
-            self._appended = None
+        """Let the files go."""
         self.catalog.close()
-        self._lock.release()
 
-    def __enter__(self) -> Index:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -155,16 +113,16 @@ class Index:
         self.close()
 
     def refresh(self) -> None:
-        """Forget what was not committed, and see what writers have committed since."""
+        """See what writers have committed since."""
         self.catalog.refresh()
-        self._look_at(_facts(self.catalog, self.folder))
+        self._look_at(metadata_of(self.catalog, self.folder))
         self._catch_up()
 
     # Reading
 
     def count(self) -> int:
         """How many images can be found."""
-        return self.neighbours.count
+        return self.vectors.count
 
     def search(
         self,
@@ -183,7 +141,7 @@ class Index:
         queries = np.ascontiguousarray(codes, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.latent_size:
             raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
-        return self.neighbours.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
+        return self.vectors.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
 
     def code_blocks(
         self, within: NDArray[np.int64] | None = None, exclude_ids: Sequence[int] = ()
@@ -192,7 +150,7 @@ class Index:
 
         within: ids of the images that alone are wanted; None for all. Raises DamagedIndex as `search` does.
         """
-        return self.neighbours.blocks(within, {int(image_id) for image_id in exclude_ids})
+        return self.vectors.blocks(within, {int(image_id) for image_id in exclude_ids})
 
     def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> NDArray[np.int64]:
         """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
@@ -220,7 +178,7 @@ class Index:
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """The names of those labels of images that are predicted, not given, for those images that have any."""
-        return self.catalog.predicted_labels(ids) if self.facts.predictor_name else {}
+        return self.catalog.predicted_labels(ids) if self.metadata.predictor_name else {}
 
     def label_summaries(self) -> list[LabelSummary]:
         """What each label is: its type, how many images have it, its values."""
@@ -230,11 +188,11 @@ class Index:
 
     def code(self, image_id: int) -> NDArray[np.float32]:
         """The stored code of an image, float32 (d,). Raises InputError where there is no such image."""
-        return np.array(self.neighbours.codes[self.images([image_id])[0].position])
+        return np.array(self.vectors.codes[self.images([image_id])[0].position])
 
     def codes(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """The stored codes of images, float32 (n, d), in that order. Raises InputError where one is not there."""
-        return self.neighbours.codes[[record.position for record in self.images(ids)]]
+        return self.vectors.codes[[record.position for record in self.images(ids)]]
 
     def id_of(self, path: str | Path) -> int | None:
         """The id of the image at a path, None where there is none."""
@@ -244,129 +202,35 @@ class Index:
         """The files that cannot be used, and why."""
         return self.catalog.failures()
 
-    def status(self) -> dict[str, Any]:
-        """What the index holds, as `latentsearch status --json` prints it."""
-        from indexer.index.status import status_of
-
-        return status_of(self)
-
     @property
-    def base(self) -> Base | None:
+    def base(self) -> FaissFile | None:
         """The base that searches go through; None where every code is compared."""
-        return self.neighbours.base
+        return self.vectors.base
 
     @property
     def problem(self) -> str:
         """Why searches do not go through the base although there is one: a sentence, empty where nothing is wrong."""
-        return self.neighbours.problem
+        return self.vectors.problem
 
-    # Writing
-
-    @property
-    def appended(self) -> CodeWriter:
-        """Appends codes; what it wrote counts with the next `commit`."""
-        if self._appended is None:
-            path = self.folder / code_files.FILE_NAME
-            self._appended = CodeWriter(path, self.facts.code_rows, self.latent_size)
-        return self._appended
-
-    def commit(self) -> None:
-        """Make all changes lasting and seen, at once: the codes reach the disk before the catalogue names them."""
-        facts = self.facts
-        if self._appended is not None and self._appended.rows > facts.code_rows:
-            self._appended.flush()
-            facts = replace(facts, code_rows=self._appended.rows)
-        if self.catalog.images_changed or facts.code_rows != self.facts.code_rows:
-            facts = replace(facts, generation=facts.generation + 1)
-        if self.catalog.relabelled:
-            facts = replace(facts, relabelled=facts.relabelled + 1)
-        self.commit_facts(facts)
-
-    def commit_facts(self, facts: Facts) -> None:
-        """Make these facts, and all other changes but appended codes, lasting and seen."""
-        self.catalog.set_facts(facts)
-        self.catalog.commit()
-        self._look_at(facts)
-
-    def derive(
-        self,
-        kind: str | None = None,
-        recall: float | None = None,
-        device: str = "cpu",
-        report: Report | None = None,
-        anew: bool = False,
-    ) -> bool:
-        """Commit, and write a base where it is missing or does not do any more; see indexer.index.maintenance."""
-        self.commit()
-        return maintenance.derive(self, kind, recall, device, report, anew)
-
-    def remove(self, paths: Sequence[str | Path]) -> list[str]:
-        """Remove images, by file or folder; the files stay. Returns their paths.
-
-        Raises InputError, and removes nothing, where a path is not in the index; LockedIndex while another writes.
-        """
-        with self.writing():
-            found: dict[str, int] = {}
-            for path in map(os.path.abspath, paths):
-                under = list(self.catalog.images_under(path))
-                failed = list(self.catalog.failures_under(path))
-                if not under and not failed:
-                    raise InputError(f"{printable(path)} is not in the index at {printable(self.folder)}")
-                self.catalog.remove_failures(failed)
-                found.update((path, image_id) for image_id, path in under)
-            self.catalog.remove_images(found.values())
-            self.derive()
-        return sorted(found)
-
-    def check(self) -> CheckReport:
-        """Look whether the files agree with one another, and rebuild what is derived where it does not.
-
-        Raises LockedIndex while another process writes.
-        """
-        with self.writing():
-            return check_index(self)
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Be the writer for a while, where this index was opened for reading. Raises LockedIndex."""
-        if self._lock.held:
-            yield
-            return
-        self._lock.acquire()
-        reader = self.catalog
-        try:
-            self.catalog = Catalog.write(self.folder / CATALOGUE)
-            try:
-                self.refresh()
-                with full_disk_told(self.folder):
-                    yield
-            finally:
-                self.catalog.close()
-        finally:
-            self.catalog = reader
-            self._lock.release()
-            self.refresh()
-
-    def _look_at(self, facts: Facts) -> None:
-        self.facts = facts
-        self.neighbours = Neighbours(self.folder, self.catalog, facts, self.neighbours)
+    def _look_at(self, metadata: IndexMetadata) -> None:
+        self.metadata = metadata
+        self.vectors = VectorSearch(self.folder, self.catalog, metadata, self.vectors)
 
     def _catch_up(self) -> None:
         """A base may have been written between the look at the catalogue and the look at the base."""
-        if self.neighbours.newest_generation > self.facts.generation:
+        if self.vectors.newest_generation > self.metadata.generation:
             self.catalog.refresh()
-            self._look_at(_facts(self.catalog, self.folder))
-
-    def _take_encoder(self, encoder: Encoder) -> None:
-        self.facts.require(encoder, self.folder)
-        if self.encoder_source != str(encoder.folder):
-            self.facts = replace(self.facts, encoder_source=str(encoder.folder))
-            self.catalog.set_facts(self.facts)
-            self.commit()
+            self._look_at(metadata_of(self.catalog, self.folder))
 
 
-def _facts(catalog: Catalog, folder: Path) -> Facts:
-    facts = catalog.facts()
-    if facts is None:
-        raise IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
-    return facts
+def no_index(folder: Path) -> IndexStateError:
+    """What to say of a folder that holds no index."""
+    return IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
+
+
+def metadata_of(catalog: Catalog, folder: Path) -> IndexMetadata:
+    """What a catalogue says of its index. Raises IndexStateError where a first run was killed before it wrote that."""
+    metadata = catalog.facts()
+    if metadata is None:
+        raise no_index(folder)
+    return metadata

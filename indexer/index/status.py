@@ -11,14 +11,14 @@ from indexer.vectors import code_file as code_files
 from indexer.vectors import faiss_file as bases
 
 if TYPE_CHECKING:
-    from indexer.catalog.metadata import Facts
+    from indexer.catalog.metadata import IndexMetadata
     from indexer.index.index import Index
-    from indexer.index.vector_search import Neighbours
+    from indexer.index.vector_search import VectorSearch
 
 
 def status_of(index: Index) -> dict[str, Any]:
     """What `latentsearch status --json` prints: counts, labels, the encoder, bytes by file, how searches go."""
-    facts, names = index.facts, (CATALOGUE, code_files.FILE_NAME, bases.FILE_NAME)
+    facts, names = index.metadata, (CATALOGUE, code_files.FILE_NAME, bases.FILE_NAME)
     return {
         "index": printable(index.folder),
         "images": index.count(),
@@ -39,11 +39,11 @@ def status_of(index: Index) -> dict[str, Any]:
         },
         "schema": SCHEMA_VERSION,
         "bytes": {name: code_files.size_of(index.folder / name) for name in names},
-        "vectors": _vectors(facts, index.neighbours),
+        "vectors": _vectors(facts, index.vectors),
     }
 
 
-def _vectors(facts: Facts, now: Neighbours) -> dict[str, Any]:
+def _vectors(facts: IndexMetadata, now: VectorSearch) -> dict[str, Any]:
     told: dict[str, Any] = {"asked": facts.kind, "kind": None, "problem": now.problem or None}
     if now.base is not None:
         header = now.base.header

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.metadata import Facts
+from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import DamagedIndex
 from indexer.vectors import code_file as code_files
 from indexer.vectors import exact
-from indexer.vectors.faiss_file import FILE_NAME, Base
+from indexer.vectors.faiss_file import FILE_NAME, FaissFile
 from indexer.vectors.index_types import FLAT
 
 Ids = NDArray[np.int64]
@@ -46,7 +46,7 @@ class Candidates(NamedTuple):
     available: int
 
 
-class Some:
+class Subset:
     """Some images that are there, int64 (n,) each, by row."""
 
     def __init__(self, ids: Ids, rows: Ids) -> None:
@@ -69,20 +69,22 @@ class Some:
         return self._mask
 
 
-class Neighbours:
+class VectorSearch:
     """Searches the state of an index that its catalogue's open transaction sees.
 
     before: the one of an earlier state, whose base is used again where it still is the right one.
     """
 
-    def __init__(self, folder: Path, catalog: Catalog, facts: Facts, before: Neighbours | None = None) -> None:
+    def __init__(
+        self, folder: Path, catalog: Catalog, facts: IndexMetadata, before: VectorSearch | None = None
+    ) -> None:
         self._folder = folder
         self._catalog = catalog
         self._facts = facts
         self.problem = ""
-        self._last: tuple[Ids, Some] = NONE, Some(NONE, NONE)
+        self._last: tuple[Ids, Subset] = NONE, Subset(NONE, NONE)
         self.newest_generation = facts.generation
-        self.base: Base | None = self._fitting_base(before.base if before else None)
+        self.base: FaissFile | None = self._fitting_base(before.base if before else None)
 
     def search(
         self, queries: Codes, k: int, excluded: Collection[int], within: Ids | None = None
@@ -196,7 +198,7 @@ class Neighbours:
                 return found
             effort = min(most, 4 * effort)
 
-    def _among(self, queries: Codes, k: int, some: Some) -> Candidates:
+    def _among(self, queries: Codes, k: int, some: Subset) -> Candidates:
         """Candidates among some images."""
         base = self.base
         if base is None or base.kind == FLAT:
@@ -212,11 +214,11 @@ class Neighbours:
             return self._exactly(queries, k, some)
         if in_base == len(some.ids):
             return Candidates(found, base.rows_of(found), in_base)
-        new = self._exactly(queries, k, Some(some.ids[in_base:], some.rows[in_base:]))
+        new = self._exactly(queries, k, Subset(some.ids[in_base:], some.rows[in_base:]))
         both = _beside([(found, base.rows_of(found)), (new.ids, new.rows)], len(queries))
         return Candidates(*both, in_base + new.available)
 
-    def _among_few(self, queries: Codes, k: int, some: Some) -> tuple[NDArray[np.float32], Ids]:
+    def _among_few(self, queries: Codes, k: int, some: Subset) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest among a few images, each of which is compared."""
         few = some.few(self.codes, self._facts.distance)
         if len(queries) == 1:  # to put it beside others would take as long as to compare the codes
@@ -229,13 +231,13 @@ class Neighbours:
             all_distances[row], all_ids[row] = distances, ids
         return all_distances, all_ids
 
-    def _exactly(self, queries: Codes, k: int, some: Some) -> Candidates:
+    def _exactly(self, queries: Codes, k: int, some: Subset) -> Candidates:
         if len(some.rows) <= max(RANKED_AT_ONCE, k + SPARE):
             return Candidates(_for_each(queries, some.ids), _for_each(queries, some.rows), len(some.rows))
         nearest = exact.nearest_rows(queries, self.codes, some.rows, k + SPARE)
         return Candidates(some.ids[np.searchsorted(some.rows, nearest)], nearest, len(some.rows))
 
-    def _prepared(self, within: Ids) -> Some:
+    def _prepared(self, within: Ids) -> Subset:
         """The images of these ids and their rows; those of the last array are kept, if nobody can have changed it."""
         if within is not self._last[0]:
             some = self._of_rows(within)
@@ -244,7 +246,7 @@ class Neighbours:
             self._last = within, some
         return self._last[1]
 
-    def _of_rows(self, ids: Ids) -> Some:
+    def _of_rows(self, ids: Ids) -> Subset:
         rows = self.rows_of(ids)
         if rows.size and rows.min() < 0:
             ids, rows = ids[rows >= 0], rows[rows >= 0]
@@ -252,7 +254,7 @@ class Neighbours:
             order = np.argsort(rows, kind="stable")
             ids, rows = ids[order], rows[order]
         self._check(rows)
-        return Some(ids, rows)
+        return Subset(ids, rows)
 
     def _ranked(self, queries: Codes, found: Candidates, k: int) -> tuple[NDArray[np.float32], Ids]:
         """The k nearest of the candidates by their exact codes."""
@@ -296,11 +298,11 @@ class Neighbours:
         mask[self.gone] = False
         return mask
 
-    def _fitting_base(self, before: Base | None) -> Base | None:
+    def _fitting_base(self, before: FaissFile | None) -> FaissFile | None:
         """The base that holds this state but for what came since; None where there is none or it is not sound."""
         path = self._folder / FILE_NAME
         try:
-            base = before if before is not None and before.is_still(path) else Base(path)
+            base = before if before is not None and before.is_still(path) else FaissFile(path)
         except FileNotFoundError:
             return None
         except DamagedIndex as error:

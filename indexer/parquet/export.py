@@ -30,7 +30,7 @@ def export_codes(index: Index, target: Path, report: Report | None = None) -> in
     from pyarrow.parquet import ParquetWriter
 
     labels = label_columns(index.catalog)
-    schema = schema_of(index.facts, labels)
+    schema = schema_of(index.metadata, labels)
     total, done = index.count(), 0
     with _written(target) as file, ParquetWriter(file, schema, compression="zstd") as writer:
         for rows in _rows(index):
@@ -42,7 +42,7 @@ def export_codes(index: Index, target: Path, report: Report | None = None) -> in
 
 
 def _rows(index: Index) -> Iterator[Rows]:
-    codes = index.neighbours.codes
+    codes = index.vectors.codes
     first = 0
     while records := index.catalog.images_from(first, ROWS_AT_ONCE):
         first = records[-1].id + 1

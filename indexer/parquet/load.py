@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.images import ImageRecord
-from indexer.index.index import Index
-from indexer.parquet.reader import CodesFile
+from indexer.index.writer import IndexWriter
+from indexer.parquet.reader import ParquetReader
 from indexer.parquet.schema import Rows
-from indexer.system.disk import full_disk_told
 from indexer.system.interrupts import interruptible
 
 # Images dealt with, and images in all.
@@ -39,7 +38,7 @@ class ImportSummary:
         return asdict(self)
 
 
-def import_codes(index: Index, file: CodesFile, report: Report | None = None) -> ImportSummary:
+def import_codes(index: IndexWriter, file: ParquetReader, report: Report | None = None) -> ImportSummary:
     """Add a file's images to an index that is open for writing; the file was looked through, and is its encoder's.
 
     An image whose path is there is left as it is where content and code are the same, else it is replaced, under a new
@@ -47,7 +46,7 @@ def import_codes(index: Index, file: CodesFile, report: Report | None = None) ->
     what was done until then is kept.
     """
     summary = ImportSummary()
-    with full_disk_told(index.folder), interruptible() as interrupted:
+    with interruptible() as interrupted:
         for rows in file.rows():
             _add(index, rows, summary)
             index.commit()
@@ -55,17 +54,17 @@ def import_codes(index: Index, file: CodesFile, report: Report | None = None) ->
                 report(summary.found, file.count)
             if interrupted.is_set():
                 raise KeyboardInterrupt
-        index.derive()
+        index.rebuild()
     return summary
 
 
-def _add(index: Index, rows: Rows, summary: ImportSummary) -> None:
+def _add(index: IndexWriter, rows: Rows, summary: ImportSummary) -> None:
     catalog = index.catalog
     paths = [record.path for record in rows.records]
     before = catalog.images_at(paths)
     same = [_is_same(index, before.get(path), rows, row) for row, path in enumerate(paths)]
     new = [row for row, is_same in enumerate(same) if not is_same]
-    positions = index.appended.append(rows.codes[new])
+    positions = index.append(rows.codes[new])
     numbers = range(catalog.next_id(), catalog.next_id() + len(new))
     replaced = [before[paths[row]].id for row in new if paths[row] in before]
     catalog.remove_images(replaced)
@@ -82,8 +81,8 @@ def _add(index: Index, rows: Rows, summary: ImportSummary) -> None:
     summary.unchanged += len(paths) - len(new)
 
 
-def _is_same(index: Index, known: ImageRecord | None, rows: Rows, row: int) -> bool:
+def _is_same(index: IndexWriter, known: ImageRecord | None, rows: Rows, row: int) -> bool:
     """Whether an image that is there has the content and the code of a row."""
     if known is None or known.digest != rows.records[row].digest:
         return False
-    return np.array_equal(index.appended.read(known.position), rows.codes[row])
+    return np.array_equal(index.code_at(known.position), rows.codes[row])

@@ -29,7 +29,7 @@ OPTIONAL = ("path_bytes",)
 ENCODER_TYPES = {"name": str, "sha256": str, "distance": str, "latent_size": int, "framing": dict}
 
 
-class CodesFile:
+class ParquetReader:
     """An opened file. Raises InputError for one that is not what `export_codes` writes, MissingExtra without pyarrow.
 
     encoder: what it says of the encoder: name, sha256, distance, latent_size, framing. count: of its images.
@@ -57,7 +57,7 @@ class CodesFile:
             self._file.close()
             raise
 
-    def __enter__(self) -> CodesFile:
+    def __enter__(self) -> ParquetReader:
         return self
 
     def __exit__(

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
-from indexer.catalog.metadata import Facts
+from indexer.catalog.metadata import IndexMetadata
 from indexer.catalog.schema import LABEL, LABEL_VALUE
 from indexer.numbers import GREATEST, NANOSECONDS, SECONDS_AT_MOST
 from indexer.paths import printable
@@ -76,7 +76,7 @@ def label_columns(catalog: Catalog) -> list[LabelColumn]:
     ]
 
 
-def schema_of(facts: Facts, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
+def schema_of(facts: IndexMetadata, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
     """The schema for an index with these facts and labels."""
     metadata = {KEY: json.dumps({"format": FORMAT, "encoder": encoder_facts(facts)})}
     fields = list(columns(facts.latent_size).items())
@@ -103,7 +103,7 @@ def columns(latent_size: int) -> dict[str, Any]:
     }
 
 
-def encoder_facts(facts: Facts) -> dict[str, Any]:
+def encoder_facts(facts: IndexMetadata) -> dict[str, Any]:
     """What a file says of the encoder."""
     return {
         "name": facts.encoder_name,

@@ -9,15 +9,16 @@ from sqlalchemy import select
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.failures import Failure, failure_of
-from indexer.catalog.images import FIRST_ID, ImageRecord
+from indexer.catalog.images import ImageRecord
 from indexer.catalog.schema import FAILURE, IMAGE
+from indexer.numbers import FIRST_ID
 
 # Contents of one size that a worker is told of; beyond that, a moved file is decoded once more.
 CONTENTS_AT_MOST = 1_000
 SIZES_REMEMBERED = 1_024
 
 
-class Known:
+class CatalogLookup:
     """What is known to a plan.
 
     catalog: for this alone, and open for reading. before: ids from here on are given in this run.

@@ -16,7 +16,7 @@ from indexer.encoders.encoder import PictureEncoder
 from indexer.errors import EncoderError
 from indexer.system.cores import cores
 from indexer.workers.decode_worker import DecodedChunk
-from indexer.workers.stage import Stage
+from indexer.workers.stage import OrderedThreads
 
 NO_CODE = "the encoder gives no finite code for it"
 # Threads that encode let those go first that decode and store: an encoder that takes turns with them on a core, every
@@ -32,7 +32,7 @@ class EncodedChunk(NamedTuple):
     seconds: float
 
 
-class EncodingPool(Stage[EncodedChunk]):
+class EncodingPool(OrderedThreads[EncodedChunk]):
     """Encodes decoded chunks, several at once; decoded: as a stage gives its results, with None now and then."""
 
     def __init__(self, encoder: PictureEncoder, decoded: Iterator[DecodedChunk | None]) -> None:

@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 AT_ONCE = 10_000
 
 
-class Seen:
+class PathSet:
     """Paths, by their hashes: that two of a million share one is a chance of 1 in 40 million."""
 
     def __init__(self) -> None:

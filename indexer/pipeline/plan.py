@@ -12,18 +12,18 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from indexer.catalog.images import FIRST_ID
 from indexer.decoding.decode import decoder_version
 from indexer.files.discover import Found, Problem
 from indexer.files.passed import Passed
-from indexer.pipeline.path_set import Seen
+from indexer.numbers import FIRST_ID
+from indexer.pipeline.path_set import PathSet
 from indexer.workers.chunks import in_chunks
 from indexer.workers.decode_worker import Job
 
 if TYPE_CHECKING:
     from indexer.catalog.failures import Failure
     from indexer.catalog.images import ImageRecord
-    from indexer.pipeline.catalog_lookup import Known
+    from indexer.pipeline.catalog_lookup import CatalogLookup
 
 # Files that the catalogue is asked about at once.
 ASKED_AT_ONCE = 256
@@ -41,7 +41,7 @@ class Plan:
 
     def __init__(
         self,
-        known: Known | None = None,
+        known: CatalogLookup | None = None,
         passed: Passed | None = None,
         *,
         retry_failed: bool = False,
@@ -51,7 +51,7 @@ class Plan:
         self._known = known
         self._retry_failed, self._rehash = retry_failed or rehash, rehash
         self.before = known.before if known else FIRST_ID
-        self.seen = Seen()
+        self.seen = PathSet()
         self.problems: deque[Problem] = deque()
         self.recovered: deque[str] = deque()
         self.hidden: list[str] = []

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from indexer.catalog.images import ImageRecord
 from indexer.encoders.attributes import AttributeEncoder
-from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.workers.chunks import in_chunks
 from indexer.workers.decode_worker import DecodedChunk, Job
 from indexer.workers.pool import DecodingPool
@@ -24,7 +23,7 @@ Report = Callable[[int, int | None], None]
 
 
 def predict_labels(
-    index: Index,
+    index: IndexWriter,
     predictor: AttributeEncoder,
     interrupted: threading.Event,
     report: Report | None = None,
@@ -36,10 +35,10 @@ def predict_labels(
     have changed since they were indexed are left without. memory: as DecodingPool has it. Returns how many got
     predicted labels.
     """
-    if index.facts.predictor_sha256 != predictor.sha256:
+    if index.metadata.predictor_sha256 != predictor.sha256:
         index.catalog.forget_predicted()
-        _note(index, predictor, 0)
-    before, total, seen, predicted = index.facts.predicted_until, index.count(), 0, 0
+        index.note_predicted(predictor.name, predictor.sha256, 0)
+    before, total, seen, predicted = index.metadata.predicted_until, index.count(), 0, 0
     while not interrupted.is_set() and (some := index.catalog.images_from(before + 1, IMAGES_AT_ONCE)):
         wanted = _without_labels(index, predictor, some)
         waiting = {path: record.id for path, record in wanted.items()}
@@ -52,12 +51,12 @@ def predict_labels(
         # A part that was interrupted has been looked at up to the first image that waits.
         before = min(waiting.values()) - 1 if waiting else some[-1].id
         seen += len(some)
-        _note(index, predictor, before)
+        index.note_predicted(predictor.name, predictor.sha256, before)
     return predicted
 
 
 def _without_labels(
-    index: Index, predictor: AttributeEncoder, records: Sequence[ImageRecord]
+    index: IndexWriter, predictor: AttributeEncoder, records: Sequence[ImageRecord]
 ) -> dict[str, ImageRecord]:
     """The images, by path, that lack a label which the predictor knows."""
     known = index.labels([record.id for record in records])
@@ -76,7 +75,9 @@ def _decoded(
                 return
 
 
-def _predict(index: Index, predictor: AttributeEncoder, chunk: DecodedChunk, records: dict[str, ImageRecord]) -> int:
+def _predict(
+    index: IndexWriter, predictor: AttributeEncoder, chunk: DecodedChunk, records: dict[str, ImageRecord]
+) -> int:
     """Store what is seen on those pictures of a chunk that are still what was indexed. Returns how many these are."""
     same = [
         outcome
@@ -88,14 +89,3 @@ def _predict(index: Index, predictor: AttributeEncoder, chunk: DecodedChunk, rec
         ids = (records[outcome.job.path].id for outcome in same)
         index.catalog.add_labels(zip(ids, labels, strict=True), predicted=True)
     return len(same)
-
-
-def _note(index: Index, predictor: AttributeEncoder, until: int) -> None:
-    index.commit_facts(
-        replace(
-            index.facts,
-            predictor_name=predictor.name,
-            predictor_sha256=predictor.sha256,
-            predicted_until=until,
-        )
-    )

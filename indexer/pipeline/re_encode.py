@@ -8,6 +8,7 @@ from indexer.catalog.images import ImageRecord
 from indexer.files.discover import Found, Problem, look_at
 from indexer.files.passed import Passed
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.parquet.export import given_labels
 from indexer.pipeline.scope import Scope
 
@@ -27,7 +28,7 @@ def scope_of(older: Index) -> Scope:
     return Carried((), [record.path for record in older.catalog.all_images()])
 
 
-def carry_labels(older: Index, index: Index) -> int:
+def carry_labels(older: Index, index: IndexWriter) -> int:
     """Give an index, open for writing, the given labels that an older one has for pictures of the same path.
 
     Predicted ones can be predicted again. Returns how many of the older index's pictures are not in the new one.

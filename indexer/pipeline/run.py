@@ -10,18 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.catalog.images import FIRST_ID
 from indexer.encoders.attributes import AttributeEncoder
 from indexer.encoders.encoder import Encoder
 from indexer.errors import InputError
 from indexer.files.passed import Passed, in_words
-from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
+from indexer.numbers import FIRST_ID
 from indexer.paths import printable
-from indexer.pipeline.catalog_lookup import Known
+from indexer.pipeline.catalog_lookup import CatalogLookup
 from indexer.pipeline.encoding import EncodingPool
 from indexer.pipeline.labels import LabelCache, LabelStore
 from indexer.pipeline.plan import Count, Plan
@@ -31,7 +30,6 @@ from indexer.pipeline.scope import Scope
 from indexer.pipeline.store import Store
 from indexer.pipeline.summary import Summary
 from indexer.pipeline.vanished import Prune, forget_failures, is_drive, take_vanished
-from indexer.system.disk import full_disk_told
 from indexer.system.interrupts import interruptible
 from indexer.vectors.build import Report as BaseReport
 from indexer.vectors.build import check_device
@@ -51,7 +49,7 @@ class Vectors(NamedTuple):
     device: str = "cpu"
 
 
-class Wishes(NamedTuple):
+class IndexOptions(NamedTuple):
     """What is asked of a run; see `index_folders`. label_cache: for label files that were looked at before.
 
     predictor: what predicts the labels that are not given, None for nothing. retry_failed: try again all that failed.
@@ -69,7 +67,7 @@ class Wishes(NamedTuple):
     memory: int | None = None
 
 
-def check_sources(scope: Scope, wishes: Wishes, may_be_empty: bool = False) -> None:
+def check_sources(scope: Scope, wishes: IndexOptions, may_be_empty: bool = False) -> None:
     """Look at what an index is to be made of, before it is made.
 
     Raises InputError where a folder does not exist, none of them holds a picture (they may be empty where they are
@@ -83,7 +81,7 @@ def check_sources(scope: Scope, wishes: Wishes, may_be_empty: bool = False) -> N
 
 
 def index_folders(
-    index: Index,
+    index: IndexWriter,
     encoder: Encoder,
     folders: Sequence[str | Path],
     *,
@@ -100,15 +98,15 @@ def index_folders(
     a base is made. Raises InputError for a folder or label file that is missing, for a kind that FAISS does not know,
     and for a full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
     """
-    wishes = Wishes(prune, labels, vectors)
-    return bring_up_to_date(index, encoder, Scope(folders), wishes, report, report_base)
+    wishes = IndexOptions(prune, labels, vectors)
+    return index_scope(index, encoder, Scope(folders), wishes, report, report_base)
 
 
-def bring_up_to_date(
-    index: Index,
+def index_scope(
+    index: IndexWriter,
     encoder: Encoder,
     scope: Scope,
-    wishes: Wishes,
+    wishes: IndexOptions,
     report: Report | None = None,
     report_base: BaseReport | None = None,
     reading: Reading | None = None,
@@ -122,9 +120,9 @@ def bring_up_to_date(
     passed = Passed()
     files = scope.files(passed)
     label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
-    with full_disk_told(index.folder), interruptible() as interrupted, ExitStack() as stack:
+    with interruptible() as interrupted, ExitStack() as stack:
         if reading is None or index.catalog.next_id() != FIRST_ID:
-            known = Known(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
+            known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
             plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
             reading = stack.enter_context(Reading(files, encoder.framing, plan, wishes.memory))
         plan = reading.plan
@@ -150,20 +148,20 @@ def bring_up_to_date(
         for path in filter(scope.comes_by, label_store.files):
             plan.passed.take_back(path)
         forget_failures(index.catalog, scope.paths(), plan)
-        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune, index.facts.drives)
-        index.facts = replace(index.facts, drives=_drives(index, plan.passed.drives))
+        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune, index.metadata.drives)
+        index.change(drives=_drives(index, plan.passed.drives))
         label_store.finish()
         store.commit()
         predicted = _predict(index, wishes, interrupted, report)
         if interrupted.is_set():
             raise KeyboardInterrupt
-        index.derive(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
+        index.rebuild(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
     return Summary.of(plan, store, vanished, predicted, time.perf_counter() - min(start, reading.began))
 
 
-def _drives(index: Index, found: Sequence[str]) -> tuple[str, ...]:
+def _drives(index: IndexWriter, found: Sequence[str]) -> tuple[str, ...]:
     """The folders that are drives of their own, or were and have pictures still."""
-    known = (drive for drive in index.facts.drives if is_drive(drive) or any(index.catalog.images_under(drive)))
+    known = (drive for drive in index.metadata.drives if is_drive(drive) or any(index.catalog.images_under(drive)))
     return tuple(sorted({*found, *known}))
 
 
@@ -187,7 +185,7 @@ def _store_all(
     store.note(plan.take_problems(), plan.take_recovered())
 
 
-def _predict(index: Index, wishes: Wishes, interrupted: threading.Event, report: Report | None) -> int:
+def _predict(index: IndexWriter, wishes: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
     if wishes.predictor is None:
         return 0
     return predict_labels(index, wishes.predictor, interrupted, report, wishes.memory)

@@ -17,7 +17,7 @@ from indexer.decoding.fingerprint import Fingerprint
 from indexer.files import sheets
 from indexer.files.discover import Problem
 from indexer.files.passed import OWN_SHEETS
-from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.numbers import clamp_seconds
 from indexer.pipeline.catalog_lookup import images_before, images_with
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk
@@ -58,7 +58,7 @@ class Store:
     decoded after all, since the image that had their content is no more.
     """
 
-    def __init__(self, index: Index, plan: Plan, labels: LabelStore) -> None:
+    def __init__(self, index: IndexWriter, plan: Plan, labels: LabelStore) -> None:
         self._index = index
         self._plan = plan
         self._labels = labels
@@ -131,7 +131,7 @@ class Store:
         """Write codes to the array. Returns the position of each, -1 for one that is not finite."""
         finite = np.isfinite(codes).all(axis=1)
         positions = np.full(len(codes), -1, np.int64)
-        positions[finite] = self._index.appended.append(codes[finite])
+        positions[finite] = self._index.append(codes[finite])
         return positions
 
     def _decide(
@@ -188,7 +188,7 @@ class Store:
             return
         self.copied += 1
         self.changed += before is not None
-        (position,) = self._index.appended.append(self._index.appended.read(twin.position)[None])
+        (position,) = self._index.append(self._index.code_at(twin.position)[None])
         changes.added.append(self._record(outcome, twin, position))
         changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
 

@@ -11,7 +11,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from indexer.catalog.images import FIRST_ID
+from indexer.numbers import FIRST_ID
 from indexer.paths import is_under, printable
 from indexer.pipeline.plan import Plan
 

@@ -20,12 +20,22 @@ def full_disk_told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise InputError(
-            f"no space left for the index at {printable(folder)}: what was stored before is kept, the same "
-            "command goes on from there"
-        ) from error
+        if is_full_disk(error):
+            raise no_space_for(folder) from error
+        raise
+
+
+def is_full_disk(error: OSError) -> bool:
+    """Whether a disk is full, or a quota is used up."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def no_space_for(folder: Path) -> InputError:
+    """What to say of a disk that is full while the index in a folder is written."""
+    return InputError(
+        f"no space left for the index at {printable(folder)}: what was stored before is kept, the same "
+        "command goes on from there"
+    )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexer.errors import InputError, MissingExtra
 from indexer.vectors import index_types
 from indexer.vectors.exact import import_faiss, pad
-from indexer.vectors.faiss_file import Base, most_effort, parameters_of
+from indexer.vectors.faiss_file import FaissFile, most_effort, parameters_of
 from indexer.vectors.index_types import FLAT
 from indexer.vectors.tuning import Tuning, tune
 
@@ -48,7 +48,7 @@ def build(
     return index
 
 
-def extend(base: Base, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: Report | None = None) -> Any | None:
+def extend(base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: Report | None = None) -> Any | None:
     """The FAISS index of a base with codes added and ids taken out; None where its kind cannot do that, or is flat."""
     if base.kind == FLAT:
         return None

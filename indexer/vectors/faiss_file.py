@@ -69,7 +69,7 @@ class Header:
         return json.dumps(asdict(self)).encode()
 
 
-class Base:
+class FaissFile:
     """One base file, mapped into memory and found sound. Never changed: a newer one takes its place."""
 
     def __init__(self, path: Path) -> None:
@@ -161,7 +161,7 @@ class Base:
         return mmap.mmap(self._file, size, access=mmap.ACCESS_READ)
 
 
-def write_base(path: Path, header: Header, index: Any | None, ids: Ids, rows: Ids) -> None:
+def write_faiss_file(path: Path, header: Header, index: Any | None, ids: Ids, rows: Ids) -> None:
     """Write a base in one step for whoever reads.
 
     index: the FAISS index, None for the flat kind. ids, rows: int64 (n,) each, of every image. Raises OSError on a

@@ -11,7 +11,7 @@ PATHS_AT_MOST = 10_000
 SECONDS_AT_MOST = 10.0
 
 
-class Pending:
+class Debouncer:
     """Changed paths and when each was last heard of; times are those of a clock that never goes back, in seconds."""
 
     def __init__(self) -> None:

@@ -19,14 +19,15 @@ from indexer.files.first_bytes import begins_as_picture
 from indexer.files.ignore import IGNORE_FILE, Rules, UnusableRules
 from indexer.index.index import Index
 from indexer.index.location import CATALOGUE
+from indexer.index.writer import IndexWriter
 from indexer.paths import is_under
 from indexer.pipeline.labels import LabelCache
-from indexer.pipeline.run import Report, Wishes, bring_up_to_date
+from indexer.pipeline.run import IndexOptions, Report, index_scope
 from indexer.pipeline.scope import Scope
 from indexer.pipeline.summary import Summary
 from indexer.system.interrupts import interruptible
 from indexer.vectors.build import Report as BaseReport
-from indexer.watch.debounce import Pending
+from indexer.watch.debounce import Debouncer
 from indexer.watch.watcher import Watcher
 
 SECONDS_BETWEEN_TRIES = 0.2
@@ -48,7 +49,7 @@ class LiveIndex:
         place: Path,
         encoder: Encoder,
         folders: Sequence[str | Path],
-        wishes: Wishes,
+        wishes: IndexOptions,
         show: Callable[[Summary], None],
         tell: Tell,
         report: Report | None = None,
@@ -58,7 +59,7 @@ class LiveIndex:
         self._place, self._encoder, self._folders, self._rules = place, encoder, folders, rules
         self._wishes = wishes._replace(label_cache=wishes.label_cache or LabelCache())
         self._show, self._tell, self._reports = show, tell, (report, report_base)
-        self._names, self._pending = FolderNames(), Pending()
+        self._names, self._pending = FolderNames(), Debouncer()
         self._told = ""
         self._not_before = 0.0
 
@@ -151,14 +152,14 @@ class LiveIndex:
         report_base: BaseReport | None = None,
     ) -> Summary:
         with self._opened(interrupted) as index:
-            return bring_up_to_date(index, self._encoder, scope, self._wishes, report, report_base)
+            return index_scope(index, self._encoder, scope, self._wishes, report, report_base)
 
-    def _opened(self, interrupted: threading.Event) -> Index:
+    def _opened(self, interrupted: threading.Event) -> IndexWriter:
         """The index, locked; where another process writes, as soon as it has ended."""
         has_told = False
         while True:
             try:
-                return Index.create(self._place, self._encoder)
+                return IndexWriter.create(self._place, self._encoder)
             except LockedIndex as error:
                 if not has_told:
                     self._tell(f"{error} (waiting)")

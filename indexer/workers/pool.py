@@ -16,7 +16,7 @@ from indexer.workers.budget import Budget, workers_within
 from indexer.workers.chunk_queue import ChunkQueue
 from indexer.workers.chunks import CHUNK_FILES
 from indexer.workers.decode_worker import DecodedChunk, FileTask, Job, Outcome, OutOfTime, Worker
-from indexer.workers.stage import Stage
+from indexer.workers.stage import OrderedThreads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,7 +31,7 @@ CHUNKS_AHEAD, BYTES_AHEAD = 16, 50_000_000
 CRASHES = frozenset(("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"))
 
 
-class WorkerPool(Stage[Chunk], Generic[Item, Chunk]):
+class WorkerPool(OrderedThreads[Chunk], Generic[Item, Chunk]):
     """Has workers do something with chunks of items.
 
     Where a worker dies of a chunk, or does not answer in time, its items are tried one by one; one that does it

@@ -16,7 +16,7 @@ SECONDS_TO_END = 10.0
 Result = TypeVar("Result")
 
 
-class Stage(ABC, Generic[Result]):
+class OrderedThreads(ABC, Generic[Result]):
     """Works ahead of whoever takes the results, but only so many results ahead, by default two a thread."""
 
     def __init__(self, threads: int, ahead: int | None = None) -> None:

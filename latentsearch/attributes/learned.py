@@ -36,7 +36,7 @@ Codes = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Learned:
+class LabelDirections:
     """What was learned from an index: which labels can be set, and how.
 
     labels: their names. mean, spread, first, second: as `Directions` has them. price: as `EditedRanking` has it.
@@ -58,7 +58,7 @@ class Learned:
     def fits(self, index: Index) -> bool:
         """Whether it was learned from this index, as it is labelled, and from about as many pictures as it has."""
         grown = index.count() / max(self.count, 1)
-        is_of_it = (self.index, self.relabelled) == (index.facts.uuid, index.facts.relabelled)
+        is_of_it = (self.index, self.relabelled) == (index.metadata.uuid, index.metadata.relabelled)
         return is_of_it and len(self.mean) == index.latent_size and 1 / OUTGROWN <= grown <= OUTGROWN
 
     def search(self, index: Index, changes: Sequence[Change]) -> EditedSearch:
@@ -76,7 +76,7 @@ class Learned:
             np.savez(file, allow_pickle=False, **{key: np.array(value) for key, value in asdict(self).items()})
 
     @classmethod
-    def load(cls, folder: Path) -> Learned | None:
+    def load(cls, folder: Path) -> LabelDirections | None:
         """What was kept with an index; None where nothing was, or it cannot be read."""
         try:
             with open(folder / FILE_NAME, "rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -104,7 +104,9 @@ class Learned:
         return is_finite and [array.shape for array in arrays] == shapes and self.spread > 0
 
 
-def editor(changes: Sequence[Change], index: Index, tell: Callable[[str], None] | None = None) -> EditedSearch | None:
+def load_or_learn(
+    changes: Sequence[Change], index: Index, tell: Callable[[str], None] | None = None
+) -> EditedSearch | None:
     """What searches an index with all changes made; None without any.
 
     tell: called with a sentence when it has to be learned first what labels look like. Raises InputError for a label
@@ -113,7 +115,7 @@ def editor(changes: Sequence[Change], index: Index, tell: Callable[[str], None] 
     if not changes:
         return None
     wanted = [change.label for change in changes]
-    learned = Learned.load(index.folder)
+    learned = LabelDirections.load(index.folder)
     if learned is None or not learned.fits(index) or not set(wanted) <= set(learned.labels):
         _require_labels(wanted, index)
         if tell:
@@ -129,21 +131,21 @@ def editor(changes: Sequence[Change], index: Index, tell: Callable[[str], None] 
     return learned.search(index, changes)
 
 
-def learn(index: Index, seed: int = 0) -> Learned:
+def learn(index: Index, seed: int = 0) -> LabelDirections:
     """Learn from at most PICTURES of an index's pictures how every label can be set that is yes or no."""
-    ids = index.neighbours.ids()
+    ids = index.vectors.ids()
     ids = np.sort(np.random.default_rng(seed).permutation(ids)[:PICTURES])
     names, values = _values(index, ids)
     usable = settable(values)
     ranking, counts_for = fit_ranking(index.codes(ids.tolist()), values[:, usable], index.distance, seed)
-    return Learned(
+    return LabelDirections(
         tuple(name for name, is_usable in zip(names, usable, strict=True) if is_usable),
         *ranking.directions,
         ranking.price,
         counts_for,
-        index.facts.uuid,
+        index.metadata.uuid,
         index.count(),
-        index.facts.relabelled,
+        index.metadata.relabelled,
     )
 
 

@@ -17,9 +17,9 @@ def command(option: str | None, as_json: bool) -> None:
     Ends with exit code 6 where something else is damaged.
     """
     from indexer.errors import DamagedIndex
-    from indexer.index.index import Index
+    from indexer.index.writer import IndexWriter
 
-    with Index.open(Index.locate(option)) as index:
+    with IndexWriter.open(IndexWriter.locate(option)) as index:
         report = index.check()
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))

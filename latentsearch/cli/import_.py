@@ -27,18 +27,19 @@ def command(file: Path, option: str | None, encoder: str | None, as_json: bool) 
     its labels are added. The file must be of the index's encoder; nothing is imported of one that is damaged.
     """
     from indexer.index.index import Index
+    from indexer.index.writer import IndexWriter
     from indexer.parquet.load import import_codes
-    from indexer.parquet.reader import CodesFile
+    from indexer.parquet.reader import ParquetReader
     from latentsearch.cli import Interrupted
     from latentsearch.cli.progress import Bar
 
     place = Index.locate(option)
-    with CodesFile(file) as codes:
+    with ParquetReader(file) as codes:
         model = _encoder(place, encoder, codes.encoder["name"])
         codes.require(model)
         codes.look_through()
         try:
-            with Index.create(place, model) as index, Bar("importing") as bar:
+            with IndexWriter.create(place, model) as index, Bar("importing") as bar:
                 summary = import_codes(index, codes, bar.show if bar.is_shown else None)
         except KeyboardInterrupt:
             raise Interrupted(GOES_ON) from None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.index.index import Index
     from indexer.pipeline.read_ahead import Reading
-    from indexer.pipeline.run import Wishes
+    from indexer.pipeline.run import IndexOptions
     from indexer.pipeline.scope import Scope
     from indexer.pipeline.summary import Summary
     from indexer.pipeline.vanished import Kept, Prune
@@ -157,10 +157,10 @@ def command(
     with nullcontext() if watch or older else _reading_ahead(place, scope, encoder, memory) as reading:
         from indexer.index.index import Index
         from indexer.pipeline.labels import LabelCache
-        from indexer.pipeline.run import Vectors, Wishes, check_sources
+        from indexer.pipeline.run import IndexOptions, Vectors, check_sources
 
         model, eyes = _encoder(place, encoder), _predictor(predictor)
-        wishes = Wishes(
+        wishes = IndexOptions(
             _as_prune(prune), labels, Vectors(kind, recall, device), LabelCache(), eyes, retry_failed, rehash, memory
         )
         if not Index.exists(place) and older is None:
@@ -192,7 +192,7 @@ class _Run(NamedTuple):
     place: Path
     encoder: Encoder
     scope: Scope
-    wishes: Wishes
+    wishes: IndexOptions
     as_json: bool
 
     def once(self, reading: Reading | None) -> None:
@@ -210,16 +210,16 @@ class _Run(NamedTuple):
             self._index(scope_of(opened), None, opened)
 
     def _index(self, scope: Scope, reading: Reading | None, older: Index | None = None) -> None:
-        from indexer.index.index import Index
+        from indexer.index.writer import IndexWriter
         from indexer.pipeline.re_encode import carry_labels
-        from indexer.pipeline.run import bring_up_to_date
+        from indexer.pipeline.run import index_scope
         from latentsearch.cli import Interrupted
         from latentsearch.cli.progress import Bar
 
         try:
-            with Index.create(self.place, self.encoder) as index, Bar("indexing") as bar:
+            with IndexWriter.create(self.place, self.encoder) as index, Bar("indexing") as bar:
                 reports = (bar.show if bar.is_shown else None, _base_shown_by(bar))
-                summary = bring_up_to_date(index, self.encoder, scope, self.wishes, *reports, reading)
+                summary = index_scope(index, self.encoder, scope, self.wishes, *reports, reading)
                 missing = carry_labels(older, index) if older else 0
         except KeyboardInterrupt:
             raise Interrupted(GOES_ON) from None

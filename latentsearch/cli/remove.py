@@ -15,8 +15,8 @@ def command(paths: tuple[Path, ...], option: str | None) -> None:
 
     A file that is still there comes back when its folder is indexed again.
     """
-    from indexer.index.index import Index
+    from indexer.index.writer import IndexWriter
 
-    with Index.open(Index.locate(option)) as index:
+    with IndexWriter.open(IndexWriter.locate(option)) as index:
         removed = index.remove(paths)
     click.echo(f"{len(removed)} {'picture' if len(removed) == 1 else 'pictures'} removed")

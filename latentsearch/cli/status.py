@@ -27,7 +27,9 @@ def command(option: str | None, failures: bool, as_json: bool) -> None:
 
 
 def _plain(index: Index, failures: bool) -> dict[str, Any]:
-    status = index.status()
+    from indexer.index.status import status_of
+
+    status = status_of(index)
     if failures:
         # Names that are not UTF-8 keep their bytes as surrogates, which json escapes and os.fsencode turns back.
         status["failed"] = [
@@ -48,9 +50,10 @@ def _failures(index: Index) -> str:
 
 
 def _for_people(index: Index) -> str:
+    from indexer.index.status import status_of
     from indexer.numbers import local_time
 
-    status = index.status()
+    status = status_of(index)
     encoder = status["encoder"]
     last = status["last_added"]
     facts = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from indexer.catalog.images import ImageRecord
 from indexer.index.index import Index
-from latentsearch.duplicates.near import Report, lookalikes
+from latentsearch.duplicates.near import Report, near_duplicates
 from latentsearch.duplicates.results import EXACT, Copy, Duplicates, LeftOut, Tie, age
 from latentsearch.duplicates.source_files import still_there
 
@@ -28,7 +28,7 @@ def find_duplicates(
         clusters, others, left_out = _same_bytes(opened)
         groups = [[Copy(cluster[0]), *_exact(cluster[1:])] for cluster in clusters if len(cluster) > 1]
         if not exact:
-            alike, more_left_out = lookalikes(opened, others, report or _silent)
+            alike, more_left_out = near_duplicates(opened, others, report or _silent)
             groups = alike if near else _joined(groups, alike)
             left_out += more_left_out
     groups.sort(key=lambda group: group[0].image.path)

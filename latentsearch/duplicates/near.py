@@ -26,7 +26,7 @@ from latentsearch.duplicates.verification import compared, verified
 Report = Callable[[str, int, int], None]
 
 
-def lookalikes(index: Index, without: set[int], report: Report) -> tuple[list[list[Copy]], list[LeftOut]]:
+def near_duplicates(index: Index, without: set[int], report: Report) -> tuple[list[list[Copy]], list[LeftOut]]:
     """Groups of pictures that look the same, the best of each first, and images that could not be compared.
 
     without: ids of images to leave aside. Raises MissingExtra without FAISS.

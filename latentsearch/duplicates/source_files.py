@@ -13,6 +13,7 @@ from indexer.catalog.images import ImageRecord
 from indexer.decoding.fingerprint import SIDE, Fingerprint
 from indexer.errors import LockedIndex
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.numbers import size_and_mtime
 from indexer.paths import reason_for
 from indexer.workers.chunks import CHUNK_BYTES, CHUNK_FILES
@@ -182,9 +183,10 @@ def _behind(report: Report | None, done: int, total: int) -> Report | None:
 
 def _kept(index: Index, fingerprints: list[tuple[int, Fingerprint]]) -> bool:
     try:
-        with index.writing():
-            index.catalog.add_fingerprints(fingerprints)
-            index.catalog.commit()
+        with IndexWriter.open(index.folder) as writer:
+            writer.catalog.add_fingerprints(fingerprints)
+            writer.commit()
     except (LockedIndex, PermissionError):
         return False
+    index.refresh()
     return True

@@ -41,7 +41,7 @@ class Neighbour(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Itself:
+class Excluded:
     """What queried pictures are known by in the index: their ids, the SHA-256 of their contents; nothing by default."""
 
     ids: frozenset[int] = frozenset()
@@ -50,7 +50,7 @@ class Itself:
     @classmethod
     def of(
         cls, files: Sequence[Name], contents: Sequence[bytes], stored: Sequence[ImageRecord], index: Index
-    ) -> Itself:
+    ) -> Excluded:
         """Of files with these contents, and of stored images."""
         digests = [hashlib.sha256(content).digest() for content in contents]
         ids = [image_id for path in files if isinstance(path, Path) for image_id in ids_at(path, index)]
@@ -75,7 +75,7 @@ def nearest_others(
     search: Search,
     codes: NDArray[np.float32],
     k: int,
-    themselves: Sequence[Itself],
+    themselves: Sequence[Excluded],
     within: NDArray[np.int64] | None,
 ) -> list[list[Neighbour]]:
     """The k nearest images of each code (q, d), by ascending distance, fewer where the index has no more.
@@ -83,7 +83,7 @@ def nearest_others(
     search: the index's, or one that ranks its images in another way. themselves: for each code, what to leave out.
     within: ids, ascending, among which to look; None for all.
     """
-    spare = max(len(itself.ids) + COPIES if itself != Itself() else 0 for itself in themselves)
+    spare = max(len(itself.ids) + COPIES if itself != Excluded() else 0 for itself in themselves)
     distances, ids = search(codes, k + spare, within=within)
     known = np.unique(ids).tolist()
     records = dict(zip(known, index.images(known), strict=True))
@@ -104,7 +104,7 @@ def _one_by_one(
     search: Search,
     code: NDArray[np.float32],
     k: int,
-    itself: Itself,
+    itself: Excluded,
     within: NDArray[np.int64] | None,
 ) -> list[Neighbour]:
     """The same for one code of which there are many copies: those that turn up are excluded from another search."""

@@ -21,14 +21,13 @@ from indexer.paths import printable
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk, EncodingPool
 from indexer.workers.decode_worker import Job, Outcome
 from indexer.workers.pool import DecodingPool
-from latentsearch.attributes.learned import editor
+from latentsearch.attributes.learned import load_or_learn
 from latentsearch.attributes.redraw import editing_encoder
 from latentsearch.query import Name, Options, check_files
-from latentsearch.results import Answer, Results, Took, Unreadable
-from latentsearch.search.exclude_self import Itself, ids_at
+from latentsearch.results import Answer, Results, Stopwatch, Timings, Unreadable
+from latentsearch.search.exclude_self import Excluded, ids_at
 from latentsearch.search.ranking import Finder
 from latentsearch.search.search import combined, encode_files, encoder_of, open_filled, read_contents
-from latentsearch.stopwatch import Stopwatch
 
 AT_ONCE = 32
 
@@ -67,7 +66,7 @@ class FolderSearch:
             with self._watch.stage("load"):
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus, given), minus, self._encoder)
-            edited = editor(() if options.drawn_anew else options.changes, self._index, tell)
+            edited = load_or_learn(() if options.drawn_anew else options.changes, self._index, tell)
             self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
             self._reader = editing_encoder(self._encoder, options)
         except BaseException:
@@ -142,15 +141,15 @@ class FolderSearch:
                 ),
             )
 
-    def _itself(self, outcome: Outcome) -> Itself:
+    def _itself(self, outcome: Outcome) -> Excluded:
         if not self._options.exclude_self:
-            return Itself()
-        return Itself(frozenset(ids_at(outcome.job.path, self._index)), frozenset([outcome.digest]))
+            return Excluded()
+        return Excluded(frozenset(ids_at(outcome.job.path, self._index)), frozenset([outcome.digest]))
 
-    def _took(self, watch: Stopwatch, count: int) -> Took:
+    def _took(self, watch: Stopwatch, count: int) -> Timings:
         """What was spent once, and a picture's share of what was spent on its chunk."""
         shares = {stage: round(spent / count, 2) for stage, spent in watch.spent.items() if stage != "load"}
-        return Took(**{**self._watch.took().__dict__, **shares})
+        return Timings(**{**self._watch.took().__dict__, **shares})
 
 
 class _Order:

@@ -13,9 +13,8 @@ from indexer.encoders.encoder import Encoder
 from indexer.index.index import Index
 from latentsearch.attributes.search import EditedSearch
 from latentsearch.query import Options
-from latentsearch.results import Hit, Label
-from latentsearch.search.exclude_self import Itself, Neighbour, Search, nearest_others
-from latentsearch.stopwatch import Stopwatch
+from latentsearch.results import Hit, Label, Stopwatch
+from latentsearch.search.exclude_self import Excluded, Neighbour, Search, nearest_others
 
 
 class Finder:
@@ -38,7 +37,7 @@ class Finder:
                 self._within = index.matching(options.where, options.under)
         self.matching = None if self._within is None else len(self._within)
 
-    def hits(self, codes: NDArray[np.float32], themselves: Sequence[Itself]) -> list[tuple[Hit, ...]]:
+    def hits(self, codes: NDArray[np.float32], themselves: Sequence[Excluded]) -> list[tuple[Hit, ...]]:
         """The hits of each code (q, d); themselves: what to leave out, for each."""
         if self.matching == 0:
             return [()] * len(codes)

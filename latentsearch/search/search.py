@@ -13,13 +13,12 @@ from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
 from indexer.errors import IndexStateError, InputError, UnreadableImage
 from indexer.index.index import Index
 from indexer.paths import printable
-from latentsearch.attributes.learned import editor
+from latentsearch.attributes.learned import load_or_learn
 from latentsearch.attributes.redraw import editing_encoder
 from latentsearch.query import PIPED, Name, Options, Query
-from latentsearch.results import Results
-from latentsearch.search.exclude_self import Itself
+from latentsearch.results import Results, Stopwatch
+from latentsearch.search.exclude_self import Excluded
 from latentsearch.search.ranking import Finder
-from latentsearch.stopwatch import Stopwatch
 
 Codes = NDArray[np.float32]
 # Shorter than this, what is left of unit codes when some are subtracted is rounding.
@@ -51,14 +50,14 @@ def search(
     with opened:
         with watch.stage("load"):
             model = encoder_of(opened, encoder, network=bool(query.files))
-            edited = editor(() if options.drawn_anew else options.changes, opened, tell)
+            edited = load_or_learn(() if options.drawn_anew else options.changes, opened, tell)
         finder = Finder(opened, model, options, watch, edited)
         with watch.stage("encode"):
             contents = read_contents(query.files, query.given)
             code = _code(query, contents, opened, model, options)
         with watch.stage("search"):
             stored = opened.images(query.ids)
-            itself = Itself.of(query.files, contents, stored, opened) if options.exclude_self else Itself()
+            itself = Excluded.of(query.files, contents, stored, opened) if options.exclude_self else Excluded()
             (hits,) = finder.hits(code[None], [itself])
     return Results(
         (*map(str, query.images), *(record.path for record in stored)),
@@ -82,7 +81,7 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
     source = Path(index.encoder_source)
     found = source if (source / "model.json").is_file() else index.encoder_name
     encoder = load_encoder(option or found, network=network)
-    index.facts.require(encoder, index.folder)
+    index.metadata.require(encoder, index.folder)
     return encoder
 
 

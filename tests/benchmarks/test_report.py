@@ -140,7 +140,7 @@ def test_a_readme_without_markers_is_left_as_it_is(results, tmp_path, capsys):
 
 def test_other_results_need_no_label_similarity(tmp_path, monkeypatch):
     class Other:
-        NAME = "other"
+        PAGES = ("other",)
 
         @staticmethod
         def write(record, folder):
@@ -148,7 +148,7 @@ def test_other_results_need_no_label_similarity(tmp_path, monkeypatch):
             written.write_text(f"{record['result']['value']}\n")
             return [written]
 
-    monkeypatch.setattr("benchmarks.report.all_pages", lambda: [*all_pages(), Other])
+    monkeypatch.setattr("benchmarks.report.all_pages", lambda: {**all_pages(), "other": Other})
     store("other", {"value": 3}, tmp_path)
     report(tmp_path, tmp_path / "README.md")
     assert (tmp_path / "other.md").read_text() == "3\n"
@@ -156,7 +156,7 @@ def test_other_results_need_no_label_similarity(tmp_path, monkeypatch):
 
 
 def test_every_page_is_of_an_experiment():
-    names = [page.NAME for page in all_pages()]
+    names = list(all_pages())
     assert NAME in names
     # An experiment may have a page for each data set, as latent-size has.
     assert all(any(f"{name}-".startswith(f"{one}-") for one in experiments()) for name in names)

@@ -19,7 +19,7 @@ from benchmarks.experiments.duplicates.duplicate_candidates import compare_candi
 from benchmarks.experiments.duplicates.judged_copies import judge
 from indexer.encoders.encoder import load_encoder
 from indexer.errors import InputError
-from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.pipeline.run import index_folders
 from latentsearch.duplicates.compare.alignment import LEAST_FIELD, LEAST_LIKENESS
 from latentsearch.duplicates.find import find_duplicates
@@ -72,7 +72,7 @@ def find_copies(faces: Faces, planted: Planted, scratch: Path) -> dict[str, Any]
     for path in faces.paths:
         shutil.copyfile(path, scratch / "faces" / path.name)
     encoder = load_encoder()
-    with Index.create(scratch / "index", encoder) as index:
+    with IndexWriter.create(scratch / "index", encoder) as index:
         summary = index_folders(index, encoder, [scratch / "faces", scratch / "planted"])
     start = time.perf_counter()
     found = find_duplicates(str(scratch / "index"))

@@ -33,7 +33,7 @@ class BareSearch:
         base = index.base
         assert base is not None, "a base is made with every index"
         self._faiss = import_faiss()
-        self.codes = index.neighbours.codes
+        self.codes = index.vectors.codes
         self.queries, self._k = np.ascontiguousarray(queries), k
         self.row_of_id = np.full(int(base.ids[-1]) + 1, -1, np.int64)
         self.row_of_id[base.ids] = base.rows_of(base.ids)

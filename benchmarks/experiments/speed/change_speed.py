@@ -13,6 +13,8 @@ from benchmarks.datasets.synthetic_codes import SyntheticCodes
 from benchmarks.datasets.synthetic_index import ENCODER, fill
 from indexer.encoders.encoder import load_encoder
 from indexer.index.index import Index
+from indexer.index.status import status_of
+from indexer.index.writer import IndexWriter
 
 SHARE = 0.02
 CHANGED = 1_000
@@ -24,7 +26,7 @@ def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: i
     shutil.copytree(folder, copy)
     try:
         with Index.open(copy) as index:
-            count, kind = index.count(), index.status()["vectors"]["kind"]
+            count, kind = index.count(), status_of(index)["vectors"]["kind"]
             paths = [record.path for record in index.images(range(1, count, max(1, count // CHANGED))[:CHANGED])]
         seconds = {
             "add": _seconds(lambda: _add(copy, source, seed)),
@@ -41,19 +43,19 @@ def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: i
 
 
 def _add(folder: Path, source: SyntheticCodes, seed: int) -> None:
-    with Index.create(folder, load_encoder(ENCODER, network=False)) as index:
+    with IndexWriter.create(folder, load_encoder(ENCODER, network=False)) as index:
         fill(index, source, CHANGED, seed, "/added")
-        index.derive()
+        index.rebuild()
 
 
 def _remove(folder: Path, paths: list[str]) -> None:
-    with Index.open(folder) as index:
+    with IndexWriter.open(folder) as index:
         assert len(index.remove(paths)) == len(paths)
 
 
 def _anew(folder: Path) -> None:
-    with Index.create(folder, load_encoder(ENCODER, network=False)) as index:
-        index.derive(anew=True)
+    with IndexWriter.create(folder, load_encoder(ENCODER, network=False)) as index:
+        index.rebuild(anew=True)
 
 
 def _seconds(work: Callable[[], None]) -> float:

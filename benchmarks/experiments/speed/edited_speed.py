@@ -47,7 +47,7 @@ def measure_edited(folder: Path, queries: Codes, seed: int) -> dict[str, Any]:
 def drawn_ranking(index: Index, seed: int) -> EditedRanking:
     """A ranking by labels that are drawn: what it finds means nothing, what it costs is what any costs."""
     random = np.random.default_rng(seed)
-    codes = index.codes(index.neighbours.ids()[:LEARNED_FROM].tolist())
+    codes = index.codes(index.vectors.ids()[:LEARNED_FROM].tolist())
     planes = random.standard_normal((codes.shape[1], LABELS)).astype(np.float32)
     return EditedRanking(fit_directions(codes, ((codes - codes.mean(axis=0)) @ planes > 0).astype(np.int8)), PRICE)
 

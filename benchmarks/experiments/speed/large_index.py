@@ -16,7 +16,7 @@ from benchmarks.core.timing import bar
 from benchmarks.datasets.synthetic_index import ENCODER
 from benchmarks.experiments.speed.search_speed import measure_search
 from indexer.encoders.encoder import load_encoder
-from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.vectors.code_file import size_of
 
 MEMORY = 6 * GIB
@@ -70,8 +70,8 @@ def large_bars(large: dict[str, Any], small_median_ms: float) -> list[dict[str, 
 
 def _derive(folder: Path, kind: str, recall: float) -> float:
     begin = time.perf_counter()
-    with Index.create(folder, load_encoder(ENCODER, network=False)) as index:
-        index.derive(kind, recall, anew=True)
+    with IndexWriter.create(folder, load_encoder(ENCODER, network=False)) as index:
+        index.rebuild(kind, recall, anew=True)
     return time.perf_counter() - begin
 
 

@@ -22,6 +22,7 @@ from indexer.encoders.encoder import load_encoder
 from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.pipeline.run import index_folders
 
 OURS = "latentsearch"
@@ -67,7 +68,7 @@ def run_ours(pictures: Path, folder: Path) -> dict[str, Any]:
 
     encoder = load_encoder()
     begin = time.perf_counter()
-    with Index.create(folder, encoder) as index:
+    with IndexWriter.create(folder, encoder) as index:
         index_folders(index, encoder, [pictures])
     index_s = time.perf_counter() - begin
     spent = []

@@ -36,6 +36,7 @@ from benchmarks.experiments.speed.search_speed import RECALL, measure_search
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.pipeline.run import index_folders
 
 SEED = 0
@@ -70,7 +71,7 @@ class Bench:
         """The folder of an index of so many synthetic codes, and what making its base took."""
         folder = self.keep / f"c{count}"
         if not Index.exists(folder):
-            with Index.create(folder, self.encoder) as index:
+            with IndexWriter.create(folder, self.encoder) as index:
                 begin = time.perf_counter()
                 fill(index, self.source, count, SEED)
                 click.echo(f"{count:,} codes filled in {time.perf_counter() - begin:.0f} s", err=True)
@@ -79,11 +80,11 @@ class Bench:
     def _real_codes(self) -> Codes:
         """The codes of real pictures, indexed here; searched for, and moved, to make synthetic ones."""
         folder = self.keep / "real"
-        with Index.create(folder, self.encoder) as index:
+        with IndexWriter.create(folder, self.encoder) as index:
             index_folders(index, self.encoder, [self.data])
             if index.count() <= COLD:
                 raise InputError(f"{self.data} has {index.count()} pictures: more than {COLD:,} are needed")
-            return np.array(index.neighbours.codes[index.neighbours.rows_of(index.neighbours.ids())])
+            return np.array(index.vectors.codes[index.vectors.rows_of(index.vectors.ids())])
 
 
 def codes_part(bench: Bench, counts: list[int]) -> Result:

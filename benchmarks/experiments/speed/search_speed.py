@@ -13,6 +13,7 @@ from benchmarks.core.timing import bar, in_turn, told
 from benchmarks.datasets.synthetic_codes import random_pair_distance
 from benchmarks.experiments.speed.bare_search import BareSearch, BareSql, recall
 from indexer.index.index import Index
+from indexer.index.status import status_of
 
 K = 20
 RECALL = 0.95
@@ -52,7 +53,7 @@ def measure_search(folder: Path, queries: Codes) -> dict[str, Any]:
             "images": index.count(),
             "queries": len(queries),
             "k": K,
-            "vectors": index.status()["vectors"],
+            "vectors": status_of(index)["vectors"],
             "ratio": float(np.median(distances[:, -1])) / random_pair_distance(bare.codes),
             "recall": reached,
             "times": times,

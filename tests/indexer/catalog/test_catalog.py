@@ -15,10 +15,10 @@ from indexer.catalog import schema
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
-from indexer.catalog.metadata import Facts
+from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import DamagedIndex, IndexStateError
 
-FACTS = Facts("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
+FACTS = IndexMetadata("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
 STRANGE = os.fsdecode(b"/p/caf\xe9.jpg")
 
 

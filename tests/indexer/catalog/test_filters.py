@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.filters import FACTS, Condition, matching_ids
 from indexer.catalog.images import ImageRecord
-from indexer.catalog.metadata import Facts
+from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import InputError
 
-FACTS_OF_INDEX = Facts("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
+FACTS_OF_INDEX = IndexMetadata("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
 NAME_NOT_UTF8 = os.fsdecode(b"caf\xe9 1.jpg")
 PATHS = ("/p/a/IMG_1.jpg", "/p/a/b/IMG_2.jpg", "/p/IMG/1.png", "/p2/x y.jpg", f"/p/a/{NAME_NOT_UTF8}", "/p/a.jpg")
 ORDERS = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}

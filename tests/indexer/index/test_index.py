@@ -16,9 +16,12 @@ from indexer.catalog.images import ImageRecord
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.errors import DamagedIndex, EncoderError, IndexStateError, InputError, LockedIndex, MissingExtra
 from indexer.index import maintenance, vector_search
+from indexer.index.check import CheckReport
 from indexer.index.index import Index
+from indexer.index.status import status_of
+from indexer.index.writer import IndexWriter
 from indexer.vectors import exact, index_types
-from indexer.vectors.faiss_file import write_base
+from indexer.vectors.faiss_file import write_faiss_file
 from indexer.vectors.tuning import Tuning
 from tests.support import make_bundle
 
@@ -44,7 +47,7 @@ def draw_codes(encoder: Encoder, count: int, seed: int = 0) -> NDArray[np.float3
 
 def add(index: Index, codes: NDArray[np.float32], folder: str = "/p") -> None:
     first = index.catalog.next_id()
-    positions = index.appended.append(codes)
+    positions = index.append(codes)
     index.catalog.add_images(
         ImageRecord(first + row, f"{folder}/{first + row}.jpg", 1, 2, bytes(32), 178, 218, position, 0.0)
         for row, position in enumerate(positions)
@@ -55,9 +58,9 @@ def add(index: Index, codes: NDArray[np.float32], folder: str = "/p") -> None:
 @pytest.fixture
 def folder(tmp_path: Path, encoder: Encoder) -> Path:
     """An index of COUNT images, ids from 1."""
-    with Index.create(tmp_path / "index", encoder) as index:
+    with IndexWriter.create(tmp_path / "index", encoder) as index:
         add(index, draw_codes(encoder, COUNT))
-        index.derive()
+        index.rebuild()
     return tmp_path / "index"
 
 
@@ -67,13 +70,29 @@ def opened(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(index_types, "FLAT_ALWAYS_BELOW", 0)
     monkeypatch.setattr(Tuning, "effort", lambda tuning, k: tuning.most)
     monkeypatch.setattr(Tuning, "candidates", lambda tuning, k: 4 * COUNT)
-    with Index.open(folder) as index, index.writing():
-        index.derive(None if request.param == "no base" else request.param)
+    with IndexWriter.open(folder) as index:
+        index.rebuild(None if request.param == "no base" else request.param)
     if request.param == "no base":
         (folder / "vectors.faiss").unlink()
     with Index.open(folder) as index:
-        assert index.status()["vectors"]["kind"] == (None if request.param == "no base" else request.param)
+        assert status_of(index)["vectors"]["kind"] == (None if request.param == "no base" else request.param)
         yield index
+
+
+def remove(index: Index, paths: list[str]) -> list[str]:
+    """Remove images of an index by a writer; its reader sees that they are gone."""
+    with IndexWriter.open(index.folder) as writer:
+        removed = writer.remove(paths)
+    index.refresh()
+    return removed
+
+
+def check(index: Index) -> CheckReport:
+    """Check an index by a writer; its reader sees what was rebuilt."""
+    with IndexWriter.open(index.folder) as writer:
+        report = writer.check()
+    index.refresh()
+    return report
 
 
 def by_brute_force(encoder: Encoder, query: NDArray[np.float32], codes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -124,35 +143,35 @@ def test_codes_of_another_length_are_refused(opened: Index) -> None:
 
 def test_removed_images_are_not_found_and_their_ids_not_given_again(opened: Index, encoder: Encoder) -> None:
     had_base = opened.base is not None
-    assert opened.remove(["/p/3.jpg", "/p/60.jpg"]) == ["/p/3.jpg", "/p/60.jpg"]
-    assert opened.status()["vectors"]["removed"] == (2 if had_base else 0)
+    assert remove(opened, ["/p/3.jpg", "/p/60.jpg"]) == ["/p/3.jpg", "/p/60.jpg"]
+    assert status_of(opened)["vectors"]["removed"] == (2 if had_base else 0)
     _, ids = opened.search(opened.code(5)[None], 100)
     assert sorted(ids[0].tolist()) == [number for number in range(1, COUNT) if number != 3]
-    with Index.create(opened.folder, encoder) as index:
+    with IndexWriter.create(opened.folder, encoder) as index:
         add(index, draw_codes(encoder, 1, seed=2))
         assert index.id_of("/p/61.jpg") == 61
-        assert index.facts.code_rows == COUNT + 1
+        assert index.metadata.code_rows == COUNT + 1
 
 
 def test_removing_many_writes_the_base_anew(opened: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance, "IMAGES_BESIDE", 20)
-    opened.remove([f"/p/{number}.jpg" for number in range(1, 31)])
-    assert opened.status()["vectors"]["in_base"] == 30
+    remove(opened, [f"/p/{number}.jpg" for number in range(1, 31)])
+    assert status_of(opened)["vectors"]["in_base"] == 30
     assert opened.catalog.removed() == []
     assert opened.search(opened.code(31)[None], 100)[1].shape == (1, 30)
 
 
 def test_removing_a_path_that_is_not_there_removes_nothing(opened: Index) -> None:
     with pytest.raises(InputError, match="/q is not in the index"):
-        opened.remove(["/p/3.jpg", "/q"])
+        remove(opened, ["/p/3.jpg", "/q"])
     assert opened.count() == COUNT
 
 
 def test_added_images_are_found_before_the_vectors_are_derived_again(opened: Index, encoder: Encoder) -> None:
     more = draw_codes(encoder, 1, seed=3)
-    with Index.create(opened.folder, encoder) as index:
+    with IndexWriter.create(opened.folder, encoder) as index:
         add(index, more)
-        assert index.status()["vectors"]["since"] == 1 + (0 if index.base else COUNT)
+        assert status_of(index)["vectors"]["since"] == 1 + (0 if index.base else COUNT)
     assert opened.search(more, 1)[0][0, 0] > 0
     opened.refresh()
     distances, ids = opened.search(more, 1)
@@ -165,19 +184,19 @@ def test_the_vectors_can_be_deleted(opened: Index) -> None:
     opened.refresh()
     assert opened.base is None
     assert opened.search(opened.code(5)[None], 5)[1].tolist() == before
-    assert opened.check().rebuilt == ["vectors.faiss, which was missing or stale"]
-    assert opened.check().rebuilt == []
+    assert check(opened).rebuilt == ["vectors.faiss, which was missing or stale"]
+    assert check(opened).rebuilt == []
 
 
 def test_an_empty_index_finds_nothing(tmp_path: Path, cosine: Encoder) -> None:
-    with Index.create(tmp_path / "index", cosine) as index:
-        index.derive()
+    with IndexWriter.create(tmp_path / "index", cosine) as index:
+        index.rebuild()
         distances, ids = index.search(draw_codes(cosine, 2), 5)
         assert (distances.shape, ids.shape, index.count()) == ((2, 0), (2, 0), 0)
 
 
 def test_a_picture_without_contrast_finds_itself(tmp_path: Path, cosine: Encoder) -> None:
-    with Index.create(tmp_path / "index", cosine) as index:
+    with IndexWriter.create(tmp_path / "index", cosine) as index:
         add(index, np.concatenate([draw_codes(cosine, 20), np.zeros((1, 16), np.float32)]))
         distances, ids = index.search(np.zeros((1, 16), np.float32), 1)
         assert (distances[0, 0], ids[0, 0]) == (0, 21)
@@ -192,34 +211,34 @@ def test_unknown_ids_and_codes(opened: Index) -> None:
 
 
 def test_one_writer_at_a_time(folder: Path, encoder: Encoder) -> None:
-    with Index.create(folder, encoder):
+    with IndexWriter.create(folder, encoder):
         with pytest.raises(LockedIndex, match=f"process {os.getpid()} on "):
-            Index.create(folder, encoder)
+            IndexWriter.create(folder, encoder)
         with Index.open(folder) as reader:
             assert reader.count() == COUNT
             with pytest.raises(LockedIndex):
-                reader.remove(["/p/1.jpg"])
-    Index.create(folder, encoder).close()
+                remove(reader, ["/p/1.jpg"])
+    IndexWriter.create(folder, encoder).close()
 
 
 def test_another_encoder_is_refused(tmp_path: Path, cosine: Encoder) -> None:
-    Index.create(tmp_path / "index", cosine).close()
+    IndexWriter.create(tmp_path / "index", cosine).close()
     other = load_encoder(make_bundle(tmp_path, name="other", seed=1))
     with pytest.raises(EncoderError, match="made with encoder tiny"):
-        Index.create(tmp_path / "index", other)
+        IndexWriter.create(tmp_path / "index", other)
     reframed = load_encoder(cosine.folder)
     reframed.framing = replace(reframed.framing, crops=())
     with pytest.raises(EncoderError):
-        Index.create(tmp_path / "index", reframed)
-    Index.create(tmp_path / "index", cosine).close()
+        IndexWriter.create(tmp_path / "index", reframed)
+    IndexWriter.create(tmp_path / "index", cosine).close()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, cosine: Encoder) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match="a folder of something else"):
-        Index.create(tmp_path, cosine)
+        IndexWriter.create(tmp_path, cosine)
     with pytest.raises(InputError, match="cannot hold an index"):
-        Index.create(tmp_path / "letter.txt", cosine)
+        IndexWriter.create(tmp_path / "letter.txt", cosine)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
@@ -248,26 +267,26 @@ def test_a_read_only_copy_can_be_searched(folder: Path) -> None:
 
 
 def test_a_sound_index_passes_the_check(opened: Index) -> None:
-    opened.check()
-    report = opened.check()
+    check(opened)
+    report = check(opened)
     assert (report.problems, report.rebuilt) == ([], [])
     assert report.looked_at[:2] == [f"the catalogue: {COUNT} images", f"codes.f32: {COUNT} codes"]
 
 
 def test_the_check_rebuilds_a_base_that_holds_something_else(opened: Index) -> None:
-    opened.check()
+    check(opened)
     base, path = opened.base, opened.folder / "vectors.faiss"
     assert base is not None
     ids = np.arange(1, COUNT + 1)
     for wrong_ids, wrong_rows in ((ids + 1, ids - 1), (ids, ids[::-1] - 1), (ids[1:], ids[1:] - 1)):
-        write_base(path, base.header, None if base.kind == "flat" else base.load(), wrong_ids, wrong_rows)
-        assert opened.check().rebuilt == ["vectors.faiss, which did not hold the images' codes"]
+        write_faiss_file(path, base.header, None if base.kind == "flat" else base.load(), wrong_ids, wrong_rows)
+        assert check(opened).rebuilt == ["vectors.faiss, which did not hold the images' codes"]
     assert opened.search(opened.code(5)[None], 1)[1].tolist() == [[5]]
 
 
 @pytest.mark.parametrize("at", [0.0, 0.3, 0.9, 0.999])
 def test_a_damaged_base_is_told_of_and_not_used(opened: Index, at: float) -> None:
-    opened.check()
+    check(opened)
     path = opened.folder / "vectors.faiss"
     before = opened.search(opened.codes([5, 9]), 7)
     content = bytearray(path.read_bytes())
@@ -277,14 +296,14 @@ def test_a_damaged_base_is_told_of_and_not_used(opened: Index, at: float) -> Non
         with Index.open(opened.folder) as index:
             assert index.base is None and "`latentsearch check` makes it anew" in index.problem
             assert [part.tolist() for part in index.search(index.codes([5, 9]), 7)] == [p.tolist() for p in before]
-    assert opened.check().rebuilt == ["vectors.faiss, which was damaged"]
+    assert check(opened).rebuilt == ["vectors.faiss, which was damaged"]
     assert not opened.problem and opened.base is not None
 
 
 def test_a_base_of_another_index_is_not_used(opened: Index, tmp_path: Path, encoder: Encoder) -> None:
-    with Index.create(tmp_path / "other", encoder) as other:
+    with IndexWriter.create(tmp_path / "other", encoder) as other:
         add(other, draw_codes(encoder, COUNT, seed=5))
-        other.derive()
+        other.rebuild()
     (tmp_path / "other" / "vectors.faiss").replace(opened.folder / "vectors.faiss")
     with Index.open(opened.folder) as index:
         assert "is of another index" in index.problem
@@ -301,7 +320,7 @@ def test_results_are_those_of_brute_force_whatever_has_come_and_gone_since(
         if step == 6:
             # From here on every change is worth a new base.
             monkeypatch.setattr(maintenance, "IMAGES_BESIDE", 0)
-        with Index.create(opened.folder, encoder) as index:
+        with IndexWriter.create(opened.folder, encoder) as index:
             if step % 3 == 2:
                 gone = random.choice(list(codes), 9, replace=False)
                 index.catalog.remove_images(int(number) for number in gone)
@@ -311,7 +330,7 @@ def test_results_are_those_of_brute_force_whatever_has_come_and_gone_since(
                 more = draw_codes(encoder, 11, seed=100 + step)
                 codes |= dict(enumerate(more, start=index.catalog.next_id()))
                 add(index, more)
-            index.derive() if step % 2 else index.commit()
+            index.rebuild() if step % 2 else index.commit()
         opened.refresh()
         ids = np.array(sorted(codes))
         assert opened.count() == len(ids) == opened.catalog.count()
@@ -328,24 +347,24 @@ def test_results_are_those_of_brute_force_whatever_has_come_and_gone_since(
 
 def test_a_reader_whose_base_was_replaced_goes_on(opened: Index, encoder: Encoder) -> None:
     before = opened.search(opened.codes([5, 9]), 7)[1].tolist()
-    with Index.create(opened.folder, encoder) as index:
+    with IndexWriter.create(opened.folder, encoder) as index:
         index.catalog.remove_images([5])
-        index.derive(anew=True)
+        index.rebuild(anew=True)
     assert opened.search(opened.codes([5, 9]), 7)[1].tolist() == before
     opened.refresh()
     assert 5 not in opened.search(draw_codes(encoder, 1), COUNT)[1]
 
 
 def test_strange_wishes_are_refused(opened: Index) -> None:
-    with opened.writing():
+    with IndexWriter.open(opened.folder) as writer:
         with pytest.raises(InputError, match="FAISS makes no index 'foo' of 16 numbers"):
-            opened.derive("foo")
+            writer.rebuild("foo")
         with pytest.raises(InputError, match="FAISS cannot make an index 'OPQ4,IVF4,PQ4' of 60 codes"):
-            opened.derive("OPQ4,IVF4,PQ4")
+            writer.rebuild("OPQ4,IVF4,PQ4")
         with pytest.raises(InputError, match=r"a recall of 1\.5"):
-            opened.derive(recall=1.5)
+            writer.rebuild(recall=1.5)
         with pytest.raises(MissingExtra, match="--device cuda needs a GPU"):
-            opened.derive(device="cuda")
+            writer.rebuild(device="cuda")
 
 
 def test_the_check_tells_of_lost_and_damaged_codes(folder: Path, encoder: Encoder) -> None:
@@ -353,7 +372,7 @@ def test_the_check_tells_of_lost_and_damaged_codes(folder: Path, encoder: Encode
     content = bytearray(path.read_bytes())
     content[3 * row : 3 * row + 4] = np.float32(np.nan).tobytes()
     path.write_bytes(content[: 50 * row + 1])
-    with Index.open(folder) as index:
+    with IndexWriter.open(folder) as index:
         problems = index.check().problems
         assert problems[0] == "codes.f32 ends after 50 codes: those of 10 images are lost"
         assert problems[1] == "the code of /p/4.jpg (id 4) is not finite"
@@ -362,17 +381,17 @@ def test_the_check_tells_of_lost_and_damaged_codes(folder: Path, encoder: Encode
 
 
 def test_the_check_tells_of_positions_that_cannot_be(folder: Path) -> None:
-    with Index.open(folder) as index:
-        with index.writing():
-            index.catalog._connection.exec_driver_sql("UPDATE image SET position = 999 WHERE id = 2")
-            index.catalog.commit()
+    with IndexWriter.open(folder) as index:
+        index.catalog._connection.exec_driver_sql("UPDATE image SET position = 999 WHERE id = 2")
+        index.commit()
         assert "1 images name codes that were never stored, first id 2" in index.check().problems
 
 
 def test_failures_can_be_removed_too(opened: Index, encoder: Encoder) -> None:
-    with opened.writing():
-        opened.catalog.add_failures([Failure("/p/bad.jpg", "empty", 0, 0)])
-        opened.commit()
+    with IndexWriter.open(opened.folder) as writer:
+        writer.catalog.add_failures([Failure("/p/bad.jpg", "empty", 0, 0)])
+        writer.commit()
+    opened.refresh()
     assert opened.failures() == [Failure("/p/bad.jpg", "empty", 0, 0)]
-    assert opened.remove(["/p/bad.jpg"]) == []
+    assert remove(opened, ["/p/bad.jpg"]) == []
     assert opened.failures() == []

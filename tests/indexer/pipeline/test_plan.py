@@ -11,16 +11,16 @@ import pytest
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
-from indexer.catalog.metadata import Facts
+from indexer.catalog.metadata import IndexMetadata
 from indexer.decoding.decode import decoder_version
 from indexer.files.discover import Found, Problem
 from indexer.paths import outermost
-from indexer.pipeline.catalog_lookup import Known
-from indexer.pipeline.path_set import Seen
+from indexer.pipeline.catalog_lookup import CatalogLookup
+from indexer.pipeline.path_set import PathSet
 from indexer.pipeline.plan import Plan
 from indexer.pipeline.vanished import count_vanished, forget_failures
 
-FACTS = Facts("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
+FACTS = IndexMetadata("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
 COUNT = 20_000
 
 
@@ -51,7 +51,7 @@ def everything() -> Iterator[Found]:
 
 def test_memory_does_not_grow_with_what_is_known(catalog: Catalog) -> None:
     with catalog.beside() as reader:
-        plan = Plan(Known(reader, COUNT + 1))
+        plan = Plan(CatalogLookup(reader, COUNT + 1))
         assert list(plan.chunks(iter([Found("/warm", 1, 1)]), threading.Event()))
         tracemalloc.start()
         assert list(plan.chunks(everything(), threading.Event())) == []
@@ -66,7 +66,7 @@ def test_memory_does_not_grow_with_what_is_known(catalog: Catalog) -> None:
 
 def test_what_was_not_found_has_vanished(catalog: Catalog) -> None:
     with catalog.beside() as reader:
-        plan = Plan(Known(reader, COUNT + 1))
+        plan = Plan(CatalogLookup(reader, COUNT + 1))
         gone = {path_of(number) for number in (3, 77, COUNT - 1, COUNT + 5)}
         assert list(plan.chunks((file for file in everything() if file.path not in gone), threading.Event())) == []
         assert count_vanished(catalog, ["/pictures"], plan, prune=False) == 3
@@ -83,7 +83,7 @@ def test_what_was_not_found_has_vanished(catalog: Catalog) -> None:
 
 def test_what_cannot_be_seen_now_has_not_vanished(catalog: Catalog) -> None:
     with catalog.beside() as reader:
-        plan = Plan(Known(reader, COUNT + 1))
+        plan = Plan(CatalogLookup(reader, COUNT + 1))
         hidden = [Problem("/pictures/of", "permission denied", is_hidden=True)]
         assert list(plan.chunks(iter(hidden), threading.Event())) == []
         assert count_vanished(catalog, ["/pictures"], plan, prune=True) == 0
@@ -95,14 +95,14 @@ def test_a_plan_ends_when_it_is_told_to(catalog: Catalog) -> None:
     ended = threading.Event()
     ended.set()
     with catalog.beside() as reader:
-        plan = Plan(Known(reader, COUNT + 1))
+        plan = Plan(CatalogLookup(reader, COUNT + 1))
         assert list(plan.chunks(everything(), ended)) == []
         assert plan.found < COUNT
 
 
 def test_known_contents_of_that_size_are_those_from_before_the_run(catalog: Catalog) -> None:
     with catalog.beside() as reader:
-        plan = Plan(Known(reader, before=4))
+        plan = Plan(CatalogLookup(reader, before=4))
         ((job,),) = plan.chunks(iter([Found("/new.jpg", 10, 1)]), threading.Event())
     assert sorted(job.known) == [number.to_bytes(32) for number in range(3)]
 
@@ -113,4 +113,4 @@ def test_paths_within_others_are_left_out() -> None:
 
 
 def test_nothing_seen_is_nothing_known() -> None:
-    assert list(Seen().unseen(["/a"], str)) == ["/a"]
+    assert list(PathSet().unseen(["/a"], str)) == ["/a"]

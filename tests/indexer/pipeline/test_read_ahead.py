@@ -12,9 +12,9 @@ import pytest
 
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.files.discover import discover
-from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.pipeline.read_ahead import Reading
-from indexer.pipeline.run import Wishes, bring_up_to_date, index_folders
+from indexer.pipeline.run import IndexOptions, index_folders, index_scope
 from indexer.pipeline.scope import Scope
 from indexer.pipeline.summary import Summary
 from tests.support import make_bundle, make_folder
@@ -42,8 +42,8 @@ def ahead(pictures: Path, encoder: Encoder) -> Iterator[Reading]:
 
 
 def stored(folder: Path, encoder: Encoder, pictures: Path, reading: Reading) -> tuple[Summary, set[str]]:
-    with Index.create(folder, encoder) as index:
-        summary = bring_up_to_date(index, encoder, Scope([pictures]), Wishes(), reading=reading)
+    with IndexWriter.create(folder, encoder) as index:
+        summary = index_scope(index, encoder, Scope([pictures]), IndexOptions(), reading=reading)
         return summary, {Path(record.path).name for record in index.catalog.all_images()}
 
 
@@ -58,7 +58,7 @@ def test_what_was_read_ahead_is_of_no_use_where_another_has_filled_the_index(
     tmp_path: Path, pictures: Path, encoder: Encoder
 ) -> None:
     with ahead(pictures, encoder) as reading:
-        with Index.create(tmp_path / "index", encoder) as index:
+        with IndexWriter.create(tmp_path / "index", encoder) as index:
             index_folders(index, encoder, [pictures])
         summary, names = stored(tmp_path / "index", encoder, pictures, reading)
     assert (summary.found, summary.encoded, summary.unchanged, summary.failed_before) == (COUNT + 1, 0, COUNT, 1)

@@ -21,8 +21,9 @@ from PIL import Image
 
 from indexer.encoders.attributes import load_attribute_encoder
 from indexer.encoders.encoder import load_encoder, load_generator
-from indexer.index.index import Index
-from indexer.pipeline import plan, predict_labels
+from indexer.index.writer import IndexWriter
+from indexer.pipeline import predict_labels
+from indexer.workers import chunks
 from latentsearch.attributes.redraw import Redrawing
 from latentsearch.query import Change
 from tests.deadly import DEADLY_SIZE, DeadlyFraming
@@ -165,7 +166,7 @@ def test_a_prediction_that_was_stopped_goes_on_where_it_was(
         looked_at.append((done, total))
         stop.set()
 
-    with Index.create(index, load_encoder(eyes)) as opened:
+    with IndexWriter.create(index, load_encoder(eyes)) as opened:
         assert predict_labels.predict_labels(opened, load_attribute_encoder(eyes), stop, report) == 2
     assert looked_at == [(2, 5)]
     words = ("index", pictures, "--encoder", eyes, "--index", index, "--predict-labels", eyes, "--json")
@@ -176,10 +177,10 @@ def test_a_prediction_that_was_stopped_goes_on_where_it_was(
 def test_a_prediction_that_is_interrupted_within_a_part_loses_and_repeats_nothing(
     pictures: Path, eyes: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "CHUNK_FILES", 1)
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
     call("index", pictures, "--encoder", eyes, "--index", index)
     stop = threading.Event()
-    with Index.create(index, load_encoder(eyes)) as opened:
+    with IndexWriter.create(index, load_encoder(eyes)) as opened:
         first = predict_labels.predict_labels(
             opened, load_attribute_encoder(eyes), stop, lambda done, total: stop.set()
         )
@@ -199,7 +200,7 @@ def test_pictures_that_crash_their_decoder_or_changed_since_are_left_without_lab
     (pictures / "blue.png").unlink()
     predictor = load_attribute_encoder(eyes)
     predictor.framing = DeadlyFraming(64, 64)
-    with Index.create(index, load_encoder(eyes)) as opened:
+    with IndexWriter.create(index, load_encoder(eyes)) as opened:
         assert predict_labels.predict_labels(opened, predictor, threading.Event()) == 3
         ids = {Path(record.path).stem: record.id for record in opened.catalog.all_images()}
         told = opened.labels(list(ids.values()))

@@ -19,8 +19,10 @@ import pytest
 from benchmarks.experiments.faults.sigkill import downgrade
 from indexer.catalog import catalog as catalogs
 from indexer.index.index import Index
+from indexer.index.status import status_of
+from indexer.index.writer import IndexWriter
 from indexer.pipeline import plan, store
-from indexer.workers import pool
+from indexer.workers import chunks, pool
 from indexer.workers.decode_worker import DecodedChunk, Job, Worker
 from tests.latentsearch.collection import call
 from tests.latentsearch.unprivileged import read_only, run_unprivileged
@@ -46,7 +48,7 @@ class Place:
         return {name: count for name, count in summary.items() if isinstance(count, int) and count}
 
     def paths(self) -> list[str]:
-        with Index.open(self.index) as index:
+        with IndexWriter.open(self.index) as index:
             assert index.check().problems == []
             return sorted(os.path.relpath(record.path, self.pictures) for record in index.catalog.all_images())
 
@@ -78,7 +80,7 @@ def place(fresh: Place) -> Place:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of four files, by one worker, looked up as they come."""
-    monkeypatch.setattr(plan, "CHUNK_FILES", 4)
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 4)
     monkeypatch.setattr(plan, "ASKED_AT_ONCE", 4)
     monkeypatch.setattr(pool, "cores", lambda: 1)
 
@@ -294,7 +296,7 @@ def test_a_clock_that_goes_back_changes_nothing(place: Place, monkeypatch: pytes
         assert place.run() == {"found": COUNT + 1, "encoded": 2, "unchanged": COUNT - 1, "changed": 1}
     assert place.run() == {"found": COUNT + 1, "unchanged": COUNT + 1}
     with Index.open(place.index) as index:
-        assert index.status()["last_added"] == 1_000_000.0
+        assert status_of(index)["last_added"] == 1_000_000.0
         assert sorted([index.id_of(old), index.id_of(future)]) == [COUNT + 1, COUNT + 2]
     draw_picture(96).save(old), os.utime(old, (-5, -5))
     assert place.run() == {"found": COUNT + 1, "encoded": 1, "unchanged": COUNT, "changed": 1}

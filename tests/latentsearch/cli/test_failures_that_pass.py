@@ -21,6 +21,7 @@ import pytest
 from indexer.decoding.decode import Framing
 from indexer.errors import UnreadableImage
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.paths import may_pass, reason_for
 from indexer.workers import decode_worker, pool
 from indexer.workers.decode_worker import Worker, decode_chunk
@@ -65,7 +66,7 @@ class Place:
 
     def entries(self) -> dict[str, tuple[int, dict[str, Any]]]:
         """Ids and labels by name."""
-        with Index.open(self.index) as index:
+        with IndexWriter.open(self.index) as index:
             assert index.check().problems == []
             records = list(index.catalog.all_images())
             labels = index.labels([record.id for record in records])

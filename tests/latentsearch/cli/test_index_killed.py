@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from latentsearch.cli import main
 from tests.support import make_bundle, make_celeba
 
@@ -25,7 +26,7 @@ KILLS = 20
 # one of an hour.
 RUN = """
 import time
-import indexer.pipeline.plan, indexer.pipeline.store
+import indexer.pipeline.store, indexer.workers.chunks
 add = indexer.pipeline.store.Store.add
 indexer.pipeline.store.Store.add = lambda store, decoded: (add(store, decoded), time.sleep(0.04))
 indexer.workers.chunks.CHUNK_FILES, indexer.pipeline.store.SECONDS_BETWEEN_COMMITS = 8, 0.02
@@ -65,7 +66,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 
 def content(folder: Path) -> tuple[dict[str, Any], np.ndarray, list[tuple[str, str]], list[list[str]]]:
     """All that an index says, without ids: images and labels by path, codes in that order, failures, search results."""
-    with Index.open(folder) as index:
+    with IndexWriter.open(folder) as index:
         records = sorted(index.catalog.all_images(), key=lambda record: record.path)
         ids = [record.id for record in records]
         labels = index.labels(ids)

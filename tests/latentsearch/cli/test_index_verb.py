@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from latentsearch.cli import main
 from tests.hostile import draw_hostile
 from tests.support import draw_picture, make_bundle, make_celeba, make_folder
@@ -256,7 +257,7 @@ def test_another_encoder_is_refused(place: Place, tmp_path: Path) -> None:
 
 
 def test_another_writer_is_named(place: Place) -> None:
-    with Index.open(place.index) as index, index.writing():
+    with IndexWriter.open(place.index):
         result = place.call("index", place.pictures)
     assert result.exit_code == 7
     assert f"process {os.getpid()} on " in result.stderr

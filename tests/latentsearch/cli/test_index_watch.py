@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from indexer.catalog.catalog import Catalog
 from indexer.files.ignore import IGNORE_FILE
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.system import extras
 from latentsearch.cli import main
 from tests.hostile import encode_picture
@@ -50,7 +51,7 @@ def latentsearch(*arguments: str | Path) -> str:
 def assert_as_an_ordinary_run(index: Path, bundle: Path, other: Path, *folders: Path) -> None:
     """The index holds what an ordinary run over its folders makes, but for the images whose files have vanished."""
     latentsearch("index", *folders, "--index", other, "--encoder", bundle)
-    with Index.open(index) as live, Index.open(other) as ordinary:
+    with IndexWriter.open(index) as live, Index.open(other) as ordinary:
         assert live.check().problems == []
         by_path = [{record.path: record for record in each.catalog.all_images()} for each in (live, ordinary)]
         assert {path for path in by_path[0] if os.path.exists(path)} == set(by_path[1])
@@ -170,7 +171,7 @@ def test_the_index_is_locked_only_while_it_is_written(pictures: Path, bundle: Pa
     with followed(index, bundle, pictures) as process:
         process.batch()
         assert process.sentence() == "latentsearch: watching; Ctrl-C ends it"
-        with Index.open(index) as other, other.writing():
+        with IndexWriter.open(index):
             draw_picture(50).save(pictures / "new.jpg")
             assert f"process {os.getpid()} on " in process.sentence()
             time.sleep(0.5)
@@ -291,7 +292,7 @@ def test_one_changed_file_among_many_asks_for_that_one_alone(
     """No pass over the folder, nor over the catalogue: the batch looks at one file and reads no image's row but its."""
     from indexer.encoders.encoder import load_encoder
     from indexer.files.discover import FolderNames
-    from indexer.pipeline.run import Wishes, bring_up_to_date
+    from indexer.pipeline.run import IndexOptions, index_scope
     from indexer.pipeline.scope import Scope
 
     latentsearch("index", pictures, "--index", tmp_path / "index", "--encoder", bundle)
@@ -312,10 +313,10 @@ def test_one_changed_file_among_many_asks_for_that_one_alone(
     monkeypatch.setattr(Catalog, "rows", noting(Catalog.rows))
     monkeypatch.setattr(Catalog, "images_at", noting(Catalog.images_at))
     encoder = load_encoder(bundle)
-    with Index.create(tmp_path / "index", encoder) as index:
+    with IndexWriter.create(tmp_path / "index", encoder) as index:
         listed.clear()
         scope = Scope([pictures], [str(pictures / "000001.jpg")], FolderNames())
-        summary = bring_up_to_date(index, encoder, scope, Wishes())
+        summary = index_scope(index, encoder, scope, IndexOptions())
     assert (summary.found, summary.encoded, summary.changed, listed) == (1, 1, 1, [])
     assert max(asked) == 1
 

@@ -23,6 +23,7 @@ from indexer.catalog.images import ImageRecord
 from indexer.encoders.encoder import load_encoder
 from indexer.errors import InputError
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.parquet import export, reader
 from indexer.system import extras
 from tests.latentsearch.collection import COUNT, Collection, assert_fails, call, make_collection
@@ -36,7 +37,7 @@ FIELDS = ("path", "size", "mtime_ns", "digest", "width", "height", "added")
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Collection:
     """An index with CelebA's labels, text and mixed labels, and a picture whose name is not UTF-8."""
     collection = make_collection(tmp_path_factory.mktemp("collection"), distance=request.param)
-    with Index.open(collection.index) as index, index.writing():
+    with IndexWriter.open(collection.index) as index:
         index.catalog.add_labels([(1, {"name": "007", "mixed": 3, "age": 2}), (2, {"mixed": "three", "age": 2.5})])
         index.catalog.relocate(4, STRANGE, 12, 2**62 + 1)
         index.commit()
@@ -59,7 +60,7 @@ def bring_in(file: Path, place: Path, bundle: Path) -> dict[str, int]:
 
 
 def contents(place: Path) -> dict[str, Any]:
-    with Index.open(place) as index:
+    with IndexWriter.open(place) as index:
         assert index.check().problems == []
         records = list(index.catalog.all_images())
         labels = index.labels([record.id for record in records])
@@ -124,7 +125,7 @@ def test_the_columns_are_what_other_programs_expect(made: Collection, file: Path
 def test_an_import_extends_an_index_and_may_be_repeated(made: Collection, file: Path, tmp_path: Path) -> None:
     place = tmp_path / "index"
     shutil.copytree(made.index, place)
-    with Index.open(place) as index:
+    with IndexWriter.open(place) as index:
         index.remove([made.pictures[0], made.pictures[1]])
         ids = {record.path: record.id for record in index.catalog.all_images()}
     assert bring_in(file, place, made.bundle) == {"found": COUNT, "added": 2, "unchanged": COUNT - 2}
@@ -156,13 +157,13 @@ def test_a_path_with_another_code_is_replaced_under_a_new_id(made: Collection, f
 def test_an_index_without_labels_and_an_empty_one(made: Collection, tmp_path: Path) -> None:
     encoder = load_encoder(made.bundle)
     for name, count in (("empty", 0), ("bare", 3)):
-        with Index.create(tmp_path / name, encoder) as index:
+        with IndexWriter.create(tmp_path / name, encoder) as index:
             codes = np.eye(count, encoder.latent_size, dtype=np.float32)
             index.catalog.add_images(
                 ImageRecord(number + 1, f"/p/{number}", 1, -2, bytes(32), 1, 1, position, 0.5)
-                for number, position in enumerate(index.appended.append(codes))
+                for number, position in enumerate(index.append(codes))
             )
-            index.derive()
+            index.rebuild()
         target = tmp_path / f"{name}.parquet"
         assert call("export", "-o", target, "--index", tmp_path / name).exit_code == 0
         assert "labels" not in parquet.read_schema(target).names
@@ -277,7 +278,7 @@ def test_a_file_that_is_damaged_anywhere_is_refused_or_imported_whole(
         assert result.exit_code in (0, 2, 4), result.output
         refused += result.exit_code != 0
         if result.exit_code == 0:
-            with Index.open(place) as index:
+            with IndexWriter.open(place) as index:
                 assert (index.count(), index.check().problems) == (COUNT, [])
         else:
             assert result.stderr.count("\n") == 1 and not place.exists()
@@ -293,7 +294,7 @@ def test_a_changed_bit_never_changes_how_many_pictures_are_read(file: Path) -> N
         damaged[random.integers(4, len(whole))] ^= 1 << random.integers(8)
         file.write_bytes(damaged)
         try:
-            with reader.CodesFile(file) as opened:
+            with reader.ParquetReader(file) as opened:
                 opened.look_through()
                 assert sum(len(rows.records) for rows in opened.rows()) == COUNT
         except InputError:
@@ -325,7 +326,7 @@ def test_what_export_is_asked_for_must_make_sense(made: Collection, tmp_path: Pa
 
 def test_another_writer_is_named(made: Collection, file: Path, tmp_path: Path) -> None:
     bring_in(file, tmp_path / "index", made.bundle)
-    with Index.open(tmp_path / "index") as index, index.writing():
+    with IndexWriter.open(tmp_path / "index"):
         result = call("import", file, "--index", tmp_path / "index", "--encoder", made.bundle)
     assert_fails(result, 7, f"process {os.getpid()} on ")
 
@@ -343,14 +344,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path
     folder = tmp_path_factory.mktemp("large")
     bundle = make_bundle(folder / "bundles", distance="euclidean")
     encoder = load_encoder(bundle)
-    with Index.create(folder / "index", encoder) as index:
+    with IndexWriter.create(folder / "index", encoder) as index:
         codes = np.random.default_rng(0).standard_normal((6_000, encoder.latent_size)).astype(np.float32)
         index.catalog.add_images(
             ImageRecord(number + 1, f"/p/{number}.jpg", 1, 2, number.to_bytes(32), 9, 9, position, 0.5)
-            for number, position in enumerate(index.appended.append(codes))
+            for number, position in enumerate(index.append(codes))
         )
         index.catalog.add_labels((number + 1, {"number": number}) for number in range(6_000))
-        index.derive()
+        index.rebuild()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "ROWS_AT_ONCE", 100)
         assert call("export", "-o", folder / "codes.parquet", "--index", folder / "index").exit_code == 0
@@ -404,7 +405,7 @@ def test_memory_does_not_grow_with_the_number_of_images(
     call("export", "-o", tmp_path / "codes.parquet", "--index", original)
     exporting_peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.reset_peak()
-    with reader.CodesFile(tmp_path / "codes.parquet") as opened:
+    with reader.ParquetReader(tmp_path / "codes.parquet") as opened:
         opened.look_through()
         reading_peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

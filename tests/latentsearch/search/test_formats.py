@@ -10,11 +10,11 @@ import os
 import pytest
 from rich.console import Console
 
-from latentsearch.results import Hit, Results, Took, Unreadable
+from latentsearch.results import Hit, Results, Timings, Unreadable
 from latentsearch.search import formats
 
 AWKWARD = os.fsdecode(b"/faces/caf\xc3\xa9 \xff\n1.jpg")
-TOOK = Took(load=120.5, encode=8.25, search=1.0)
+TOOK = Timings(load=120.5, encode=8.25, search=1.0)
 
 
 def results(*hits: Hit, query: str = "face.jpg") -> Results:
@@ -52,7 +52,7 @@ def test_json_has_exactly_the_documented_keys() -> None:
 
 
 def test_json_tells_what_else_was_asked() -> None:
-    took = Took(load=1, encode=2, search=3, filter=4)
+    took = Timings(load=1, encode=2, search=3, filter=4)
     found = Results(("a.jpg", "b.jpg"), "tiny", "/index", took, (hit(1),), ("c.jpg",), 5, 0.5)
     plain = json.loads(formats.as_json(found))
     assert list(plain) == ["query", "minus", "encoder", "index", "took_ms", "matching", "diverse", "results"]

@@ -12,7 +12,7 @@ from indexer.errors import EncoderError, IndexStateError, InputError, Unreadable
 from latentsearch.cli import main
 from latentsearch.query import Options, Query
 from latentsearch.results import Results
-from latentsearch.search.search import search as searching
+from latentsearch.search import search as searching
 from tests.support import make_bundle, make_folder
 
 

@@ -115,7 +115,7 @@ def test_the_page_shows_tables_plot_and_from_which_width_on(record, tmp_path):
     known = copy.deepcopy(record)
     known["result"]["originals"]["generated"]["psnr"]["closer_from"] = 1.5
     known["result"]["originals"]["real"]["ssim"]["closer_from"] = None
-    [page] = [page for page in all_pages() if page.NAME == NAME]
+    page = all_pages()[NAME]
     assert [path.name for path in page.write(known, tmp_path)] == [f"{NAME}.md", f"{NAME}.png"]
     text = report(known)
     assert (

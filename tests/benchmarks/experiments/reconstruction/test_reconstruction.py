@@ -143,7 +143,7 @@ def test_a_run_that_generates_nothing_of_random_codes_is_refused(place):
 
 
 def test_the_page_shows_table_plot_sheet_and_verdict(place, record, tmp_path):
-    written = next(page for page in all_pages() if page.NAME == NAME).write(record, tmp_path)
+    written = all_pages()[NAME].write(record, tmp_path)
     assert [path.name for path in written] == [f"{NAME}.md", f"{NAME}.png"]
     text = written[0].read_text()
     for words in ("0.8266", "0.7944", "0.6594", "random pairs", f"./{NAME}-sheet.png", "python -m benchmarks"):
@@ -182,7 +182,7 @@ def test_runs_of_the_paper_presets_have_a_result_and_a_page_of_their_own(place, 
     train("aegan", place / "celeba", place / "paper", "--preset", "paper", *SIZES, *ONCE)
     name = f"{NAME}-paper"
     run([NAME, f"--data={place / 'celeba'}", f"--run={place / 'paper'}", *FEW, f"--results={tmp_path}"])
-    page = {page.NAME: page for page in all_pages()}[name]
+    page = all_pages()[name]
     written = page.write(load(name, tmp_path), tmp_path)
     assert [path.name for path in written] == [f"{name}.md", f"{name}.png"]
     assert (tmp_path / f"{name}-sheet.png").exists() and f"./{name}-sheet.png" in written[0].read_text()

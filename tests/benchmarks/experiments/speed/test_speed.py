@@ -18,6 +18,7 @@ from benchmarks.experiments.speed import cold_query, large_index, other_searcher
 from benchmarks.experiments.speed.bare_search import BareSearch, BareSql, recall
 from benchmarks.experiments.speed.page import report, write
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.vectors import exact
 from tests.support import make_folder
 
@@ -63,7 +64,7 @@ def test_what_is_wanted_is_the_harder_of_the_line_and_what_is_asked() -> None:
 
 
 def test_a_synthetic_index_holds_what_a_real_one_holds(folder: Path) -> None:
-    with Index.open(folder) as index:
+    with IndexWriter.open(folder) as index:
         assert index.count() == COUNT and index.check().problems == []
         within = index.matching(["number<1000"])
         labels = index.labels(within.tolist())

@@ -1,0 +1,185 @@
+"""An index opened for writing: codes and rows are added, committed at once, and what is derived is rebuilt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.metadata import IndexMetadata
+from indexer.encoders.encoder import Encoder
+from indexer.errors import InputError
+from indexer.index import maintenance
+from indexer.index.check import CheckReport, check_files
+from indexer.index.folder import make_folder
+from indexer.index.index import Index, metadata_of, no_index
+from indexer.index.location import CATALOGUE
+from indexer.paths import printable
+from indexer.system.disk import full_disk_told, is_full_disk, no_space_for
+from indexer.system.lock import WriterLock
+from indexer.vectors import code_file
+from indexer.vectors.build import Report
+from indexer.vectors.code_file import CodeWriter
+from indexer.vectors.faiss_file import FILE_NAME
+
+
+class IndexWriter(Index):
+    """The one writer of an index, locked until `close`; it reads as well, and sees what it has not committed.
+
+    A context manager: what was not committed is forgotten at its end. There, a full disk becomes InputError. Rows are
+    added to `catalog`, codes by `append`.
+    """
+
+    def __init__(self, folder: Path, catalog: Catalog, metadata: IndexMetadata, lock: WriterLock) -> None:
+        self._lock = lock
+        self._codes: CodeWriter | None = None
+        super().__init__(folder, catalog, metadata)
+
+    @classmethod
+    def create(cls, folder: Path, encoder: Encoder) -> IndexWriter:
+        """Open an index for writing, made where there is none.
+
+        Raises EncoderError when it was made with another encoder, LockedIndex while another process writes to it,
+        InputError when the folder cannot hold one.
+        """
+        make_folder(folder)
+        writer = cls._locked(folder, IndexMetadata.of_new(encoder))
+        try:
+            writer.metadata.require(encoder, folder)
+            if writer.encoder_source != str(encoder.folder):
+                writer.change(encoder_source=str(encoder.folder))
+                writer.commit()
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open an index that is there for writing. Raises IndexStateError where there is none, LockedIndex."""
+        if not cls.exists(folder):
+            raise no_index(folder)
+        return cls._locked(folder)
+
+    @classmethod
+    def _locked(cls, folder: Path, metadata_of_new: IndexMetadata | None = None) -> Self:
+        lock = WriterLock(folder)
+        try:
+            with full_disk_told(folder):
+                lock.acquire()
+                catalog = Catalog.write(folder / CATALOGUE, metadata_of_new)
+            return cls(folder, catalog, metadata_of(catalog, folder), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Forget what was not committed, and give the lock back."""
+        if self._codes is not None:
+            self._codes.close()
+            self._codes = None
+        super().close()
+        self._lock.release()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if isinstance(error, OSError) and is_full_disk(error):
+            raise no_space_for(self.folder) from error
+
+    def append(self, codes: NDArray[np.float32]) -> range:
+        """Append codes, float32 (n, d), and return their positions; they count with the next `commit`."""
+        return self._writer().append(codes)
+
+    def code_at(self, position: int) -> NDArray[np.float32]:
+        """The code at a position, float32 (d,), committed or not."""
+        return self._writer().read(position)
+
+    def change(self, **metadata: Any) -> None:
+        """Change what the index says of itself, by the fields of IndexMetadata; lasting with the next `commit`."""
+        self.metadata = replace(self.metadata, **metadata)
+
+    def commit(self) -> None:
+        """Make all changes lasting and seen, at once: the codes reach the disk before the catalogue names them."""
+        before = self.metadata
+        if self._codes is not None and self._codes.rows > before.code_rows:
+            self._codes.flush()
+            self.change(code_rows=self._codes.rows)
+        if self.catalog.images_changed or self.metadata.code_rows != before.code_rows:
+            self.change(generation=before.generation + 1)
+        if self.catalog.relabelled:
+            self.change(relabelled=before.relabelled + 1)
+        self._commit_metadata()
+
+    def note_predicted(self, name: str, sha256: str, until: int) -> None:
+        """Commit predicted labels, and that this predictor has looked at the images up to an id; no given ones."""
+        self.change(predictor_name=name, predictor_sha256=sha256, predicted_until=until)
+        self._commit_metadata()
+
+    def rebuild(
+        self,
+        kind: str | None = None,
+        recall: float | None = None,
+        device: str = "cpu",
+        report: Report | None = None,
+        anew: bool = False,
+    ) -> bool:
+        """Commit, and write a base where the one that is there does not do; returns whether one was written.
+
+        kind: a name of indexer.vectors.index_types.KINDS or a FAISS factory string, None for the one asked for last.
+        recall: to be reached at 20. anew: in any case. Raises InputError for a kind that FAISS does not know or a
+        recall that is not between 0 and 1, MissingExtra for a device that is not there.
+        """
+        maintenance.check_request(recall, device)
+        self.commit()
+        self.change(kind=kind or self.metadata.kind, recall=recall or self.metadata.recall)
+        written = maintenance.write_base(self.folder / FILE_NAME, self.metadata, self.vectors, device, report, anew)
+        if written:
+            self.catalog.forget_removed()
+            self.change(base_generation=self.metadata.generation)
+        self._commit_metadata()
+        return written
+
+    def remove(self, paths: Sequence[str | Path]) -> list[str]:
+        """Remove images, by file or folder; the files stay. Returns their paths.
+
+        Raises InputError, and removes nothing, where a path is not in the index.
+        """
+        found: dict[str, int] = {}
+        for path in map(os.path.abspath, paths):
+            under = list(self.catalog.images_under(path))
+            failed = list(self.catalog.failures_under(path))
+            if not under and not failed:
+                raise InputError(f"{printable(path)} is not in the index at {printable(self.folder)}")
+            self.catalog.remove_failures(failed)
+            found.update((path, image_id) for image_id, path in under)
+        self.catalog.remove_images(found.values())
+        self.rebuild()
+        return sorted(found)
+
+    def check(self) -> CheckReport:
+        """Look whether the files agree with one another, and rebuild what is derived where it does not."""
+        report = check_files(self.folder, self.catalog, self.metadata, self.vectors)
+        if report.wrong_with_base:
+            self.rebuild(anew=True)
+            report.rebuilt.append(f"{FILE_NAME}, which {report.wrong_with_base}")
+        return report
+
+    def _writer(self) -> CodeWriter:
+        if self._codes is None:
+            path = self.folder / code_file.FILE_NAME
+            self._codes = CodeWriter(path, self.metadata.code_rows, self.latent_size)
+        return self._codes
+
+    def _commit_metadata(self) -> None:
+        self.catalog.set_facts(self.metadata)
+        self.catalog.commit()
+        self._look_at(self.metadata)
