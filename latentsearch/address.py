@@ -136,7 +136,7 @@ class _Transfer:
 
 def _unless_page(content: bytes, response: requests.Response) -> bytes:
     """Raises UnreadableImage where the server gives a page, as many do at what looks like a picture's address."""
-    from indexer.files.formats import identify
+    from indexer.decoding.file_types import identify
 
     if response.headers.get("Content-Type", "").lower().startswith("text/html"):
         try:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import InputError
-from indexer.system.cores import cores
 from indexer.system.disk import atomic_write
+from indexer.system.limits import cores
 
 CHECKOUT = Path(__file__).parents[2]
 RESULTS = CHECKOUT / "benchmarks" / "results"

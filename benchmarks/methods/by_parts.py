@@ -18,8 +18,8 @@ from benchmarks.core.exact_search import Codes, unit
 from benchmarks.datasets.celeba import Faces
 from benchmarks.datasets.pictures import progress
 from benchmarks.methods.methods import Method, Projected
-from indexer.decoding.decode import CELEBA
-from indexer.system.cores import cores
+from indexer.decoding.framing import CELEBA
+from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.directions import Moments, directions, principal_axes
 

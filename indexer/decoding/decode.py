@@ -11,53 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexer.decoding.file_types import Format, identify
 from indexer.decoding.fingerprint import SIDE as FINGERPRINT_SIDE
 from indexer.decoding.fingerprint import Fingerprint, fingerprint_of, has_several_frames
-from indexer.decoding.incomplete import (
-    DARK,
-    LEAST_SEEN,
-    LIGHT,
-    Colour,
-    CutOff,
-    completed,
-    load,
-    load_partly,
-    merged,
-    rows_there,
-)
+from indexer.decoding.framing import Box, Framing
 from indexer.decoding.memory_needs import LARGE, STORED_SIZE
 from indexer.decoding.opened import opened
-from indexer.decoding.webp import is_cut_webp
+from indexer.decoding.srgb import (
+    has_alpha,
+    orientation_of,
+    scale_of_deep,
+    shrunk_srgb,
+    upright,
+    upright_size,
+)
 from indexer.errors import UnreadableImage
-from indexer.files.formats import identify
 from indexer.paths import printable, reason_for, reason_for_mode
-from indexer.pixels.depth import is_deep, scale_of
-from indexer.pixels.framing import CELEBA, Box, Crop, Framing, Whole
-from indexer.pixels.srgb import has_alpha, over_white, shrunk_srgb, to_srgb
-from indexer.pixels.upright import orientation_of, upright, upright_size
-from indexer.system.memory import Reserve, refuse_above_cap
+from indexer.system.limits import Reserve, refuse_above_cap
 
-__all__ = [
-    "CELEBA",
-    "Crop",
-    "Decoded",
-    "Framing",
-    "Whole",
-    "decode",
-    "decode_bytes",
-    "decoder_version",
-    "opened",
-    "orientation_of",
-    "over_white",
-    "read_file",
-    "shrunk_srgb",
-    "to_srgb",
-    "upright",
-]
-
-# To be raised whenever files that could not be decoded now can, so that these are tried again.
-REVISION = 2
-LIBRARIES = ("Pillow", "pillow-heif", "rawpy", "pillow-jxl-plugin", "tifffile", "imagecodecs")
 # A file larger than this is not read.
 BYTE_LIMIT = 2**29
 # How much larger than needed a picture is decoded or shrunk, so that the result differs little from a full decode.
@@ -113,18 +84,20 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # or opening a named pipe waits for a writer
 
 
-@functools.cache
-def decoder_version() -> str:
-    """What decodes here, its own revision and the libraries', as text that differs where any of them does."""
-    from importlib.metadata import PackageNotFoundError, version
+class CutOff(UnreadableImage):
+    """Not all pixels of a picture could be decoded."""
 
-    parts = [f"latentsearch {REVISION}"]
-    for library in LIBRARIES:
-        try:
-            parts.append(f"{library} {version(library)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(parts)
+
+def _load(picture: Image.Image, data: bytes, kind: Format) -> None:
+    """Decode a picture that was opened. Raises CutOff where that fails, other than for want of memory."""
+    try:
+        picture.load()
+    except (MemoryError, UnreadableImage):
+        raise
+    except Exception as error:
+        from indexer.decoding.reasons import reason_of
+
+        raise CutOff(reason_of(error, data, kind)) from error
 
 
 def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_cap) -> Decoded:
@@ -137,11 +110,13 @@ def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_
     reserve = _once(reserve)
     try:
         with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
-            load(picture, data, identify(data))
+            _load(picture, data, identify(data))
             return _Seen.of(picture, framing).framed(framing, identify(data).name)
     except CutOff as error:
         reason = str(error)  # the error itself would keep the picture
     except UnreadableImage as error:
+        from indexer.decoding.formats.webp import is_cut_webp
+
         if error.may_pass or not is_cut_webp(data):
             raise
         reason = str(error)
@@ -149,16 +124,18 @@ def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_
 
 
 def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: str) -> Decoded:
+    from indexer.decoding.incomplete import DARK, LEAST_SEEN, LIGHT, completed, load_partly, merged, rows_there
+
     kind = identify(data)
     whole = completed(data, kind)
     seen: list[_Seen] = []
-    fills: list[Colour] = []
+    fills: list[tuple[int, int, int]] = []
     rows, scale = 0, None
     for fill in (DARK, LIGHT):
         with opened(whole, reserve, functools.partial(_draft, framing=framing)) as picture:
             rows = rows or rows_there(data, kind, picture.height)
             fills.append(load_partly(picture, fill, kind, rows, scale))
-            scale = scale_of(picture) if is_deep(picture) else None
+            scale = scale_of_deep(picture)
             seen.append(_Seen.of(picture, framing))
     rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
     if share < LEAST_SEEN:

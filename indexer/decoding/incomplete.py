@@ -10,12 +10,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFile
 
-from indexer.decoding.reasons import reason_of
-from indexer.decoding.webp import completed_webp, rows_of_webp
-from indexer.errors import UnreadableImage
-from indexer.files.formats import JPEG, TIFF, WEBP, Format
-from indexer.pixels.depth import Scale, is_deep
-from indexer.pixels.srgb import colour_of, palette_brightness
+from indexer.decoding.depth import Scale
+from indexer.decoding.file_types import JPEG, TIFF, WEBP, Format
+from indexer.decoding.formats.webp import completed_webp, rows_of_webp
+from indexer.decoding.srgb import colour_of, is_deep, palette_brightness
 
 # A picture that shows less than this share of its area is a failure: a search with it would find chance results.
 LEAST_SEEN = 0.1
@@ -31,20 +29,6 @@ LEAST_OF_A_PIXEL = 0.1
 END_OF_JPEG = b"\xff\xd9"
 # What libjpeg leaves where data are missing; 127 where the colours are stored inverted.
 JPEG_BLANKS = (127, 128)
-
-
-class CutOff(UnreadableImage):
-    """Not all pixels of a picture could be decoded."""
-
-
-def load(picture: Image.Image, data: bytes, kind: Format) -> None:
-    """Decode a picture that was opened. Raises CutOff where that fails, other than for want of memory."""
-    try:
-        picture.load()
-    except (MemoryError, UnreadableImage):
-        raise
-    except Exception as error:
-        raise CutOff(reason_of(error, data, kind)) from error
 
 
 def completed(data: bytes, kind: Format) -> bytes:

@@ -6,11 +6,9 @@ import math
 
 from PIL import Image
 
+from indexer.decoding.file_types import JPEG, Format
+from indexer.decoding.srgb import ORIENTATION_TAG, STRIP_PIXELS, is_deep
 from indexer.errors import UnreadableImage
-from indexer.files.formats import JPEG, Format
-from indexer.pixels.depth import is_deep
-from indexer.pixels.srgb import STRIP_PIXELS
-from indexer.pixels.upright import ORIENTATION_TAG
 
 # Where a picture's `info` says which width and height it is shown with before it is turned, whatever the draft.
 STORED_SIZE = "latentsearch_stored_size"

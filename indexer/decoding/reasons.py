@@ -8,7 +8,7 @@ import struct
 
 from PIL import Image, UnidentifiedImageError
 
-from indexer.files.formats import AVIF, HEIC, Format
+from indexer.decoding.file_types import AVIF, HEIC, Format
 
 CUT_OFF = "it is damaged or cut off"
 # What decoders say of sound files that they do not know how to read.

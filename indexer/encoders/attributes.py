@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.decode import Framing
+from indexer.decoding.framing import Framing
 from indexer.encoders.encoder import BATCH_SIZE, REPAIR, find_bundle, open_session, read_model
 from indexer.errors import EncoderError
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from indexer.decoding.decode import Framing
+from indexer.decoding.framing import Framing
 from indexer.errors import EncoderError
-from indexer.system.cores import cores
-from indexer.system.extras import require
-from indexer.system.onnx_runtime import import_onnxruntime
+from indexer.system.extras import import_onnxruntime, require
+from indexer.system.limits import cores
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

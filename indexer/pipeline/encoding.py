@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from indexer.encoders.encoder import PictureEncoder
 from indexer.errors import EncoderError
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 from indexer.workers.decode_worker import DecodedChunk
 from indexer.workers.stage import OrderedThreads
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from indexer.decoding.decode import decoder_version
+from indexer.decoding.version import decoder_version
 from indexer.files.discover import Found, Problem
 from indexer.files.passed import Passed
 from indexer.numbers import FIRST_ID

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-from indexer.decoding.decode import Framing
+from indexer.decoding.framing import Framing
 from indexer.files.discover import Found, Problem
 from indexer.pipeline.plan import Plan
 from indexer.workers.decode_worker import DecodedChunk

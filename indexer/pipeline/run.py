@@ -54,7 +54,7 @@ class IndexOptions(NamedTuple):
 
     predictor: what predicts the labels that are not given, None for nothing. retry_failed: try again all that failed.
     rehash: read every file, whatever its size and time of change. memory: the cap on what the run takes, in bytes, None
-    for that of `indexer.system.memory.memory_cap`.
+    for that of `indexer.system.limits.memory_cap`.
     """
 
     prune: Prune = Prune.NO

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
-from indexer.decoding.decode import decoder_version
 from indexer.decoding.fingerprint import Fingerprint
+from indexer.decoding.version import decoder_version
 from indexer.files import sheets
 from indexer.files.discover import Problem
 from indexer.files.passed import OWN_SHEETS

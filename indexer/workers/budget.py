@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.system.memory import above_cap
+from indexer.system.limits import above_cap
 from indexer.workers.memory_share import FREE_BYTES
 
 # Set aside for this process: imports, a network, pictures on their way; counted as it is where it has more, such as

@@ -22,9 +22,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.decode import Framing, decode_bytes, read_file
+from indexer.decoding.decode import decode_bytes, read_file
 from indexer.decoding.fingerprint import Fingerprint
-from indexer.decoding.silence import silence
+from indexer.decoding.framing import Framing
+from indexer.decoding.opened import silence
 from indexer.errors import UnreadableImage
 from indexer.files import sheets
 from indexer.workers.budget import Budget

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.decode import Framing
+from indexer.decoding.framing import Framing
 from indexer.workers.chunks import CHUNK_FILES, in_chunks
 from indexer.workers.decode_worker import NO_PIXELS, DecodedChunk, Job, Outcome
 from indexer.workers.pool import DecodingPool

@@ -9,9 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from indexer.decoding.decode import Framing
-from indexer.system.cores import cores
-from indexer.system.memory import memory_cap
+from indexer.decoding.framing import Framing
+from indexer.system.limits import cores, memory_cap
 from indexer.workers.budget import Budget, workers_within
 from indexer.workers.chunk_queue import ChunkQueue
 from indexer.workers.chunks import CHUNK_FILES
@@ -36,7 +35,7 @@ class WorkerPool(OrderedThreads[Chunk], Generic[Item, Chunk]):
 
     Where a worker dies of a chunk, or does not answer in time, its items are tried one by one; one that does it
     again is the culprit. memory: the cap in bytes on what this process and its workers take, by default that of
-    `indexer.system.memory.memory_cap`.
+    `indexer.system.limits.memory_cap`.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decoding.decode import Framing
+from indexer.decoding.framing import Framing
 from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
 from indexer.encoders.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
 from indexer.errors import EncoderError, InputError

@@ -144,7 +144,7 @@ def command(
             "--from goes without --watch and --prune, and without --exclude: index the folders afterwards."
         )
     from indexer.index.location import locate
-    from indexer.system.cores import cores
+    from indexer.system.limits import cores
     from indexer.workers.interpreters import start_ahead
 
     start_ahead(cores())
@@ -181,7 +181,7 @@ def _as_prune(given: str | None) -> Prune:
 
 
 def _memory(size: str | None) -> int | None:
-    from indexer.system.memory import parse_size
+    from indexer.system.limits import parse_size
 
     return None if size is None else parse_size(size, "--memory")
 
@@ -294,7 +294,7 @@ def _reading_ahead(
 
     if (place / CATALOGUE).exists():
         return nullcontext()
-    from indexer.decoding.decode import Framing
+    from indexer.decoding.framing import Framing
     from indexer.encoders.encoder import find_bundle, read_model
     from indexer.files.passed import Passed
     from indexer.pipeline.plan import Plan

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexer.decoding.decode import read_file
 from indexer.decoding.fingerprint import BYTES, Fingerprint, fingerprint_of
 from indexer.errors import UnreadableImage
-from indexer.system.memory import Reserve
+from indexer.system.limits import Reserve
 from indexer.workers.decode_worker import FileTask
 from indexer.workers.memory_share import Share
 from latentsearch.duplicates.compare.alignment import SIDE

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 from latentsearch.duplicates.compare.alignment import WHOLE, Array
 from latentsearch.duplicates.compare.turns import TURNS
 

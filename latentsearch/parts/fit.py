@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.boxes import Part
 from latentsearch.parts.directions import Moments, directions, principal_axes

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.system.extras import require_extra
-from indexer.system.onnx_runtime import import_onnxruntime
+from indexer.system.extras import import_onnxruntime, require_extra
 
 if TYPE_CHECKING:
     import onnx

@@ -17,10 +17,9 @@ from PIL import Image
 from benchmarks.core.child_process import MemoryWatch
 from benchmarks.core.results import RESULTS, store
 from benchmarks.core.timing import bar
+from indexer.decoding.file_types import PNG
 from indexer.decoding.memory_needs import needed_bytes
-from indexer.files.formats import PNG
-from indexer.system.cores import cores
-from indexer.system.memory import parse_size
+from indexer.system.limits import cores, parse_size
 from indexer.workers.budget import workers_within
 
 # Nothing of these formats can be decoded at a reduced size.

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.core.results import RESULTS, store
 from benchmarks.core.timing import bar, in_turn
 from indexer.encoders.encoder import DEFAULT_ENCODER, Encoder, load_encoder
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 
 NAME = "encoder-speed"
 # The encoder that the others are held against, the best network; and how many times as fast the default has to be.

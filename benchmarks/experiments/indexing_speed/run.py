@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.results import store
-from indexer.decoding.decode import Framing
+from indexer.decoding.framing import Framing
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from indexer.files.discover import Found, discover
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 from indexer.workers.chunks import CHUNK_FILES
 from indexer.workers.decode_worker import Job
 from indexer.workers.pool import DecodingPool

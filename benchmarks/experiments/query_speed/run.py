@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from benchmarks.core.results import store
-from indexer.privacy import REFUSED
+from indexer import REFUSED
 
 IMPORTS = "import numpy, onnxruntime, faiss, PIL.Image, sqlalchemy, click"
 BAR = 1.6

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from indexer.errors import InputError
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 
 # How many times as fast as fp32 bf16 has to be, and how often both are tried.
 LEAST_GAIN, TRIALS = 1.2, 5

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer.decoding.decode import CELEBA, Framing
+from indexer.decoding.framing import CELEBA, Framing
 from indexer.errors import InputError
 from indexer.files.discover import Found
-from indexer.system.cores import cores
 from indexer.system.disk import atomic_write
+from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.boxes import AUTO, FACES, GRID, Part, choose_parts, to_json
 from latentsearch.parts.features import CELLS, Kind, kinds, picture_maps

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from indexer.decoding.decode import CELEBA
+from indexer.decoding.framing import CELEBA
 from indexer.encoders.encoder import available_encoders, find_bundle, load_encoder, load_generator
 from indexer.errors import EncoderError
 from tests.support import draw_picture, make_bundle

@@ -12,7 +12,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.metadata import IndexMetadata
-from indexer.decoding.decode import decoder_version
+from indexer.decoding.version import decoder_version
 from indexer.files.discover import Found, Problem
 from indexer.paths import outermost
 from indexer.pipeline.catalog_lookup import CatalogLookup

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.decoding.decode import Framing, decode
+from indexer.decoding.decode import decode
+from indexer.decoding.framing import Framing
 from indexer.workers import chunks, in_order
 from indexer.workers.in_order import decoded_in_order, job_at
 from tests.deadly import DEADLY_SIZE, DeadlyFraming

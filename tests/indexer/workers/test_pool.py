@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.decoding.decode import CELEBA, Framing, decode
+from indexer.decoding.decode import decode
+from indexer.decoding.framing import CELEBA, Framing
 from indexer.workers import decode_worker, pool, stage
 from indexer.workers.decode_worker import Job, Outcome, Worker
 from indexer.workers.pool import DecodingPool

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.core.child_process import family, resident
-from indexer.decoding.decode import CELEBA, Framing
+from indexer.decoding.framing import CELEBA, Framing
 from indexer.workers import budget, pool
 from indexer.workers.budget import MAIN_BYTES, WORKER_BYTES, Budget
 from indexer.workers.decode_worker import Job, Outcome, Worker

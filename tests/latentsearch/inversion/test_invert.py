@@ -10,7 +10,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from indexer.decoding.decode import CELEBA  # noqa: E402
+from indexer.decoding.framing import CELEBA  # noqa: E402
 from indexer.encoders.encoder import SHIPPED, load_generator  # noqa: E402
 from indexer.errors import EncoderError  # noqa: E402
 from latentsearch.cli import main  # noqa: E402

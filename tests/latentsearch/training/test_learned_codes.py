@@ -6,7 +6,8 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from indexer.decoding.decode import CELEBA, decode
+from indexer.decoding.decode import decode
+from indexer.decoding.framing import CELEBA
 from indexer.encoders.encoder import load_encoder
 from latentsearch.cli import main
 from tests.support import draw_picture, make_folder

@@ -15,7 +15,8 @@ torch = pytest.importorskip("torch")
 from click.testing import CliRunner  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
-from indexer.decoding.decode import Framing, decode  # noqa: E402
+from indexer.decoding.decode import decode  # noqa: E402
+from indexer.decoding.framing import Framing  # noqa: E402
 from indexer.errors import TrainingError  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.training.datasets.images import load_images  # noqa: E402

@@ -1,19 +1,37 @@
-"""A decoded picture of any mode -> 8-bit sRGB, with alpha where it has some."""
+"""A decoded picture of any mode -> upright 8-bit sRGB, with alpha where it has some."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import ExifTags, Image
 
-from indexer.pixels.colour import convert_to_srgb
-from indexer.pixels.depth import Scale, is_deep, scale_of
+if TYPE_CHECKING:
+    from indexer.decoding.depth import Scale
+
 
 Part = tuple[int, int, int, int]
 WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 # Pictures of more pixels than this are converted a strip at a time.
 STRIP_PIXELS = 2**20
+DEEP_MODES = ("I", "F")
+# The tag of a TIFF that says what its values are.
+SAMPLE_FORMAT, UNSIGNED, SIGNED = 339, 1, 2
+ORIENTATION_TAG = ExifTags.Base.Orientation
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Their files say in properties of their own how they are turned; the plugins apply these or write them into the Exif
+# block that they hand out, so that only XMP, which has no say, is left out.
+TURNED_BY_THEIR_CONTAINER = {"AVIF", "HEIF"}
 # Where a picture's `info` says which part of it is shown: left, top, right, bottom in pixels as stored.
 SHOWN = "latentsearch_shown"
 
@@ -49,6 +67,27 @@ def shrunk_srgb(picture: Image.Image, factor: int, on_white: bool = False) -> Im
     return shrunk
 
 
+def is_deep(picture: Image.Image) -> bool:
+    """Whether a picture's one channel has more than 8 bits, or signed ones."""
+    return picture.mode.startswith(DEEP_MODES) or (picture.mode == "L" and value_type(picture) == "i1")
+
+
+def scale_of_deep(picture: Image.Image) -> Scale | None:
+    """Which values of a deep picture that was decoded are black and white; None for other pictures."""
+    if not is_deep(picture):
+        return None
+    from indexer.decoding.depth import scale_of
+
+    return scale_of(picture, value_type(picture))
+
+
+def value_type(picture: Image.Image) -> str:
+    """The numpy type of a picture's values where Pillow takes them for another: "u4" or "i1", else empty."""
+    stated = getattr(picture, "tag_v2", {}).get(SAMPLE_FORMAT, 0)
+    stated = stated[0] if isinstance(stated, tuple) and stated else stated
+    return {("I", UNSIGNED): "u4", ("L", SIGNED): "i1"}.get((picture.mode, stated), "")
+
+
 def has_alpha(picture: Image.Image) -> bool:
     """Whether pixels of a picture may be transparent."""
     return picture.mode in WITH_ALPHA or "transparency" in picture.info
@@ -76,7 +115,7 @@ def _shown_as(picture: Image.Image, pixels: Image.Image) -> Image.Image:
     if picture.palette is not None:
         pixels.putpalette(picture.palette)
     pixels.info = dict(picture.info)
-    return over_white(_converted(pixels, scale_of(picture) if is_deep(picture) else None))
+    return over_white(_converted(pixels, scale_of_deep(picture)))
 
 
 def _strips(width: int, height: int, factor: int) -> Iterator[tuple[int, int]]:
@@ -105,7 +144,7 @@ class _Context:
         return cls(
             picture.info.get(SHOWN, whole),
             frame if partly else None,
-            scale_of(picture) if is_deep(picture) else None,
+            scale_of_deep(picture),
         )
 
     def convert(self, part: Image.Image, corner: tuple[int, int]) -> Image.Image:
@@ -121,24 +160,62 @@ class _Context:
         return canvas
 
 
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """A picture with an embedded ICC profile; the same one without."""
+    if not profile:
+        return picture
+    from indexer.decoding.icc_profiles import convert_to_srgb
+
+    return convert_to_srgb(picture, profile)
+
+
 def _converted(picture: Image.Image, scale: Scale | None) -> Image.Image:
     profile = picture.info.get("icc_profile")
     if scale is not None:
         picture = scale.to_8_bit(picture)
     transparent = has_alpha(picture)
     if picture.mode in ("CMYK", "L") and not transparent:
-        return convert_to_srgb(picture, profile).convert("RGB")
+        return _in_srgb(picture, profile).convert("RGB")
     if picture.mode in ("LA", "La"):
         return _grey_with_alpha(picture.convert("LA"), profile)
     wanted = "RGBA" if transparent else "RGB"
     is_plain = picture.mode == wanted and "transparency" not in picture.info
     plain = picture if is_plain else picture.convert(wanted)
     picture.info.pop("icc_profile", None)  # what is done in place must not be done twice
-    return plain if picture.mode == "LAB" else convert_to_srgb(plain, profile)
+    return plain if picture.mode == "LAB" else _in_srgb(plain, profile)
 
 
 def _grey_with_alpha(picture: Image.Image, profile: bytes | None) -> Image.Image:
     grey, alpha = picture.split()
-    rgb = convert_to_srgb(grey, profile).convert("RGB")
+    rgb = _in_srgb(grey, profile).convert("RGB")
     rgb.putalpha(alpha)
     return rgb
+
+
+def orientation_of(picture: Image.Image) -> int:
+    """The Exif orientation of a picture that was opened, 1 (upright) to 8; 1 where its metadata are broken."""
+    try:
+        orientation = _exif_of(picture).get(ORIENTATION_TAG, 1)
+    except Exception:  # a broken EXIF block does not make the picture unusable
+        return 1
+    return orientation if orientation in TURNS else 1
+
+
+def _exif_of(picture: Image.Image) -> Image.Exif:
+    if picture.format == "JXL" and not getattr(picture, "jpeg", None):
+        return Image.Exif()  # libjxl has turned it, unless it was a JPEG
+    if picture.format not in TURNED_BY_THEIR_CONTAINER:
+        return picture.getexif()
+    exif = Image.Exif()
+    exif.load(picture.info.get("exif", b""))
+    return exif
+
+
+def upright(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture as it is shown; the same one where nothing is to be turned."""
+    return picture.transpose(TURNS[orientation]) if orientation in TURNS else picture
+
+
+def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Width and height as shown, of a picture stored with these."""
+    return (size[1], size[0]) if orientation >= 5 else size

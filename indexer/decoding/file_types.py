@@ -10,7 +10,6 @@ import struct
 from dataclasses import dataclass
 
 from indexer.errors import UnreadableImage
-from indexer.files.raw_kind import is_raw
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TGA_HEADER = 18
@@ -125,7 +124,7 @@ def identify(data: bytes) -> Format:
     """The format of a picture's bytes. Raises UnreadableImage when they are none that is known."""
     for signature, known in SIGNATURES:
         if data.startswith(signature):
-            return RAW if known is TIFF and is_raw(data) else known
+            return _tiff_or_raw(data) if known is TIFF else known
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return WEBP
     if data[4:8] == b"ftyp" and (boxed := _identify_brands(data)):
@@ -145,6 +144,12 @@ def identify(data: bytes) -> Format:
     if _looks_like_tga(data):
         return TGA
     raise UnreadableImage(_why_unknown(data))
+
+
+def _tiff_or_raw(data: bytes) -> Format:
+    from indexer.decoding.formats.raw_kind import is_raw
+
+    return RAW if is_raw(data) else TIFF
 
 
 def _identify_brands(data: bytes) -> Format | None:

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-DEEP_MODES = ("I", "F")
 # Rows are looked at together up to this many pixels.
 PIXELS_AT_ONCE = 2**20
-MAX_SAMPLE_VALUE, PHOTOMETRIC, SAMPLE_FORMAT, WHITE_IS_ZERO = 281, 262, 339, 0
-UNSIGNED, SIGNED = 1, 2
+MAX_SAMPLE_VALUE, PHOTOMETRIC, WHITE_IS_ZERO = 281, 262, 0
 WHITES = {"L": (255,), "I": (255, 65535), "F": (1, 255, 65535)}
 
 
@@ -42,25 +40,14 @@ class Scale:
         return Image.merge("LA", (grey, Image.fromarray(seen)))
 
 
-def is_deep(picture: Image.Image) -> bool:
-    """Whether a picture's one channel has more than 8 bits, or signed ones."""
-    return picture.mode.startswith(DEEP_MODES) or (picture.mode == "L" and _kind(picture) == "i1")
-
-
-def _kind(picture: Image.Image) -> str:
-    sample_format = _first(getattr(picture, "tag_v2", {}).get(SAMPLE_FORMAT, 0))
-    return {("I", UNSIGNED): "u4", ("L", SIGNED): "i1"}.get((picture.mode, int(sample_format)), "")
-
-
-def scale_of(picture: Image.Image) -> Scale:
-    """The scale of a deep picture that was decoded.
+def scale_of(picture: Image.Image, kind: str = "") -> Scale:
+    """The scale of a deep picture that was decoded; kind: as Scale has it.
 
     White is what the file says it is; else 65535 for 16 bits, or 4095 in a TIFF with nothing above it, since cameras
     of 12 bits write these; else the least usual white that no value exceeds. 32-bit and float pictures with negative
     values have their darkest one as black.
     """
     tags: dict[int, Any] = dict(getattr(picture, "tag_v2", {}))
-    kind = _kind(picture)
     darkest, brightest = _extremes(picture, kind)
     black = min(darkest, 0.0)
     whites: tuple[float, ...] = WHITES.get(picture.mode) or ((4095, 65535) if tags else (65535,))
