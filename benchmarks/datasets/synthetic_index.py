@@ -56,10 +56,10 @@ def fill(index: IndexWriter, source: SyntheticCodes, count: int, seed: int, fold
     random = np.random.default_rng((seed, count))
     uncommitted = 0
     for block in source.blocks(count, seed):
-        first = index.catalog.next_id()
+        first = index.catalog.images.next_id()
         positions = index.append(block.codes)
-        index.catalog.add_images(_records(first, positions, folder))
-        index.catalog.add_labels(_labels(first, block, random))
+        index.catalog.images.add(_records(first, positions, folder))
+        index.catalog.labels.add(_labels(first, block, random))
         uncommitted += len(positions)
         if uncommitted >= ROWS_A_COMMIT:
             index.commit()

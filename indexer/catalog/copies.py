@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
+from indexer.catalog.connection import Statements
 from indexer.catalog.schema import FINGERPRINT, IMAGE
-from indexer.catalog.statements import Statements
 from indexer.decoding.fingerprint import BYTES, SIDE, Fingerprint
 
 
-class CopyRows(Statements):
+class Copies(Statements):
     """Contents that several images have, and the fingerprints of images."""
 
-    def exact_copies(self) -> list[list[int]]:
+    def exact(self) -> list[list[int]]:
         """The ids of images that have the same content, for every content that more than one has."""
         shared = select(IMAGE.c.digest).group_by(IMAGE.c.digest).having(func.count() > 1)
         rows = self._connection.execute(

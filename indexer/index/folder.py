@@ -7,8 +7,7 @@ from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
 from indexer.errors import InputError
-from indexer.index.location import CATALOGUE
-from indexer.paths import printable
+from indexer.paths import CATALOGUE, printable
 from indexer.system import lock as locks
 from indexer.system.disk import full_disk_told
 from indexer.system.lock import WriterLock

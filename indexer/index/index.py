@@ -18,10 +18,8 @@ from indexer.catalog.labels import LabelValue
 from indexer.catalog.metadata import IndexMetadata
 from indexer.catalog.schema import SCHEMA_VERSION
 from indexer.errors import IndexStateError, InputError
-from indexer.index.folder import migrate_folder
-from indexer.index.location import CATALOGUE, locate
 from indexer.index.vector_search import VectorSearch
-from indexer.paths import printable
+from indexer.paths import CATALOGUE, locate, printable
 from indexer.vectors.faiss_file import FaissFile
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ class Index:
 
     @staticmethod
     def locate(option: str | Path | None = None) -> Path:
-        """Where the index is, as `indexer.index.location.locate` has it."""
+        """Where the index is, as `indexer.paths.locate` has it."""
         return locate(option)
 
     @staticmethod
@@ -71,6 +69,8 @@ class Index:
         catalog = Catalog.read(folder / CATALOGUE)
         if catalog.version() != SCHEMA_VERSION:
             catalog.close()
+            from indexer.index.folder import migrate_folder
+
             migrate_folder(folder)
             catalog = Catalog.read(folder / CATALOGUE)
         return cls(folder, catalog, metadata_of(catalog, folder))
@@ -166,7 +166,7 @@ class Index:
 
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
         """The images of these ids, in that order. Raises InputError where there is none with an id."""
-        found = self.catalog.images(ids)
+        found = self.catalog.images.of_ids(ids)
         for image_id in ids:
             if int(image_id) not in found:
                 raise InputError(f"there is no image with id {image_id} in the index at {printable(self.folder)}")
@@ -174,11 +174,11 @@ class Index:
 
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """The labels of images, for those that have any."""
-        return self.catalog.labels(ids)
+        return self.catalog.labels.of_ids(ids)
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """The names of those labels of images that are predicted, not given, for those images that have any."""
-        return self.catalog.predicted_labels(ids) if self.metadata.predictor_name else {}
+        return self.catalog.labels.predicted(ids) if self.metadata.predictor_name else {}
 
     def label_summaries(self) -> list[LabelSummary]:
         """What each label is: its type, how many images have it, its values."""
@@ -196,11 +196,11 @@ class Index:
 
     def id_of(self, path: str | Path) -> int | None:
         """The id of the image at a path, None where there is none."""
-        return self.catalog.id_of(os.path.abspath(path))
+        return self.catalog.images.id_of(os.path.abspath(path))
 
     def failures(self) -> list[Failure]:
         """The files that cannot be used, and why."""
-        return self.catalog.failures()
+        return self.catalog.failures.all()
 
     @property
     def base(self) -> FaissFile | None:

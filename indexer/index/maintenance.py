@@ -14,7 +14,7 @@ from indexer.errors import InputError
 from indexer.index.vector_search import VectorSearch
 from indexer.vectors import build, index_types
 from indexer.vectors.build import Report
-from indexer.vectors.faiss_file import Header, write_faiss_file
+from indexer.vectors.faiss_file import FLAT, Header, write_faiss_file
 
 # What may have come or gone since the base was made: so many images, and this share of it.
 IMAGES_BESIDE, SHARE_BESIDE = 10_000, 0.01
@@ -53,7 +53,7 @@ def _must_be_made_anew(now: VectorSearch, kind: str, recall: float) -> bool:
     header = now.base.header
     if header.kind != kind:
         return True
-    if kind == index_types.FLAT:
+    if kind == FLAT:
         return False
     grown = now.count / max(header.trained_on, 1)
     return recall != header.tuning.target or grown > OUTGROWN or grown < 1 / OUTGROWN
@@ -85,7 +85,7 @@ def _extended(
     assert now.base is not None
     delta = now.delta
     made = build.extend(now.base, now.codes, delta.ids, delta.rows, now.gone, report)
-    if made is None and choice.kind != index_types.FLAT:
+    if made is None and choice.kind != FLAT:
         return _made(metadata, now, choice, device, report)
     header = replace(now.base.header, generation=metadata.generation, count=now.count, rows=metadata.code_rows)
     return made, header

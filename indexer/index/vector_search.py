@@ -15,8 +15,7 @@ from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import DamagedIndex
 from indexer.vectors import code_file as code_files
 from indexer.vectors import exact
-from indexer.vectors.faiss_file import FILE_NAME, FaissFile
-from indexer.vectors.index_types import FLAT
+from indexer.vectors.faiss_file import FILE_NAME, FLAT, FaissFile
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
@@ -134,14 +133,14 @@ class VectorSearch:
     @cached_property
     def delta(self) -> Delta:
         """The images that the base does not hold."""
-        return Delta(*self._catalog.positions_from(self.base.header.rows if self.base else 0))
+        return Delta(*self._catalog.images.positions_from(self.base.header.rows if self.base else 0))
 
     @cached_property
     def gone(self) -> Ids:
         """Ids that the base holds and the catalogue does not, ascending."""
         if self.base is None:
             return np.empty(0, np.int64)
-        removed = np.array(self._catalog.removed(), np.int64)
+        removed = np.array(self._catalog.images.removed(), np.int64)
         return removed[self.base.rows_of(removed) >= 0]
 
     def ids(self) -> Ids:

@@ -20,8 +20,7 @@ from indexer.index import maintenance
 from indexer.index.check import CheckReport, check_files
 from indexer.index.folder import make_folder
 from indexer.index.index import Index, metadata_of, no_index
-from indexer.index.location import CATALOGUE
-from indexer.paths import printable
+from indexer.paths import CATALOGUE, printable
 from indexer.system.disk import full_disk_told, is_full_disk, no_space_for
 from indexer.system.lock import WriterLock
 from indexer.vectors import code_file
@@ -113,9 +112,9 @@ class IndexWriter(Index):
         if self._codes is not None and self._codes.rows > before.code_rows:
             self._codes.flush()
             self.change(code_rows=self._codes.rows)
-        if self.catalog.images_changed or self.metadata.code_rows != before.code_rows:
+        if self.catalog.images.have_changed or self.metadata.code_rows != before.code_rows:
             self.change(generation=before.generation + 1)
-        if self.catalog.relabelled:
+        if self.catalog.labels.relabelled:
             self.change(relabelled=before.relabelled + 1)
         self._commit_metadata()
 
@@ -134,7 +133,7 @@ class IndexWriter(Index):
     ) -> bool:
         """Commit, and write a base where the one that is there does not do; returns whether one was written.
 
-        kind: a name of indexer.vectors.index_types.KINDS or a FAISS factory string, None for the one asked for last.
+        kind: a name of indexer.vectors.faiss_file.KINDS or a FAISS factory string, None for the one asked for last.
         recall: to be reached at 20. anew: in any case. Raises InputError for a kind that FAISS does not know or a
         recall that is not between 0 and 1, MissingExtra for a device that is not there.
         """
@@ -143,7 +142,7 @@ class IndexWriter(Index):
         self.change(kind=kind or self.metadata.kind, recall=recall or self.metadata.recall)
         written = maintenance.write_base(self.folder / FILE_NAME, self.metadata, self.vectors, device, report, anew)
         if written:
-            self.catalog.forget_removed()
+            self.catalog.images.forget_removed()
             self.change(base_generation=self.metadata.generation)
         self._commit_metadata()
         return written
@@ -155,13 +154,13 @@ class IndexWriter(Index):
         """
         found: dict[str, int] = {}
         for path in map(os.path.abspath, paths):
-            under = list(self.catalog.images_under(path))
-            failed = list(self.catalog.failures_under(path))
+            under = list(self.catalog.images.under(path))
+            failed = list(self.catalog.failures.under(path))
             if not under and not failed:
                 raise InputError(f"{printable(path)} is not in the index at {printable(self.folder)}")
-            self.catalog.remove_failures(failed)
+            self.catalog.failures.remove(failed)
             found.update((path, image_id) for image_id, path in under)
-        self.catalog.remove_images(found.values())
+        self.catalog.images.remove(found.values())
         self.rebuild()
         return sorted(found)
 

@@ -44,7 +44,7 @@ def export_codes(index: Index, target: Path, report: Report | None = None) -> in
 def _rows(index: Index) -> Iterator[Rows]:
     codes = index.vectors.codes
     first = 0
-    while records := index.catalog.images_from(first, ROWS_AT_ONCE):
+    while records := index.catalog.images.from_id(first, ROWS_AT_ONCE):
         first = records[-1].id + 1
         positions = [record.position for record in records]
         if max(positions) >= len(codes):

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
 from indexer.catalog.metadata import IndexMetadata
-from indexer.catalog.schema import LABEL, LABEL_VALUE
 from indexer.numbers import GREATEST, NANOSECONDS, SECONDS_AT_MOST
 from indexer.paths import printable
 from indexer.system.extras import require_extra
@@ -69,11 +67,7 @@ def import_pyarrow() -> Any:
 
 def label_columns(catalog: Catalog) -> list[LabelColumn]:
     """The fields that an index's labels need, in the order in which the labels were first seen."""
-    return [
-        column
-        for number, name in catalog.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id))
-        for column in _columns_of(name, _kinds(catalog, number))
-    ]
+    return [column for name, types in catalog.labels.types_of_given().items() for column in _columns_of(name, types)]
 
 
 def schema_of(facts: IndexMetadata, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
@@ -194,12 +188,6 @@ def _label_column(field: Any) -> LabelColumn:
     if types.is_string(field.type) or types.is_large_string(field.type):
         return LabelColumn(field.name, label, TEXT)
     raise ValueError(f"its label {field.name} is {field.type}, neither a number nor text")
-
-
-def _kinds(catalog: Catalog, label: int) -> set[str]:
-    kind = func.typeof(LABEL_VALUE.c.value)
-    given = select(kind).where(LABEL_VALUE.c.label_id == label, LABEL_VALUE.c.predicted == 0)
-    return {row[0] for row in catalog.rows(given.distinct())}
 
 
 def _columns_of(label: str, kinds: set[str]) -> Iterator[LabelColumn]:

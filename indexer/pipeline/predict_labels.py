@@ -36,10 +36,10 @@ def predict_labels(
     predicted labels.
     """
     if index.metadata.predictor_sha256 != predictor.sha256:
-        index.catalog.forget_predicted()
+        index.catalog.labels.forget_predicted()
         index.note_predicted(predictor.name, predictor.sha256, 0)
     before, total, seen, predicted = index.metadata.predicted_until, index.count(), 0, 0
-    while not interrupted.is_set() and (some := index.catalog.images_from(before + 1, IMAGES_AT_ONCE)):
+    while not interrupted.is_set() and (some := index.catalog.images.from_id(before + 1, IMAGES_AT_ONCE)):
         wanted = _without_labels(index, predictor, some)
         waiting = {path: record.id for path, record in wanted.items()}
         for chunk in _decoded(list(wanted.values()), predictor, memory, interrupted):
@@ -87,5 +87,5 @@ def _predict(
     if same:
         labels = predictor.predict(chunk.pixels[[outcome.row for outcome in same]])
         ids = (records[outcome.job.path].id for outcome in same)
-        index.catalog.add_labels(zip(ids, labels, strict=True), predicted=True)
+        index.catalog.labels.add(zip(ids, labels, strict=True), predicted=True)
     return len(same)

@@ -121,8 +121,8 @@ def index_scope(
     files = scope.files(passed)
     label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
     with interruptible() as interrupted, ExitStack() as stack:
-        if reading is None or index.catalog.next_id() != FIRST_ID:
-            known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
+        if reading is None or index.catalog.images.next_id() != FIRST_ID:
+            known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.images.next_id())
             plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
             reading = stack.enter_context(Reading(files, encoder.framing, plan, wishes.memory))
         plan = reading.plan
@@ -161,7 +161,7 @@ def index_scope(
 
 def _drives(index: IndexWriter, found: Sequence[str]) -> tuple[str, ...]:
     """The folders that are drives of their own, or were and have pictures still."""
-    known = (drive for drive in index.metadata.drives if is_drive(drive) or any(index.catalog.images_under(drive)))
+    known = (drive for drive in index.metadata.drives if is_drive(drive) or any(index.catalog.images.under(drive)))
     return tuple(sorted({*found, *known}))
 
 

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from indexer.errors import InputError, MissingExtra
 from indexer.vectors import index_types
 from indexer.vectors.exact import import_faiss, pad
-from indexer.vectors.faiss_file import FaissFile, most_effort, parameters_of
-from indexer.vectors.index_types import FLAT
-from indexer.vectors.tuning import Tuning, tune
+from indexer.vectors.faiss_file import FLAT, FaissFile, Tuning, inverted_lists, most_effort, parameters_of
+from indexer.vectors.tuning import tune
 
 ADDED_AT_ONCE = 50_000
 SEED = 1234
@@ -54,7 +53,7 @@ def extend(base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report
         return None
     index = base.load()
     if len(gone):
-        if index_types.inverted_lists(index) is None:
+        if inverted_lists(index) is None:
             return None
         module = import_faiss()
         mask = np.zeros(int(gone.max()) + 1, np.bool_)
@@ -86,7 +85,7 @@ def measured(index: Any | None, codes: Codes, ids: Ids, rows: Ids, target: float
 
 
 def _train(index: Any, codes: Codes, rows: Ids, device: str) -> None:
-    lists = index_types.inverted_lists(index)
+    lists = inverted_lists(index)
     wanted = max(65_536, index_types.TRAINING_CODES_A_LIST * lists.nlist) if lists is not None else 65_536
     sample = np.sort(np.random.default_rng(SEED).choice(len(rows), min(wanted, len(rows)), replace=False))
     if device == "cuda" and lists is not None:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from indexer.errors import InputError
 from indexer.vectors.exact import import_faiss
+from indexer.vectors.faiss_file import AUTO, FLAT, HNSW, IVF_PQ, IVF_SQ8, KINDS, inverted_lists
 
-AUTO, FLAT, HNSW, IVF_SQ8, IVF_PQ = KINDS = ("auto", "flat", "hnsw", "ivf-sq8", "ivf-pq")
 # An index of another kind needs some codes to learn from.
 FLAT_ALWAYS_BELOW = 1_000
 # Below this many codes going through all of them is as fast as an index that has to be imported, read and re-ranked.
@@ -96,12 +96,6 @@ def empty(kind: str, count: int, latent_size: int) -> Any:
 def reason_of(error: RuntimeError) -> str:
     """What FAISS says, without where in its source it says so."""
     return str(error).rpartition("Error: ")[2] or "it gives no reason"
-
-
-def inverted_lists(index: Any) -> Any | None:
-    """The inverted file inside a FAISS index, None where there is none."""
-    found: Any | None = import_faiss().try_extract_index_ivf(index)
-    return found
 
 
 def machine_memory() -> int:

@@ -18,9 +18,8 @@ from indexer.files.discover import FolderNames, is_picture
 from indexer.files.first_bytes import begins_as_picture
 from indexer.files.ignore import IGNORE_FILE, Rules, UnusableRules
 from indexer.index.index import Index
-from indexer.index.location import CATALOGUE
 from indexer.index.writer import IndexWriter
-from indexer.paths import is_under
+from indexer.paths import CATALOGUE, is_under
 from indexer.pipeline.labels import LabelCache
 from indexer.pipeline.run import IndexOptions, Report, index_scope
 from indexer.pipeline.scope import Scope
@@ -183,5 +182,5 @@ def _may_be_picture(path: str) -> bool:
 
 
 def _known(path: str, catalog: Catalog) -> Iterator[object]:
-    yield from catalog.images_under(path)
-    yield from catalog.failures_under(path)
+    yield from catalog.images.under(path)
+    yield from catalog.failures.under(path)

@@ -162,7 +162,7 @@ def _values(index: Index, ids: NDArray[np.int64]) -> tuple[list[str], Values]:
 
 
 def _require_labels(wanted: Sequence[str], index: Index) -> None:
-    names = index.catalog.label_names()
+    names = index.catalog.labels.names()
     advice = LIST_LABELS if names else GET_LABELS
     for label in wanted:
         if label not in names:

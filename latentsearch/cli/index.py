@@ -143,7 +143,7 @@ def command(
         raise click.UsageError(
             "--from goes without --watch and --prune, and without --exclude: index the folders afterwards."
         )
-    from indexer.index.location import locate
+    from indexer.paths import locate
     from indexer.system.limits import cores
     from indexer.workers.interpreters import start_ahead
 
@@ -290,7 +290,7 @@ def _reading_ahead(
     place: Path, scope: Scope, encoder: str | None, memory: int | None
 ) -> AbstractContextManager[Reading | None]:
     """What a first run finds, which is decoded while the rest of it is imported; None for an index that there is."""
-    from indexer.index.location import CATALOGUE
+    from indexer.paths import CATALOGUE
 
     if (place / CATALOGUE).exists():
         return nullcontext()

@@ -38,7 +38,7 @@ def find_duplicates(
 def _same_bytes(index: Index) -> tuple[list[list[ImageRecord]], set[int], list[LeftOut]]:
     """Images that have the same bytes, the best first; the ids of all but the best; those that have gone or changed."""
     clusters, others, left_out = [], set(), []
-    for ids in index.catalog.exact_copies():
+    for ids in index.catalog.copies.exact():
         there, gone = still_there(index.images(ids))
         there.sort(key=age)
         clusters.append(there)

@@ -72,7 +72,7 @@ class FolderSearch:
         except BaseException:
             self._index.close()
             raise
-        self.label_names = self._index.catalog.label_names()
+        self.label_names = self._index.catalog.labels.names()
         self.matching = self._finder.matching
 
     def __enter__(self) -> FolderSearch:

@@ -72,7 +72,7 @@ def _read(index: Path, end: float, counted: Counter[str], problems: list[str]) -
 
 def _look(opened: Index, problems: list[str]) -> None:
     """One state: what a search returns is there, has itself at distance 0, and is all that there is."""
-    records = list(opened.catalog.all_images())
+    records = list(opened.catalog.images.all())
     if not records:
         return
     assert opened.count() == len(records), f"{opened.count()} counted, {len(records)} there"

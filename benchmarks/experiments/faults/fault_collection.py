@@ -93,7 +93,7 @@ def run(arguments: Sequence[str], slowed: bool = False, **circumstances: Any) ->
 def content(index: Path) -> dict[str, Any]:
     """What an index holds, by path, in a form that two indexes of the same pictures share; and what a search finds."""
     with IndexWriter.open(index) as opened:
-        records = list(opened.catalog.all_images())
+        records = list(opened.catalog.images.all())
         ids = [record.id for record in records]
         labels, codes = opened.labels(ids), opened.codes(ids)
         images = {

@@ -202,7 +202,7 @@ def test_pictures_that_crash_their_decoder_or_changed_since_are_left_without_lab
     predictor.framing = DeadlyFraming(64, 64)
     with IndexWriter.create(index, load_encoder(eyes)) as opened:
         assert predict_labels.predict_labels(opened, predictor, threading.Event()) == 3
-        ids = {Path(record.path).stem: record.id for record in opened.catalog.all_images()}
+        ids = {Path(record.path).stem: record.id for record in opened.catalog.images.all()}
         told = opened.labels(list(ids.values()))
     assert {name: told.get(image_id, {}) for name, image_id in ids.items()} == {
         **{name: SEEN[name] for name in ("black", "green", "yellow")},

@@ -50,7 +50,7 @@ class Place:
     def paths(self) -> list[str]:
         with IndexWriter.open(self.index) as index:
             assert index.check().problems == []
-            return sorted(os.path.relpath(record.path, self.pictures) for record in index.catalog.all_images())
+            return sorted(os.path.relpath(record.path, self.pictures) for record in index.catalog.images.all())
 
     def failures(self) -> dict[str, str]:
         with Index.open(self.index) as index:
@@ -276,11 +276,11 @@ def test_many_copies_of_one_picture_move_one_by_one(
         shutil.copy(fresh.pictures / "a" / "000001.jpg", fresh.pictures / "a" / f"{number:06}.jpg")
     fresh.run()
     with Index.open(fresh.index) as index:
-        before = sorted(record.id for record in index.catalog.all_images())
+        before = sorted(record.id for record in index.catalog.images.all())
     (fresh.pictures / "a").rename(fresh.pictures / "c")
     assert fresh.run() == {"found": COUNT, "unchanged": COUNT // 2, "moved": COUNT // 2}
     with Index.open(fresh.index) as index:
-        assert sorted(record.id for record in index.catalog.all_images()) == before
+        assert sorted(record.id for record in index.catalog.images.all()) == before
 
 
 # Clocks

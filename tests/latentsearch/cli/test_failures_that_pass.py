@@ -68,7 +68,7 @@ class Place:
         """Ids and labels by name."""
         with IndexWriter.open(self.index) as index:
             assert index.check().problems == []
-            records = list(index.catalog.all_images())
+            records = list(index.catalog.images.all())
             labels = index.labels([record.id for record in records])
             return {Path(record.path).name: (record.id, labels.get(record.id, {})) for record in records}
 

@@ -44,7 +44,7 @@ def index(place: Place, *arguments: str | Path) -> dict[str, Any]:
 def names(place: Place) -> set[str]:
     """Of the pictures in the index, relative to the folder."""
     with Index.open(place.index) as opened:
-        return {os.path.relpath(record.path, place.pictures) for record in opened.catalog.all_images()}
+        return {os.path.relpath(record.path, place.pictures) for record in opened.catalog.images.all()}
 
 
 NAS = ("@eaDir/photo.jpg/SYNOPHOTO_THUMB_XL.jpg", "System Volume Information/x.jpg", "node_modules/a/icon.jpg")
