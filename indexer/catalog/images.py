@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, update
 
 from indexer.catalog.connection import Statements
 from indexer.catalog.schema import IMAGE, REMOVED
+from indexer.numbers import FIRST_ID
 
 IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 
@@ -112,6 +113,12 @@ class Images(Statements):
         rows = self._of(f"SELECT {IMAGE_COLUMNS} FROM image WHERE path IN (?)", list(map(os.fsencode, paths)))
         records = (ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows)
         return {record.path: record for record in records}
+
+    def at_before(self, paths: Sequence[str], before: int) -> dict[str, ImageRecord]:
+        """The images at absolute paths, by path, for a run that comes to each once and gives ids from `before` on."""
+        if before <= FIRST_ID:  # a new index had none
+            return {}
+        return self.at(paths)
 
     def contents_of_size(self, size: int, before: int, at_most: int) -> tuple[bytes, ...]:
         """SHA-256 of the contents of so many bytes that images with ids below `before` have, some at most."""

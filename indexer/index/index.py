@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
 from indexer.catalog.metadata import IndexMetadata
@@ -23,6 +22,7 @@ from indexer.paths import CATALOGUE, locate, printable
 from indexer.vectors.faiss_file import FaissFile
 
 if TYPE_CHECKING:
+    from indexer.catalog.failures import Failure
     from indexer.catalog.label_summary import LabelSummary
 
 

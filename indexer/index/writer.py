@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from indexer.catalog.metadata import IndexMetadata
 from indexer.encoders.encoder import Encoder
 from indexer.errors import InputError
 from indexer.index import maintenance
-from indexer.index.check import CheckReport, check_files
 from indexer.index.folder import make_folder
 from indexer.index.index import Index, metadata_of, no_index
 from indexer.paths import CATALOGUE, printable
@@ -27,6 +26,9 @@ from indexer.vectors import code_file
 from indexer.vectors.build import Report
 from indexer.vectors.code_file import CodeWriter
 from indexer.vectors.faiss_file import FILE_NAME
+
+if TYPE_CHECKING:
+    from indexer.index.check import CheckReport
 
 
 class IndexWriter(Index):
@@ -166,6 +168,8 @@ class IndexWriter(Index):
 
     def check(self) -> CheckReport:
         """Look whether the files agree with one another, and rebuild what is derived where it does not."""
+        from indexer.index.check import check_files
+
         report = check_files(self.folder, self.catalog, self.metadata, self.vectors)
         if report.wrong_with_base:
             self.rebuild(anew=True)

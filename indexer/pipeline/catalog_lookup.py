@@ -28,7 +28,7 @@ class CatalogLookup:
 
     def images_at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
         """The images at absolute paths, by path."""
-        return images_before(self._catalog, paths, self.before)
+        return self._catalog.images.at_before(paths, self.before)
 
     def failures_at(self, paths: Sequence[str]) -> dict[str, Failure]:
         """The failures of files at absolute paths, by path; of 32,766 at most, which is what SQLite takes."""
@@ -43,10 +43,3 @@ class CatalogLookup:
         if self.before <= FIRST_ID:  # a new index has none: a question for every size would cost a tenth of the run
             return ()
         return self._catalog.images.contents_of_size(size, self.before, CONTENTS_AT_MOST)
-
-
-def images_before(catalog: Catalog, paths: Sequence[str], before: int) -> dict[str, ImageRecord]:
-    """The images at absolute paths, by path, for a run that comes to each path once and gives ids from `before` on."""
-    if before <= FIRST_ID:  # a new index had none
-        return {}
-    return catalog.images.at(paths)

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from indexer.catalog.images import ImageRecord
 from indexer.encoders.attributes import AttributeEncoder
 from indexer.index.writer import IndexWriter
-from indexer.workers.chunks import in_chunks
-from indexer.workers.decode_worker import DecodedChunk, Job
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import DecodedChunk, Job, in_chunks
 
 # The workers are started anew for each part.
 IMAGES_AT_ONCE = 4_096

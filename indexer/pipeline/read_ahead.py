@@ -14,8 +14,8 @@ from typing import Self
 from indexer.decoding.framing import Framing
 from indexer.files.discover import Found, Problem
 from indexer.pipeline.plan import Plan
-from indexer.workers.decode_worker import DecodedChunk
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import DecodedChunk
 
 
 class Reading:

@@ -10,32 +10,31 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from indexer.encoders.attributes import AttributeEncoder
 from indexer.encoders.encoder import Encoder
 from indexer.errors import InputError
 from indexer.files.passed import Passed, in_words
 from indexer.index.writer import IndexWriter
 from indexer.numbers import FIRST_ID
 from indexer.paths import printable
-from indexer.pipeline.catalog_lookup import CatalogLookup
 from indexer.pipeline.encoding import EncodingPool
 from indexer.pipeline.labels import LabelCache, LabelStore
 from indexer.pipeline.plan import Count, Plan
-from indexer.pipeline.predict_labels import predict_labels
 from indexer.pipeline.read_ahead import Reading
 from indexer.pipeline.scope import Scope
 from indexer.pipeline.store import Store
-from indexer.pipeline.summary import Summary
-from indexer.pipeline.vanished import Prune, forget_failures, is_drive, take_vanished
+from indexer.pipeline.vanished import Kept, Prune, Vanished, forget_failures, is_drive, take_vanished
 from indexer.system.interrupts import interruptible
-from indexer.vectors.build import Report as BaseReport
-from indexer.vectors.build import check_device
-from indexer.workers.chunks import in_chunks
-from indexer.workers.decode_worker import DecodedChunk
+from indexer.vectors.index_types import check_device
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import DecodedChunk, in_chunks
+
+if TYPE_CHECKING:
+    from indexer.encoders.attributes import AttributeEncoder
+    from indexer.vectors.build import Report as BaseReport
 
 # Files dealt with, and files in all (None until they are counted).
 Report = Callable[[int, int | None], None]
@@ -122,6 +121,8 @@ def index_scope(
     label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
     with interruptible() as interrupted, ExitStack() as stack:
         if reading is None or index.catalog.images.next_id() != FIRST_ID:
+            from indexer.pipeline.catalog_lookup import CatalogLookup
+
             known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.images.next_id())
             plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
             reading = stack.enter_context(Reading(files, encoder.framing, plan, wishes.memory))
@@ -188,4 +189,71 @@ def _store_all(
 def _predict(index: IndexWriter, wishes: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
     if wishes.predictor is None:
         return 0
+    from indexer.pipeline.predict_labels import predict_labels
+
     return predict_labels(index, wishes.predictor, interrupted, report, wishes.memory)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did with the files that it found.
+
+    found = encoded + copied + unchanged + moved + failed. copied: have the content of another file, and got its code.
+    changed: those of the encoded and copied whose content was another before. failed: cannot be used; failed_before of
+    them have not changed since an earlier run and were not tried again, and may_pass of them are tried again by every
+    run, since circumstances are the reason. vanished: images whose file was not found, or is left out now; removed:
+    those of them that were removed; kept: folders that lost so many that none was removed. passed_over: what is no
+    picture or is left out, by type. predicted: images that got predicted labels. seconds: by stage; decode and encode
+    are summed over their workers and threads, and the stages overlap, so that total is less than their sum.
+    images_per_second: encoded, by total.
+    """
+
+    found: int
+    encoded: int
+    copied: int
+    unchanged: int
+    moved: int
+    changed: int
+    failed: int
+    failed_before: int
+    may_pass: int
+    vanished: int
+    removed: int
+    predicted: int
+    kept: tuple[Kept, ...]
+    passed_over: dict[str, int]
+    seconds: dict[str, float]
+    images_per_second: float
+
+    @classmethod
+    def of(cls, plan: Plan, store: Store, vanished: Vanished, predicted: int, total: float) -> Summary:
+        """Of a run that has ended; total: its seconds."""
+        seconds = {
+            "walk": plan.seconds,
+            "decode": store.decode_seconds,
+            "encode": store.encode_seconds,
+            "store": store.store_seconds,
+            "total": total,
+        }
+        return cls(
+            found=plan.found - store.gone - store.sheets,
+            encoded=store.encoded,
+            copied=store.copied,
+            unchanged=plan.unchanged + store.unchanged,
+            moved=store.moved,
+            changed=store.changed,
+            failed=store.failed + plan.still_failing,
+            failed_before=plan.still_failing,
+            may_pass=store.may_pass,
+            vanished=vanished.count,
+            removed=vanished.removed,
+            predicted=predicted,
+            kept=vanished.kept,
+            passed_over=plan.passed.by_type(),
+            seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
+            images_per_second=round(store.encoded / total, 1),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As `latentsearch index --json` prints it."""
+        return asdict(self)

@@ -6,24 +6,24 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
-from indexer.decoding.fingerprint import Fingerprint
-from indexer.decoding.version import decoder_version
-from indexer.files import sheets
 from indexer.files.discover import Problem
-from indexer.files.passed import OWN_SHEETS
+from indexer.files.passed import OWN_SHEETS, SHEET_REASON
 from indexer.index.writer import IndexWriter
 from indexer.numbers import clamp_seconds
-from indexer.pipeline.catalog_lookup import images_before
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk
 from indexer.pipeline.labels import LabelStore
 from indexer.pipeline.plan import Plan
-from indexer.workers.decode_worker import NO_PIXELS, Job, Outcome
+from indexer.workers.tasks import NO_PIXELS, Job, Outcome
+
+if TYPE_CHECKING:
+    from indexer.decoding.fingerprint import Fingerprint
 
 # What a run that is killed may lose.
 SECONDS_BETWEEN_COMMITS = 2.0
@@ -82,7 +82,7 @@ class Store:
         positions = self._append(encoded.codes)
         changes = Changes()
         paths = [outcome.job.path for outcome in decoded.outcomes]
-        before = images_before(self._index.catalog, paths, self._plan.before)
+        before = self._index.catalog.images.at_before(paths, self._plan.before)
         for outcome in decoded.outcomes:
             self._decide(outcome, before.get(outcome.job.path), positions, changes)
         self._write(changes)
@@ -142,7 +142,7 @@ class Store:
         if outcome.reason and _is_gone(job.path):
             self.gone += 1
             self._plan.seen.forget(job.path)
-        elif outcome.reason == sheets.REASON:
+        elif outcome.reason == SHEET_REASON:
             self.sheets += 1
             self._plan.passed.counts[OWN_SHEETS] += 1
             self._plan.seen.forget(job.path)
@@ -223,6 +223,8 @@ class Store:
         )
 
     def _fail(self, reason: str, job: Job, changes: Changes, may_pass: bool = False) -> None:
+        from indexer.decoding.version import decoder_version
+
         self.failed += 1
         self.may_pass += may_pass
         changes.failures.append(Failure(job.path, reason, job.size, job.mtime_ns, may_pass, decoder_version()))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import InputError, MissingExtra
+from indexer.errors import InputError
 from indexer.vectors import index_types
 from indexer.vectors.exact import import_faiss, pad
 from indexer.vectors.faiss_file import FLAT, FaissFile, Tuning, inverted_lists, most_effort, parameters_of
@@ -93,15 +93,3 @@ def _train(index: Any, codes: Codes, rows: Ids, device: str) -> None:
         module = import_faiss()
         lists.clustering_index = module.index_cpu_to_all_gpus(module.IndexFlatL2(index.d))
     index.train(pad(codes[rows[sample]], index.d))
-
-
-def check_device(device: str) -> None:
-    """Raise MissingExtra where FAISS has no GPU to build on."""
-    if device == "cpu":
-        return
-    module = import_faiss()
-    if not hasattr(module, "index_cpu_to_all_gpus") or module.get_num_gpus() == 0:
-        raise MissingExtra(
-            "--device cuda needs a GPU and faiss-gpu: `pip uninstall faiss-cpu onnxruntime`, then `pip install "
-            "'latentsearch[gpu]'`"
-        )

@@ -6,9 +6,17 @@ import math
 import os
 from typing import Any, NamedTuple
 
-from indexer.errors import InputError
+from indexer.errors import InputError, MissingExtra
 from indexer.vectors.exact import import_faiss
-from indexer.vectors.faiss_file import AUTO, FLAT, HNSW, IVF_PQ, IVF_SQ8, KINDS, inverted_lists
+from indexer.vectors.faiss_file import (
+    AUTO,
+    FLAT,
+    HNSW,
+    IVF_PQ,
+    IVF_SQ8,
+    KINDS,
+    inverted_lists,
+)
 
 # An index of another kind needs some codes to learn from.
 FLAT_ALWAYS_BELOW = 1_000
@@ -105,3 +113,15 @@ def machine_memory() -> int:
 
 def _gb(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
+
+
+def check_device(device: str) -> None:
+    """Raise MissingExtra where FAISS has no GPU to build on."""
+    if device == "cpu":
+        return
+    module = import_faiss()
+    if not hasattr(module, "index_cpu_to_all_gpus") or module.get_num_gpus() == 0:
+        raise MissingExtra(
+            "--device cuda needs a GPU and faiss-gpu: `pip uninstall faiss-cpu onnxruntime`, then `pip install "
+            "'latentsearch[gpu]'`"
+        )

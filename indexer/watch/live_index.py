@@ -21,9 +21,8 @@ from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
 from indexer.paths import CATALOGUE, is_under
 from indexer.pipeline.labels import LabelCache
-from indexer.pipeline.run import IndexOptions, Report, index_scope
+from indexer.pipeline.run import IndexOptions, Report, Summary, index_scope
 from indexer.pipeline.scope import Scope
-from indexer.pipeline.summary import Summary
 from indexer.system.interrupts import interruptible
 from indexer.vectors.build import Report as BaseReport
 from indexer.watch.debounce import Debouncer

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.decoding.framing import Framing
-from indexer.workers.chunks import CHUNK_FILES, in_chunks
-from indexer.workers.decode_worker import NO_PIXELS, DecodedChunk, Job, Outcome
 from indexer.workers.pool import DecodingPool
-from indexer.workers.stage import WAIT
+from indexer.workers.tasks import CHUNK_FILES, NO_PIXELS, DecodedChunk, Job, Outcome, in_chunks
+from indexer.workers.threads import WAIT
 
 # Decoded pictures that may wait for one before them.
 BYTES_WAITING = 100_000_000

@@ -12,10 +12,9 @@ import numpy as np
 from indexer.decoding.framing import Framing
 from indexer.system.limits import cores, memory_cap
 from indexer.workers.budget import Budget, workers_within
-from indexer.workers.chunk_queue import ChunkQueue
-from indexer.workers.chunks import CHUNK_FILES
-from indexer.workers.decode_worker import DecodedChunk, FileTask, Job, Outcome, OutOfTime, Worker
-from indexer.workers.stage import OrderedThreads
+from indexer.workers.tasks import CHUNK_FILES, DecodedChunk, FileTask, Job, Outcome
+from indexer.workers.threads import ChunkQueue, OrderedThreads
+from indexer.workers.worker import OutOfTime, Worker
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.index.index import Index
     from indexer.pipeline.read_ahead import Reading
-    from indexer.pipeline.run import IndexOptions
+    from indexer.pipeline.run import IndexOptions, Summary
     from indexer.pipeline.scope import Scope
-    from indexer.pipeline.summary import Summary
     from indexer.pipeline.vanished import Kept, Prune
     from indexer.vectors.build import Report
     from latentsearch.cli.progress import Bar

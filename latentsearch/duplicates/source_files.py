@@ -16,9 +16,8 @@ from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
 from indexer.numbers import size_and_mtime
 from indexer.paths import reason_for
-from indexer.workers.chunks import CHUNK_BYTES, CHUNK_FILES
-from indexer.workers.decode_worker import FileTask
 from indexer.workers.pool import TaskPool
+from indexer.workers.tasks import CHUNK_BYTES, CHUNK_FILES, FileTask
 from latentsearch.duplicates.compare.contents import Facts
 from latentsearch.duplicates.compare.judge import CHANGED, Judged, JudgePairs
 from latentsearch.duplicates.compare.same_frames import File, Pair

@@ -19,14 +19,13 @@ from indexer.errors import InputError
 from indexer.files.discover import Found, Problem, discover
 from indexer.paths import printable
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk, EncodingPool
-from indexer.workers.decode_worker import Job, Outcome
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import Job, Outcome
 from latentsearch.attributes.learned import load_or_learn
 from latentsearch.attributes.redraw import editing_encoder
 from latentsearch.query import Name, Options, check_files
 from latentsearch.results import Answer, Results, Stopwatch, Timings, Unreadable
-from latentsearch.search.exclude_self import Excluded, ids_at
-from latentsearch.search.ranking import Finder
+from latentsearch.search.ranking import Excluded, Finder, ids_at
 from latentsearch.search.search import combined, encode_files, encoder_of, open_filled, read_contents
 
 AT_ONCE = 32

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,12 @@ from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
 from indexer.errors import IndexStateError, InputError, UnreadableImage
 from indexer.index.index import Index
 from indexer.paths import printable
-from latentsearch.attributes.learned import load_or_learn
-from latentsearch.attributes.redraw import editing_encoder
 from latentsearch.query import PIPED, Name, Options, Query
 from latentsearch.results import Results, Stopwatch
-from latentsearch.search.exclude_self import Excluded
-from latentsearch.search.ranking import Finder
+from latentsearch.search.ranking import Excluded, Finder
+
+if TYPE_CHECKING:
+    from latentsearch.attributes.search import EditedSearch
 
 Codes = NDArray[np.float32]
 # Shorter than this, what is left of unit codes when some are subtracted is rounding.
@@ -50,7 +51,7 @@ def search(
     with opened:
         with watch.stage("load"):
             model = encoder_of(opened, encoder, network=bool(query.files))
-            edited = load_or_learn(() if options.drawn_anew else options.changes, opened, tell)
+            edited = _edited(opened, options, tell)
         finder = Finder(opened, model, options, watch, edited)
         with watch.stage("encode"):
             contents = read_contents(query.files, query.given)
@@ -70,6 +71,24 @@ def search(
         options.diverse,
         tuple(map(str, options.changes)),
     )
+
+
+def _edited(index: Index, options: Options, tell: Callable[[str], None] | None) -> EditedSearch | None:
+    """What searches with labels set in the codes themselves; None where none are."""
+    if options.drawn_anew or not options.changes:
+        return None
+    from latentsearch.attributes.learned import load_or_learn
+
+    return load_or_learn(options.changes, index, tell)
+
+
+def _picture_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
+    """The encoder, behind a generator that draws pictures anew where that is asked for."""
+    if not options.drawn_anew:
+        return encoder
+    from latentsearch.attributes.redraw import editing_encoder
+
+    return editing_encoder(encoder, options)
 
 
 def encoder_of(index: Index, option: str | None = None, *, network: bool = True) -> Encoder:
@@ -147,7 +166,7 @@ def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
 
 def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder, options: Options) -> Codes:
     count = len(query.images)
-    plus = encode_files(contents[:count], query.images, editing_encoder(encoder, options))
+    plus = encode_files(contents[:count], query.images, _picture_encoder(encoder, options))
     minus = encode_files(contents[count:], query.minus, encoder)
     if query.ids:
         plus = np.concatenate([plus, index.codes(query.ids)])

@@ -25,9 +25,8 @@ from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 from indexer.system.limits import cores
-from indexer.workers.chunks import CHUNK_FILES
-from indexer.workers.decode_worker import Job
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import CHUNK_FILES, Job
 
 DECODE_BAR = 0.9
 INDEX_BAR = 0.8

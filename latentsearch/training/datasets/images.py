@@ -20,8 +20,8 @@ from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 from indexer.paths import printable
 from indexer.system.disk import atomic_write, write_json
-from indexer.workers.decode_worker import Job
 from indexer.workers.in_order import decoded_in_order
+from indexer.workers.tasks import Job
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,8 +16,7 @@ from indexer.decoding.version import decoder_version
 from indexer.files.discover import Found, Problem
 from indexer.paths import outermost
 from indexer.pipeline.catalog_lookup import CatalogLookup
-from indexer.pipeline.path_set import PathSet
-from indexer.pipeline.plan import Plan
+from indexer.pipeline.plan import PathSet, Plan
 from indexer.pipeline.vanished import count_vanished, forget_failures
 
 FACTS = IndexMetadata("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)

@@ -16,8 +16,9 @@ from benchmarks.core.child_process import family, resident
 from indexer.decoding.framing import CELEBA, Framing
 from indexer.workers import budget, pool
 from indexer.workers.budget import MAIN_BYTES, WORKER_BYTES, Budget
-from indexer.workers.decode_worker import Job, Outcome, Worker
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import Job, Outcome
+from indexer.workers.worker import Worker
 from tests.deadly import LARGE_DEADLY_SIZE, DeadlyFraming
 from tests.support import make_folder
 

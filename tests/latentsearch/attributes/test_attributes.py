@@ -23,7 +23,7 @@ from indexer.encoders.attributes import load_attribute_encoder
 from indexer.encoders.encoder import load_encoder, load_generator
 from indexer.index.writer import IndexWriter
 from indexer.pipeline import predict_labels
-from indexer.workers import chunks
+from indexer.workers import tasks
 from latentsearch.attributes.redraw import Redrawing
 from latentsearch.query import Change
 from tests.deadly import DEADLY_SIZE, DeadlyFraming
@@ -177,7 +177,7 @@ def test_a_prediction_that_was_stopped_goes_on_where_it_was(
 def test_a_prediction_that_is_interrupted_within_a_part_loses_and_repeats_nothing(
     pictures: Path, eyes: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    monkeypatch.setattr(tasks, "CHUNK_FILES", 1)
     call("index", pictures, "--encoder", eyes, "--index", index)
     stop = threading.Event()
     with IndexWriter.create(index, load_encoder(eyes)) as opened:

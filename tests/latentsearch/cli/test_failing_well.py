@@ -22,8 +22,9 @@ from indexer.index.index import Index
 from indexer.index.status import status_of
 from indexer.index.writer import IndexWriter
 from indexer.pipeline import plan, store
-from indexer.workers import chunks, pool
-from indexer.workers.decode_worker import DecodedChunk, Job, Worker
+from indexer.workers import pool, tasks
+from indexer.workers.tasks import DecodedChunk, Job
+from indexer.workers.worker import Worker
 from tests.latentsearch.collection import call
 from tests.latentsearch.unprivileged import read_only, run_unprivileged
 from tests.support import draw_picture, make_bundle, make_folder
@@ -80,7 +81,7 @@ def place(fresh: Place) -> Place:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of four files, by one worker, looked up as they come."""
-    monkeypatch.setattr(chunks, "CHUNK_FILES", 4)
+    monkeypatch.setattr(tasks, "CHUNK_FILES", 4)
     monkeypatch.setattr(plan, "ASKED_AT_ONCE", 4)
     monkeypatch.setattr(pool, "cores", lambda: 1)
 

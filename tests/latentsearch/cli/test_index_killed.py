@@ -26,10 +26,10 @@ KILLS = 20
 # one of an hour.
 RUN = """
 import time
-import indexer.pipeline.store, indexer.workers.chunks
+import indexer.pipeline.store, indexer.workers.tasks
 add = indexer.pipeline.store.Store.add
 indexer.pipeline.store.Store.add = lambda store, decoded: (add(store, decoded), time.sleep(0.04))
-indexer.workers.chunks.CHUNK_FILES, indexer.pipeline.store.SECONDS_BETWEEN_COMMITS = 8, 0.02
+indexer.workers.tasks.CHUNK_FILES, indexer.pipeline.store.SECONDS_BETWEEN_COMMITS = 8, 0.02
 from latentsearch.cli import main
 main({arguments}, prog_name="latentsearch")
 """

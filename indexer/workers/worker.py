@@ -7,36 +7,21 @@ started it, a Ctrl-C in the terminal does not reach it, and it ends when its par
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import signal
 import subprocess
-import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.decode import decode_bytes, read_file
-from indexer.decoding.fingerprint import Fingerprint
 from indexer.decoding.framing import Framing
-from indexer.decoding.opened import silence
-from indexer.errors import UnreadableImage
-from indexer.files import sheets
-from indexer.workers.budget import Budget
+from indexer.workers.budget import Answer, Ask, Budget
 from indexer.workers.interpreters import take_interpreter
-from indexer.workers.memory_share import Answer, Ask, Share
-from indexer.workers.second_look import look_again
+from indexer.workers.tasks import DecodedChunk, FileTask, Job
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-NO_PIXELS = -1
 # A picture that takes this much takes a second or so: the rest of its chunk does not wait for it.
 LARGE_BYTES = 128_000_000
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
@@ -50,117 +35,6 @@ class OutOfTime(TimeoutError):
     def __init__(self, is_busy: bool = False) -> None:
         super().__init__()
         self.is_busy = is_busy
-
-
-class Job(NamedTuple):
-    """A file to decode, as it was found.
-
-    known: SHA-256 of contents that need no decoding, since their codes are there. again: whether an earlier run could
-    not use it, for circumstances that may have passed. unless_sheet: whether one of the program's own sheets is passed
-    over.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    known: tuple[bytes, ...] = ()
-    again: bool = False
-    unless_sheet: bool = False
-
-
-class Outcome(NamedTuple):
-    """What became of a job.
-
-    reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
-    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: where it
-    has pixels. incomplete: whether a part of it is missing. may_pass: whether circumstances are the reason, not the
-    content of the file.
-    """
-
-    job: Job
-    reason: str
-    digest: bytes = b""
-    width: int = 0
-    height: int = 0
-    row: int = NO_PIXELS
-    fingerprint: Fingerprint | None = None
-    incomplete: bool = False
-    may_pass: bool = False
-
-
-@dataclass(frozen=True)
-class DecodedChunk:
-    """A chunk of files, decoded: outcomes, pixels uint8 (n, h, w, 3) for n of them, and the seconds that it took."""
-
-    outcomes: list[Outcome]
-    pixels: NDArray[np.uint8]
-    seconds: float
-
-
-def decode_chunk(jobs: list[Job], framing: Framing, share: Share) -> DecodedChunk:
-    """Read, hash and decode files, here and now, up to one after which the share says that others do the rest."""
-    start = time.perf_counter()
-    pixels = np.empty((len(jobs), framing.height, framing.width, 3), np.uint8)
-    outcomes: list[Outcome] = []
-    used = 0
-    for place, job in enumerate(jobs):
-        share.begin(place)
-        outcome = _decode_one(job, framing, pixels, used, share)
-        share.give_back()
-        used += outcome.row != NO_PIXELS
-        outcomes.append(outcome)
-        if share.is_last:
-            break
-    return DecodedChunk(outcomes, pixels[:used], time.perf_counter() - start)
-
-
-def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int, share: Share) -> Outcome:
-    digest = b""
-    try:
-        if job.again:
-            look_again(job.path)
-        share.reserve_file(job.size)
-        content = read_file(job.path)
-        if job.unless_sheet and sheets.is_sheet(content):
-            return Outcome(job, sheets.REASON)
-        digest = hashlib.sha256(content).digest()
-        if digest in job.known:
-            return Outcome(job, "", digest)
-        decoded = decode_bytes(content, framing, share.reserve)
-    except UnreadableImage as error:
-        return Outcome(job, str(error), digest, may_pass=error.may_pass)
-    except MemoryError:
-        return Outcome(job, "not enough memory to read it", digest, may_pass=True)
-    pixels[row] = decoded.pixels
-    size = decoded.width, decoded.height
-    return Outcome(job, "", digest, *size, row, decoded.fingerprint, decoded.incomplete)
-
-
-class FileTask(ABC, Generic[Item, Result]):
-    """What else workers do with files; it, its items and its results are pickled on their way."""
-
-    @abstractmethod
-    def do(self, item: Item, share: Share) -> Result:
-        """Do it, in a worker; share: to be asked for memory. What cannot be done is said in the result, not raised."""
-
-    @abstractmethod
-    def failed(self, item: Item, reason: str) -> Result:
-        """The result of an item that killed or stalled its worker."""
-
-
-def do_chunk(task: FileTask[Item, Result], items: list[Item], share: Share) -> list[Result]:
-    """Do a task with items, here and now, up to one after which the share says that others do the rest."""
-    results: list[Result] = []
-    for place, item in enumerate(items):
-        share.begin(place)
-        try:
-            results.append(task.do(item, share))
-        except MemoryError:
-            results.append(task.failed(item, "not enough memory to look at it"))
-        share.give_back()
-        if share.is_last:
-            break
-    return results
 
 
 class Worker:
@@ -279,21 +153,6 @@ class Worker:
         self._is_ready = False
 
 
-def serve(descriptor: int) -> None:
-    """Be a worker on that socket until it closes."""
-    connection = Connection(descriptor)
-    # Once for all pictures: to set the filters of warnings for each takes 3 % of the time to decode a small one.
-    with silence, contextlib.suppress(EOFError, OSError):
-        work = connection.recv()
-        connection.send("ready")
-        while isinstance(work, FileTask):
-            connection.send(do_chunk(work, connection.recv(), Share(connection)))
-        while True:
-            decoded = decode_chunk(connection.recv(), work, Share(connection))
-            connection.send((decoded.outcomes, decoded.pixels.shape, decoded.seconds))
-            _write_all(connection.fileno(), decoded.pixels)
-
-
 def _seconds_of_core(process: int) -> float:
     """How long a process has computed; 0 where the system does not say so as Linux does."""
     try:
@@ -312,9 +171,3 @@ def _read_into(descriptor: int, pixels: NDArray[np.uint8]) -> None:
         if not count:
             raise EOFError
         left = left[count:]
-
-
-def _write_all(descriptor: int, pixels: NDArray[np.uint8]) -> None:
-    left = pixels.reshape(-1).data
-    while left:
-        left = left[os.write(descriptor, left) :]
