@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.decoding.decode import decode_bytes, read_file
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import UnreadableImage
 from indexer.paths import printable
 from indexer.system.limits import cores

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from indexer.decoding.decode import decode
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.system.disk import atomic_path
 from indexer.system.limits import cores
 

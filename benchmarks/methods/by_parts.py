@@ -18,7 +18,7 @@ from benchmarks.core.exact_search import Codes, unit
 from benchmarks.datasets.celeba import Faces
 from benchmarks.datasets.pictures import progress
 from benchmarks.methods.methods import Method, Projected
-from indexer.decoding.framing import CELEBA
+from indexer.encoders.framing import CELEBA
 from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.directions import Moments, directions, principal_axes

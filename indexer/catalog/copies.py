@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 
 from indexer.catalog.connection import Statements
 from indexer.catalog.schema import FINGERPRINT, IMAGE
-from indexer.decoding.fingerprint import BYTES, SIDE, Fingerprint
 
 
 class Copies(Statements):
@@ -31,6 +30,8 @@ class Copies(Statements):
 
         These are of first frames over white; `further_views` gives the rest.
         """
+        from indexer.decoding.fingerprint import SIDE
+
         ids, pixels = array("q"), bytearray()
         columns = select(FINGERPRINT.c.image_id, FINGERPRINT.c.white).order_by(FINGERPRINT.c.image_id)
         for image_id, white in self._connection.execute(columns):
@@ -43,6 +44,8 @@ class Copies(Statements):
 
         And the views, uint8 (n, SIDE, SIDE).
         """
+        from indexer.decoding.fingerprint import BYTES, SIDE
+
         ids, pixels = array("q"), bytearray()
         has_more = (FINGERPRINT.c.black != b"") | (FINGERPRINT.c.frames != b"")
         for image_id, _, black, frames in self._connection.execute(
@@ -63,8 +66,8 @@ class Copies(Statements):
         )
         return list(self._connection.execute(missing.order_by(IMAGE.c.id)).scalars())
 
-    def add_fingerprints(self, fingerprints: Iterable[tuple[int, Fingerprint]]) -> None:
-        """Give images by id their fingerprints; one whose image is gone is left out."""
+    def add_fingerprints(self, fingerprints: Iterable[tuple[int, tuple[bytes, bytes, bytes | None]]]) -> None:
+        """Give images by id their fingerprints, as indexer.decoding.fingerprint has them, but for images gone."""
         rows = [(image_id, *fingerprint, image_id) for image_id, fingerprint in fingerprints]
         if rows:
             self._plainly(

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.decoding.file_types import Format, identify
-from indexer.decoding.framing import Box, Framing
 from indexer.decoding.memory_needs import LARGE, STORED_SIZE
 from indexer.decoding.opened import opened
 from indexer.decoding.srgb import (
@@ -24,6 +23,7 @@ from indexer.decoding.srgb import (
     upright,
     upright_size,
 )
+from indexer.encoders.framing import Box, Framing
 from indexer.errors import UnreadableImage
 from indexer.paths import printable, reason_for, reason_for_mode
 from indexer.system.limits import Reserve, refuse_above_cap

@@ -116,7 +116,7 @@ def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = 
 
 def _reader(kind: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContextManager[Image.Image]]:
     if kind is RAW:
-        from indexer.decoding.formats.raw import opened_raw
+        from indexer.decoding.raw import opened_raw
 
         return opened_raw
     return _opened_tiff if kind is TIFF else functools.partial(_open_prepared, kind)
@@ -143,7 +143,7 @@ def _open_prepared(kind: Format, data: bytes, reserve: Reserve, prepare: Prepare
 
 @contextmanager
 def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
-    from indexer.decoding.formats.odd_tiff import read_tiff
+    from indexer.decoding.odd_tiff import read_tiff
 
     with contextlib.ExitStack() as stack:
         try:
@@ -158,7 +158,7 @@ def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Im
 
 def _is_beyond_pillow(picture: Image.Image) -> bool:
     """Whether its libtiff was built without the compression that a file has, and tifffile is there."""
-    from indexer.decoding.formats.odd_tiff import has_tifffile
+    from indexer.decoding.odd_tiff import has_tifffile
 
     if picture.info.get("compression") not in RARELY_BUILT_IN or not has_tifffile():
         return False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import EncoderError
 from indexer.system.extras import import_onnxruntime, require
 from indexer.system.limits import cores

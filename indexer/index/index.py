@@ -19,6 +19,7 @@ from indexer.catalog.schema import SCHEMA_VERSION
 from indexer.errors import IndexStateError, InputError
 from indexer.index.vector_search import VectorSearch
 from indexer.paths import CATALOGUE, locate, printable
+from indexer.vectors.exact import Selection
 from indexer.vectors.faiss_file import FaissFile
 
 if TYPE_CHECKING:
@@ -69,9 +70,8 @@ class Index:
         catalog = Catalog.read(folder / CATALOGUE)
         if catalog.version() != SCHEMA_VERSION:
             catalog.close()
-            from indexer.index.folder import migrate_folder
 
-            migrate_folder(folder)
+            _migrate(folder)
             catalog = Catalog.read(folder / CATALOGUE)
         return cls(folder, catalog, metadata_of(catalog, folder))
 
@@ -129,11 +129,11 @@ class Index:
         codes: NDArray[np.float32],
         k: int,
         exclude_ids: Sequence[int] = (),
-        within: NDArray[np.int64] | None = None,
+        within: Selection | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k nearest images of each code, by ascending distance, those equally far by id.
 
-        codes: (q, d). within: ids, int64 (n,), ascending, of the images among which to look; None for all. Returns
+        codes: (q, d). within: the images among which to look; None for all. Returns
         distances float32 and ids int64, (q, k') each, k' = min(k, images within that are not excluded); Euclidean or
         1 - cosine, computed from the stored codes, so that an image has distance 0 to itself.
         Raises ValueError for codes of another shape, DamagedIndex where the files contradict one another.
@@ -144,25 +144,22 @@ class Index:
         return self.vectors.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
 
     def code_blocks(
-        self, within: NDArray[np.int64] | None = None, exclude_ids: Sequence[int] = ()
+        self, within: Selection | None = None, exclude_ids: Sequence[int] = ()
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """All images but those excluded, a block at a time: ids, int64 (n,), and their codes, float32 (n, d).
 
-        within: ids of the images that alone are wanted; None for all. Raises DamagedIndex as `search` does.
+        within: the images that alone are wanted; None for all. Raises DamagedIndex as `search` does.
         """
         return self.vectors.blocks(within, {int(image_id) for image_id in exclude_ids})
 
-    def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> NDArray[np.int64]:
-        """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
+    def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> Selection:
+        """The images for which all conditions hold and that lie in any of the folders.
 
-        Conditions are as `indexer.catalog.filters` has them. The array is read-only: of one that cannot change,
-        searches keep what they made of it. Raises InputError where one cannot be read.
+        Conditions are as `indexer.catalog.filters` has them. Raises InputError where one cannot be read.
         """
         from indexer.catalog.filters import matching_ids
 
-        found = matching_ids(self.catalog, where, under)
-        found.flags.writeable = False
-        return found
+        return Selection(matching_ids(self.catalog, where, under))
 
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
         """The images of these ids, in that order. Raises InputError where there is none with an id."""
@@ -234,3 +231,23 @@ def metadata_of(catalog: Catalog, folder: Path) -> IndexMetadata:
     if metadata is None:
         raise no_index(folder)
     return metadata
+
+
+def _migrate(folder: Path) -> None:
+    """Bring the catalogue of an earlier version to this one's schema.
+
+    Raises LockedIndex while another process writes, InputError where the folder cannot be written to.
+    """
+    from indexer.system.disk import WriterLock, full_disk_told
+
+    lock = WriterLock(folder)
+    try:
+        with full_disk_told(folder):
+            lock.acquire()
+            Catalog.write(folder / CATALOGUE).close()
+    except InputError as error:
+        raise InputError(
+            f"{error}; an earlier latentsearch made it, and it must be brought up to date first"
+        ) from error
+    finally:
+        lock.release()

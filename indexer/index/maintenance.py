@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,10 @@ from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import InputError
 from indexer.index.vector_search import VectorSearch
 from indexer.vectors import index_types
-from indexer.vectors.build import Report
 from indexer.vectors.faiss_file import FLAT, Header, Tuning, write_faiss_file
+
+if TYPE_CHECKING:
+    from indexer.vectors.build import Report
 
 # What may have come or gone since the base was made: so many images, and this share of it.
 IMAGES_BESIDE, SHARE_BESIDE = 10_000, 0.01

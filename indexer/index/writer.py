@@ -17,18 +17,19 @@ from indexer.catalog.metadata import IndexMetadata
 from indexer.encoders.encoder import Encoder
 from indexer.errors import InputError
 from indexer.index import maintenance
-from indexer.index.folder import make_folder
 from indexer.index.index import Index, metadata_of, no_index
 from indexer.paths import CATALOGUE, printable
-from indexer.system.disk import full_disk_told, is_full_disk, no_space_for
-from indexer.system.lock import WriterLock
+from indexer.system.disk import LOCK_FILE, WriterLock, full_disk_told, is_full_disk, no_space_for
 from indexer.vectors import code_file
-from indexer.vectors.build import Report
 from indexer.vectors.code_file import CodeWriter
 from indexer.vectors.faiss_file import FILE_NAME
 
 if TYPE_CHECKING:
     from indexer.index.check import CheckReport
+    from indexer.vectors.build import Report
+
+# What may lie in a folder that is no index yet: a first run was killed while it made one.
+BEGINNINGS = {LOCK_FILE, *(CATALOGUE + end for end in ("", "-wal", "-shm", "-journal"))}
 
 
 class IndexWriter(Index):
@@ -186,3 +187,17 @@ class IndexWriter(Index):
         self.catalog.set_facts(self.metadata)
         self.catalog.commit()
         self._look_at(self.metadata)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an index. Raises InputError where it cannot be one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strangers = {entry.name for entry in os.scandir(folder)} - BEGINNINGS
+        is_index = (folder / CATALOGUE).exists()
+    except OSError as error:
+        raise InputError(f"{printable(folder)} cannot hold an index: {error.strerror}") from error
+    if strangers and not is_index:
+        raise InputError(f"{printable(folder)} is a folder of something else: name a new one with --index")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{printable(folder)} cannot hold an index: no permission to write there")

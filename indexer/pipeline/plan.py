@@ -11,14 +11,17 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
+from indexer.encoders.framing import Framing
 from indexer.files.discover import Found, Problem
 from indexer.files.passed import Passed
 from indexer.numbers import FIRST_ID
-from indexer.workers.tasks import Job, in_chunks
+from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import DecodedChunk, Job, in_chunks
 
 if TYPE_CHECKING:
     from indexer.catalog.failures import Failure
@@ -171,3 +174,33 @@ class PathSet:
             places = np.minimum(np.searchsorted(seen, hashes), max(len(seen) - 1, 0))
             there = seen[places] == hashes if len(seen) else np.zeros(len(some), np.bool_)
             yield from (item for item, is_there in zip(some, there, strict=True) if not is_there)
+
+
+class Reading:
+    """A plan, and the workers that decode what it leaves, at work from `with` on.
+
+    plan: knows nothing unless one is given that does. began: when, by time.perf_counter. memory: as
+    DecodingPool has it.
+    """
+
+    def __init__(
+        self, files: Iterable[Found | Problem], framing: Framing, plan: Plan | None = None, memory: int | None = None
+    ) -> None:
+        self.began = time.perf_counter()
+        self.plan = plan or Plan()
+        self._ended = threading.Event()
+        self._pool = DecodingPool(framing, self.plan.chunks(files, self._ended), memory=memory)
+
+    def __enter__(self) -> Self:
+        self._pool.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._pool.__exit__(kind, error, trace)
+
+    def results(self) -> Iterator[DecodedChunk | None]:
+        """As a stage gives them."""
+        return self._pool.results()

@@ -22,8 +22,7 @@ from indexer.numbers import FIRST_ID
 from indexer.paths import printable
 from indexer.pipeline.encoding import EncodingPool
 from indexer.pipeline.labels import LabelCache, LabelStore
-from indexer.pipeline.plan import Count, Plan
-from indexer.pipeline.read_ahead import Reading
+from indexer.pipeline.plan import Count, Plan, Reading
 from indexer.pipeline.scope import Scope
 from indexer.pipeline.store import Store
 from indexer.pipeline.vanished import Kept, Prune, Vanished, forget_failures, is_drive, take_vanished
@@ -116,27 +115,13 @@ def index_scope(
     """
     start = time.perf_counter()
     check_device(wishes.vectors.device)
-    passed = Passed()
-    files = scope.files(passed)
     label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
     with interruptible() as interrupted, ExitStack() as stack:
         if reading is None or index.catalog.images.next_id() != FIRST_ID:
-            from indexer.pipeline.catalog_lookup import CatalogLookup
-
-            known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.images.next_id())
-            plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
-            reading = stack.enter_context(Reading(files, encoder.framing, plan, wishes.memory))
+            reading = _reading(index, encoder, scope, wishes, stack)
         plan = reading.plan
         store = Store(index, plan, label_store)
-        count = Count(scope.estimate()) if report else None
-        if count:
-            count.start()
-
-        def show() -> None:
-            if report and count:
-                done = plan.unchanged + plan.still_failing + store.done
-                report(done, count.total if count.total is None else max(count.total, done))
-
+        show = _shown(plan, store, scope, report)
         _store_all(store, plan, encoder, reading.results(), interrupted, show)
         while store.again and not interrupted.is_set():
             with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=wishes.memory) as pool:
@@ -145,12 +130,7 @@ def index_scope(
             store.commit()
             raise KeyboardInterrupt
         label_store.write()
-        plan.note_unreadable()
-        for path in filter(scope.comes_by, label_store.files):
-            plan.passed.take_back(path)
-        forget_failures(index.catalog, scope.paths(), plan)
-        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune, index.metadata.drives)
-        index.change(drives=_drives(index, plan.passed.drives))
+        vanished = _take_vanished(index, scope, plan, label_store, wishes.prune)
         label_store.finish()
         store.commit()
         predicted = _predict(index, wishes, interrupted, report)
@@ -158,6 +138,41 @@ def index_scope(
             raise KeyboardInterrupt
         index.rebuild(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
     return Summary.of(plan, store, vanished, predicted, time.perf_counter() - min(start, reading.began))
+
+
+def _reading(index: IndexWriter, encoder: Encoder, scope: Scope, wishes: IndexOptions, stack: ExitStack) -> Reading:
+    """The files of a scope, decoded where the catalogue does not know them."""
+    from indexer.pipeline.catalog_lookup import CatalogLookup
+
+    passed = Passed()
+    known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.images.next_id())
+    plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
+    return stack.enter_context(Reading(scope.files(passed), encoder.framing, plan, wishes.memory))
+
+
+def _shown(plan: Plan, store: Store, scope: Scope, report: Report | None) -> Callable[[], None]:
+    """What says how far a run is, of as many files as a thread counts meanwhile."""
+    if report is None:
+        return lambda: None
+    count = Count(scope.estimate())
+    count.start()
+
+    def show() -> None:
+        done = plan.unchanged + plan.still_failing + store.done
+        report(done, count.total if count.total is None else max(count.total, done))
+
+    return show
+
+
+def _take_vanished(index: IndexWriter, scope: Scope, plan: Plan, labels: LabelStore, prune: Prune) -> Vanished:
+    """Count, and remove where that is asked for, what the catalogue holds of files that are gone; note the drives."""
+    plan.note_unreadable()
+    for path in filter(scope.comes_by, labels.files):
+        plan.passed.take_back(path)
+    forget_failures(index.catalog, scope.paths(), plan)
+    vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, prune, index.metadata.drives)
+    index.change(drives=_drives(index, plan.passed.drives))
+    return vanished
 
 
 def _drives(index: IndexWriter, found: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,7 @@ from indexer.numbers import clamp_seconds
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk
 from indexer.pipeline.labels import LabelStore
 from indexer.pipeline.plan import Plan
-from indexer.workers.tasks import NO_PIXELS, Job, Outcome
-
-if TYPE_CHECKING:
-    from indexer.decoding.fingerprint import Fingerprint
+from indexer.workers.tasks import NO_PIXELS, Job, Outcome, PlainFingerprint
 
 # What a run that is killed may lose.
 SECONDS_BETWEEN_COMMITS = 2.0
@@ -41,7 +37,7 @@ class Changes:
     moved: list[tuple[int, Job]] = field(default_factory=list)
     added: list[ImageRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    fingerprints: list[tuple[int, Fingerprint]] = field(default_factory=list)
+    fingerprints: list[tuple[int, PlainFingerprint]] = field(default_factory=list)
     copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
 
     def concern(self, image_id: int) -> bool:

@@ -31,10 +31,9 @@ MAGIC = b"LSBASE02"
 FOOTER = struct.Struct("<QQQ16s8s")
 NO_ROW = np.iinfo(np.uint32).max
 ROW_TYPE = np.dtype("<u4")
-ALIGNED = 8
-GRAPH_ENTRIES = 4_096
+ALIGNED, GRAPH_ENTRIES = 8, 4_096
 
-# What may be asked for; the kind of an index may be any other FAISS factory string, too.
+# What may be asked for beside FAISS factory strings.
 AUTO, FLAT, HNSW, IVF_SQ8, IVF_PQ = KINDS = ("auto", "flat", "hnsw", "ivf-sq8", "ivf-pq")
 # More candidates than a recall needs, since exact codes may swap those that are almost equally far.
 SPARE = 16

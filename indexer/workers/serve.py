@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.decoding.decode import decode_bytes, read_file
-from indexer.decoding.framing import Framing
 from indexer.decoding.opened import silence
+from indexer.encoders.framing import Framing
 from indexer.errors import UnreadableImage
 from indexer.files import sheets
 from indexer.files.passed import SHEET_REASON
@@ -58,7 +58,8 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
         return Outcome(job, "not enough memory to read it", digest, may_pass=True)
     pixels[row] = decoded.pixels
     size = decoded.width, decoded.height
-    return Outcome(job, "", digest, *size, row, decoded.fingerprint, decoded.incomplete)
+    fingerprint = decoded.fingerprint and decoded.fingerprint[:]
+    return Outcome(job, "", digest, *size, row, fingerprint, decoded.incomplete)
 
 
 def do_chunk(task: FileTask[Item, Result], items: list[Item], share: Share) -> list[Result]:

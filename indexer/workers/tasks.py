@@ -5,19 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.workers.budget import Share
 
-if TYPE_CHECKING:
-    from indexer.decoding.fingerprint import Fingerprint
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# An indexer.decoding.fingerprint.Fingerprint as a plain tuple: to unpickle it takes no import.
+PlainFingerprint = tuple[bytes, bytes, bytes | None]
 # The row of what has no pixels.
 NO_PIXELS = -1
 # A chunk goes to a worker at once: enough files to hide the way there, few enough bytes to be back soon.
@@ -56,7 +55,7 @@ class Outcome(NamedTuple):
     width: int = 0
     height: int = 0
     row: int = NO_PIXELS
-    fingerprint: Fingerprint | None = None
+    fingerprint: PlainFingerprint | None = None
     incomplete: bool = False
     may_pass: bool = False
 

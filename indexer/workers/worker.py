@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.workers.budget import Answer, Ask, Budget
 from indexer.workers.interpreters import take_interpreter
 from indexer.workers.tasks import DecodedChunk, FileTask, Job

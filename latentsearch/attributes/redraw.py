@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decoding.framing import Framing
 from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
 from indexer.encoders.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
+from indexer.encoders.framing import Framing
 from indexer.errors import EncoderError, InputError
 from indexer.paths import printable
 from latentsearch.query import Change, Options

@@ -29,7 +29,7 @@ def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> Non
     """
     from indexer.encoders.attributes import load_attribute_encoder
     from latentsearch.attributes.predict import view
-    from latentsearch.results import Unreadable
+    from latentsearch.query import Unreadable
     from latentsearch.search.formats import readable
 
     loaded = load_attribute_encoder(encoder)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from indexer.encoders.attributes import AttributeEncoder
     from indexer.encoders.encoder import Encoder
     from indexer.index.index import Index
-    from indexer.pipeline.read_ahead import Reading
+    from indexer.pipeline.plan import Reading
     from indexer.pipeline.run import IndexOptions, Summary
     from indexer.pipeline.scope import Scope
     from indexer.pipeline.vanished import Kept, Prune
@@ -293,11 +293,10 @@ def _reading_ahead(
 
     if (place / CATALOGUE).exists():
         return nullcontext()
-    from indexer.decoding.framing import Framing
     from indexer.encoders.encoder import find_bundle, read_model
+    from indexer.encoders.framing import Framing
     from indexer.files.passed import Passed
-    from indexer.pipeline.plan import Plan
-    from indexer.pipeline.read_ahead import Reading
+    from indexer.pipeline.plan import Plan, Reading
 
     passed = Passed()
     framing = Framing.from_json(read_model(find_bundle(encoder))["framing"])

@@ -15,8 +15,7 @@ from latentsearch.cli.numbers import COUNT, WHOLE
 from latentsearch.cli.showing import Form
 
 if TYPE_CHECKING:
-    from latentsearch.query import Change, Name, Options
-    from latentsearch.results import Results
+    from latentsearch.query import Change, Name, Options, Results
     from latentsearch.search.folder import FolderSearch
 
 PATH = click.Path(path_type=Path)
@@ -204,7 +203,7 @@ def _why_fewer(results: Results, options: Options) -> str:
 def _search_folder(
     search: FolderSearch, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None
 ) -> None:
-    from latentsearch.results import Results
+    from latentsearch.query import Results
 
     asked = unread = fewer = 0
     rows: list[Results] = []

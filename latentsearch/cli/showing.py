@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from latentsearch.results import Answer, Results
+    from latentsearch.query import Answer, Results
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Form:
 
     def show_one(self, answer: Answer, label_names: Sequence[str]) -> None:
         """Print one of many; of a picture that could not be read, JSON tells on standard output, the others beside."""
-        from latentsearch.results import Unreadable
+        from latentsearch.query import Unreadable
         from latentsearch.search import formats
 
         if self.name == "json":

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.framing import Framing
 from indexer.encoders.encoder import FORMAT
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.export.calibration import closest_pairs, random_pair_distances
 

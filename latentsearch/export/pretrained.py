@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.framing import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import InputError, TransferError
 from indexer.system.extras import require_extra
 from latentsearch.export.bundle_folder import FIT_IMAGES

@@ -23,8 +23,7 @@ from indexer.workers.pool import DecodingPool
 from indexer.workers.tasks import Job, Outcome
 from latentsearch.attributes.learned import load_or_learn
 from latentsearch.attributes.redraw import editing_encoder
-from latentsearch.query import Name, Options, check_files
-from latentsearch.results import Answer, Results, Stopwatch, Timings, Unreadable
+from latentsearch.query import Answer, Name, Options, Results, Stopwatch, Timings, Unreadable, check_files
 from latentsearch.search.ranking import Excluded, Finder, ids_at
 from latentsearch.search.search import combined, encode_files, encoder_of, open_filled, read_contents
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from indexer.catalog.images import ImageRecord
 from indexer.encoders.encoder import Encoder
 from indexer.index.index import Index
-from latentsearch.query import Name, Options
-from latentsearch.results import Hit, Label, Stopwatch
+from indexer.vectors.exact import Selection
+from latentsearch.query import Hit, Label, Name, Options, Stopwatch
 
 if TYPE_CHECKING:
     from latentsearch.attributes.search import EditedSearch
@@ -38,7 +38,7 @@ class Finder:
         self._edited = edited
         self._encoder = encoder
         self._options = options
-        self._within: NDArray[np.int64] | None = None
+        self._within: Selection | None = None
         if options.filtered:
             with watch.stage("filter"):
                 self._within = index.matching(options.where, options.under)
@@ -126,7 +126,7 @@ class Search(Protocol):
         codes: NDArray[np.float32],
         k: int,
         exclude_ids: Sequence[int] = (),
-        within: NDArray[np.int64] | None = None,
+        within: Selection | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Distances and ids of the k nearest images of each code."""
 
@@ -174,12 +174,12 @@ def nearest_others(
     codes: NDArray[np.float32],
     k: int,
     themselves: Sequence[Excluded],
-    within: NDArray[np.int64] | None,
+    within: Selection | None,
 ) -> list[list[Neighbour]]:
     """The k nearest images of each code (q, d), by ascending distance, fewer where the index has no more.
 
     search: the index's, or one that ranks its images in another way. themselves: for each code, what to leave out.
-    within: ids, ascending, among which to look; None for all.
+    within: the images among which to look; None for all.
     """
     spare = max(len(itself.ids) + COPIES if itself != Excluded() else 0 for itself in themselves)
     distances, ids = search(codes, k + spare, within=within)
@@ -203,7 +203,7 @@ def _one_by_one(
     code: NDArray[np.float32],
     k: int,
     itself: Excluded,
-    within: NDArray[np.int64] | None,
+    within: Selection | None,
 ) -> list[Neighbour]:
     """The same for one code of which there are many copies: those that turn up are excluded from another search."""
     excluded = set(itself.ids)

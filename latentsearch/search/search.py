@@ -14,8 +14,7 @@ from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
 from indexer.errors import IndexStateError, InputError, UnreadableImage
 from indexer.index.index import Index
 from indexer.paths import printable
-from latentsearch.query import PIPED, Name, Options, Query
-from latentsearch.results import Results, Stopwatch
+from latentsearch.query import PIPED, Name, Options, Query, Results, Stopwatch
 from latentsearch.search.ranking import Excluded, Finder
 
 if TYPE_CHECKING:

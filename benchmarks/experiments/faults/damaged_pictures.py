@@ -38,7 +38,7 @@ DECODE = """
 import json, sys, time
 from benchmarks.core.child_process import own_peak_kib
 from indexer.decoding.decode import decode
-from indexer.decoding.framing import CELEBA
+from indexer.encoders.framing import CELEBA
 from indexer.errors import UnreadableImage
 for path in json.load(open(sys.argv[1])):
     print(json.dumps({"path": path}), flush=True)

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.results import store
-from indexer.decoding.framing import Framing
 from indexer.encoders.encoder import Encoder, load_encoder
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 from indexer.system.limits import cores

@@ -15,7 +15,7 @@ from benchmarks.judges.inverters import to_images, to_pixels
 from benchmarks.methods.encoders import Network
 from benchmarks.methods.methods import Method, Oracle, Random, whitened
 from benchmarks.statistics.label_statistics import summarise
-from indexer.decoding.framing import CELEBA
+from indexer.encoders.framing import CELEBA
 
 
 def learned_from(split: Split, test: Split, seed: int) -> dict[str, float]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from indexer.decoding.decode import decode_bytes, read_file
-from indexer.decoding.framing import Whole
+from indexer.encoders.framing import Whole
 from indexer.errors import UnreadableImage
 
 SIDE = 64

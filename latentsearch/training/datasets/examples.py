@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from latentsearch.data.cifar10 import holds_photographs, load_photographs
 from latentsearch.data.digits import holds_digits, load_digits
 from latentsearch.training.datasets.images import Images, find_pictures, load_arrays, load_images

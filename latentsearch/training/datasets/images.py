@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 from indexer.paths import printable

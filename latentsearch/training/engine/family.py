@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.framing import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import InputError
 from latentsearch.training.datasets.transforms import Alteration
 from latentsearch.training.engine.ema import Average

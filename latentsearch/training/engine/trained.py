@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.training.datasets.images import Images, cached_images
 from latentsearch.training.datasets.transforms import Alteration

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from latentsearch.models.icgan import Encoder
 from latentsearch.training.datasets.digits import pad_digits
 from latentsearch.training.datasets.transforms import mirrored

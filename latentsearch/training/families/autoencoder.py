@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from latentsearch.models.autoencoder import (
     Decoder,
     Encoder,

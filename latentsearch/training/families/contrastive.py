@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from latentsearch.models.autoencoder import Decoder
 from latentsearch.models.contrastive import (
     ColouringGenerator,

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.models.icgan import HIDDEN, Discriminator, Encoder, Generator, SingleEncoder
 from latentsearch.training.datasets.digits import pad_digits

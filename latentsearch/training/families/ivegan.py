@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.framing import CELEBA, Crop, Framing
+from indexer.encoders.framing import CELEBA, Crop, Framing
 from latentsearch.models.ivegan import (
     DIGIT_SIZE,
     digit_networks,

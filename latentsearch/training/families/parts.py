@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer.decoding.framing import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import InputError
 from indexer.files.discover import Found
 from indexer.system.disk import atomic_write

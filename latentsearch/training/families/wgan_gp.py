@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.models.wgan import Generator, Reader
 from latentsearch.training.engine import family

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from indexer.decoding.decode import Decoded, decode, decode_bytes, read_file
 from indexer.decoding.file_types import load_plugin
-from indexer.decoding.framing import CELEBA, Crop, Framing
+from indexer.encoders.framing import CELEBA, Crop, Framing
 from indexer.errors import UnreadableImage
 from tests.hostile import SIZE, Hostile, draw_hostile, encode_picture
 from tests.support import draw_picture

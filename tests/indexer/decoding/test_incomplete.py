@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from indexer.decoding.decode import decode_bytes
-from indexer.decoding.framing import Whole
+from indexer.encoders.framing import Whole
 from indexer.errors import UnreadableImage
 from tests.hostile import encode_picture
 from tests.support import draw_picture

@@ -18,7 +18,7 @@ from tests.support import draw_picture
 CHILD = """
 import sys
 from indexer.decoding.decode import decode_bytes
-from indexer.decoding.framing import CELEBA
+from indexer.encoders.framing import CELEBA
 from indexer.decoding.file_types import identify, load_plugin
 def peak():
     line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from indexer.decoding.decode import decode_bytes
-from indexer.decoding.framing import Whole
+from indexer.encoders.framing import Whole
 from indexer.errors import UnreadableImage
 from tests.drawn_files import PROPHOTO, SRGB, XMP_TURNED, chunk, gif_part, icc, png_of, tiff_of, with_chunk, with_clap
 from tests.hostile import encode_picture

@@ -21,6 +21,7 @@ from indexer.index.index import Index
 from indexer.index.status import status_of
 from indexer.index.writer import IndexWriter
 from indexer.vectors import exact, index_types
+from indexer.vectors.exact import Selection
 from indexer.vectors.faiss_file import Tuning, write_faiss_file
 from tests.support import make_bundle
 
@@ -128,7 +129,7 @@ def test_within_some_images_the_nearest_are_found_by_either_way(
     monkeypatch.setattr(vector_search, "RANKED_AT_ONCE", ranked_at_once)
     codes, queries = draw_codes(encoder, COUNT), draw_codes(encoder, 3, seed=1)
     within = np.arange(2, COUNT, 1)
-    distances, ids = opened.search(queries, 7, within=within)
+    distances, ids = opened.search(queries, 7, within=Selection(within))
     for row, query in enumerate(queries):
         expected = by_brute_force(encoder, query, codes[within - 1])
         assert ids[row].tolist() == within[expected.argsort()[:7]].tolist()
@@ -338,7 +339,7 @@ def test_results_are_those_of_brute_force_whatever_has_come_and_gone_since(
             expected = np.setdiff1d(allowed, excluded)
             query = draw_codes(encoder, 1, seed=step)[0]
             distances = by_brute_force(encoder, query, np.stack([codes[number] for number in expected]))
-            among = None if allowed is ids else np.append(allowed, 10_000)
+            among = None if allowed is ids else Selection(np.append(allowed, 10_000))
             found, numbers = opened.search(query[None], 8, exclude_ids=[int(n) for n in excluded], within=among)
             assert np.allclose(found[0], np.sort(distances)[:8], atol=1e-5)
             assert set(numbers[0]) == set(expected[np.argsort(distances, kind="stable")[:8]])

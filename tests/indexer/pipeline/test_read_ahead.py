@@ -13,7 +13,7 @@ import pytest
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.files.discover import discover
 from indexer.index.writer import IndexWriter
-from indexer.pipeline.read_ahead import Reading
+from indexer.pipeline.plan import Reading
 from indexer.pipeline.run import IndexOptions, Summary, index_folders, index_scope
 from indexer.pipeline.scope import Scope
 from tests.support import make_bundle, make_folder
@@ -65,5 +65,5 @@ def test_what_was_read_ahead_is_of_no_use_where_another_has_filled_the_index(
 
 
 def test_reading_begins_before_what_takes_long_is_imported() -> None:
-    code = "import sys; import indexer.pipeline.read_ahead, indexer.paths; sys.exit('sqlalchemy' in sys.modules)"
+    code = "import sys; import indexer.pipeline.plan, indexer.paths; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexer.decoding.decode import decode
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.workers import in_order, tasks
 from indexer.workers.in_order import decoded_in_order, job_at
 from tests.deadly import DEADLY_SIZE, DeadlyFraming

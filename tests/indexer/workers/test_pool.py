@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from indexer.decoding.decode import decode
-from indexer.decoding.framing import CELEBA, Framing
-from indexer.workers import pool, threads, worker
+from indexer.encoders.framing import CELEBA, Framing
+from indexer.workers import pool, worker
 from indexer.workers.pool import DecodingPool
 from indexer.workers.tasks import Job, Outcome
 from indexer.workers.worker import Worker
@@ -99,7 +99,7 @@ def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
 def test_a_list_of_files_that_stalls_holds_up_nobody_who_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threads, "SECONDS_TO_END", 0.5)
+    monkeypatch.setattr(pool, "SECONDS_TO_END", 0.5)
     drive_is_back = threading.Event()
 
     def chunks() -> Iterator[list[Job]]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from indexer.decoding.framing import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import UnreadableImage
 from indexer.index.index import Index
 from indexer.index.writer import IndexWriter

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 pytest.importorskip("torch")
 
 from indexer.decoding.decode import decode
-from indexer.decoding.framing import CELEBA
 from indexer.encoders.encoder import load_encoder
+from indexer.encoders.framing import CELEBA
 from latentsearch.cli import main
 from tests.support import draw_picture, make_folder
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from indexer.decoding.decode import decode  # noqa: E402
-from indexer.decoding.framing import Framing  # noqa: E402
+from indexer.encoders.framing import Framing  # noqa: E402
 from indexer.errors import TrainingError  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.training.datasets.images import load_images  # noqa: E402

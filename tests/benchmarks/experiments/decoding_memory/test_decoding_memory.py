@@ -3,7 +3,7 @@
 from benchmarks.experiments.decoding_memory.page import NAME, write
 from benchmarks.experiments.decoding_memory.run import draw, measure, verdicts
 from indexer.decoding.decode import decode_bytes
-from indexer.decoding.framing import CELEBA
+from indexer.encoders.framing import CELEBA
 
 
 def test_pictures_need_what_was_asked_for(tmp_path):

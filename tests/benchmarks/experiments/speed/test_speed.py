@@ -67,7 +67,7 @@ def test_a_synthetic_index_holds_what_a_real_one_holds(folder: Path) -> None:
     with IndexWriter.open(folder) as index:
         assert index.count() == COUNT and index.check().problems == []
         within = index.matching(["number<1000"])
-        labels = index.labels(within.tolist())
+        labels = index.labels(within.ids.tolist())
         assert 0 < len(within) < COUNT and all(values["number"] < 1_000 for values in labels.values())
 
 
@@ -78,7 +78,7 @@ def test_bare_searches_find_what_the_engine_finds(folder: Path, real: np.ndarray
         truth, apart = bare.truth()
         assert np.array_equal(truth, ids) and np.allclose(apart**2 / 2, distances, atol=1e-5)
         assert recall(ids, truth) == 1 and recall(ids[:, :0], truth) == 0 and recall(ids, np.full((5, 7), -1)) == 0
-        rows = np.sort(bare.row_of_id[index.matching(["number<5000"])])
+        rows = np.sort(bare.row_of_id[index.matching(["number<5000"]).ids])
         for number in range(5):
             expected = bare.truth(rows)[0][number]
             assert np.array_equal(bare.id_of_row[bare.exactly(number, rows)], expected)
