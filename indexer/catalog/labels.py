@@ -57,10 +57,10 @@ class Labels(Statements):
 
     def types_of_given(self) -> dict[str, set[str]]:
         """Label -> which of "integer", "real" and "text" its given values are, in the order of first sight."""
-        kind = func.typeof(LABEL_VALUE.c.value)
+        value_type = func.typeof(LABEL_VALUE.c.value)
         found: dict[str, set[str]] = {}
         for number, name in self.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id)):
-            given = select(kind).where(LABEL_VALUE.c.label_id == number, LABEL_VALUE.c.predicted == 0)
+            given = select(value_type).where(LABEL_VALUE.c.label_id == number, LABEL_VALUE.c.predicted == 0)
             found[name] = {row[0] for row in self.rows(given.distinct())}
         return found
 
@@ -138,4 +138,4 @@ class Labels(Statements):
 @cache
 def _label_marks(count: int, predicted: bool) -> str:
     """Rows of label ?1: an image's id and a value each."""
-    return ", ".join(f"(?1, ?{place}, ?{place + 1}, {int(predicted)})" for place in range(2, 2 * count + 2, 2))
+    return ", ".join(f"(?1, ?{number}, ?{number + 1}, {int(predicted)})" for number in range(2, 2 * count + 2, 2))

@@ -90,7 +90,7 @@ class CutOff(UnreadableImage):
     """Not all pixels of a picture could be decoded."""
 
 
-def _load(picture: Image.Image, data: bytes, kind: Format) -> None:
+def _load(picture: Image.Image, data: bytes, file_type: Format) -> None:
     """Decode a picture that was opened. Raises CutOff where that fails, other than for want of memory."""
     try:
         picture.load()
@@ -99,7 +99,7 @@ def _load(picture: Image.Image, data: bytes, kind: Format) -> None:
     except Exception as error:
         from indexer.decoding.reasons import reason_of
 
-        raise CutOff(reason_of(error, data, kind)) from error
+        raise CutOff(reason_of(error, data, file_type)) from error
 
 
 def decode_bytes(
@@ -131,22 +131,22 @@ def decode_bytes(
 def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: str, with_fingerprint: bool) -> Decoded:
     from indexer.decoding.incomplete import DARK, LEAST_SEEN, LIGHT, completed, load_partly, merged, rows_there
 
-    kind = identify(data)
-    whole = completed(data, kind)
+    file_type = identify(data)
+    whole = completed(data, file_type)
     seen: list[_Seen] = []
     fills: list[tuple[int, int, int]] = []
     rows, scale = 0, None
     for fill in (DARK, LIGHT):
         with opened(whole, reserve, functools.partial(_draft, framing=framing)) as picture:
-            rows = rows or rows_there(data, kind, picture.height)
-            fills.append(load_partly(picture, fill, kind, rows, scale))
+            rows = rows or rows_there(data, file_type, picture.height)
+            fills.append(load_partly(picture, fill, file_type, rows, scale))
             scale = scale_of_deep(picture)
             seen.append(_Seen.of(picture, framing, with_fingerprint=False))
     rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
     if share < LEAST_SEEN:
         raise UnreadableImage(f"{reason}; too little of it is there ({share:.0%})" if share else reason)
     whole_picture = replace(seen[0], rgb=rgb, fingerprint=_fingerprint(rgb) if with_fingerprint else None)
-    return whole_picture.framed(framing, kind.name, incomplete=True)
+    return whole_picture.framed(framing, file_type.name, incomplete=True)
 
 
 def _fingerprint(shown: Image.Image, picture: Image.Image | None = None) -> Fingerprint:

@@ -99,10 +99,10 @@ def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = 
     """
     try:
         with silence:
-            kind = identify(data)
-            load_plugin(kind)
-            limits = contextlib.nullcontext() if kind.pillow in NESTED else unlimited
-            with limits, _reader(kind)(data, reserve, prepare) as picture:
+            file_type = identify(data)
+            load_plugin(file_type)
+            limits = contextlib.nullcontext() if file_type.pillow in NESTED else unlimited
+            with limits, _reader(file_type)(data, reserve, prepare) as picture:
                 yield picture
     except UnreadableImage:
         raise
@@ -114,30 +114,30 @@ def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = 
         raise UnreadableImage(reason_of(error, data, identify(data))) from error
 
 
-def _reader(kind: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContextManager[Image.Image]]:
-    if kind is RAW:
+def _reader(file_type: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContextManager[Image.Image]]:
+    if file_type is RAW:
         from indexer.decoding.raw import opened_raw
 
         return opened_raw
-    return _opened_tiff if kind is TIFF else functools.partial(_open_prepared, kind)
+    return _opened_tiff if file_type is TIFF else functools.partial(_open_prepared, file_type)
 
 
-def _open_prepared(kind: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Image.Image:
+def _open_prepared(file_type: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Image.Image:
     """A picture that Pillow opens: it is its own context, since more of them take a while for each small picture."""
-    if kind is JXL:  # its plugin decodes when it opens
+    if file_type is JXL:  # its plugin decodes when it opens
         from indexer.decoding.formats.jxl import BYTES_A_PIXEL, size_of_jxl
 
         width, height = size_of_jxl(data)
         reserve(len(data) + int(width * height * BYTES_A_PIXEL))
-    if kind is HEIC:
+    if file_type is HEIC:
         from indexer.decoding.formats.heic import lift_limit_of_libheif
 
         lift_limit_of_libheif(data)
-    picture = _open(data, kind)
-    refuse_impossible(picture, kind, len(data))
+    picture = _open(data, file_type)
+    refuse_impossible(picture, file_type, len(data))
     prepare(picture)
-    if kind is not JXL:
-        reserve(needed_bytes(picture, kind, len(data)))
+    if file_type is not JXL:
+        reserve(needed_bytes(picture, file_type, len(data)))
     return _with_exact_key(picture, data)
 
 
@@ -173,21 +173,21 @@ def _reserved(needed: int) -> None:
     """Memory that was asked for before."""
 
 
-def _open(data: bytes, kind: Format) -> ImageFile.ImageFile:
-    if kind is PNG:
+def _open(data: bytes, file_type: Format) -> ImageFile.ImageFile:
+    if file_type is PNG:
         return _open_png(data)
-    picture = _open_any(data, kind)
-    if kind is AVIF:
+    picture = _open_any(data, file_type)
+    if file_type is AVIF:
         _note_aperture(picture, data)
-    if kind is TIFF:
+    if file_type is TIFF:
         from indexer.decoding.formats.tiff import mend_planes
 
         mend_planes(picture)
     return picture
 
 
-def _open_any(data: bytes, kind: Format) -> ImageFile.ImageFile:
-    picture = Image.open(io.BytesIO(data), formats=[kind.pillow])
+def _open_any(data: bytes, file_type: Format) -> ImageFile.ImageFile:
+    picture = Image.open(io.BytesIO(data), formats=[file_type.pillow])
     if picture.width < 1 or picture.height < 1:
         raise UnreadableImage(f"the picture has no pixels ({picture.width}x{picture.height})")
     picture.info[STORED_SIZE] = picture.size

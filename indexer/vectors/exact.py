@@ -17,7 +17,7 @@ NUMPY_COMPARISONS = 200_000
 ROUNDING = 1e-5
 HALF = np.float32(0.5)
 # So many codes are compared exactly in less time than it takes to look which of them need it.
-FEW = 100
+COMPARED_AT_ONCE = 100
 
 Codes = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -41,7 +41,7 @@ def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
 
     All of them where there are hardly more than `wanted`; else those whose float32 distance may be among the least.
     """
-    if len(codes) <= wanted + FEW:
+    if len(codes) <= wanted + COMPARED_AT_ONCE:
         return np.arange(len(codes))
     squares = np.vecdot(codes, codes)
     # This is the squared distance less the query's squared length.

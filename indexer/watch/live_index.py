@@ -44,7 +44,7 @@ class LiveIndex:
 
     def __init__(
         self,
-        place: Path,
+        folder: Path,
         encoder: Encoder,
         folders: Sequence[str | Path],
         wishes: IndexOptions,
@@ -54,7 +54,7 @@ class LiveIndex:
         report_base: BaseReport | None = None,
         rules: Rules = Rules(),  # noqa: B008 - immutable
     ) -> None:
-        self._place, self._encoder, self._folders, self._rules = place, encoder, folders, rules
+        self._folder, self._encoder, self._folders, self._rules = folder, encoder, folders, rules
         self._wishes = wishes._replace(label_cache=wishes.label_cache or LabelCache())
         self._show, self._tell, self._reports = show, tell, (report, report_base)
         self._names, self._pending = FolderNames(), Debouncer()
@@ -89,7 +89,7 @@ class LiveIndex:
             return
         changed = self._pending.take(time.monotonic())
         there = watcher.there()
-        if changed is None or (changed and not Index.exists(self._place)):
+        if changed is None or (changed and not Index.exists(self._folder)):
             scope = Scope(there, None, self._names, self._rules)
         else:
             scope = Scope(there, self._relevant(changed or [], there), self._names, self._rules)
@@ -116,7 +116,7 @@ class LiveIndex:
         named = list(dict.fromkeys(self._named(path) for path in changed if self._is_visible(path, folders)))
         if not named:
             return []
-        catalog = Catalog.read(self._place / CATALOGUE)
+        catalog = Catalog.read(self._folder / CATALOGUE)
         try:
             return [path for path in named if _is_of_use(path, catalog)]
         finally:
@@ -157,7 +157,7 @@ class LiveIndex:
         has_told = False
         while True:
             try:
-                return IndexWriter.create(self._place, self._encoder)
+                return IndexWriter.create(self._folder, self._encoder)
             except LockedIndex as error:
                 if not has_told:
                     self._tell(f"{error} (waiting)")

@@ -119,7 +119,7 @@ class Ask(NamedTuple):
     is_file: whether these are its file's alone, and it will ask for more once it has seen what is in it.
     """
 
-    place: int
+    number: int
     size: int
     is_file: bool = False
 
@@ -136,13 +136,13 @@ class Share:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._place = 0
+        self._number = 0
         self._has_asked = False
         self.is_last = False
 
-    def begin(self, place: int) -> None:
+    def begin(self, number: int) -> None:
         """Turn to the picture at this place."""
-        self._place = place
+        self._number = number
 
     def reserve_file(self, size: int) -> None:
         """Wait until a file of this size may be read. Raises UnreadableImage where it is too large for the cap."""
@@ -160,13 +160,13 @@ class Share:
             # The allocator would keep freed blocks for later, beside what the next in turn takes.
             with contextlib.suppress(AttributeError, OSError):  # not every C library has it
                 ctypes.CDLL(None).malloc_trim(0)
-            self._send(Ask(self._place, 0))
+            self._send(Ask(self._number, 0))
 
     def _reserve(self, size: int, is_file: bool) -> None:
         if size <= FREE_BYTES and not self._has_asked:
             return
         self._has_asked = True
-        answer = self._send(Ask(self._place, size, is_file))
+        answer = self._send(Ask(self._number, size, is_file))
         self.is_last = self.is_last or answer.is_last
         if answer.reason:
             raise UnreadableImage(answer.reason, may_pass=True)

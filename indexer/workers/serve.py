@@ -28,8 +28,8 @@ def decode_chunk(jobs: list[Job], framing: Framing, share: Share) -> DecodedChun
     pixels = np.empty((len(jobs), framing.height, framing.width, 3), np.uint8)
     outcomes: list[Outcome] = []
     used = 0
-    for place, job in enumerate(jobs):
-        share.begin(place)
+    for number, job in enumerate(jobs):
+        share.begin(number)
         outcome = _decode_one(job, framing, pixels, used, share)
         share.give_back()
         used += outcome.row != NO_PIXELS
@@ -65,8 +65,8 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
 def do_chunk(task: FileTask[Item, Result], items: list[Item], share: Share) -> list[Result]:
     """Do a task with items, here and now, up to one after which the share says that others do the rest."""
     results: list[Result] = []
-    for place, item in enumerate(items):
-        share.begin(place)
+    for number, item in enumerate(items):
+        share.begin(number)
         try:
             results.append(task.do(item, share))
         except MemoryError:

@@ -98,15 +98,15 @@ class Worker:
             return Answer()
 
         def leave_rest() -> None:
-            if self._hand_back and len(self.kept) > ask.place + 1:
-                rest = self.kept[ask.place + 1 :]
-                del self.kept[ask.place + 1 :]
+            if self._hand_back and len(self.kept) > ask.number + 1:
+                rest = self.kept[ask.number + 1 :]
+                del self.kept[ask.number + 1 :]
                 self._hand_back(rest)
 
         if ask.size >= LARGE_BYTES:
             leave_rest()
         reason = self._budget.take(self, ask.size, ask.is_file, leave_rest)
-        return Answer(reason, is_last=len(self.kept) == ask.place + 1)
+        return Answer(reason, is_last=len(self.kept) == ask.number + 1)
 
     def _wait_until_ready(self) -> None:
         """On a busy machine an interpreter takes its time to start, which is not the file's fault."""

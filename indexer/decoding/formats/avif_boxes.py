@@ -41,14 +41,14 @@ def _boxes(data: bytes) -> Boxes:
     """The kind and content of each box."""
     start = 0
     while start + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, start)
+        size, box_type = struct.unpack_from(">I4s", data, start)
         head = 8
         if size == 1:
             (size,), head = struct.unpack_from(">Q", data, start + 8), 16
         end = start + size if size else len(data)
         if end < start + head:
             return
-        yield kind, data[start + head : end]
+        yield box_type, data[start + head : end]
         start = end
 
 
@@ -61,14 +61,14 @@ def _properties_of(item: int, ipma: bytes) -> Iterator[int]:
     item_format = ">I" if ipma[0] >= LONG_ITEM_NUMBERS else ">H"
     index_format, mask = (">H", 0x7FFF) if ipma[3] & 1 else (">B", 0x7F)
     (entries,) = struct.unpack_from(">I", ipma, 4)
-    place = 8
+    offset = 8
     for _ in range(entries):
-        (number,) = struct.unpack_from(item_format, ipma, place)
-        place += struct.calcsize(item_format)
-        count = ipma[place]
-        place += 1
+        (number,) = struct.unpack_from(item_format, ipma, offset)
+        offset += struct.calcsize(item_format)
+        count = ipma[offset]
+        offset += 1
         for _ in range(count):
-            index = struct.unpack_from(index_format, ipma, place)[0] & mask
-            place += struct.calcsize(index_format)
+            index = struct.unpack_from(index_format, ipma, offset)[0] & mask
+            offset += struct.calcsize(index_format)
             if number == item and index:
                 yield index - 1

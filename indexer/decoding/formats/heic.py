@@ -21,11 +21,11 @@ def lift_limit_of_libheif(data: bytes) -> None:
 
 def _most_pixels(data: bytes) -> int:
     """The largest extent that a file's items state, in pixels."""
-    most, place = 0, 0
+    most, offset = 0, 0
     for _ in range(MOST_EXTENTS):
-        place = data.find(b"ispe", place) + 4
-        if place < 4 or place + 12 > len(data):
+        offset = data.find(b"ispe", offset) + 4
+        if offset < 4 or offset + 12 > len(data):
             break
-        width, height = struct.unpack_from(">II", data, place + 4)
+        width, height = struct.unpack_from(">II", data, offset + 4)
         most = max(most, width * height)
     return most

@@ -23,11 +23,11 @@ def without_ballast(data: bytes) -> tuple[bytes, bytes | None]:
     parts: list[memoryview] = [view[: len(SIGNATURE)]]
     profile: bytes | None = None
     end = len(SIGNATURE)
-    for kind, start, end in _chunks(data):
+    for chunk_type, start, end in _chunks(data):
         content = view[start + 8 : end - 4]
-        if kind == b"iCCP" and profile is None and _is_sound(view, start, end):
+        if chunk_type == b"iCCP" and profile is None and _is_sound(view, start, end):
             profile = _inflated(bytes(content).partition(b"\0")[2][1:], PROFILE_LIMIT)
-        if not kind[0] & IS_ANCILLARY or (_is_needed(kind, content) and _is_sound(view, start, end)):
+        if not chunk_type[0] & IS_ANCILLARY or (_is_needed(chunk_type, content) and _is_sound(view, start, end)):
             parts.append(view[start:end])
     kept = sum(map(len, parts))
     parts.append(view[end:])
@@ -45,16 +45,16 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         start = end
 
 
-def _is_needed(kind: bytes, content: memoryview) -> bool:
-    if kind not in TEXTS:
-        return kind in KEPT
+def _is_needed(chunk_type: bytes, content: memoryview) -> bool:
+    if chunk_type not in TEXTS:
+        return chunk_type in KEPT
     text = bytes(content[:TEXT_LIMIT])
     if len(text) < len(content) or not text.startswith(ABOUT_ORIENTATION):
         return False
     _, _, rest = text.partition(b"\0")
-    if kind == b"iTXt" and rest[:1] == b"\1":
+    if chunk_type == b"iTXt" and rest[:1] == b"\1":
         compressed = rest[2:].split(b"\0", 2)[-1]
-    elif kind == b"zTXt":
+    elif chunk_type == b"zTXt":
         compressed = rest[1:]
     else:
         return True

@@ -33,16 +33,16 @@ def is_raw(data: bytes) -> bool:
     return False
 
 
-def _directory(data: bytes, place: int, order: str) -> tuple[Directory, int]:
+def _directory(data: bytes, offset: int, order: str) -> tuple[Directory, int]:
     """The whole numbers of a directory, by tag, and where the next directory is; raises struct.error."""
-    (count,) = struct.unpack_from(f"{order}H", data, place)
+    (count,) = struct.unpack_from(f"{order}H", data, offset)
     found: Directory = {}
-    for entry in range(place + 2, place + 2 + 12 * min(count, MOST_ENTRIES), 12):
-        tag, kind, number = struct.unpack_from(f"{order}HHI", data, entry)
-        if tag in (PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION) and kind in TYPE_SIZES and number <= MOST_VALUES:
+    for entry in range(offset + 2, offset + 2 + 12 * min(count, MOST_ENTRIES), 12):
+        tag, tag_type, number = struct.unpack_from(f"{order}HHI", data, entry)
+        if tag in (PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION) and tag_type in TYPE_SIZES and number <= MOST_VALUES:
             start = entry + 8
-            if number * TYPE_SIZES[kind] > 4:
+            if number * TYPE_SIZES[tag_type] > 4:
                 (start,) = struct.unpack_from(f"{order}I", data, start)
-            found[tag] = struct.unpack_from(f"{order}{number}{ {1: 'B', 3: 'H'}.get(kind, 'I') }", data, start)
-    (following,) = struct.unpack_from(f"{order}I", data, place + 2 + 12 * count)
+            found[tag] = struct.unpack_from(f"{order}{number}{ {1: 'B', 3: 'H'}.get(tag_type, 'I') }", data, start)
+    (following,) = struct.unpack_from(f"{order}I", data, offset + 2 + 12 * count)
     return found, following

@@ -14,6 +14,6 @@ def mend_planes(picture: ImageFile.ImageFile) -> None:
     if tags.get(PLANAR_CONFIGURATION) != SEPARATE_PLANES or set(tags.get(BITS_PER_SAMPLE, (8,))) != {16}:
         return
     order = ";16L" if tags.prefix == b"II" else ";16B"
-    for place, tile in enumerate(picture.tile):
+    for number, tile in enumerate(picture.tile):
         if tile.codec_name == "raw" and isinstance(tile.args, tuple):
-            picture.tile[place] = tile._replace(args=(tile.args[0] + order, *tile.args[1:]))
+            picture.tile[number] = tile._replace(args=(tile.args[0] + order, *tile.args[1:]))

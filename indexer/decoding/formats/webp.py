@@ -43,15 +43,15 @@ def _completed_chunks(data: bytes, filler: int) -> bytes:
 
 
 def _completed_chunk(chunk: bytes, filler: int, is_first: bool) -> bytes:
-    kind, content = chunk[:4], chunk[CHUNK_HEADER:]
-    if kind in PIXELS:
+    chunk_type, content = chunk[:4], chunk[CHUNK_HEADER:]
+    if chunk_type in PIXELS:
         content += bytes([filler]) * (MORE * min(_size(chunk, 0), len(chunk) * MORE) + AT_LEAST)
-    elif kind == FRAME and is_first:
+    elif chunk_type == FRAME and is_first:
         content = content[:FRAME_HEADER] + _completed_chunks(content[FRAME_HEADER:], filler)
     else:
         return b""
     content += bytes(len(content) % 2)
-    return kind + len(content).to_bytes(4, "little") + content
+    return chunk_type + len(content).to_bytes(4, "little") + content
 
 
 def _size(data: bytes, start: int) -> int:

@@ -60,7 +60,7 @@ def test_nearest_of_some_codes(k: int, distance: str) -> None:
 
 @pytest.mark.parametrize("wanted", [0, 1, 20, 60, 199, 200, 500])
 def test_the_few_that_may_be_nearest_are_all_that_are(wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "FEW", 0)
+    monkeypatch.setattr(exact, "COMPARED_AT_ONCE", 0)
     far_from_the_origin = np.concatenate([CODES + 100, np.repeat(CODES[:1] + 100, 50, axis=0)]).astype(np.float32)
     query = CODES[0] + np.float32(100)
     few = exact.nearest_few(query, far_from_the_origin, wanted)
