@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 CATALOGUE = "catalog.sqlite"
 
@@ -12,7 +15,10 @@ def locate(option: str | Path | None = None) -> Path:
     """Where the index is: what --index says, else LATENTSEARCH_INDEX, else the user's data folder."""
     named = option or os.environ.get("LATENTSEARCH_INDEX")
     if named:
-        return Path(os.path.abspath(named))
-    import platformdirs
+        place = Path(os.path.abspath(named))
+    else:
+        import platformdirs
 
-    return platformdirs.user_data_path("latentsearch") / "index"
+        place = platformdirs.user_data_path("latentsearch") / "index"
+    logger.debug("index: %s (%s)", place, "--index" if option else "$LATENTSEARCH_INDEX" if named else "the user's own")
+    return place

@@ -22,10 +22,10 @@ from indexer.index.folder import make_folder
 from indexer.index.index import Index, metadata_of, no_index
 from indexer.index.location import CATALOGUE
 from indexer.paths import printable
+from indexer.progress import StepReport
 from indexer.system.disk import full_disk_told, is_full_disk, no_space_for
 from indexer.system.lock import WriterLock
 from indexer.vectors import code_file
-from indexer.vectors.build import Report
 from indexer.vectors.code_file import CodeWriter
 from indexer.vectors.faiss_file import FILE_NAME
 
@@ -129,7 +129,7 @@ class IndexWriter(Index):
         kind: str | None = None,
         recall: float | None = None,
         device: str = "cpu",
-        report: Report | None = None,
+        report: StepReport | None = None,
         anew: bool = False,
     ) -> bool:
         """Commit, and write a base where the one that is there does not do; returns whether one was written.

@@ -30,15 +30,12 @@ from indexer.pipeline.scope import Scope
 from indexer.pipeline.store import Store
 from indexer.pipeline.summary import Summary
 from indexer.pipeline.vanished import Prune, forget_failures, is_drive, take_vanished
+from indexer.progress import Report, StepReport
 from indexer.system.interrupts import interruptible
-from indexer.vectors.build import Report as BaseReport
 from indexer.vectors.build import check_device
 from indexer.workers.chunks import in_chunks
 from indexer.workers.decode_worker import DecodedChunk
 from indexer.workers.pool import DecodingPool
-
-# Files dealt with, and files in all (None until they are counted).
-Report = Callable[[int, int | None], None]
 
 
 class Vectors(NamedTuple):
@@ -67,7 +64,7 @@ class IndexOptions(NamedTuple):
     memory: int | None = None
 
 
-def check_sources(scope: Scope, wishes: IndexOptions, may_be_empty: bool = False) -> None:
+def check_sources(scope: Scope, options: IndexOptions, may_be_empty: bool = False) -> None:
     """Look at what an index is to be made of, before it is made.
 
     Raises InputError where a folder does not exist, none of them holds a picture (they may be empty where they are
@@ -77,7 +74,7 @@ def check_sources(scope: Scope, wishes: IndexOptions, may_be_empty: bool = False
     if next(scope.files(passed), None) is None and not may_be_empty:
         instead = f" (passed over: {in_words(passed.by_type())})" if passed.counts else ""
         raise InputError(f"no pictures in {', '.join(map(printable, scope.folders))}{instead}")
-    (wishes.label_cache or LabelCache()).read(scope.folders, [] if wishes.labels is None else [wishes.labels])
+    (options.label_cache or LabelCache()).read(scope.folders, [] if options.labels is None else [options.labels])
 
 
 def index_folders(
@@ -89,7 +86,7 @@ def index_folders(
     labels: Path | None = None,
     vectors: Vectors = Vectors(),  # noqa: B008 - immutable
     report: Report | None = None,
-    report_base: BaseReport | None = None,
+    report_base: StepReport | None = None,
 ) -> Summary:
     """Bring an index, open for writing, up to date with the pictures in folders.
 
@@ -98,17 +95,17 @@ def index_folders(
     a base is made. Raises InputError for a folder or label file that is missing, for a kind that FAISS does not know,
     and for a full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
     """
-    wishes = IndexOptions(prune, labels, vectors)
-    return index_scope(index, encoder, Scope(folders), wishes, report, report_base)
+    options = IndexOptions(prune, labels, vectors)
+    return index_scope(index, encoder, Scope(folders), options, report, report_base)
 
 
 def index_scope(
     index: IndexWriter,
     encoder: Encoder,
     scope: Scope,
-    wishes: IndexOptions,
+    options: IndexOptions,
     report: Report | None = None,
-    report_base: BaseReport | None = None,
+    report_base: StepReport | None = None,
     reading: Reading | None = None,
 ) -> Summary:
     """Bring an index, open for writing, up to date with what a scope says; the rest as `index_folders`.
@@ -116,15 +113,15 @@ def index_scope(
     reading: of the same scope, that was begun when there was no index yet; of use if nobody else has filled it since.
     """
     start = time.perf_counter()
-    check_device(wishes.vectors.device)
+    check_device(options.vectors.device)
     passed = Passed()
     files = scope.files(passed)
-    label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
+    label_store = LabelStore(index.catalog, scope.folders, options.labels, options.label_cache)
     with interruptible() as interrupted, ExitStack() as stack:
         if reading is None or index.catalog.next_id() != FIRST_ID:
             known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
-            plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
-            reading = stack.enter_context(Reading(files, encoder.framing, plan, wishes.memory))
+            plan = Plan(known, passed, retry_failed=options.retry_failed, rehash=options.rehash)
+            reading = stack.enter_context(Reading(files, encoder.framing, plan, options.memory))
         plan = reading.plan
         store = Store(index, plan, label_store)
         count = Count(scope.estimate()) if report else None
@@ -138,7 +135,7 @@ def index_scope(
 
         _store_all(store, plan, encoder, reading.results(), interrupted, show)
         while store.again and not interrupted.is_set():
-            with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=wishes.memory) as pool:
+            with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=options.memory) as pool:
                 _store_all(store, plan, encoder, pool.results(), interrupted, show)
         if interrupted.is_set():
             store.commit()
@@ -148,14 +145,14 @@ def index_scope(
         for path in filter(scope.comes_by, label_store.files):
             plan.passed.take_back(path)
         forget_failures(index.catalog, scope.paths(), plan)
-        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune, index.metadata.drives)
+        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, options.prune, index.metadata.drives)
         index.change(drives=_drives(index, plan.passed.drives))
         label_store.finish()
         store.commit()
-        predicted = _predict(index, wishes, interrupted, report)
+        predicted = _predict(index, options, interrupted, report)
         if interrupted.is_set():
             raise KeyboardInterrupt
-        index.rebuild(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
+        index.rebuild(options.vectors.kind, options.vectors.recall, options.vectors.device, report_base)
     return Summary.of(plan, store, vanished, predicted, time.perf_counter() - min(start, reading.began))
 
 
@@ -185,7 +182,7 @@ def _store_all(
     store.note(plan.take_problems(), plan.take_recovered())
 
 
-def _predict(index: IndexWriter, wishes: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
-    if wishes.predictor is None:
+def _predict(index: IndexWriter, options: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
+    if options.predictor is None:
         return 0
-    return predict_labels(index, wishes.predictor, interrupted, report, wishes.memory)
+    return predict_labels(index, options.predictor, interrupted, report, options.memory)
