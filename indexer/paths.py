@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import stat
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     pass
 
+
+logger = logging.getLogger(__name__)
 
 # The file in the folder of an index that makes it one.
 CATALOGUE = "catalog.sqlite"
@@ -91,7 +94,11 @@ def locate(option: str | Path | None = None) -> Path:
     """Where the index is: what --index says, else LATENTSEARCH_INDEX, else the user's data folder."""
     named = option or os.environ.get("LATENTSEARCH_INDEX")
     if named:
-        return Path(os.path.abspath(named))
-    import platformdirs
+        location = Path(os.path.abspath(named))
+    else:
+        import platformdirs
 
-    return platformdirs.user_data_path("latentsearch") / "index"
+        location = platformdirs.user_data_path("latentsearch") / "index"
+    source = "--index" if option else "$LATENTSEARCH_INDEX" if named else "the user's own"
+    logger.debug("index: %s (%s)", location, source)
+    return location

@@ -20,7 +20,7 @@ from indexer.catalog.labels import LabelValue
 from indexer.encoders.encoder import load_encoder
 from indexer.index.status import status_of
 from indexer.index.writer import IndexWriter
-from indexer.vectors.build import Report
+from indexer.progress import StepReport
 
 # The bundle whose codes are made more of; the noise of benchmarks/experiments/speed/run.py is fitted to them.
 ENCODER = "contrastive"
@@ -39,7 +39,7 @@ def make_index(
     encoder: str | None = ENCODER,
     kind: str = "auto",
     recall: float = 0.95,
-    report: Report | None = None,
+    report: StepReport | None = None,
 ) -> dict[str, Any]:
     """Fill an index with `count` codes, derive its base, and tell how long each took, in seconds."""
     begin = time.perf_counter()

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import InputError
 from indexer.index.vector_search import VectorSearch
+from indexer.progress import StepReport
 from indexer.vectors import index_types
 from indexer.vectors.faiss_file import FLAT, Header, Tuning, write_faiss_file
 
 if TYPE_CHECKING:
-    from indexer.vectors.build import Report
+    pass
 
 # What may have come or gone since the base was made: so many images, and this share of it.
 IMAGES_BESIDE, SHARE_BESIDE = 10_000, 0.01
@@ -32,7 +33,7 @@ def check_request(recall: float | None, device: str) -> None:
 
 
 def write_base(
-    path: Path, metadata: IndexMetadata, now: VectorSearch, device: str, report: Report | None, anew: bool
+    path: Path, metadata: IndexMetadata, now: VectorSearch, device: str, report: StepReport | None, anew: bool
 ) -> bool:
     """Write a base where the one that is there does not do for an index in a state; returns whether one was written.
 
@@ -66,7 +67,7 @@ def _much_has_changed(now: VectorSearch) -> bool:
 
 
 def _made(
-    metadata: IndexMetadata, now: VectorSearch, choice: index_types.Choice, device: str, report: Report | None
+    metadata: IndexMetadata, now: VectorSearch, choice: index_types.Choice, device: str, report: StepReport | None
 ) -> tuple[Any | None, Header]:
     ids, rows = _live(now)
     made, tuning = None, Tuning(metadata.recall)
@@ -86,7 +87,7 @@ def _made(
 
 
 def _extended(
-    metadata: IndexMetadata, now: VectorSearch, choice: index_types.Choice, device: str, report: Report | None
+    metadata: IndexMetadata, now: VectorSearch, choice: index_types.Choice, device: str, report: StepReport | None
 ) -> tuple[Any | None, Header]:
     assert now.base is not None
     made = None

@@ -5,7 +5,6 @@ Killed in the middle, the same import goes on: what is there already is left as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,10 +14,8 @@ from indexer.catalog.images import ImageRecord
 from indexer.index.writer import IndexWriter
 from indexer.parquet.reader import ParquetReader
 from indexer.parquet.schema import Rows
+from indexer.progress import Report
 from indexer.system.interrupts import interruptible
-
-# Images dealt with, and images in all.
-Report = Callable[[int, int | None], None]
 
 
 @dataclass

@@ -7,18 +7,17 @@ which id it has come, in the transaction that stores the labels. A given label i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from indexer.catalog.images import ImageRecord
 from indexer.encoders.attributes import AttributeEncoder
 from indexer.index.writer import IndexWriter
+from indexer.progress import Report
 from indexer.workers.pool import DecodingPool
 from indexer.workers.tasks import DecodedChunk, Job, in_chunks
 
 # The workers are started anew for each part.
 IMAGES_AT_ONCE = 4_096
-# Images looked at, and images in all.
-Report = Callable[[int, int | None], None]
 
 
 def predict_labels(

@@ -26,6 +26,7 @@ from indexer.pipeline.plan import Count, Plan, Reading
 from indexer.pipeline.scope import Scope
 from indexer.pipeline.store import Store
 from indexer.pipeline.vanished import Kept, Prune, Vanished, forget_failures, is_drive, take_vanished
+from indexer.progress import Report, StepReport
 from indexer.system.interrupts import interruptible
 from indexer.vectors.index_types import check_device
 from indexer.workers.pool import DecodingPool
@@ -33,10 +34,6 @@ from indexer.workers.tasks import DecodedChunk, in_chunks
 
 if TYPE_CHECKING:
     from indexer.encoders.attributes import AttributeEncoder
-    from indexer.vectors.build import Report as BaseReport
-
-# Files dealt with, and files in all (None until they are counted).
-Report = Callable[[int, int | None], None]
 
 
 class Vectors(NamedTuple):
@@ -65,7 +62,7 @@ class IndexOptions(NamedTuple):
     memory: int | None = None
 
 
-def check_sources(scope: Scope, wishes: IndexOptions, may_be_empty: bool = False) -> None:
+def check_sources(scope: Scope, options: IndexOptions, may_be_empty: bool = False) -> None:
     """Look at what an index is to be made of, before it is made.
 
     Raises InputError where a folder does not exist, none of them holds a picture (they may be empty where they are
@@ -75,7 +72,7 @@ def check_sources(scope: Scope, wishes: IndexOptions, may_be_empty: bool = False
     if next(scope.files(passed), None) is None and not may_be_empty:
         instead = f" (passed over: {in_words(passed.by_type())})" if passed.counts else ""
         raise InputError(f"no pictures in {', '.join(map(printable, scope.folders))}{instead}")
-    (wishes.label_cache or LabelCache()).read(scope.folders, [] if wishes.labels is None else [wishes.labels])
+    (options.label_cache or LabelCache()).read(scope.folders, [] if options.labels is None else [options.labels])
 
 
 def index_folders(
@@ -87,7 +84,7 @@ def index_folders(
     labels: Path | None = None,
     vectors: Vectors = Vectors(),  # noqa: B008 - immutable
     report: Report | None = None,
-    report_base: BaseReport | None = None,
+    report_base: StepReport | None = None,
 ) -> Summary:
     """Bring an index, open for writing, up to date with the pictures in folders.
 
@@ -96,17 +93,17 @@ def index_folders(
     a base is made. Raises InputError for a folder or label file that is missing, for a kind that FAISS does not know,
     and for a full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
     """
-    wishes = IndexOptions(prune, labels, vectors)
-    return index_scope(index, encoder, Scope(folders), wishes, report, report_base)
+    options = IndexOptions(prune, labels, vectors)
+    return index_scope(index, encoder, Scope(folders), options, report, report_base)
 
 
 def index_scope(
     index: IndexWriter,
     encoder: Encoder,
     scope: Scope,
-    wishes: IndexOptions,
+    options: IndexOptions,
     report: Report | None = None,
-    report_base: BaseReport | None = None,
+    report_base: StepReport | None = None,
     reading: Reading | None = None,
 ) -> Summary:
     """Bring an index, open for writing, up to date with what a scope says; the rest as `index_folders`.
@@ -114,40 +111,40 @@ def index_scope(
     reading: of the same scope, that was begun when there was no index yet; of use if nobody else has filled it since.
     """
     start = time.perf_counter()
-    check_device(wishes.vectors.device)
-    label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
+    check_device(options.vectors.device)
+    label_store = LabelStore(index.catalog, scope.folders, options.labels, options.label_cache)
     with interruptible() as interrupted, ExitStack() as stack:
         if reading is None or index.catalog.images.next_id() != FIRST_ID:
-            reading = _reading(index, encoder, scope, wishes, stack)
+            reading = _reading(index, encoder, scope, options, stack)
         plan = reading.plan
         store = Store(index, plan, label_store)
         show = _shown(plan, store, scope, report)
         _store_all(store, plan, encoder, reading.results(), interrupted, show)
         while store.again and not interrupted.is_set():
-            with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=wishes.memory) as pool:
+            with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=options.memory) as pool:
                 _store_all(store, plan, encoder, pool.results(), interrupted, show)
         if interrupted.is_set():
             store.commit()
             raise KeyboardInterrupt
         label_store.write()
-        vanished = _take_vanished(index, scope, plan, label_store, wishes.prune)
+        vanished = _take_vanished(index, scope, plan, label_store, options.prune)
         label_store.finish()
         store.commit()
-        predicted = _predict(index, wishes, interrupted, report)
+        predicted = _predict(index, options, interrupted, report)
         if interrupted.is_set():
             raise KeyboardInterrupt
-        index.rebuild(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
+        index.rebuild(options.vectors.kind, options.vectors.recall, options.vectors.device, report_base)
     return Summary.of(plan, store, vanished, predicted, time.perf_counter() - min(start, reading.began))
 
 
-def _reading(index: IndexWriter, encoder: Encoder, scope: Scope, wishes: IndexOptions, stack: ExitStack) -> Reading:
+def _reading(index: IndexWriter, encoder: Encoder, scope: Scope, options: IndexOptions, stack: ExitStack) -> Reading:
     """The files of a scope, decoded where the catalogue does not know them."""
     from indexer.pipeline.catalog_lookup import CatalogLookup
 
     passed = Passed()
     known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.images.next_id())
-    plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
-    return stack.enter_context(Reading(scope.files(passed), encoder.framing, plan, wishes.memory))
+    plan = Plan(known, passed, retry_failed=options.retry_failed, rehash=options.rehash)
+    return stack.enter_context(Reading(scope.files(passed), encoder.framing, plan, options.memory))
 
 
 def _shown(plan: Plan, store: Store, scope: Scope, report: Report | None) -> Callable[[], None]:
@@ -201,12 +198,12 @@ def _store_all(
     store.note(plan.take_problems(), plan.take_recovered())
 
 
-def _predict(index: IndexWriter, wishes: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
-    if wishes.predictor is None:
+def _predict(index: IndexWriter, options: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
+    if options.predictor is None:
         return 0
     from indexer.pipeline.predict_labels import predict_labels
 
-    return predict_labels(index, wishes.predictor, interrupted, report, wishes.memory)
+    return predict_labels(index, options.predictor, interrupted, report, options.memory)
 
 
 @dataclass(frozen=True)

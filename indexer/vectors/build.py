@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
+from indexer.progress import StepReport
 from indexer.vectors import index_types
 from indexer.vectors.exact import import_faiss, pad
 from indexer.vectors.faiss_file import FLAT, FaissFile, Tuning, inverted_lists, most_effort, parameters_of
@@ -19,12 +19,10 @@ SEED = 1234
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
-# What is being done, how much of it, and of how much.
-Report = Callable[[str, int, int], None]
 
 
 def build(
-    kind: str, codes: Codes, ids: Ids, rows: Ids, device: str = "cpu", report: Report | None = None
+    kind: str, codes: Codes, ids: Ids, rows: Ids, device: str = "cpu", report: StepReport | None = None
 ) -> Any | None:
     """A FAISS index of a kind over some rows of an array of codes, which answers with ids; None for the flat kind.
 
@@ -47,7 +45,9 @@ def build(
     return index
 
 
-def extend(base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: Report | None = None) -> Any | None:
+def extend(
+    base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: StepReport | None = None
+) -> Any | None:
     """The FAISS index of a base with codes added and ids taken out; None where its kind cannot do that, or is flat."""
     if base.kind == FLAT:
         return None
@@ -63,7 +63,7 @@ def extend(base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report
     return index
 
 
-def fill(index: Any, codes: Codes, ids: Ids, rows: Ids, report: Report | None = None) -> None:
+def fill(index: Any, codes: Codes, ids: Ids, rows: Ids, report: StepReport | None = None) -> None:
     """Add some rows of an array of codes to a FAISS index, under these ids."""
     for start in range(0, len(rows), ADDED_AT_ONCE):
         some = slice(start, start + ADDED_AT_ONCE)

@@ -5,6 +5,7 @@ The index is opened and locked only while it is written, so that others can writ
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -21,24 +22,24 @@ from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
 from indexer.paths import CATALOGUE, is_under
 from indexer.pipeline.labels import LabelCache
-from indexer.pipeline.run import IndexOptions, Report, Summary, index_scope
+from indexer.pipeline.run import IndexOptions, Summary, index_scope
 from indexer.pipeline.scope import Scope
+from indexer.progress import Report, StepReport
 from indexer.system.interrupts import interruptible
-from indexer.vectors.build import Report as BaseReport
 from indexer.watch.debounce import Debouncer
 from indexer.watch.watcher import Watcher
+
+logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_TRIES = 0.2
 # A full disk or a label file that cannot be read does not end the watching: what could not be done is tried again.
 SECONDS_BEFORE_ANOTHER_BATCH = 5.0
 
-Tell = Callable[[str], None]
-
 
 class LiveIndex:
     """Keeps an index up to date with folders until Ctrl-C.
 
-    show: gets the summary of the first run and of each batch. tell: gets what people should know, a sentence each.
+    show: gets the summary of the first run and of each batch.
     report, report_base: of the first run, as `index_folders` has them.
     """
 
@@ -47,31 +48,30 @@ class LiveIndex:
         folder: Path,
         encoder: Encoder,
         folders: Sequence[str | Path],
-        wishes: IndexOptions,
+        options: IndexOptions,
         show: Callable[[Summary], None],
-        tell: Tell,
         report: Report | None = None,
-        report_base: BaseReport | None = None,
+        report_base: StepReport | None = None,
         rules: Rules = Rules(),  # noqa: B008 - immutable
     ) -> None:
         self._folder, self._encoder, self._folders, self._rules = folder, encoder, folders, rules
-        self._wishes = wishes._replace(label_cache=wishes.label_cache or LabelCache())
-        self._show, self._tell, self._reports = show, tell, (report, report_base)
+        self._options = options._replace(label_cache=options.label_cache or LabelCache())
+        self._show, self._reports = show, (report, report_base)
         self._names, self._pending = FolderNames(), Debouncer()
-        self._told = ""
+        self._said = ""
         self._not_before = 0.0
 
     def run(self) -> None:
         """Watch. Raises KeyboardInterrupt after Ctrl-C, InputError where no folder is left, and as `index_folders`."""
         with interruptible() as interrupted:
-            watcher = Watcher(self._folders, self._tell, interrupted)
+            watcher = Watcher(self._folders, interrupted)
             is_first = True
             for changed in watcher.changes():
                 if is_first:  # what changes from here on is heard of
                     first = Scope(self._folders, None, self._names, self._rules)
                     self._show(self._write(first, interrupted, *self._reports))
-                    self._wishes = self._wishes._replace(retry_failed=False, rehash=False)
-                    self._tell("watching; Ctrl-C ends it")
+                    self._options = self._options._replace(retry_failed=False, rehash=False)
+                    logger.info("watching; Ctrl-C ends it")
                     is_first = False
                 self._hear(changed, watcher)
                 self._take_in(watcher, interrupted)
@@ -97,14 +97,14 @@ class LiveIndex:
             return
         try:
             self._show(self._write(scope, interrupted))
-            self._told = ""
+            self._said = ""
         except InputError as error:
             self._put_off(error, scope)
 
     def _put_off(self, error: InputError, scope: Scope) -> None:
-        if str(error) != self._told:
-            self._told = str(error)
-            self._tell(f"{error} (tried again until it succeeds)")
+        if str(error) != self._said:
+            self._said = str(error)
+            logger.warning("%s (tried again until it succeeds)", error)
         self._not_before = time.monotonic() + SECONDS_BEFORE_ANOTHER_BATCH
         if scope.changed is None:
             self._pending.add_all(time.monotonic())
@@ -147,21 +147,21 @@ class LiveIndex:
         scope: Scope,
         interrupted: threading.Event,
         report: Report | None = None,
-        report_base: BaseReport | None = None,
+        report_base: StepReport | None = None,
     ) -> Summary:
         with self._opened(interrupted) as index:
-            return index_scope(index, self._encoder, scope, self._wishes, report, report_base)
+            return index_scope(index, self._encoder, scope, self._options, report, report_base)
 
     def _opened(self, interrupted: threading.Event) -> IndexWriter:
         """The index, locked; where another process writes, as soon as it has ended."""
-        has_told = False
+        has_said = False
         while True:
             try:
                 return IndexWriter.create(self._folder, self._encoder)
             except LockedIndex as error:
-                if not has_told:
-                    self._tell(f"{error} (waiting)")
-                    has_told = True
+                if not has_said:
+                    logger.warning("%s (waiting)", error)
+                    has_said = True
             if interrupted.wait(SECONDS_BETWEEN_TRIES):
                 raise KeyboardInterrupt
 

@@ -16,6 +16,7 @@ from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
 from indexer.numbers import size_and_mtime
 from indexer.paths import reason_for
+from indexer.progress import Report
 from indexer.workers.pool import TaskPool
 from indexer.workers.tasks import CHUNK_BYTES, CHUNK_FILES, FileTask
 from latentsearch.duplicates.compare.contents import Facts
@@ -23,7 +24,6 @@ from latentsearch.duplicates.compare.judge import CHANGED, Judged, JudgePairs
 from latentsearch.duplicates.compare.same_frames import File, Pair
 from latentsearch.duplicates.grey_pictures import GreyPictures
 from latentsearch.duplicates.looks import Indexed, LookAtFiles, MakeFingerprints
-from latentsearch.duplicates.pairs import Report
 from latentsearch.duplicates.results import LeftOut
 
 # An index without fingerprints gets them in parts of this size, each kept when it is done.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,14 @@ from latentsearch.export.stored_weights import store_as_int8
 from latentsearch.training.datasets.images import Images
 from latentsearch.training.engine.trained import Trained
 
+logger = logging.getLogger(__name__)
+
 ENCODER = "encoder.onnx"
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
 LEAST_VARIANCE = 1e-6
 EDGE = 1 / 9
-Report = Callable[[str], None]
 
 
 def unit(codes: Tensor) -> Tensor:
@@ -105,7 +106,6 @@ def export(
     precision: str = "fp16",
     distance: str = "cosine",
     read: Wish | None = None,
-    report: Report = lambda sentence: None,
 ) -> dict[str, Any]:
     """Write a bundle and return its model.json.
 
@@ -119,12 +119,12 @@ def export(
         raise InputError("codes by parts are compared by cosine: leave out --distance")
     encoder = Whitened(trained, images, distance) if read is None else ReadByParts(_network(trained), images, read)
     with new_bundle(folder) as place:
-        codes = encoder.write(place, precision, report)
+        codes = encoder.write(place, precision)
         _write_others(trained, images, place, precision)
         model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
         model |= encoder.facts | describe_labels(trained, images)
         write_model(place, model)
-        report(f"checking them on {CHECK_IMAGES} images")
+        logger.info("checking them on %d images", CHECK_IMAGES)
         model["fidelity"] = encoder.check(place, codes)
         if trained.generator is not None:
             model["fidelity"] |= check_generator(trained, place)
@@ -142,15 +142,15 @@ class Whitened:
         self.trained, self.images, self.distance = trained, images, distance
         self.graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
 
-    def write(self, place: Path, precision: str, report: Report) -> NDArray[np.float32]:
+    def write(self, place: Path, precision: str) -> NDArray[np.float32]:
         """Write encoder.onnx and return PyTorch's codes of training images."""
         training = self.images.pixels[self.images.held_out :][:FIT_IMAGES]
-        report(f"encoding {len(training)} training images")
+        logger.info("encoding %d training images", len(training))
         codes = encode(self.graph, training)
         if self.distance == "cosine":
             self.graph.fit_whitening(codes, self.trained.latent_size)
             codes = encode_whitened(self.graph, codes)
-        report(f"writing the graphs as {precision}")
+        logger.info("writing the graphs as %s", precision)
         export_graph(self.graph, _example(self.trained), place / ENCODER, "images", "codes")
         compress(place / ENCODER, precision, training)
         return codes

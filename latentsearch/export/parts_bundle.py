@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from latentsearch.training.engine import run as runs
 from latentsearch.training.engine.training_facts import run_facts
 from latentsearch.training.families.parts import ENCODER, GENERATOR, Recipe
 
+logger = logging.getLogger(__name__)
+
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 DISTANCE = "cosine"
@@ -35,7 +37,6 @@ def export_fitted(
     precision: str = "fp16",
     distance: str = DISTANCE,
     terms: str,
-    report: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, Any]:
     """Write the bundle of a fitted run and return its model.json.
 
@@ -52,9 +53,9 @@ def export_fitted(
     recipe = Recipe(**about["recipe"])
     images = cached_images(run, recipe.framing)
     with new_bundle(folder) as place:
-        report(f"encoding {min(len(images), FIT_IMAGES)} training images")
+        logger.info("encoding %d training images", min(len(images), FIT_IMAGES))
         codes = _codes((run / ENCODER).read_bytes(), images)
-        report(f"writing the graphs as {precision}")
+        logger.info("writing the graphs as %s", precision)
         _write_graphs(run, place, precision)
         facts = run_facts(about, 0, about["seconds"], terms) | {"boxes": about["boxes"]}
         model = describe_bundle(
@@ -70,7 +71,7 @@ def export_fitted(
         # Codes have length 1 and are no sample of anything: the generator only draws what pictures gave.
         model["generator"] = {"latent_size": codes.shape[1], "prior": "none"}
         write_model(place, model)
-        report(f"checking them against full precision on {CHECK_IMAGES} images")
+        logger.info("checking them against full precision on %d images", CHECK_IMAGES)
         model["fidelity"] = _check(run, place, images, codes)
         write_model(place, model)
     return model

@@ -18,8 +18,9 @@ from torch import Tensor
 from indexer.encoders.encoder import load_encoder
 from indexer.errors import EncoderError, InputError
 from indexer.paths import printable
+from indexer.progress import Report
 from latentsearch.inversion.onnx_module import GraphGenerator, load_differentiable
-from latentsearch.inversion.optimise import SCHEDULES, Method, Report, cross_entropy, draw, invert, radius
+from latentsearch.inversion.optimise import SCHEDULES, Method, cross_entropy, draw, invert, radius
 from latentsearch.pictures import load_pictures
 from latentsearch.search.contact_sheet import FORMATS
 from latentsearch.training.datasets.images import to_float

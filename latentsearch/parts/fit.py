@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
+from indexer.progress import StepReport
 from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.boxes import Part
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Pixels = NDArray[np.uint8]
-Report = Callable[[str, int, int], None]
 # Parts of this share of the picture and more get as many axes as the whole.
 LARGE = 0.39
 BATCH = 64
@@ -115,7 +115,7 @@ class Runner:
         return np.stack(list(self._pool.map(alterations, pixels, seeds)))
 
 
-def fit_reading(maps: Maps, pictures: Pictures, settings: Settings, report: Report) -> Reading:
+def fit_reading(maps: Maps, pictures: Pictures, settings: Settings, report: StepReport) -> Reading:
     """A reading of these maps by parts, fitted on pictures.
 
     report: called with the name of the pass, how many pictures are done and how many there are. Raises InputError
@@ -129,7 +129,9 @@ def fit_reading(maps: Maps, pictures: Pictures, settings: Settings, report: Repo
         return _fit_reduction(Reading(tuple(parts)), maps, pictures, settings, runner, report)
 
 
-def _fit_parts(maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: Report) -> list[PartReading]:
+def _fit_parts(
+    maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: StepReport
+) -> list[PartReading]:
     moments = {kind.name: Moments() for kind in maps.kinds}
     session = open_graph(_finished(maps, {kind.name: _shape(kind) for kind in maps.kinds}), 1)
     for done, pixels in _counted(pictures, report, "directions"):
@@ -151,7 +153,7 @@ def _fit_part(place: Place, moments: Moments, settings: Settings) -> PartReading
 
 
 def _fit_reduction(
-    parts: Reading, maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: Report
+    parts: Reading, maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: StepReport
 ) -> Reading:
     moments = Moments()
     session = open_graph(finish(maps, parts, SIDE_BY_SIDE), 1)
@@ -176,7 +178,7 @@ def _shape(kind: Kind) -> list[int]:
     return [kind.channels, kind.rows, kind.columns]
 
 
-def _counted(pictures: Pictures, report: Report, what: str) -> Iterator[tuple[int, Pixels]]:
+def _counted(pictures: Pictures, report: StepReport, what: str) -> Iterator[tuple[int, Pixels]]:
     """Blocks, with the number of the first picture of each."""
     done = 0
     for pixels in pictures.blocks():
@@ -186,7 +188,7 @@ def _counted(pictures: Pictures, report: Report, what: str) -> Iterator[tuple[in
 
 
 def each_code(
-    content: bytes, pictures: Pictures, report: Report = lambda what, done, total: None, what: str = "encoding"
+    content: bytes, pictures: Pictures, report: StepReport = lambda what, done, total: None, what: str = "encoding"
 ) -> Iterator[tuple[Pixels, NDArray[np.float32]]]:
     """Block by block the pictures and their codes by a finished graph."""
     session = open_graph(content, 1)

@@ -7,7 +7,7 @@ decoder harms nothing; each chunk of pictures is searched for at once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -48,7 +48,6 @@ class FolderSearch:
         *,
         index: str | None = None,
         encoder: str | None = None,
-        tell: Callable[[str], None] | None = None,
     ) -> None:
         options.check()
         check_files(minus)
@@ -59,12 +58,12 @@ class FolderSearch:
         self._watch = Stopwatch()
         self._names = tuple(map(str, minus))
         with self._watch.stage("load"):
-            self._index = open_filled(index, tell)
+            self._index = open_filled(index)
         try:
             with self._watch.stage("load"):
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus, given), minus, self._encoder)
-            edited = load_or_learn(() if options.drawn_anew else options.changes, self._index, tell)
+            edited = load_or_learn(() if options.drawn_anew else options.changes, self._index)
             self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
             self._reader = editing_encoder(self._encoder, options)
         except BaseException:

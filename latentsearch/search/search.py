@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from latentsearch.search.ranking import Excluded, Finder
 if TYPE_CHECKING:
     from latentsearch.attributes.search import EditedSearch
 
+logger = logging.getLogger(__name__)
+
 Codes = NDArray[np.float32]
 # Shorter than this, what is left of unit codes when some are subtracted is rounding.
 LEAST_LENGTH = 1e-4
@@ -31,12 +34,10 @@ def search(
     *,
     index: str | None = None,
     encoder: str | None = None,
-    tell: Callable[[str], None] | None = None,
 ) -> Results:
     """Find the pictures of an index that are most like others.
 
-    index: the folder, None for the usual one. encoder: must be the index's own; None takes that. tell: called with a
-    sentence where something is wrong with the index that only makes it slow.
+    index: the folder, None for the usual one. encoder: must be the index's own; None takes that.
     Raises InputError (no such picture, id or label; a number that makes no sense), UnreadableImage, IndexStateError,
     EncoderError.
     """
@@ -46,11 +47,11 @@ def search(
         raise InputError("of a stored picture there is only its code, which cannot be drawn anew: name its file")
     watch = Stopwatch()
     with watch.stage("load"):
-        opened = open_filled(index, tell)
+        opened = open_filled(index)
     with opened:
         with watch.stage("load"):
             model = encoder_of(opened, encoder, network=bool(query.files))
-            edited = _edited(opened, options, tell)
+            edited = _edited(opened, options)
         finder = Finder(opened, model, options, watch, edited)
         with watch.stage("encode"):
             contents = read_contents(query.files, query.given)
@@ -59,6 +60,7 @@ def search(
             stored = opened.images(query.ids)
             itself = Excluded.of(query.files, contents, stored, opened) if options.exclude_self else Excluded()
             (hits,) = finder.hits(code[None], [itself])
+    logger.debug("%s", ", ".join(f"{stage}: {spent:.1f} ms" for stage, spent in watch.spent.items()))
     return Results(
         (*map(str, query.images), *(record.path for record in stored)),
         model.name,
@@ -72,13 +74,13 @@ def search(
     )
 
 
-def _edited(index: Index, options: Options, tell: Callable[[str], None] | None) -> EditedSearch | None:
+def _edited(index: Index, options: Options) -> EditedSearch | None:
     """What searches with labels set in the codes themselves; None where none are."""
     if options.drawn_anew or not options.changes:
         return None
     from latentsearch.attributes.learned import load_or_learn
 
-    return load_or_learn(options.changes, index, tell)
+    return load_or_learn(options.changes, index)
 
 
 def _picture_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
@@ -103,16 +105,18 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
     return encoder
 
 
-def open_filled(option: str | None, tell: Callable[[str], None] | None = None) -> Index:
-    """Open an index that holds pictures, and tell what only makes it slow. Raises IndexStateError where it is empty."""
+def open_filled(option: str | None) -> Index:
+    """Open an index that holds pictures, and log what only makes it slow. Raises IndexStateError where it is empty."""
     index = Index.open(Index.locate(option))
     if index.count() == 0:
         index.close()
         raise IndexStateError(
             f"the index at {printable(index.folder)} is empty: add pictures with `latentsearch index DIR`"
         )
-    if tell and index.problem:
-        tell(index.problem)
+    if index.problem:
+        logger.warning("%s", index.problem)
+    kind = index.base.kind if index.base else "none, every code is compared"
+    logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, kind)
     return index
 
 

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 from indexer.paths import printable
+from indexer.progress import Report
 from indexer.system.disk import atomic_write, write_json
 from indexer.workers.in_order import decoded_in_order
 from indexer.workers.tasks import Job
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
 SHOWN = 32
 BLOCK = 256
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ from PIL import Image
 from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import InputError
 from indexer.files.discover import Found
+from indexer.progress import StepReport
 from indexer.system.disk import atomic_write
 from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.boxes import AUTO, FACES, GRID, Part, choose_parts, to_json
 from latentsearch.parts.features import CELLS, Kind, kinds, picture_maps
-from latentsearch.parts.fit import Block, Report, Settings, each_code, finish, fit_reading
+from latentsearch.parts.fit import Block, Settings, each_code, finish, fit_reading
 from latentsearch.parts.generator import SIDE, LinearGenerator, fit_generator
 from latentsearch.parts.graph import Graph
 from latentsearch.training.datasets.images import Images, find_pictures
@@ -162,7 +163,7 @@ def _size(path: str | bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def fit(recipe: Recipe, images: Images, folder: Path, report: Report) -> None:
+def fit(recipe: Recipe, images: Images, folder: Path, report: StepReport) -> None:
     """Fit a recipe to a run's pictures and write both graphs, full precision, and a sheet into its folder.
 
     report: called with what is being done, how many pictures are done and how many there are. Raises InputError where
