@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import InputError
 from indexer.index.vector_search import VectorSearch
-from indexer.progress import StepReport
 from indexer.vectors import index_types
 from indexer.vectors.faiss_file import FLAT, Header, Tuning, write_faiss_file
 
 if TYPE_CHECKING:
-    pass
+    from indexer.progress import StepReport
 
 # What may have come or gone since the base was made: so many images, and this share of it.
 IMAGES_BESIDE, SHARE_BESIDE = 10_000, 0.01

@@ -19,7 +19,6 @@ from indexer.errors import InputError
 from indexer.index import maintenance
 from indexer.index.index import Index, metadata_of, no_index
 from indexer.paths import CATALOGUE, printable
-from indexer.progress import StepReport
 from indexer.system.disk import LOCK_FILE, WriterLock, full_disk_told, is_full_disk, no_space_for
 from indexer.vectors import code_file
 from indexer.vectors.code_file import CodeWriter
@@ -27,6 +26,7 @@ from indexer.vectors.faiss_file import FILE_NAME
 
 if TYPE_CHECKING:
     from indexer.index.check import CheckReport
+    from indexer.progress import StepReport
 
 # What may lie in a folder that is no index yet: a first run was killed while it made one.
 BEGINNINGS = {LOCK_FILE, *(CATALOGUE + end for end in ("", "-wal", "-shm", "-journal"))}

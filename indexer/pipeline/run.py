@@ -26,7 +26,6 @@ from indexer.pipeline.plan import Count, Plan, Reading
 from indexer.pipeline.scope import Scope
 from indexer.pipeline.store import Store
 from indexer.pipeline.vanished import Kept, Prune, Vanished, forget_failures, is_drive, take_vanished
-from indexer.progress import Report, StepReport
 from indexer.system.interrupts import interruptible
 from indexer.vectors.index_types import check_device
 from indexer.workers.pool import DecodingPool
@@ -34,6 +33,7 @@ from indexer.workers.tasks import DecodedChunk, in_chunks
 
 if TYPE_CHECKING:
     from indexer.encoders.attributes import AttributeEncoder
+    from indexer.progress import Report, StepReport
 
 
 class Vectors(NamedTuple):

@@ -57,7 +57,7 @@ def command(
             raise click.UsageError(f"{named} exclude each other")
     if kinds and not delete_plan:
         raise click.UsageError("--delete says what the plan deletes: name one with --delete-plan")
-    from latentsearch.cli.progress import Bar
+    from latentsearch.cli.stderr import Bar
     from latentsearch.duplicates.deletion_plan import check_plan, write_plan
     from latentsearch.duplicates.find import find_duplicates
     from latentsearch.duplicates.formats import summary

@@ -9,7 +9,7 @@ import click
 
 from latentsearch.cli.export_bundle import BundleRequest, export_bundle
 from latentsearch.cli.options import PATH, Verb, index_option, output_option
-from latentsearch.cli.progress import Bar
+from latentsearch.cli.stderr import Bar
 
 SUFFIX = ".parquet"
 

@@ -10,7 +10,7 @@ import click
 
 from latentsearch.cli import Interrupted
 from latentsearch.cli.options import PATH, Verb, encoder_option, index_option, json_option
-from latentsearch.cli.progress import Bar
+from latentsearch.cli.stderr import Bar
 
 if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder

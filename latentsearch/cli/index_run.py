@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from latentsearch.cli import Interrupted, index_summary, tell
-from latentsearch.cli.progress import Bar
+import click
+
+from latentsearch.cli import Interrupted, tell
+from latentsearch.cli.stderr import Bar
+
+if TYPE_CHECKING:
+    from indexer.pipeline.run import Summary
+    from indexer.pipeline.vanished import Kept
 
 if TYPE_CHECKING:
     from indexer.encoders.attributes import AttributeEncoder
     from indexer.encoders.encoder import Encoder
     from indexer.index.index import Index
+    from indexer.index.writer import IndexWriter
     from indexer.pipeline.plan import Reading
     from indexer.pipeline.run import IndexOptions, Summary
     from indexer.pipeline.scope import Scope
@@ -105,22 +115,21 @@ class _Run(NamedTuple):
 
     def _index(self, scope: Scope, reading: Reading | None, older: Index | None = None) -> None:
         from indexer.index.writer import IndexWriter
-        from indexer.pipeline.re_encode import carry_labels
         from indexer.pipeline.run import index_scope
 
         try:
             with IndexWriter.create(self.location, self.encoder) as index, Bar("indexing") as bar:
                 summary = index_scope(index, self.encoder, scope, self.options, *_reports(bar), reading)
-                missing = carry_labels(older, index) if older else 0
+                missing = _carried_labels(older, index) if older else 0
         except KeyboardInterrupt:
             raise Interrupted(GOES_ON) from None
-        index_summary.show(summary, self.as_json)
+        show_summary(summary, self.as_json)
         if missing:
             tell(f"{missing} pictures of the older index are gone or cannot be used")
         if summary.kept:
             from indexer.errors import InputError
 
-            raise InputError(index_summary.not_pruned(summary.kept))
+            raise InputError(not_pruned(summary.kept))
 
     def follow(self) -> None:
         """Take in what changes until Ctrl-C."""
@@ -130,9 +139,9 @@ class _Run(NamedTuple):
 
         def show(summary: Summary) -> None:
             bar.end()
-            index_summary.show(summary, self.as_json)
+            show_summary(summary, self.as_json)
             if summary.kept:
-                tell(index_summary.not_pruned(summary.kept))
+                tell(not_pruned(summary.kept))
 
         try:
             folders, rules = self.scope.folders, self.scope.rules
@@ -141,6 +150,12 @@ class _Run(NamedTuple):
             raise Interrupted(WATCHED) from None
         finally:
             bar.end()
+
+
+def _carried_labels(older: Index, index: IndexWriter) -> int:
+    from indexer.pipeline.re_encode import carry_labels
+
+    return carry_labels(older, index)
 
 
 def _reports(bar: Bar) -> tuple[Report | None, StepReport]:
@@ -182,9 +197,11 @@ def _prune(given: str | None) -> Prune:
 
 
 def _predictor(option: str | None) -> AttributeEncoder | None:
+    if option is None:
+        return None
     from indexer.encoders.attributes import load_attribute_encoder
 
-    return None if option is None else load_attribute_encoder(option or None)
+    return load_attribute_encoder(option or None)
 
 
 def _encoder(location: Path, option: str | None) -> Encoder:
@@ -213,3 +230,52 @@ def _reading_ahead(location: Path, scope: Scope, asked: Request) -> AbstractCont
     passed = Passed()
     framing = Framing.from_json(read_model(find_bundle(asked.encoder))["framing"])
     return Reading(scope.files(passed), framing, Plan(passed=passed), asked.memory)
+
+
+logger = logging.getLogger(__name__)
+
+
+def show_summary(summary: Summary, as_json: bool) -> None:
+    """Print what a run or a batch has done."""
+    click.echo(json.dumps(summary.to_json()) if as_json else _for_people(summary))
+    logger.debug("%s", ", ".join(f"{stage}: {spent:.2f} s" for stage, spent in summary.seconds.items()))
+    if summary.passed_over:
+        from indexer.files.passed import in_words
+        from indexer.paths import printable
+
+        tell(f"passed over: {printable(in_words(summary.passed_over))}")
+
+
+def not_pruned(kept: Sequence[Kept]) -> str:
+    """Why pictures of some folders stay, though --prune would remove them."""
+    folders = " and ".join(map(str, kept))
+    return f"--prune would remove {folders}: is a drive not mounted? Nothing was removed there; --prune=force does it"
+
+
+def _for_people(summary: Summary) -> str:
+    from indexer.files.passed import EXCLUDED
+
+    seconds = summary.seconds["total"]
+    lines = [f"{summary.found} pictures found in {seconds:.1f} s: {summary.encoded} encoded"]
+    if summary.encoded:
+        lines[0] += f", {summary.images_per_second:.0f} a second"
+    others = {
+        "had the content of another": summary.copied,
+        "were unchanged": summary.unchanged,
+        "had moved": summary.moved,
+        "had changed": summary.changed,
+        "got predicted labels": summary.predicted,
+    }
+    lines += [f"{count} {what}" for what, count in others.items() if count]
+    if summary.failed:
+        lines.append(f"{summary.failed} cannot be used: `latentsearch status --failures` says why")
+    if summary.may_pass:
+        lines.append(f"{summary.may_pass} of these may be usable later: every run tries them again")
+    if summary.failed_before:
+        lines.append(f"{summary.failed_before} of these have not changed since they failed, and were not tried again")
+    if summary.vanished:
+        which = "have vanished or are left out now" if EXCLUDED in summary.passed_over else "have vanished"
+        left = summary.vanished - summary.removed
+        fate = " and were removed" if not left else f", {summary.removed} were removed" if summary.removed else ""
+        lines.append(f"{summary.vanished} {which}{fate}{': --prune removes them' if left and not summary.kept else ''}")
+    return "\n".join(lines)

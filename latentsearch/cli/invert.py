@@ -17,7 +17,7 @@ from latentsearch.cli.options import (
     json_option,
     output_option,
 )
-from latentsearch.cli.progress import Bar
+from latentsearch.cli.stderr import Bar
 
 if TYPE_CHECKING:
     from latentsearch.inversion.optimise import Method

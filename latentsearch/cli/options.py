@@ -70,7 +70,7 @@ class Verb(click.Command):
 
 
 def _log(context: click.Context, option: click.Parameter, verbose: bool) -> None:
-    from latentsearch.cli.logs import log_to_stderr
+    from latentsearch.cli.stderr import log_to_stderr
 
     log_to_stderr(verbose)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ import click
 
 from latentsearch.cli import tell
 from latentsearch.cli.options import COUNT, PATH, WHOLE, Verb, encoder_option, index_option
-from latentsearch.cli.query_pictures import contents_of, picture_name
 from latentsearch.cli.showing import Form, form_options
+
+if TYPE_CHECKING:
+    from latentsearch.query import Name
 
 if TYPE_CHECKING:
     from latentsearch.query import Change, Name, Options, Results
@@ -35,6 +38,37 @@ class QueryCommand(Verb):
             for word, after in itertools.pairwise([*args, ""])
         ]
         return super().parse_args(ctx, whole)
+
+
+def picture_name(given: str) -> Name:
+    """The name of a picture: a path, or an address, which as a path would lose a slash."""
+    from latentsearch.query import Address
+
+    return Address(given) if Address.is_one(given) else Path(given)
+
+
+def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
+    """The bytes of pictures that are no files."""
+    from latentsearch.query import PIPED, Address, check_files
+
+    check_files(names)
+    given = {str(PIPED): _piped()} if PIPED in names else {}
+    addresses = [name for name in dict.fromkeys(names) if isinstance(name, Address)]
+    return given | {address: _fetched(address) for address in addresses}
+
+
+def _piped() -> bytes:
+    if sys.stdin.isatty():
+        raise click.UsageError("- is a picture on standard input: pipe one in")
+    return sys.stdin.buffer.read()
+
+
+def _fetched(address: str) -> bytes:
+    from latentsearch.address import fetch_picture
+    from latentsearch.cli.stderr import Bar
+
+    with Bar("fetching", unit="bytes") as bar:
+        return fetch_picture(address, bar.show if bar.is_shown else None)
 
 
 @click.command("query", cls=QueryCommand)

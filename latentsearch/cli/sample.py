@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from latentsearch.cli.options import COUNT, SEED, Verb, output_option
-from latentsearch.cli.progress import Bar
+from latentsearch.cli.stderr import Bar
 
 BATCH = 256
 

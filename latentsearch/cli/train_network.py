@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentsearch.cli.progress import Bar
+from latentsearch.cli.stderr import Bar
 from latentsearch.cli.train_request import AUTO, TrainRequest
 from latentsearch.training.engine import limits
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from latentsearch.cli.progress import Bar
+from latentsearch.cli.stderr import Bar
 from latentsearch.cli.train_request import FITTED, TrainRequest
 
 

@@ -53,7 +53,7 @@ def trained_generator(run: Path, recipe: Recipe, images: Images) -> Icgan:
 
     The images are another run's, decoded and labelled. Raises InputError where the folder holds another run.
     """
-    from latentsearch.cli.progress import Bar
+    from latentsearch.cli.stderr import Bar
     from latentsearch.training.engine import run as runs
     from latentsearch.training.engine.loop import train
     from latentsearch.training.engine.precision import Precision, hardware

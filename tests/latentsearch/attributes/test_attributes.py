@@ -23,7 +23,7 @@ from indexer.encoders.attributes import load_attribute_encoder
 from indexer.encoders.encoder import load_encoder, load_generator
 from indexer.index.writer import IndexWriter
 from indexer.pipeline import predict_labels
-from indexer.workers import chunks
+from indexer.workers import tasks
 from latentsearch.attributes.redraw import Redrawing
 from latentsearch.query import Change
 from tests.deadly import DEADLY_SIZE, DeadlyFraming
@@ -177,7 +177,7 @@ def test_a_prediction_that_was_stopped_goes_on_where_it_was(
 def test_a_prediction_that_is_interrupted_within_a_part_loses_and_repeats_nothing(
     pictures: Path, predictor: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    monkeypatch.setattr(tasks, "CHUNK_FILES", 1)
     call("index", pictures, "--encoder", predictor, "--index", index)
     stop = threading.Event()
     with IndexWriter.create(index, load_encoder(predictor)) as opened:
@@ -202,7 +202,7 @@ def test_pictures_that_crash_their_decoder_or_changed_since_are_left_without_lab
     dying.framing = DeadlyFraming(64, 64)
     with IndexWriter.create(index, load_encoder(predictor)) as opened:
         assert predict_labels.predict_labels(opened, dying, threading.Event()) == 3
-        ids = {Path(record.path).stem: record.id for record in opened.catalog.all_images()}
+        ids = {Path(record.path).stem: record.id for record in opened.catalog.images.all()}
         told = opened.labels(list(ids.values()))
     assert {name: told.get(image_id, {}) for name, image_id in ids.items()} == {
         **{name: SEEN[name] for name in ("black", "green", "yellow")},

@@ -1,11 +1,16 @@
-"""A progress bar for every verb: on stderr, in a terminal alone, and only for what takes a while."""
+"""What goes to stderr beside errors: a progress bar, in a terminal alone, and what is logged, a line each."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+import click
+
+from latentsearch.cli import tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -77,3 +82,28 @@ class Bar:
         progress.add_task(self._what, total=self._total, pace="")
         progress.start()
         return progress
+
+
+# `export` and `data fetch` log the steps of their work, which stand beside what these verbs print: without a prefix.
+STEPS = ("latentsearch.export.", "latentsearch.data.")
+
+
+class Lines(logging.Handler):
+    """Prints each message as the command line prints its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one."""
+        sentence = self.format(record)
+        if record.name.startswith(STEPS):
+            click.echo(sentence, err=True)
+        else:
+            tell(sentence)
+
+
+def log_to_stderr(verbose: bool) -> None:
+    """Print what is logged from now on: information and what is worse; verbose: details too."""
+    for package in ("indexer", "latentsearch"):
+        logger = logging.getLogger(package)
+        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+        if not any(isinstance(handler, Lines) for handler in logger.handlers):
+            logger.addHandler(Lines())
