@@ -14,7 +14,8 @@ from latentsearch.training.datasets.images import epoch_batches
 from latentsearch.training.datasets.ring import Points
 from latentsearch.training.engine.losses import discriminator_loss, generator_loss
 from latentsearch.training.engine.precision import Precision
-from latentsearch.training.families.ivegan import RING_SCALE, Ivegan, Recipe
+from latentsearch.training.families.ivegan import Ivegan
+from latentsearch.training.families.ivegan_recipe import RING_SCALE, Recipe
 
 Floats = NDArray[np.float32]
 

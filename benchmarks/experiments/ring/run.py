@@ -72,7 +72,7 @@ def command(
 
     from benchmarks.experiments.ring.ring_training import MODELS
     from latentsearch.training.datasets.ring import POINTS, Points
-    from latentsearch.training.families.ivegan import PRESETS
+    from latentsearch.training.families.ivegan_recipe import PRESETS
 
     torch.set_num_threads(threads)
     ring = load_manifest(NAME).ring

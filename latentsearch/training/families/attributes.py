@@ -14,10 +14,10 @@ from torch.nn.functional import mse_loss
 from indexer.decoding.decode import Framing
 from latentsearch.models.icgan import Encoder
 from latentsearch.training.datasets.digits import pad_digits
+from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.datasets.transforms import mirrored
 from latentsearch.training.engine.family import Family, LabelledRecipe, Stage
 from latentsearch.training.families.icgan_published import Reader
-from latentsearch.training.families.ivegan import FRAMINGS
 
 
 @dataclass(frozen=True)

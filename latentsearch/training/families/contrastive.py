@@ -28,6 +28,7 @@ from latentsearch.models.contrastive import (
     projection,
 )
 from latentsearch.training.datasets.digits import pad_digits, unpad_digits
+from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.datasets.transforms import Alteration, Transformation, mirrored
 from latentsearch.training.engine import family
 from latentsearch.training.engine.ema import Average
@@ -35,7 +36,6 @@ from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import beside
 from latentsearch.training.engine.losses import contrastive_loss
 from latentsearch.training.engine.precision import Precision
-from latentsearch.training.families.ivegan import FRAMINGS
 
 SHOWN = 64
 WARM_UP = 0.02  # of the steps

@@ -21,6 +21,7 @@ from indexer.decoding.decode import Framing
 from indexer.errors import InputError
 from latentsearch.models.icgan import HIDDEN, Discriminator, Encoder, Generator, SingleEncoder
 from latentsearch.training.datasets.digits import pad_digits
+from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.datasets.transforms import mirrored
 from latentsearch.training.engine.ema import Average, recalibrate
 from latentsearch.training.engine.family import Family, LabelledRecipe, Stage
@@ -28,7 +29,6 @@ from latentsearch.training.engine.image_grids import beside
 from latentsearch.training.engine.losses import generator_loss, matching_aware_loss
 from latentsearch.training.engine.precision import Precision
 from latentsearch.training.families.icgan_published import Conditioned, Reader, SideBySide
-from latentsearch.training.families.ivegan import FRAMINGS
 
 DESIGNS = ("IND", "IND-COND", "SNG")
 SHOWN = 64

@@ -12,7 +12,8 @@ from latentsearch.models.ivegan import compared, digit_networks, picture_network
 from latentsearch.training.datasets.transforms import Jitter  # noqa: E402
 from latentsearch.training.engine.losses import prediction_loss  # noqa: E402
 from latentsearch.training.engine.precision import Precision  # noqa: E402
-from latentsearch.training.families.ivegan import DISCRIMINATORS, NOISY, PRESETS, READ_EVERY, RING_SCALE, Ivegan  # noqa: E402
+from latentsearch.training.families.ivegan import DISCRIMINATORS, NOISY, READ_EVERY, Ivegan  # noqa: E402
+from latentsearch.training.families.ivegan_recipe import PRESETS, RING_SCALE  # noqa: E402
 from tests.latentsearch.one_family import (  # noqa: E402
     changed,
     copy_of,
