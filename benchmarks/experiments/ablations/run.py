@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.core import metrics
 from benchmarks.core.results import CHECKOUT, RESULTS, store
 from benchmarks.datasets.celeba import Faces, load_faces
-from benchmarks.experiments.label_similarity.run import measure
 from benchmarks.methods.encoders import import_torch
+from benchmarks.statistics.label_search import measure
 from benchmarks.statistics.label_statistics import KS, PERSON_KS, RESAMPLES
 from indexer.errors import InputError
 from indexer.system.disk import atomic_write
@@ -127,16 +127,14 @@ def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats
     for column, k in enumerate(KS):
         ours = np.stack([one[f"{form}_agreement"][:, column] for one, _ in pairs])
         apart = ours - np.stack([other[f"{form}_agreement"][:, column] for _, other in pairs])
-        found[f"agreement@{k}"] = _mean(ours.mean(0), weights)
-        found[f"change@{k}"] = _mean(apart.mean(0), weights) | {"seeds": np.round(apart.mean(1), 5).tolist()}
+        found[f"agreement@{k}"] = metrics.mean_with_interval(ours.mean(0), weights)
+        found[f"change@{k}"] = metrics.mean_with_interval(apart.mean(0), weights) | {
+            "seeds": np.round(apart.mean(1), 5).tolist()
+        }
     for k in PERSON_KS:
         hits = np.stack([metrics.hit_rate(one[f"{form}_person_ranks"], k) for one, _ in pairs])
-        found[f"same person@{k}"] = _mean(hits.mean(0), weights)
+        found[f"same person@{k}"] = metrics.mean_with_interval(hits.mean(0), weights)
     return found
-
-
-def _mean(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
 
 
 @click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})

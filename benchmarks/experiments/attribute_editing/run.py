@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.attribute_editing.page import table
-from benchmarks.experiments.edited_search.run import ASKED
 from benchmarks.methods.encoders import import_torch
+from benchmarks.statistics.edited_queries import ASKED
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,9 +51,9 @@ def _set(editor: Editor, faces: Coded, column: int, value: int, apart: float, se
     return {
         "value": value,
         "faces": len(lacking),
-        "seen": _score(after.seen[:, column] == bool(value), weights),
-        "others_changed": _score(changed.mean(axis=1), weights),
-        "moved": _score(moved, weights),
+        "seen": metrics.mean_with_interval(after.seen[:, column] == bool(value), weights),
+        "others_changed": metrics.mean_with_interval(changed.mean(axis=1), weights),
+        "moved": metrics.mean_with_interval(moved, weights),
     }
 
 
@@ -71,8 +70,8 @@ def measure_swaps(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
     from_z, from_y = (_distances(swapped.images, images) for images in (faces.images, faces.images[others]))
     return {
         "pairs": len(faces),
-        "taken": _score(taken, weights),
-        "nearer_z": _score(from_z < from_y, weights),
+        "taken": metrics.mean_with_interval(taken, weights),
+        "nearer_z": metrics.mean_with_interval(from_z < from_y, weights),
     }
 
 
@@ -94,8 +93,8 @@ def measure_blends(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
     return {
         "pairs": len(faces),
         "steps": STEPS,
-        "grows": _score((np.diff(from_start, axis=0) > 0).mean(axis=0), weights),
-        "largest_step": _score(steps.max(axis=0) / steps.sum(axis=0), weights),
+        "grows": metrics.mean_with_interval((np.diff(from_start, axis=0) > 0).mean(axis=0), weights),
+        "largest_step": metrics.mean_with_interval(steps.max(axis=0) / steps.sum(axis=0), weights),
     }
 
 
@@ -109,13 +108,6 @@ def _pair_distance(images: Tensor, seed: int) -> float:
 def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
     """The mean absolute difference of a colour value, picture by picture (n,)."""
     return np.asarray((images - others).abs().flatten(1).mean(1).numpy(), np.float64)
-
-
-def _score(values: NDArray[Any], weights: metrics.Floats) -> dict[str, Any]:
-    return {
-        "mean": round(float(np.mean(values)), 5),
-        "interval": metrics.interval(weights @ np.asarray(values, np.float64)),
-    }
 
 
 @click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})

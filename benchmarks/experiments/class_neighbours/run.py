@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.image_sets import Sets, Split, load_sets
 from benchmarks.experiments.class_neighbours.page import table
-from benchmarks.experiments.mnist.run import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components
+from benchmarks.statistics.neighbours_vote import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from latentsearch.attributes.redraw import scaled

@@ -23,23 +23,12 @@ from benchmarks.core.exact_search import Codes, Distances, distance_matrix, smal
 from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.encoders import Bundle
+from benchmarks.statistics.edited_queries import ASKED, RESAMPLES, K, in_first_half, lacking
 from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
 from indexer.encoders.encoder import load_encoder
 from latentsearch.attributes.ranking import EditedRanking, Setting, fit_ranking, settable
 
 NAME = "edited-search"
-# Named before any was measured on the encoder that ships: seen at once in a face, and in 5 % of the faces or more.
-ASKED = (
-    "Bangs",
-    "Black_Hair",
-    "Blond_Hair",
-    "Eyeglasses",
-    "Male",
-    "Mouth_Slightly_Open",
-    "No_Beard",
-    "Smiling",
-    "Wearing_Hat",
-)
 # Attributes that say more of the same thing, so that whoever changes the one must change them: a beard is a goatee, a
 # mustache, sideburns or a shadow, and of hair's colours there is one.
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
@@ -48,8 +37,7 @@ SAME_THING = {
     "Black_Hair": HAIR,
     "Blond_Hair": HAIR,
 }
-K, DEEP = 10, 1_000
-QUERIES, RESAMPLES = 500, 1_000
+DEEP = 1_000
 
 
 @dataclass(frozen=True)
@@ -67,8 +55,7 @@ class Half:
 
 def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
     """The faces of half of the people, and those of the others; a person's stand together."""
-    people = np.random.default_rng([seed, 0]).permutation(np.unique(faces.identity))
-    first = np.isin(faces.identity, people[: len(people) // 2])
+    first = in_first_half(faces.identity, seed)
     order = np.argsort(faces.identity, kind="stable")
     parts = (order[first[order]], order[~first[order]])
     made = [Half(codes[part], faces.attributes[part], faces.identity[part], faces.attribute_names) for part in parts]
@@ -80,8 +67,7 @@ def measure(
 ) -> dict[str, Any]:
     """Search for faces that lack a value of an attribute, as they are and with it set, among the others' faces."""
     value = setting.value
-    lacking = np.flatnonzero(half.attributes[:, attribute] != value)
-    queries = np.sort(np.random.default_rng([seed, 1]).permutation(lacking)[:QUERIES])
+    queries = lacking(half.attributes[:, attribute], value, seed)
     own = distance_matrix(half.codes[queries], half.codes, distance)
     own[np.arange(len(queries)), queries] = np.inf
     edited = ranking.distances(own, ranking.slopes(half.codes[queries], [setting]), half.codes)

@@ -90,9 +90,9 @@ def measure_real(trained: Trained, faces: Faces, judge: AttributeJudge, seed: in
     kept = np.asarray((judge.sees(x_hat) == judge.sees(x)).mean(axis=1), np.float64)
     return {
         "labels": scores(values >= HOLDS, asked, judge.labels, seed),
-        "label_error": _score(label_errors, weights),
-        "image_error": _score((x_hat - x).square().flatten(1).mean(1).double().numpy(), weights),
-        "attributes_kept": _score(kept, weights),
+        "label_error": metrics.mean_with_interval(label_errors, weights),
+        "image_error": metrics.mean_with_interval((x_hat - x).square().flatten(1).mean(1).double().numpy(), weights),
+        "attributes_kept": metrics.mean_with_interval(kept, weights),
     }
 
 
@@ -109,14 +109,10 @@ def measure(
     for design, trained in designs.items():
         if trained.labels != judge.labels:
             raise InputError(f"the judge {judge.run} learned with other labels than the runs")
-        rows[design] = {"code_error": _score(errors_of_codes(trained, asked, seed), weights)}
+        rows[design] = {"code_error": metrics.mean_with_interval(errors_of_codes(trained, asked, seed), weights)}
         rows[design] |= measure_real(trained, faces, judge, seed)
         rows[design]["run"] = {fact: trained.facts.get(fact) for fact in FACTS}
     return rows
-
-
-def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
 
 
 @click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})

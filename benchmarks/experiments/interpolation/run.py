@@ -161,7 +161,7 @@ def _row(one: Measured, weights: metrics.Floats) -> dict[str, Any]:
         "encoder": one.inverter.facts,
         "codes": _statistics(one.codes, weights),
         "fades": _statistics(one.fades, weights),
-        "misses": _mean(one.misses, weights),
+        "misses": metrics.mean_with_interval(one.misses, weights),
         "noise": one.noise,
         "seconds": one.seconds,
     }
@@ -171,16 +171,12 @@ def _statistics(walked: Walk, weights: metrics.Floats) -> dict[str, Any]:
     curves = walked.distances / np.maximum(walked.distances[:, -1:], 1e-12)
     steps = np.diff(walked.distances, axis=1, prepend=0) > 0
     return {
-        "monotone": _mean(walked.monotone, weights),
-        "growing_steps": _mean(steps.mean(axis=1), weights),
-        "largest_jump": _mean(walked.largest_jump, weights),
+        "monotone": metrics.mean_with_interval(walked.monotone, weights),
+        "growing_steps": metrics.mean_with_interval(steps.mean(axis=1), weights),
+        "largest_jump": metrics.mean_with_interval(walked.largest_jump, weights),
         "curve": np.round(curves.mean(axis=0), 5).tolist(),
         "curve_spread": np.round(np.percentile(curves, metrics.PERCENTILES, axis=0), 5).tolist(),
     }
-
-
-def _mean(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
 
 
 def store_raw(measured: Sequence[Measured], rows: NDArray[np.int64], folder: Path) -> Path:

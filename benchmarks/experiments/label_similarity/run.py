@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core import metrics
-from benchmarks.core.exact_search import nearest
 from benchmarks.core.merge import keep_arrays, keep_rows
 from benchmarks.core.results import RESULTS, store
-from benchmarks.datasets.celeba import Faces, load_faces
+from benchmarks.datasets.celeba import load_faces
 from benchmarks.methods.by_parts import by_parts_methods
 from benchmarks.methods.efficientnet import EfficientNet
 from benchmarks.methods.encoders import Bundle
@@ -26,48 +23,15 @@ from benchmarks.methods.methods import COMPONENTS, Method, Projected, baselines
 from benchmarks.methods.metric_head import ATTRIBUTES, IDENTITIES, MetricHead
 from benchmarks.methods.reference import check_against_reference
 from benchmarks.statistics.differences import state_differences
+from benchmarks.statistics.label_search import run_methods
 from benchmarks.statistics.label_statistics import KS, PERSON_KS, Measured, summarise
 from benchmarks.statistics.label_tables import main_table, reference_sentence
-from indexer.errors import InputError, MissingExtra
+from indexer.errors import InputError
 from latentsearch.export.model_card import FITTED_FAMILY, record_scores
 
 NAME = "label-similarity"
 # Without these two nothing can be corrected for chance.
 ALWAYS = ("random", "oracle")
-
-
-def measure(method: Method, gallery: Faces, queries: Faces) -> Measured:
-    """Search every query in the gallery, and among the other queries for the same person.
-
-    Raises MissingExtra where the method's library is missing.
-    """
-    started = time.perf_counter()
-    method.fit(gallery)
-    gallery_codes, query_codes = method.codes(gallery), method.codes(queries)
-    encoded = time.perf_counter()
-    found = nearest(query_codes, gallery_codes, max(KS), method.distance)
-    among_queries = nearest(query_codes, query_codes, max(PERSON_KS), method.distance, exclude_self=True)
-    searched = time.perf_counter()
-    matches = metrics.agreeing(queries.attributes, gallery.attributes, found)
-    return Measured(
-        method=method,
-        counts=metrics.agreement_counts(matches, KS),
-        by_attribute=metrics.attribute_agreement(matches, KS),
-        person_ranks=metrics.first_rank(queries.identity, queries.identity, among_queries),
-        seconds={"fit and encode": round(encoded - started, 2), "search": round(searched - encoded, 2)},
-    )
-
-
-def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tuple[list[Measured], dict[str, str]]:
-    """Measure all methods; those whose library is missing are left out: key -> the reason."""
-    measured, left_out = [], {}
-    for method in methods:
-        try:
-            measured.append(measure(method, gallery, queries))
-        except MissingExtra as error:
-            left_out[method.key] = str(error)
-            click.echo(f"left out: {method.name} ({error})", err=True)
-    return measured, left_out
 
 
 def chosen_methods(

@@ -8,12 +8,12 @@ from typing import Any
 
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.datasets.image_sets import Sets, Split
-from benchmarks.experiments.label_similarity.run import measure
 from benchmarks.experiments.latent_size.classifier import accuracy, train
 from benchmarks.experiments.latent_size.models import Model, Search
 from benchmarks.judges.inverters import to_images, to_pixels
 from benchmarks.methods.encoders import Network
 from benchmarks.methods.methods import Method, Oracle, Random, whitened
+from benchmarks.statistics.label_search import measure
 from benchmarks.statistics.label_statistics import summarise
 from indexer.decoding.decode import CELEBA
 

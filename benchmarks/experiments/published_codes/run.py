@@ -14,11 +14,11 @@ from benchmarks.core.exact_search import Codes, unit
 from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.alterations import altered_faces, load_strengths
 from benchmarks.datasets.celeba import Faces, load_faces
-from benchmarks.experiments.altered_search import run as altered_search
-from benchmarks.experiments.label_similarity import run as label_similarity
 from benchmarks.experiments.published_codes.page import main_table
 from benchmarks.methods.encoders import import_torch
 from benchmarks.methods.methods import Oracle, Random
+from benchmarks.statistics import altered_recall
+from benchmarks.statistics.label_search import run_methods
 from benchmarks.statistics.label_statistics import summarise
 from indexer.errors import InputError
 
@@ -125,14 +125,14 @@ def command(data: Path, run: Path, seed: int, results: Path) -> None:
 
 def measure(variants: list[Variant], gallery: Faces, queries: Faces, seed: int) -> dict[str, Any]:
     """Both measures of every variant, with their intervals, as plain data."""
-    measured, _ = label_similarity.run_methods([Random(seed), Oracle(), *variants], gallery, queries)
+    measured, _ = run_methods([Random(seed), Oracle(), *variants], gallery, queries)
     labels = summarise(measured, gallery, queries, seed)
     random = np.random.default_rng([seed, 3])
-    count = min(altered_search.QUERIES, len(gallery))
+    count = min(altered_recall.QUERIES, len(gallery))
     originals = np.sort(random.choice(len(gallery), count, replace=False))
     altered = {name: altered_faces(gallery, originals, name, seed) for name in load_strengths()}
-    found, _ = altered_search.measure_all(variants, gallery, originals, altered)
-    recalls = {row["key"]: row["recall"] for row in altered_search.summarise(found, gallery, count, seed)["methods"]}
+    found, _ = altered_recall.measure_all(variants, gallery, originals, altered)
+    recalls = {row["key"]: row["recall"] for row in altered_recall.summarise(found, gallery, count, seed)["methods"]}
     return {
         "protocol": labels["protocol"] | {"altered": count},
         "variants": [

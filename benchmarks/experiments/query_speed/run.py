@@ -7,33 +7,23 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks.core.results import store
-from indexer.privacy import REFUSED
+from benchmarks.core.timing import process_seconds
 
 IMPORTS = "import numpy, onnxruntime, faiss, PIL.Image, sqlalchemy, click"
 BAR = 1.6
 
 
-def seconds(command: list[str]) -> float:
-    """The wall-clock time of one process, whose output is thrown away. Raises CalledProcessError when it fails."""
-    # An installed package is compiled, so a checkout's modules must be too.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | REFUSED
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-    return time.perf_counter() - start
-
-
 def measure(query: list[str], pairs: int) -> dict[str, Any]:
     """Time a query and the bare imports in turn, so that both meet the same machine; each has run once before."""
     imports = [sys.executable, "-c", IMPORTS]
-    seconds(imports), seconds(query)
-    timed = [(seconds(imports), seconds(query)) for _ in range(pairs)]
+    process_seconds(imports), process_seconds(query)
+    timed = [(process_seconds(imports), process_seconds(query)) for _ in range(pairs)]
     ratios = [query_time / import_time for import_time, query_time in timed]
     return {
         "imports_s": statistics.median(import_time for import_time, _ in timed),

@@ -135,19 +135,13 @@ def summarise(measured: Sequence[Measured], real_pairs: dict[str, metrics.Floats
     """Means with 95 % intervals, random pairs and diversity of each generator, and differences, as plain data."""
     return {
         "methods": [_summary(one, real_pairs, seed) for one in measured],
-        "real_pairs": {key: score(pairs, seed) for key, pairs in real_pairs.items()},
+        "real_pairs": {key: metrics.resampled(pairs, RESAMPLES, seed) for key, pairs in real_pairs.items()},
         "differences": [_difference(a, b, seed) for a, b in pairwise(_in_papers_order(measured))],
     }
 
 
-def score(values: metrics.Floats, seed: int) -> dict[str, Any]:
-    """A mean with its bootstrap interval over images."""
-    weights = metrics.bootstrap_weights(len(values), RESAMPLES, seed)
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values), "n": len(values)}
-
-
 def _summary(one: Measured, real_pairs: dict[str, metrics.Floats], seed: int) -> dict[str, Any]:
-    pairs, real = score(one.pairs, seed), real_pairs.get(one.key)
+    pairs, real = metrics.resampled(one.pairs, RESAMPLES, seed), real_pairs.get(one.key)
     diversity = None if real is None else round(float((1 - one.pairs.mean()) / (1 - real.mean())), 5)
     above = one.generated.mean() - one.pairs.mean()
     return {
@@ -155,11 +149,11 @@ def _summary(one: Measured, real_pairs: dict[str, metrics.Floats], seed: int) ->
         "name": one.name,
         "generator": one.generator,
         "paper": PAPER.get(one.key),
-        "similarity": score(one.generated, seed),
+        "similarity": metrics.resampled(one.generated, RESAMPLES, seed),
         "random_pairs": pairs,
         "above_random_pairs": round(float(above), 5),
         "relative_diversity": diversity,
-        "real": None if one.real is None else score(one.real, seed),
+        "real": None if one.real is None else metrics.resampled(one.real, RESAMPLES, seed),
         "run": one.facts,
     }
 

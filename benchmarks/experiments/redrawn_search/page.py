@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.page import markdown, page, provenance, with_interval, write_page
-from benchmarks.experiments.edited_search.page import LEAST_ASKED, MOST_LOST
+from benchmarks.statistics.edited_queries import LEAST_ASKED, MOST_LOST
 
 NAME = "redrawn-search"
 PAGES = (NAME,)

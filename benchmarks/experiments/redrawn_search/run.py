@@ -21,9 +21,9 @@ from benchmarks.core import metrics
 from benchmarks.core.exact_search import Codes, nearest
 from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.celeba import Faces, load_faces
-from benchmarks.experiments.edited_search.run import ASKED, QUERIES, RESAMPLES, K
 from benchmarks.experiments.redrawn_search.page import table
 from benchmarks.methods.learned import FACTS
+from benchmarks.statistics.edited_queries import ASKED, RESAMPLES, K, in_first_half, lacking
 from indexer.encoders.encoder import Encoder, load_encoder, read_model
 from latentsearch.attributes.redraw import Redrawing, RedrawingEncoder
 from latentsearch.query import Change
@@ -44,8 +44,7 @@ class Gallery:
 
 def searched_half(faces: Faces, encoder: Encoder, seed: int) -> Gallery:
     """The faces of the half of the people on which edited-search measures."""
-    people = np.random.default_rng([seed, 0]).permutation(np.unique(faces.identity))
-    rows = np.flatnonzero(~np.isin(faces.identity, people[: len(people) // 2]))
+    rows = np.flatnonzero(~in_first_half(faces.identity, seed))
     pixels = faces.pixels(encoder.framing)[rows]
     return Gallery(pixels, encoder.encode(pixels), faces.attributes[rows], faces.attribute_names, encoder.distance)
 
@@ -53,8 +52,7 @@ def searched_half(faces: Faces, encoder: Encoder, seed: int) -> Gallery:
 def measure(gallery: Gallery, encoder: Encoder, bundle: str, name: str, value: int, seed: int) -> dict[str, Any]:
     """Search for faces that lack a value: as they are, drawn anew as they are, and drawn anew with it set."""
     attribute = gallery.names.index(name)
-    lacking = np.flatnonzero(gallery.attributes[:, attribute] != value)
-    queries = np.sort(np.random.default_rng([seed, 1]).permutation(lacking)[:QUERIES])
+    queries = lacking(gallery.attributes[:, attribute], value, seed)
     weights = metrics.bootstrap_weights(len(queries), RESAMPLES, seed)
     codes = {
         "as_it_is": gallery.codes[queries],
@@ -68,10 +66,12 @@ def measure(gallery: Gallery, encoder: Encoder, bundle: str, name: str, value: i
         "value": value,
         "queries": len(queries),
         "asked": {
-            way: _score((gallery.attributes[rows, attribute] == value).mean(axis=1), weights)
+            way: metrics.mean_with_interval((gallery.attributes[rows, attribute] == value).mean(axis=1), weights)
             for way, rows in found.items()
         },
-        "others_kept_change": {way: _score(agreed[way] - agreed["as_it_is"], weights) for way in ("drawn_anew", "set")},
+        "others_kept_change": {
+            way: metrics.mean_with_interval(agreed[way] - agreed["as_it_is"], weights) for way in ("drawn_anew", "set")
+        },
     }
 
 
@@ -88,10 +88,6 @@ def _agreed(
 ) -> metrics.Floats:
     own = gallery.attributes[queries][:, None, others]
     return np.asarray((gallery.attributes[found][:, :, others] == own).mean(axis=(1, 2)), np.float64)
-
-
-def _score(values: NDArray[Any], weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
 
 
 def measure_all(faces: Faces, encoder: Encoder, bundle: str, asked: Sequence[str], seed: int) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def test_the_whole_of_it_on_few_codes_and_its_page(
     monkeypatch.setattr(run, "RESULTS", tmp_path)
     monkeypatch.setattr(large_index, "in_child", _here)
     monkeypatch.setattr(other_searchers, "in_child", _here)
-    monkeypatch.setattr(cold_query, "seconds", lambda command: 0.1 if "c30" in command[-1] else 0.2)
+    monkeypatch.setattr(cold_query, "process_seconds", lambda command: 0.1 if "c30" in command[-1] else 0.2)
     monkeypatch.setattr(synthetic_codes, "QUERIES", 10)
     monkeypatch.setattr(synthetic_codes, "LEAST_SUBSET", 10)
     monkeypatch.setattr(run, "store", lambda name, result: _write(tmp_path / f"{name}.json", result))
