@@ -15,7 +15,7 @@ from benchmarks.statistics.label_statistics import KS, PERSON_KS, Measured
 from indexer.errors import MissingExtra
 
 
-def measure(method: Method, gallery: Faces, queries: Faces) -> Measured:
+def search(method: Method, gallery: Faces, queries: Faces) -> Measured:
     """Search every query in the gallery, and among the other queries for the same person.
 
     Raises MissingExtra where the method's library is missing.
@@ -42,7 +42,7 @@ def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tu
     measured, left_out = [], {}
     for method in methods:
         try:
-            measured.append(measure(method, gallery, queries))
+            measured.append(search(method, gallery, queries))
         except MissingExtra as error:
             left_out[method.key] = str(error)
             click.echo(f"left out: {method.name} ({error})", err=True)

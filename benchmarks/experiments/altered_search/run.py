@@ -10,10 +10,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.merge import keep_arrays, keep_rows
-from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.alterations import altered_faces, load_strengths
-from benchmarks.datasets.celeba import load_faces, together
+from benchmarks.datasets.celeba import Faces, load_faces, together
 from benchmarks.experiments.altered_search.page import recall_table
 from benchmarks.methods.learned import encoder_facts, learned_methods
 from benchmarks.methods.methods import Method, baselines
@@ -37,6 +37,15 @@ def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[
     return methods + learned_methods(runs, bundles, [method.key for method in methods])
 
 
+def measure(
+    methods: Sequence[Method], gallery: Faces, originals: NDArray[np.int64], altered: dict[str, Faces], seed: int
+) -> tuple[list[Measured], dict[str, Any]]:
+    """What each method finds, and a summary of all as plain data."""
+    measured, left_out = measure_all(methods, gallery, originals, altered)
+    summary = summarise(measured, gallery, len(originals), seed)
+    return measured, summary | {"left_out": left_out, "encoders": encoder_facts(methods)}
+
+
 def store_raw(
     measured: Sequence[Measured], originals: NDArray[np.int64], folder: Path, keep: bool = False, name: str = NAME
 ) -> Path:
@@ -55,7 +64,7 @@ def store_raw(
     return path
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
@@ -63,7 +72,7 @@ def store_raw(
 @click.option("--seed", default=0, show_default=True, help="Of the queries, the alterations and the resamples.")
 @click.option("--unseen", is_flag=True, help="Alter faces of the validation partition, which the gallery then has too.")
 @click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path,
     runs: tuple[Path, ...],
@@ -87,18 +96,10 @@ def command(
     originals = np.sort(random.choice(candidates, min(QUERIES, len(candidates)), replace=False))
     chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed)
     altered = {kind: altered_faces(gallery, originals, kind, seed) for kind in load_strengths()}
-    measured, left_out = measure_all(chosen, gallery, originals, altered)
-    summary = summarise(measured, gallery, len(originals), seed)
-    summary |= {"left_out": left_out, "encoders": encoder_facts(chosen)}
+    measured, summary = measure(chosen, gallery, originals, altered, seed)
     summary["protocol"]["unseen"] = unseen
     if keep:
         summary = keep_rows(name, summary, results)
     store_raw(measured, originals, results, keep, name)
-    path = store(name, summary, results)
     click.echo(recall_table(summary, KS[0]))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(name, summary, results)

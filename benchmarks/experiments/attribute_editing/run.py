@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from benchmarks.core import metrics
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.attribute_editing.page import table
 from benchmarks.methods.encoders import import_torch
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 
 NAME = "attribute-editing"
 RESAMPLES = 1_000
+
+
+def measure(editor: Editor, x: Tensor, faces: Coded, seed: int) -> dict[str, Any]:
+    """What comes of setting, swapping and blending; x: the images (n, 3, h, w) that `faces` are the codes of."""
+    return {
+        "seen_again": round(float((editor.judge.sees(x) == faces.seen).mean()), 5),
+        "set": measure_setting(editor, faces, seed),
+        "swapped": measure_swaps(editor, faces, seed),
+        "blended": measure_blends(editor, faces, seed),
+    }
 
 
 def measure_setting(editor: Editor, faces: Coded, seed: int) -> dict[str, list[dict[str, Any]]]:
@@ -110,14 +120,14 @@ def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
     return np.asarray((images - others).abs().flatten(1).mean(1).numpy(), np.float64)
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
 @click.option("--faces", "count", type=click.IntRange(8), default=1_000, show_default=True, help="At most.")
 @click.option("--sheets", type=click.Path(path_type=Path), help="Where sheets with real faces go; none without it.")
 @click.option("--seed", default=0, show_default=True, help="Of the pairs, the codes and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, run: Path, judge_run: Path, count: int, sheets: Path | None, seed: int, results: Path) -> None:
     """Set, swap and blend the attributes of validation faces, and measure what is seen."""
     import_torch()
@@ -137,20 +147,11 @@ def command(data: Path, run: Path, judge_run: Path, count: int, sheets: Path | N
         "faces": len(faces),
         "judge": judge.facts,
         "run": {fact: trained.facts.get(fact) for fact in FACTS},
-        "seen_again": round(float((judge.sees(x) == faces.seen).mean()), 5),
-        "set": measure_setting(editor, faces, seed),
-        "swapped": measure_swaps(editor, faces, seed),
-        "blended": measure_blends(editor, faces, seed),
+        **measure(editor, x, faces, seed),
         "asked": ASKED,
     }
     save_generated_sheet(editor, ASKED, results / f"{NAME}-sheet.png", seed)
     if sheets:
         save_face_sheets(editor, x, faces, ASKED, sheets, seed)
-    path = store(NAME, result, results)
     click.echo(table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, result, results)

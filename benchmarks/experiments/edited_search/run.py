@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import Codes, Distances, distance_matrix, smallest
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.encoders import Bundle
 from benchmarks.statistics.edited_queries import ASKED, RESAMPLES, K, in_first_half, lacking
@@ -196,13 +196,13 @@ def measure_each(
     return rows
 
 
-@click.command(NAME, help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
 @click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
 @click.option("--predicted-by", metavar="NAME", help="What predicts labels  [default: the one that ships].")
 @click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path, encoder: str | None, predicted_by: str | None, asked: tuple[str, ...], seed: int, results: Path
 ) -> None:
@@ -216,9 +216,4 @@ def command(
                 f"{name}={way['value']}: {way['asked']['mean']:.3f} of the first {K} have it "
                 f"({way['asked_before']['mean']:.3f} before), others kept {way['others_kept_change']['mean']:+.4f}"
             )
-    click.echo(f"stored in {store(NAME, result, results)}")
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)
+    publish(NAME, result, results)

@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from benchmarks.core import metrics
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.encoder_designs.page import table
 from benchmarks.judges.attribute_scores import Seen, scores
@@ -115,13 +115,13 @@ def measure(
     return rows
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
 @click.option("--run", "runs", multiple=True, required=True, type=click.Path(path_type=Path), help="A run of icgan.")
 @click.option("--pictures", type=click.IntRange(1), default=5_000, show_default=True, help="Generated.")
 @click.option("--seed", default=0, show_default=True, help="Of the codes and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, judge_run: Path, runs: tuple[Path, ...], pictures: int, seed: int, results: Path) -> None:
     """Measure Le of runs of one generator; --run again for more, the first one's generator counting for all."""
     import_torch()
@@ -130,11 +130,5 @@ def command(data: Path, judge_run: Path, runs: tuple[Path, ...], pictures: int, 
     judge, designs = AttributeJudge(judge_run), load_designs(runs)
     rows = measure(designs, load_faces(data, "validation"), judge, pictures, seed)
     result = {"seed": seed, "pictures": pictures, "judge": judge.facts, "labels": judge.labels, "rows": rows}
-    path = store(NAME, result, results)
     click.echo(table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, result, results)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from benchmarks.core.experiment import experiment, publish
 from benchmarks.core.indexing_rates import DECODE_BAR, INDEX_BAR, SECOND_RUN_BAR, measure
-from benchmarks.core.results import store
+
+NAME = "indexing-speed"
 
 
-@click.command("indexing-speed", help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
 @click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
 def command(data: Path, encoder: str | None) -> None:
@@ -21,9 +23,4 @@ def command(data: Path, encoder: str | None) -> None:
     click.echo(f"decode to bare Pillow {result['decode_to_bare_pillow']:.2f}, bar {DECODE_BAR}")
     click.echo(f"index to bound        {result['index_to_bound']:.2f}, bar {INDEX_BAR}")
     click.echo(f"second run            {result['second_run']['whole_process']:.2f} s, bar {SECOND_RUN_BAR}")
-    click.echo(f"stored in {store('indexing-speed', result)}")
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command with these arguments."""
-    command.main(arguments, prog_name="python -m benchmarks indexing-speed", standalone_mode=False)
+    publish(NAME, result, has_page=False)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.core import metrics
-from benchmarks.core.results import CHECKOUT, RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.results import PICTURES
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.interpolation.page import path_table
 from benchmarks.judges.inverters import Inverter, in_blocks, to_images
@@ -29,8 +30,6 @@ from latentsearch.training.engine.trained import load_family, load_trained
 NAME = "interpolation"
 PAIRS, STEPS, RESAMPLES = 200, 10, 1_000
 SHOWN = 8
-# Sheets that hold CelebA's faces, which may not be passed on: git ignores this folder.
-PICTURES = CHECKOUT / "benchmarks" / "pictures_out"
 
 Painter = Callable[[Tensor], Tensor]
 
@@ -199,7 +198,7 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
     save_sheet(folder / f"{NAME}-{inverter.key}.png", torch.cat(lines), columns=STEPS + 3)
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option(
     "--run",
@@ -226,7 +225,7 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
     default=PICTURES,
     help="Where sheets with CelebA's faces go. [benchmarks/pictures_out]",
 )
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path, runs: tuple[Path, ...], judges: tuple[Path, ...], pairs: int, threads: int | None, seed: int,
     pictures: Path, results: Path,
@@ -250,11 +249,5 @@ def command(
         click.echo(f"measured: {inverter.name}", err=True)
     summary = summarise(measured, seed)
     store_raw(measured, rows, results)
-    path = store(NAME, summary, results)
     click.echo(path_table(summary))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, summary, results)

@@ -10,9 +10,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.merge import keep_arrays, keep_rows
-from benchmarks.core.results import RESULTS, store
-from benchmarks.datasets.celeba import load_faces
+from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.by_parts import by_parts_methods
 from benchmarks.methods.efficientnet import EfficientNet
 from benchmarks.methods.encoders import Bundle
@@ -74,6 +74,15 @@ def layers_by_parts(bundle: Bundle, wished: bool) -> list[Method]:
     return [LayerByParts(bundle.encoder, f"{bundle.key}-by-parts", f"bundle {bundle.encoder.name}")]
 
 
+def measure(
+    methods: Sequence[Method], gallery: Faces, queries: Faces, seed: int
+) -> tuple[list[Measured], dict[str, Any]]:
+    """What each method finds, and a summary of all as plain data."""
+    measured, left_out = run_methods(methods, gallery, queries)
+    summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out, "encoders": encoder_facts(methods)}
+    return measured, summary | {"reference": check_against_reference(summary)}
+
+
 def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) -> Path:
     """Write what every query gave, label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured.
 
@@ -106,7 +115,7 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
             record_scores(method.encoder.folder, scores | people)
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
@@ -115,7 +124,7 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
 @click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
 @click.option("--by-parts", is_flag=True, help="Of each bundle's network read the best layer by parts, too: minutes.")
 @click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path,
     runs: tuple[Path, ...],
@@ -136,24 +145,15 @@ def command(
         if len(faces) < needed:
             raise InputError(f"{data} has {len(faces)} faces of a partition where {needed} are needed")
     chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed, by_parts)
-    measured, left_out = run_methods(chosen, gallery, queries)
-    summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out}
-    summary["encoders"] = encoder_facts(chosen)
-    summary["reference"] = check_against_reference(summary)
+    measured, summary = measure(chosen, gallery, queries, seed)
     if record:
         record_in_bundles(chosen, summary)
     if keep:
         summary = keep_rows(NAME, summary, results)
     state_differences(summary, _counts(store_raw(measured, results, keep)))
-    path = store(NAME, summary, results)
     for kind in (WITHOUT_LABELS, WITH_LABELS, ELSEWHERE):
         rows = of_class(summary, kind)
         if rows["methods"]:
             click.echo(f"Learned {kind}:\n{main_table(rows)}")
     click.echo(reference_sentence(summary))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, summary, results)

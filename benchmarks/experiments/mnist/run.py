@@ -9,7 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.statistics.neighbours_vote import NEIGHBOURS, Read, Scores, flat, neighbours_vote, principal_components
 from indexer.errors import InputError, MissingExtra
 from latentsearch.data.digits import Digits, load_digits
@@ -22,13 +22,13 @@ CLASSIFIER_EPOCHS = 3
 SAMPLES, RECONSTRUCTIONS, CLOUD = 64, 20, 5_000
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or a folder of MNIST's files.")
 @click.option("--run", "runs", required=True, multiple=True, type=click.Path(path_type=Path), help="A run; and more.")
 @click.option("--seed", default=0, show_default=True, help="Of the classifier, the noise and the resamples.")
 @click.option("--classifier-epochs", default=CLASSIFIER_EPOCHS, show_default=True, type=click.IntRange(1))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: int, threads: int, results: Path) -> None:
     """Measure codes and reconstructions of runs on digits. Gallery: the training digits. Queries: the test digits."""
     try:
@@ -65,7 +65,7 @@ def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: in
     }
     results.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(results / f"{NAME}.npz", allow_pickle=False, **arrays)
-    click.echo(f"stored in {store(NAME, summary, results)}; `python -m benchmarks report` makes the page")
+    publish(NAME, summary, results)
 
 
 def baselines(
@@ -122,8 +122,3 @@ def measure(
     }
     click.echo(f"{model.key}: neighbours {row['knn']}, same digit {row['same_digit']}", err=True)
     return row
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.exact_search import Codes, unit
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.alterations import altered_faces, load_strengths
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.published_codes.page import main_table
@@ -98,11 +98,11 @@ class Variant:
         return unit(codes) if self.distance == "cosine" else codes
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run of a family with features.")
 @click.option("--seed", default=0, show_default=True, help="Of the altered faces, the alterations and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, run: Path, seed: int, results: Path) -> None:
     """Measure label similarity and the recall of altered faces after each of some steps, and write the results.
 
@@ -118,9 +118,8 @@ def command(data: Path, run: Path, seed: int, results: Path) -> None:
     variants = [Variant(source, steps, f"variant-{number}") for number, steps in enumerate(VARIANTS)]
     result = {"seed": seed, "run": {"family": trained.family} | trained.facts}
     result |= measure(variants, load_faces(data, "train"), load_faces(data, "validation"), seed)
-    path = store(NAME, result, results)
     click.echo(main_table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
+    publish(NAME, result, results)
 
 
 def measure(variants: list[Variant], gallery: Faces, queries: Faces, seed: int) -> dict[str, Any]:
@@ -147,8 +146,3 @@ def measure(variants: list[Variant], gallery: Faces, queries: Faces, seed: int) 
             if row["key"] in recalls
         ],
     }
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

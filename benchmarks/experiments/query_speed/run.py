@@ -12,9 +12,10 @@ from typing import Any
 
 import click
 
-from benchmarks.core.results import store
+from benchmarks.core.experiment import experiment, publish
 from benchmarks.core.timing import process_seconds
 
+NAME = "query-speed"
 IMPORTS = "import numpy, onnxruntime, faiss, PIL.Image, sqlalchemy, click"
 BAR = 1.6
 
@@ -49,7 +50,7 @@ def make_index(folder: Path, count: int, encoder: str | None) -> tuple[Path, Pat
     return index, next(path for path in sorted(query.iterdir()) if path.is_file())
 
 
-@click.command("query-speed", help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.option("--index", type=click.Path(path_type=Path, exists=True), help="An index; without it, one is made.")
 @click.option("--picture", type=click.Path(path_type=Path, exists=True), help="What to query --index with.")
 @click.option("--count", default=21_000, show_default=True, help="How many pictures to draw for an index.")
@@ -67,9 +68,4 @@ def command(index: Path | None, picture: Path | None, count: int, encoder: str |
         result = measure(query, pairs) | {"load_average": os.getloadavg()[0]}
     click.echo(f"query {result['query_s']:.3f} s, imports {result['imports_s']:.3f} s, ratio {result['ratio']:.2f}")
     if keep:
-        click.echo(store("query-speed", result))
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name="python -m benchmarks query-speed", standalone_mode=False)
+        publish(NAME, result, has_page=False)

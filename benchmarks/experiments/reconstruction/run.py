@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from benchmarks.core import metrics
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.reconstruction.page import summary_table
 from benchmarks.methods.dhash import Bits, dhash_bits, random_pairs, similarity
@@ -210,7 +210,7 @@ def save_sheet(measured: Sequence[Measured], path: Path) -> list[str]:
     return titles
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option(
     "--run",
@@ -226,7 +226,7 @@ def save_sheet(measured: Sequence[Measured], path: Path) -> list[str]:
 )
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Of gradient descent.")
 @click.option("--seed", default=0, show_default=True, help="Of the codes, the pairs and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path, runs: tuple[Path, ...], images: int, descended: int, steps: int, seed: int, results: Path
 ) -> None:
@@ -249,11 +249,5 @@ def command(
     name = name_of(inverters)
     store_raw(measured, results / f"{name}.npz")
     result["sheet"] = save_sheet(measured, results / f"{name}-sheet.png")
-    path = store(name, result, results)
     click.echo(summary_table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the table and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(name, result, results)

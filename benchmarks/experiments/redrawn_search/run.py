@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import Codes, nearest
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.redrawn_search.page import table
 from benchmarks.methods.learned import FACTS
@@ -97,13 +97,13 @@ def measure_all(faces: Faces, encoder: Encoder, bundle: str, asked: Sequence[str
     return {"measured_on": len(gallery.codes), "k": K, "resamples": RESAMPLES, "asked": rows, "seed": seed}
 
 
-@click.command(NAME, help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
 @click.option("--set-by", "bundle", required=True, metavar="BUNDLE", help="A bundle of icgan, Euclidean.")
 @click.option("--encoder", metavar="NAME", help="That searches, by name or folder  [default: the one that ships].")
 @click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, bundle: str, encoder: str | None, asked: tuple[str, ...], seed: int, results: Path) -> None:
     """Measure, print and store."""
     loaded = load_encoder(encoder)
@@ -111,11 +111,5 @@ def command(data: Path, bundle: str, encoder: str | None, asked: tuple[str, ...]
     model = read_model(load_encoder(bundle, network=False).folder)
     facts = {fact: model["trained"].get(fact) for fact in FACTS}
     result |= {"encoder": loaded.name, "generator": {"name": model["name"], **facts}}
-    path = store(NAME, result, results)
     click.echo(table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)
+    publish(NAME, result, results)
