@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.core.exact_search import nearest
 from benchmarks.core.metrics import bootstrap_weights, mean_with_interval
+from latentsearch.models.whitening import PrincipalAxes
 
 NEIGHBOURS = 5
 RESAMPLES = 1_000
@@ -34,8 +35,7 @@ def principal_components(train: Codes, test: Codes, size: int) -> tuple[Codes, C
     """Training and test pictures (n, d) by the first components of the training pictures."""
     mean = train.mean(0)
     centred = train - mean
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    axes = vectors[:, ::-1][:, :size]
+    axes = PrincipalAxes.of(centred.T @ centred).axes[:, ::-1][:, :size]
     return centred @ axes, (test - mean) @ axes
 
 

@@ -95,7 +95,7 @@ def command(
     random = np.random.default_rng([seed, 3])
     originals = np.sort(random.choice(candidates, min(QUERIES, len(candidates)), replace=False))
     chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed)
-    altered = {kind: altered_faces(gallery, originals, kind, seed) for kind in load_strengths()}
+    altered = {name: altered_faces(gallery, originals, name, seed) for name in load_strengths()}
     measured, summary = measure(chosen, gallery, originals, altered, seed)
     summary["protocol"]["unseen"] = unseen
     if keep:

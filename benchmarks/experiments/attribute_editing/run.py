@@ -131,7 +131,7 @@ def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
 def command(data: Path, run: Path, judge_run: Path, count: int, sheets: Path | None, seed: int, results: Path) -> None:
     """Set, swap and blend the attributes of validation faces, and measure what is seen."""
     import_torch()
-    from benchmarks.experiments.attribute_editing.attribute_editor import Editor, save_face_sheets, save_generated_sheet
+    from benchmarks.experiments.attribute_editing.attribute_editor import Editor, save_face_grids, save_generated_grid
     from benchmarks.judges.attribute_judge import AttributeJudge
     from benchmarks.judges.inverters import to_images
     from benchmarks.methods.learned import FACTS
@@ -150,8 +150,8 @@ def command(data: Path, run: Path, judge_run: Path, count: int, sheets: Path | N
         **measure(editor, x, faces, seed),
         "asked": ASKED,
     }
-    save_generated_sheet(editor, ASKED, results / f"{NAME}-sheet.png", seed)
+    save_generated_grid(editor, ASKED, results / f"{NAME}-sheet.png", seed)
     if sheets:
-        save_face_sheets(editor, x, faces, ASKED, sheets, seed)
+        save_face_grids(editor, x, faces, ASKED, sheets, seed)
     click.echo(table(result))
     publish(NAME, result, results)

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 NAME = "conditional-position"
 # (of G, of D): each network's positions with the other's best, input for G and the first layer for D (section 5.2).
-IN_DISCRIMINATOR = tuple((0, place) for place in range(5))
-IN_GENERATOR = tuple((place, 1) for place in range(5))
+IN_DISCRIMINATOR = tuple((0, position) for position in range(5))
+IN_GENERATOR = tuple((position, 1) for position in range(5))
 
 
-def recipe_for(place: tuple[int, int], judge: AttributeJudge, width: int, epochs: int, batch: int, seed: int) -> Recipe:
+def recipe_for(
+    position: tuple[int, int], judge: AttributeJudge, width: int, epochs: int, batch: int, seed: int
+) -> Recipe:
     """A short run of the conditional GAN alone, with labels joined at these layers of G and D."""
     from latentsearch.training.families.icgan import PRESETS, Recipe
 
@@ -43,8 +45,8 @@ def recipe_for(place: tuple[int, int], judge: AttributeJudge, width: int, epochs
         generator_epochs=epochs,
         attribute_epochs=0,
         inverse_epochs=0,
-        generator_position=place[0],
-        discriminator_position=place[1],
+        generator_position=position[0],
+        discriminator_position=position[1],
     )
 
 
@@ -90,13 +92,13 @@ def measure(
     asked = judge.asked_of(faces)
     yield "real", scores(judge.sees_in(faces), asked, judge.labels, seed)
     rows = np.random.default_rng([seed, 3]).integers(len(asked), size=pictures)
-    for place in dict.fromkeys((*IN_DISCRIMINATOR, *IN_GENERATOR)):
-        run = folder / f"g{place[0]}-d{place[1]}"
-        family = trained_generator(run, recipe_for(place, judge, seed=seed, **sizes), judge.images)
+    for position in dict.fromkeys((*IN_DISCRIMINATOR, *IN_GENERATOR)):
+        run = folder / f"g{position[0]}-d{position[1]}"
+        family = trained_generator(run, recipe_for(position, judge, seed=seed, **sizes), judge.images)
         scored = scores(generated_with(family, asked[rows], judge, seed), asked[rows], judge.labels, seed)
         checkpoint = load_checkpoint(run)
         assert checkpoint is not None
-        yield run.name, scored | {"seconds": round(checkpoint.place["seconds"])}
+        yield run.name, scored | {"seconds": round(checkpoint.position["seconds"])}
 
 
 @experiment(NAME)

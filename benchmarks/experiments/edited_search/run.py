@@ -146,21 +146,21 @@ def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
 
 
 def measure_all(
-    faces: Faces, method: Bundle, asked: Sequence[str], seed: int, eyes: AttributeEncoder | None = None
+    faces: Faces, method: Bundle, asked: Sequence[str], seed: int, predictor: AttributeEncoder | None = None
 ) -> dict[str, Any]:
     """Learn from half of the people, and measure each attribute both ways on the other half.
 
-    eyes: if any, it is measured as well what comes of learning from the labels that this predicts.
+    predictor: if any, it is measured as well what comes of learning from the labels that this predicts.
     """
     codes = method.codes(faces)
     learned_from, measured_on = halves(codes, faces, seed)
     rows = measure_each(learned_from, measured_on, asked, method.distance, seed)
     predicted = {}
-    if eyes is not None:
-        seen = (eyes.values(np.array(faces.pixels(eyes.framing))) >= HOLDS).astype(np.uint8)
-        described, _ = halves(codes, replace(faces, attribute_names=eyes.labels, attributes=seen), seed)
-        told = [name for name in rows if name in eyes.labels]
-        predicted = {"name": eyes.name, "asked": measure_each(described, measured_on, told, method.distance, seed)}
+    if predictor is not None:
+        seen = (predictor.values(np.array(faces.pixels(predictor.framing))) >= HOLDS).astype(np.uint8)
+        described, _ = halves(codes, replace(faces, attribute_names=predictor.labels, attributes=seen), seed)
+        told = [name for name in rows if name in predictor.labels]
+        predicted = {"name": predictor.name, "asked": measure_each(described, measured_on, told, method.distance, seed)}
     return {
         "predicted": predicted,
         "faces": len(faces),
@@ -187,8 +187,8 @@ def measure_each(
     rows = {}
     for name in asked:
         if name in settable_names:
-            place, attribute = settable_names.index(name), measured_on.names.index(name)
-            settings = [Setting(place, value, float(counts_for[place, value])) for value in (1, 0)]
+            label, attribute = settable_names.index(name), measured_on.names.index(name)
+            settings = [Setting(label, value, float(counts_for[label, value])) for value in (1, 0)]
             rows[name] = {
                 "share_of_faces": float(measured_on.attributes[:, attribute].mean()),
                 "ways": [measure(measured_on, attribute, setting, ranking, distance, seed) for setting in settings],

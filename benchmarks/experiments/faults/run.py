@@ -14,7 +14,7 @@ import click
 
 from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.results import earlier_result
-from benchmarks.experiments.faults.concurrent import crowd
+from benchmarks.experiments.faults.concurrent import concurrent_use
 from benchmarks.experiments.faults.damaged_indexes import damaged_indexes
 from benchmarks.experiments.faults.damaged_pictures import damaged_pictures
 from benchmarks.experiments.faults.fault_collection import Collection
@@ -25,7 +25,7 @@ from benchmarks.experiments.faults.passing_faults import (
     permission_back,
     workers_killed,
 )
-from benchmarks.experiments.faults.sigkill import killed
+from benchmarks.experiments.faults.sigkill import sigkill
 
 NAME = "faults"
 SEED = 0
@@ -44,8 +44,8 @@ class Sizes:
 
 Part = Callable[[Collection, Path, Sizes], dict[str, Any]]
 PARTS: dict[str, Part] = {
-    "kill": lambda collection, scratch, sizes: killed(collection, scratch, sizes.kills, SEED),
-    "crowd": lambda collection, scratch, sizes: crowd(collection, scratch, sizes.seconds),
+    "kill": lambda collection, scratch, sizes: sigkill(collection, scratch, sizes.kills, SEED),
+    "crowd": lambda collection, scratch, sizes: concurrent_use(collection, scratch, sizes.seconds),
     "images": lambda collection, scratch, sizes: damaged_pictures(scratch, sizes.images, SEED),
     "files": lambda collection, scratch, sizes: damaged_indexes(collection, scratch, sizes.files, SEED),
     "worker-killed": lambda collection, scratch, sizes: workers_killed(collection, scratch, sizes.rounds, SEED),
@@ -73,7 +73,7 @@ def measure(parts: Iterable[str], pictures: int, sizes: Sizes) -> Iterator[tuple
 @experiment(NAME, help=__doc__)
 @click.option("--part", "parts", type=click.Choice(list(PARTS)), multiple=True, help="Only this; may be repeated.")
 @click.option("--kills", default=200, show_default=True)
-@click.option("--seconds", default=300.0, show_default=True, help="How long the crowd goes on.")
+@click.option("--seconds", default=300.0, show_default=True, help="How long the processes go on.")
 @click.option("--images", default=1_000, show_default=True, help="Damaged picture files.")
 @click.option("--files", default=200, show_default=True, help="Damaged files of indexes and bundles.")
 @click.option("--rounds", default=20, show_default=True, help="Runs whose workers are killed.")

@@ -21,10 +21,10 @@ from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.interpolation.page import path_table
 from benchmarks.judges.inverters import Inverter, in_blocks, to_images
 from benchmarks.judges.judge import Judge
-from benchmarks.judges.noise import measure_noise, save_noise_sheets
+from benchmarks.judges.noise import measure_noise, save_noise_grids
 from indexer.errors import InputError
 from latentsearch.training.engine.family import Family
-from latentsearch.training.engine.image_grids import save_sheet
+from latentsearch.training.engine.image_grids import save_image_grid
 from latentsearch.training.engine.trained import load_family, load_trained
 
 NAME = "interpolation"
@@ -195,7 +195,7 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
     codes = zip(*(in_blocks(inverter.trained.encoder, side) for side in (first, last)), strict=True)
     ways = [in_blocks(inverter.generator, between(*pair)) for pair in codes]
     lines = [torch.cat([a[None], way, b[None]]) for a, way, b in zip(first, ways, last, strict=True)]
-    save_sheet(folder / f"{NAME}-{inverter.key}.png", torch.cat(lines), columns=STEPS + 3)
+    save_image_grid(folder / f"{NAME}-{inverter.key}.png", torch.cat(lines), columns=STEPS + 3)
 
 
 @experiment(NAME)
@@ -245,7 +245,7 @@ def command(
             raise InputError(f"every judge has trained {run}, or its generator: name another with --judge")
         measured += [measure(inverter, family, judge, pixels, seed) for judge in fit]
         save_ways(inverter, pixels, pictures)
-        save_noise_sheets(family, pixels[0], seed, results / f"{NAME}-noise.png", pictures)
+        save_noise_grids(family, pixels[0], seed, results / f"{NAME}-noise.png", pictures)
         click.echo(f"measured: {inverter.name}", err=True)
     summary = summarise(measured, seed)
     store_raw(measured, rows, results)

@@ -151,9 +151,9 @@ def command(
     if keep:
         summary = keep_rows(NAME, summary, results)
     state_differences(summary, _counts(store_raw(measured, results, keep)))
-    for kind in (WITHOUT_LABELS, WITH_LABELS, ELSEWHERE):
-        rows = of_class(summary, kind)
+    for label_class in (WITHOUT_LABELS, WITH_LABELS, ELSEWHERE):
+        rows = of_class(summary, label_class)
         if rows["methods"]:
-            click.echo(f"Learned {kind}:\n{main_table(rows)}")
+            click.echo(f"Learned {label_class}:\n{main_table(rows)}")
     click.echo(reference_sentence(summary))
     publish(NAME, summary, results)

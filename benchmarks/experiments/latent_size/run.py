@@ -85,11 +85,11 @@ def command(
     by one. What is stored are all parts that were measured so far with these settings.
     """
     import_torch().set_num_threads(threads)
-    from benchmarks.datasets.image_sets import load_sets, place
-    from benchmarks.experiments.latent_size.image_grids import save_sheets
+    from benchmarks.datasets.image_sets import load_sets, locate
+    from benchmarks.experiments.latent_size.image_grids import save_image_grids
     from benchmarks.experiments.latent_size.study import Settings, Study
 
-    sets = load_sets(place(data, root))
+    sets = load_sets(locate(data, root))
     count = seeds or (3 if sets.name == "mnist" else 1)
     seed = settings.pop("seed")
     chosen = Settings(sizes=sizes or SIZES, seeds=tuple(range(seed, seed + count)), preset=preset, **settings)
@@ -101,7 +101,7 @@ def command(
         raise InputError(f"{runs / sets.name} holds no finished run: leave out --no-train, or name another with --runs")
     name = f"{NAME}-{sets.name}"
     result = measure(study, parts or tuple(PARTS), seed)
-    result["sheets"] = save_sheets(study, results if sets.name == "mnist" else pictures, name)
+    result["sheets"] = save_image_grids(study, results if sets.name == "mnist" else pictures, name)
     publish(name, result, results)
 
 

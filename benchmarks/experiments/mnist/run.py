@@ -113,7 +113,7 @@ def measure(
         arrays[f"{model.key}_cloud"] = codes[:CLOUD].astype(np.float16)
     row = {
         "key": model.key,
-        "kind": model.kind,
+        "kind": model.model_family,
         "size": model.latent_size,
         "knn": scores(votes == test.labels),
         "same_digit": scores(again == seen),

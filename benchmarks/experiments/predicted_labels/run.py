@@ -48,21 +48,21 @@ def measure(data: Path, attributes: str | None, codes: str | None, seed: int) ->
 
     Raises InputError where the faces lack a label that the bundle tells.
     """
-    eyes, encoder = load_attribute_encoder(attributes), load_encoder(codes)
+    predictor, encoder = load_attribute_encoder(attributes), load_encoder(codes)
     training, faces = load_faces(data, "train"), load_faces(data, "validation")
-    learned, asked = said_of(training, eyes.labels), said_of(faces, eyes.labels)
+    learned, asked = said_of(training, predictor.labels), said_of(faces, predictor.labels)
     method = Bundle(encoder, "codes", encoder.name)
     directions = fit_directions(method.codes(training), learned.astype(np.int8))
     seen = {
-        "attributes": eyes.values(np.array(faces.pixels(eyes.framing))) >= HOLDS,
+        "attributes": predictor.values(np.array(faces.pixels(predictor.framing))) >= HOLDS,
         "codes": directions.probabilities(method.codes(faces)) >= HOLDS,
         "commoner": np.broadcast_to(learned.mean(axis=0) >= 1 / 2, asked.shape),
     }
     return {
         "seed": seed,
-        "labels": list(eyes.labels),
+        "labels": list(predictor.labels),
         "training": len(training),
-        "names": {"attributes": eyes.name, "codes": encoder.name},
-        "sha256": {"attributes": eyes.sha256, "codes": encoder.sha256},
-        "rows": {key: scores(values, asked, eyes.labels, seed) for key, values in seen.items()},
+        "names": {"attributes": predictor.name, "codes": encoder.name},
+        "sha256": {"attributes": predictor.sha256, "codes": encoder.sha256},
+        "rows": {key: scores(values, asked, predictor.labels, seed) for key, values in seen.items()},
     }

@@ -81,7 +81,7 @@ class Variant:
 
     def fit(self, gallery: Faces) -> None:
         """Fit centre and matrix, once: both measures ask for it."""
-        from latentsearch.export.bundle import whitening
+        from latentsearch.models.whitening import whitening
 
         if self._fitted_on == gallery.names_sha256:
             return

@@ -193,7 +193,7 @@ def store_raw(measured: Sequence[Measured], path: Path) -> None:
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
-def save_sheet(measured: Sequence[Measured], path: Path) -> list[str]:
+def save_image_grid(measured: Sequence[Measured], path: Path) -> list[str]:
     """Write a row of generated pictures a generator with the rows of their reconstructions; returns what rows show."""
     import torch
     from torchvision.utils import save_image
@@ -248,6 +248,6 @@ def command(
     result |= summarise(measured, {key: random_pairs(one, seed) for key, one in bits.items()}, seed)
     name = name_of(inverters)
     store_raw(measured, results / f"{name}.npz")
-    result["sheet"] = save_sheet(measured, results / f"{name}-sheet.png")
+    result["sheet"] = save_image_grid(measured, results / f"{name}-sheet.png")
     click.echo(summary_table(result))
     publish(name, result, results)

@@ -55,7 +55,7 @@ def _rows(result: dict[str, Any]) -> Iterator[list[str]]:
                 f"{asked['as_it_is']['mean']:.3f}",
                 f"{asked['drawn_anew']['mean']:.3f}",
                 with_interval(asked["set"]),
-                *(_change(changes[kind]) for kind in ("drawn_anew", "set")),
+                *(_change(changes[way]) for way in ("drawn_anew", "set")),
             ]
 
 

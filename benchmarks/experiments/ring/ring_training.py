@@ -32,8 +32,8 @@ class PlainGan(Ivegan):
         self.descend(d_loss, "prior_discriminator")
         g_loss = generator_loss(self._judged(generated))
         self.descend(g_loss, "generator")
-        if "generator" in self.averages:
-            self.averages["generator"].update(self.networks["generator"])
+        if "generator" in self.emas:
+            self.emas["generator"].update(self.networks["generator"])
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def _judged(self, x: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ class Bench:
         self.queries_file = keep / "queries.npy"
         np.save(self.queries_file, self.queries)
 
-    def collection(self, count: int, kind: str = "auto", recall: float = RECALL) -> tuple[Path, Result]:
+    def collection(self, count: int, index_type: str = "auto", recall: float = RECALL) -> tuple[Path, Result]:
         """The folder of an index of so many synthetic codes, and what making its base took."""
         folder = self.keep / f"c{count}"
         if not Index.exists(folder):
@@ -77,7 +77,7 @@ class Bench:
                 begin = time.perf_counter()
                 fill(index, self.source, count, SEED)
                 click.echo(f"{count:,} codes filled in {time.perf_counter() - begin:.0f} s", err=True)
-        return folder, derived(folder, kind, recall, self.note)
+        return folder, derived(folder, index_type, recall, self.note)
 
     def _real_codes(self) -> Codes:
         """The codes of real pictures, indexed here; searched for, and moved, to make synthetic ones."""

@@ -100,7 +100,7 @@ class Anet(Family):
         """It makes no images."""
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """None: it makes no images."""
         return {}
 

@@ -21,7 +21,7 @@ from latentsearch.models.ivegan import DIGIT_SIZE, digit_networks, picture_netwo
 from latentsearch.models.matcher import matcher, predictor
 from latentsearch.training.datasets.density import density
 from latentsearch.training.datasets.digits import pad_digits
-from latentsearch.training.engine.ema import Average
+from latentsearch.training.engine.ema import Ema
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import beside
 from latentsearch.training.engine.losses import (
@@ -70,10 +70,10 @@ class Ivegan(Family):
             networks["predictor"] = predictor(recipe.latent_size)
         return networks
 
-    def make_averages(self) -> dict[str, Average]:
+    def make_emas(self) -> dict[str, Ema]:
         """Averages of E and G, which are published, where the recipe asks for them."""
         decay = self.recipe.average_decay
-        return {name: Average(self.networks[name], decay) for name in ("encoder", "generator") if decay}
+        return {name: Ema(self.networks[name], decay) for name in ("encoder", "generator") if decay}
 
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
         """Adam; the discriminators' has half the rate of the generator's and the encoder's."""
@@ -199,10 +199,10 @@ class Ivegan(Family):
         Those of prior codes alone spoil the pictures that the averaged G makes of E's codes. Every eighth step is often
         enough, and each such pass costs a fifth of a step.
         """
-        for name, average in self.averages.items():
-            average.update(self.networks[name])
-        if self.averages and self.averages["encoder"].steps % READ_EVERY == 1:
-            encoder, generator = (self.averages[name].network.train() for name in ("encoder", "generator"))
+        for name, ema in self.emas.items():
+            ema.update(self.networks[name])
+        if self.emas and self.emas["encoder"].steps % READ_EVERY == 1:
+            encoder, generator = (self.emas[name].network.train() for name in ("encoder", "generator"))
             with self.precision.autocast():
                 z = torch.cat([encoder(x), self.codes(len(x))])
                 generator(self.noise(len(z)), z)
@@ -211,7 +211,7 @@ class Ivegan(Family):
 
     def published(self, name: str) -> nn.Module:
         """E or G as it is used: its average where there is one, in eval mode."""
-        return (self.averages[name].network if name in self.averages else self.networks[name]).eval()
+        return (self.emas[name].network if name in self.emas else self.networks[name]).eval()
 
     def encoder(self) -> nn.Module:
         """E."""
@@ -222,7 +222,7 @@ class Ivegan(Family):
         return NoiselessGenerator(self.published("generator"), self.recipe.noise_size, self.recipe.data == "digits")
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Samples from the same codes each time, and originals beside reconstructions; of points, their density."""
         x = self.prepare(pictures)
         samples = self.published("generator")(self.shown_noise, self.shown_codes)
