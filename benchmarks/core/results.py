@@ -66,6 +66,15 @@ def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     return record
 
 
+def earlier_result(name: str, folder: Path = RESULTS) -> dict[str, Any]:
+    """What is stored as the result, {} where nothing is."""
+    try:
+        result: dict[str, Any] = load(name, folder)["result"]
+    except InputError:
+        return {}
+    return result
+
+
 def command_line(argv: list[str]) -> str:
     """The command as it can be typed elsewhere.
 

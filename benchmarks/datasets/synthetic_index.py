@@ -37,7 +37,7 @@ def make_index(
     count: int,
     seed: int,
     encoder: str | None = ENCODER,
-    kind: str = "auto",
+    index_type: str = "auto",
     recall: float = 0.95,
     report: StepReport | None = None,
 ) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def make_index(
     with IndexWriter.create(folder, load_encoder(encoder, network=False)) as index:
         fill(index, source, count, seed)
         filled = time.perf_counter()
-        index.rebuild(kind, recall, report=report)
+        index.rebuild(index_type, recall, report=report)
         vectors = status_of(index)["vectors"]
     return {"fill_s": filled - begin, "derive_s": time.perf_counter() - filled, "vectors": vectors}
 

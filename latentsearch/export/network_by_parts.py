@@ -58,7 +58,7 @@ class ReadByParts:
         self._network, self._images, self._wish = network, images, wish
         self.facts: dict[str, Any] = {}
 
-    def write(self, place: Path, precision: str) -> Codes:
+    def write(self, staging: Path, precision: str) -> Codes:
         """Write encoder.onnx and return its codes of training images. Raises InputError for a layer that is none."""
         images = self._images.first(FIT_IMAGES)
         with tempfile.TemporaryDirectory() as folder:
@@ -71,10 +71,10 @@ class ReadByParts:
         }
         content = finish(stored, reading)
         self._exact = finish(exact, reading)
-        (place / ENCODER).write_bytes(content)
+        (staging / ENCODER).write_bytes(content)
         if precision != "fp32":
-            store_as_fp16(place / ENCODER)
-        content = (place / ENCODER).read_bytes()
+            store_as_fp16(staging / ENCODER)
+        content = (staging / ENCODER).read_bytes()
         return np.concatenate([codes for _, codes in each_code(content, images)])
 
     def _cut(self, folder: Path, precision: str, images: Images) -> tuple[tuple[int, int], LayerMaps, LayerMaps]:
@@ -91,9 +91,9 @@ class ReadByParts:
         stored = LayerMaps((folder / "cut.onnx").read_bytes(), self._network.views, maps, framed, some)
         return (number, len(layers.layers)), stored.of(exact), stored
 
-    def check(self, place: Path, codes: Codes) -> dict[str, float]:
+    def check(self, staging: Path, codes: Codes) -> dict[str, float]:
         """How close its codes are to those of the same reading of the network in full precision."""
-        content = (place / ENCODER).read_bytes()
+        content = (staging / ENCODER).read_bytes()
         queries = Block(np.array(self._images.pixels[:CHECK_IMAGES]))
         gallery = self._images.first(min(CHECK_GALLERY, len(codes)))
         mine, theirs = (

@@ -17,7 +17,7 @@ WRITERS, READERS = 2, 8
 LOCKED = "another process writes to the index"
 
 
-def crowd(collection: Collection, scratch: Path, seconds: float) -> dict[str, Any]:
+def concurrent_use(collection: Collection, scratch: Path, seconds: float) -> dict[str, Any]:
     """Let them work on one index for so long. Writers add, remove and rebuild through the command line."""
     index = scratch / "index"
     pictures = scratch / "pictures"

@@ -200,8 +200,8 @@ def fingerprint(files: Sequence[Found], framing: Framing) -> str:
 
 
 def _partition(folder: Path) -> dict[str, str] | None:
-    places = (place / "list_eval_partition.txt" for place in (folder, folder.absolute().parent))
-    file = next((place for place in places if place.is_file()), None)
+    files = (parent / "list_eval_partition.txt" for parent in (folder, folder.absolute().parent))
+    file = next((file for file in files if file.is_file()), None)
     return dict(line.split() for line in file.read_text().splitlines() if line.strip()) if file else None
 
 

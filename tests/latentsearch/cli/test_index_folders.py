@@ -189,9 +189,9 @@ def test_sheets_that_the_product_wrote_are_left_out_unless_asked_for(place: Plac
 def test_sheets_of_a_training_run_are_marked(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from indexer.files.sheets import is_sheet
-    from latentsearch.training.engine.image_grids import save_sheet
+    from latentsearch.training.engine.image_grids import save_image_grid
 
-    save_sheet(tmp_path / "sheets" / "samples.png", torch.rand(4, 3, 8, 8))
+    save_image_grid(tmp_path / "sheets" / "samples.png", torch.rand(4, 3, 8, 8))
     assert is_sheet((tmp_path / "sheets" / "samples.png").read_bytes())
 
 

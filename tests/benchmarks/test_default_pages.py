@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.__main__ import experiments, run
-from benchmarks.experiments.default_pages.run import STEPS, PagesFailed
+from benchmarks.default_pages import STEPS, PagesFailed
 from indexer.encoders.encoder import DEFAULT_ENCODER
 from tests.benchmarks.drawn_celeba import make_drawn_celeba
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.core.experiment import experiment
 from indexer.encoders.encoder import DEFAULT_ENCODER
 from indexer.errors import LatentsearchError
 
@@ -49,7 +50,7 @@ def command_of(name: str, data: Path) -> list[str]:
     return words
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path, exists=True), help="A folder in CelebA's format."
 )
@@ -67,8 +68,3 @@ def command(data: Path, chosen: tuple[str, ...], dry_run: bool) -> None:
             failed.append(words[0])
     if failed:
         raise PagesFailed(f"not measured: {', '.join(failed)}; run each again with --only when it is mended")
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
