@@ -9,7 +9,6 @@ import importlib
 import io
 import os
 import sys
-from dataclasses import dataclass
 from typing import Any, NoReturn, TextIO
 
 import click
@@ -52,11 +51,11 @@ class ReaderLeft(Exception):
     """Whoever read our stdout, such as `head`, has left; click would make an error of it."""
 
 
-@dataclass
 class Diagnostics:
     """What a verb was asked to show of an error. debug: its traceback, instead of one sentence."""
 
-    debug: bool = False
+    def __init__(self) -> None:
+        self.debug = False
 
 
 def tell(sentence: str) -> None:
