@@ -1,6 +1,7 @@
 """Verbs run with an earlier commit and with this checkout, in turn, so that both meet the same machine.
 
-Always `index` and a cold `query`; with --copies, `duplicates` too, among pictures with so many planted copies.
+Always `index` and a cold `query`; with --copies, `duplicates` too, among pictures with that many planted copies; with
+--large and --queries, searches of an index that is there already.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.results import CHECKOUT
 from benchmarks.core.timing import bar
 from benchmarks.datasets.planted_copies import plant
+from benchmarks.experiments.before_after.searches import search_seconds
 from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 
@@ -55,12 +57,18 @@ def seconds(checkout: Path, words: list[str]) -> float:
 
 
 def measure(
-    checkouts: dict[str, Path], folders: list[Path], picture: Path, encoder: str, scratch: Path, rounds: int
+    checkouts: dict[str, Path],
+    folders: list[Path],
+    picture: Path,
+    encoder: str,
+    scratch: Path,
+    rounds: int,
+    large: tuple[Path, Path] | None = None,
 ) -> Any:
     """Run the verbs, round after round, the two checkouts in turns; who begins changes with the round.
 
-    The second of two folders holds planted copies. Returns the rounds' seconds, the medians of their ratios and the
-    bars; one more round before them is not counted.
+    The second of two folders holds planted copies. large: an index to search, and a file of queries. Returns the
+    rounds' seconds, the medians of their ratios and the bars; one more round before them is not counted.
     """
     measured: list[dict[str, dict[str, float]]] = []
     orders = list(permutations((BEFORE, AFTER)))
@@ -82,6 +90,8 @@ def measure(
             for name in order:
                 words = ["duplicates", "--json", "--index", str(indexes[name])]
                 spent["duplicates"][name] = seconds(checkouts[name], words)
+        if large:
+            spent["search"] = {name: search_seconds(checkouts[name], *large) for name in order}
         if number:
             measured.append(spent)
         click.echo(f"round {number}: {spent}", err=True)
@@ -97,6 +107,7 @@ def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
         "index": "images a second of `index`",
         "query": "speed of a cold `query`",
         "duplicates": "speed of `duplicates`",
+        "search": "speed of a search of the large index",
     }
     bars = [bar(f"{told[verb]}, to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
     return {"ratios": ratios, "bars": bars}
@@ -107,13 +118,27 @@ def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
 @click.option("--encoder", metavar="NAME", default="contrastive", show_default=True, help="A bundle that both have.")
 @click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="How many copies to plant.")
+@click.option("--large", type=click.Path(path_type=Path, exists=True), help="An index to search, by both.")
+@click.option("--queries", type=click.Path(path_type=Path, exists=True), help="A .npy file of codes to search it for.")
 @click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True)
 @results_option
-def command(commit: str, data: Path, encoder: str, copies: int, rounds: int, results: Path) -> None:
+def command(
+    commit: str,
+    data: Path,
+    encoder: str,
+    copies: int,
+    large: Path | None,
+    queries: Path | None,
+    rounds: int,
+    results: Path,
+) -> None:
     """Measure, print and store."""
     files = [file.path for file in discover([data.absolute()]) if isinstance(file, Found)]
     if not files:
         raise InputError(f"no pictures in {data}")
+    if (large is None) != (queries is None):
+        raise click.UsageError("--large and --queries go together")
+    search = (large.absolute(), queries.absolute()) if large and queries else None
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
@@ -125,7 +150,7 @@ def command(commit: str, data: Path, encoder: str, copies: int, rounds: int, res
             chosen = np.random.default_rng(SEED).choice(len(files), copies, replace=False)
             plant([Path(files[number]) for number in chosen], scratch / "planted", SEED)
             folders.append(scratch / "planted")
-        result = measure(checkouts, folders, Path(files[0]), encoder, scratch, rounds)
+        result = measure(checkouts, folders, Path(files[0]), encoder, scratch, rounds, search)
     result |= {"before": commit, "images": len(files), "copies": copies}
     result |= {"encoder": encoder, "load_average": load_before}
     for one in result["bars"]:
