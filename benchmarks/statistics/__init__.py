@@ -1,1 +1,1 @@
-"""Means, intervals and paired differences of label similarity, and their tables."""
+"""What is counted of searches that several experiments make, with means, intervals and paired differences."""

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from benchmarks.core.experiment import experiment, publish
-from benchmarks.core.results import earlier_result
+from benchmarks.core.results import RESULTS, earlier_result
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.datasets.planted_copies import Planted, known_copies, load_strengths, plant
 from benchmarks.datasets.planted_look_alikes import find_look_alikes
@@ -59,7 +59,7 @@ def command(data: Path, parts: tuple[str, ...], count: int, look_alikes: int, sc
     for part, result in measured.items():
         click.echo(f"{part}: {result}")
     if keep:
-        publish(NAME, earlier_result(NAME) | measured | {"seed": SEED})
+        publish(NAME, earlier_result(NAME, RESULTS) | measured | {"seed": SEED}, RESULTS)
 
 
 def _plant(faces: Faces, count: int, scratch: Path) -> Planted:

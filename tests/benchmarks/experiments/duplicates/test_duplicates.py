@@ -37,7 +37,6 @@ def measured(tmp_path_factory):
     data = make_drawn_celeba(folder / "data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmarks.experiments.duplicates.run.RESULTS", folder)
-        patch.setattr("benchmarks.experiments.duplicates.run.store", lambda name, result: store(name, result, folder))
         for part in (["copies"], ["scale", "--scale", "500"]):
             run(["duplicates", "--data", str(data), "--count", "10", "--part", *part])
     return load("duplicates", folder)

@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        patch.setattr("benchmarks.experiments.altered_search.run.QUERIES", 24)
+        patch.setattr("benchmarks.statistics.altered_recall.QUERIES", 24)
         data = make_drawn_celeba(folder / "celeba")
         train("contrastive", data, folder / "run", *SIZES, "--epochs", "10", "--precision", "bf16")
         run([NAME, f"--data={data}", f"--run={folder / 'run'}", f"--results={folder}"])
