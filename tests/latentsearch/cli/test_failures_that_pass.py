@@ -266,7 +266,7 @@ def test_memory_that_runs_out_passes(
 ) -> None:
     draw_picture(98).save(place.pictures / "new.jpg")
 
-    def fill_memory(*_: object) -> bytes:
+    def fill_memory(*_: object, **__: object) -> bytes:
         raise MemoryError
 
     with monkeypatch.context() as patch:
@@ -418,7 +418,7 @@ def test_retry_failed_tries_everything_that_failed_and_nothing_else(
     (place.pictures / "bad.jpg").write_bytes(b"text")
     place.here()
     read: list[str] = []
-    read_file = worker.read_file
+    read_file = serve.read_file
     monkeypatch.setattr(serve, "read_file", lambda path: (read.append(Path(path).name), read_file(path))[1])
     assert place.here() == {"found": COUNT + 1, "unchanged": COUNT, "failed": 1, "failed_before": 1}
     assert (place.here("--retry-failed"), read) == ({"found": COUNT + 1, "unchanged": COUNT, "failed": 1}, ["bad.jpg"])

@@ -161,7 +161,7 @@ def test_what_cannot_be_read_and_has_no_suffix_of_a_picture_keeps_its_entry(
     def refuse(path: str) -> bool:  # permissions do not hold for root, who may run this
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("indexer.files.discover.begins_as_picture", refuse)
+    monkeypatch.setattr("indexer.files.first_bytes.begins_as_picture", refuse)
     summary = index(place, place.pictures, "--prune=force")
     assert (summary["vanished"], summary["failed"], summary["passed_over"]) == (0, 0, {"without suffix": 1})
     assert names(place) == {"photo"}

@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.connection import Statements
+from indexer.catalog.images import Images
 from indexer.files.ignore import IGNORE_FILE
 from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
@@ -310,8 +312,8 @@ def test_one_changed_file_among_many_asks_for_that_one_alone(
         return noted
 
     monkeypatch.setattr(os, "scandir", lambda folder: (listed.append(folder), scandir(folder))[1])
-    monkeypatch.setattr(Catalog, "rows", noting(Catalog.rows))
-    monkeypatch.setattr(Catalog, "images_at", noting(Catalog.images_at))
+    monkeypatch.setattr(Statements, "rows", noting(Statements.rows))
+    monkeypatch.setattr(Images, "at", noting(Images.at))
     encoder = load_encoder(bundle)
     with IndexWriter.create(tmp_path / "index", encoder) as index:
         listed.clear()
