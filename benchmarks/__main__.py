@@ -9,15 +9,18 @@ from pathlib import Path
 
 import click
 
+from benchmarks.core.experiment import run_command
 from indexer.errors import InputError, LatentsearchError
 
 HERE = Path(__file__).parent
-REPORT = "report"
+# What is no experiment: it runs others, or makes pages of what they stored.
+OTHERS = ("default_pages", "report")
 
 
 def experiments() -> dict[str, str]:
-    """Name -> first line of the docstring of every experiment, and of `report`; nothing is imported."""
-    files = {path.parent.name: path for path in HERE.glob("experiments/*/run.py")} | {REPORT: HERE / f"{REPORT}.py"}
+    """Name -> first line of the docstring of every experiment, and of the OTHERS; nothing is imported."""
+    files = {path.parent.name: path for path in HERE.glob("experiments/*/run.py")}
+    files |= {name: HERE / f"{name}.py" for name in OTHERS}
     found = {}
     for name, path in sorted(files.items()):
         docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
@@ -38,8 +41,9 @@ def run(arguments: list[str]) -> None:
     name, options = arguments[0], arguments[1:]
     if name not in experiments():
         raise InputError(f"no benchmark is called {name}: `python -m benchmarks` lists them")
-    module = name if name == REPORT else f"experiments.{name.replace('-', '_')}.run"
-    importlib.import_module(f"benchmarks.{module}").main(options)
+    module = name.replace("-", "_")
+    module = module if module in OTHERS else f"experiments.{module}.run"
+    run_command(importlib.import_module(f"benchmarks.{module}").command, options)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import cast
 
 import click
 
+from benchmarks.core.experiment import Page, experiment
 from benchmarks.core.results import CHECKOUT, RESULTS, load
 from benchmarks.experiments.label_similarity.page import NAME as LABEL_SIMILARITY
 from benchmarks.experiments.label_similarity.page import readme_table
@@ -15,15 +16,6 @@ from indexer.errors import InputError
 
 README, EXPERIMENTS = CHECKOUT / "README.md", CHECKOUT / "benchmarks" / "experiments"
 START, END = "<!-- label-table -->", "<!-- /label-table -->"
-
-
-class Page(Protocol):
-    """A module `page` of an experiment. PAGES: the names of the stored results that it makes pages of."""
-
-    PAGES: tuple[str, ...]
-
-    def write(self, record: dict[str, Any], folder: Path) -> list[Path]:
-        """Make the page of a stored record, and return the paths of what was written."""
 
 
 def all_pages() -> dict[str, Page]:
@@ -46,7 +38,7 @@ def fill_readme(path: Path, table: str) -> bool:
     return True
 
 
-@click.command("report", context_settings={"help_option_names": ["-h", "--help"]})
+@experiment("report")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="From where. [benchmarks/results]")
 @click.option("--readme", type=click.Path(path_type=Path), default=README, help="What to fill. [README.md]")
 def command(results: Path, readme: Path) -> None:
@@ -61,8 +53,3 @@ def command(results: Path, readme: Path) -> None:
             click.echo(path)
         if name == LABEL_SIMILARITY and not fill_readme(readme, readme_table(record)):
             click.echo(f"{readme} has no {START} … {END}: left as it is", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

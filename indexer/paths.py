@@ -1,8 +1,9 @@
-"""Paths: how they are shown to people, which lies in which, and why what they name cannot be read."""
+"""Paths: how they are shown, which lies in which, why one cannot be read, and where the index is."""
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import stat
 from collections.abc import Iterable
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     pass
 
 
+logger = logging.getLogger(__name__)
+
+# The file in the folder of an index that makes it one.
+CATALOGUE = "catalog.sqlite"
 SPECIAL_FILES = (
     (stat.S_ISFIFO, "a named pipe, not a file"),
     (stat.S_ISSOCK, "a socket, not a file"),
@@ -83,3 +88,17 @@ def above(path: str) -> list[str]:
         path = parent
         found.append(path)
     return found[::-1]
+
+
+def locate(option: str | Path | None = None) -> Path:
+    """Where the index is: what --index says, else LATENTSEARCH_INDEX, else the user's data folder."""
+    named = option or os.environ.get("LATENTSEARCH_INDEX")
+    if named:
+        location = Path(os.path.abspath(named))
+    else:
+        import platformdirs
+
+        location = platformdirs.user_data_path("latentsearch") / "index"
+    source = "--index" if option else "$LATENTSEARCH_INDEX" if named else "the user's own"
+    logger.debug("index: %s (%s)", location, source)
+    return location

@@ -5,18 +5,21 @@ Bytes, time and redirects are limited; nothing is sent but the request, and noth
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from indexer.decoding.decode import read_file
 from indexer.errors import InputError, TransferError, UnreadableImage
+from indexer.progress import Report
 
 if TYPE_CHECKING:
     import requests
+
+logger = logging.getLogger(__name__)
 
 BYTES_AT_MOST = 100 * 2**20
 SECONDS_TO_CONNECT, SECONDS_OF_SILENCE, SECONDS_AT_MOST = 10.0, 20.0, 60.0
@@ -25,12 +28,9 @@ CHUNK = 1 << 16
 # Some servers refuse requests that do not say what sends them.
 HEADERS = {"User-Agent": "latentsearch", "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 
-# Bytes that have come, and how many there will be (None: unknown).
-Progress = Callable[[int, int | None], None]
 
-
-def fetch_picture(address: str, tell: Callable[[str], None], progress: Progress | None = None) -> bytes:
-    """The bytes at an http, https or file address; tell: gets a sentence before anything is done.
+def fetch_picture(address: str, report: Report | None = None) -> bytes:
+    """The bytes at an http, https or file address; logs what it is going to fetch.
 
     Raises InputError for an address that cannot be one of a picture, UnreadableImage for a file that cannot be read or
     a web page, TransferError where a server does not give the picture within the limits.
@@ -38,12 +38,12 @@ def fetch_picture(address: str, tell: Callable[[str], None], progress: Progress 
     shown = without_credentials(address)
     scheme = urlsplit(address).scheme.lower()
     if scheme == "file":
-        tell(f"reading {shown}")
+        logger.info("reading %s", shown)
         return _read_local(address)
     if scheme not in ("http", "https"):
         raise InputError(f"{shown}: only https, http and file addresses can be fetched: download the picture first")
-    tell(f"fetching {shown} (this one picture; nothing is sent but the request)")
-    transfer = _Transfer(address, progress)
+    logger.info("fetching %s (this one picture; nothing is sent but the request)", shown)
+    transfer = _Transfer(address, report)
     try:
         return transfer.result()
     except TransferError as error:
@@ -76,8 +76,8 @@ def _read_local(address: str) -> bytes:
 class _Transfer:
     """A download in a thread of its own, so that no server, however slow, holds up the query for long."""
 
-    def __init__(self, address: str, progress: Progress | None) -> None:
-        self._address, self._progress = address, progress
+    def __init__(self, address: str, report: Report | None) -> None:
+        self._address, self._report = address, report
         self._ended = threading.Event()
         self._done: queue.Queue[bytes | Exception] = queue.Queue()
         threading.Thread(target=self._run, daemon=True).start()
@@ -129,14 +129,14 @@ class _Transfer:
                 return _unless_page(bytes(content), response)
             if len(content) > BYTES_AT_MOST:
                 break
-            if self._progress:
-                self._progress(len(content), total)
+            if self._report:
+                self._report(len(content), total)
         raise TransferError(f"is larger than {BYTES_AT_MOST >> 20} MiB: download the picture first")
 
 
 def _unless_page(content: bytes, response: requests.Response) -> bytes:
     """Raises UnreadableImage where the server gives a page, as many do at what looks like a picture's address."""
-    from indexer.files.formats import identify
+    from indexer.decoding.file_types import identify
 
     if response.headers.get("Content-Type", "").lower().startswith("text/html"):
         try:

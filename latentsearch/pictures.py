@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.decode import Framing, decode_bytes, read_file
+from indexer.decoding.decode import decode_bytes, read_file
+from indexer.encoders.framing import Framing
 from indexer.errors import UnreadableImage
 from indexer.paths import printable
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 
 
 def load_pictures(paths: Sequence[Path], framing: Framing) -> NDArray[np.uint8]:

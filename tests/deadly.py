@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 
 DEADLY_SIZE = (13, 13)
 # One that asks for memory first.

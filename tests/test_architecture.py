@@ -1,11 +1,13 @@
-"""The floors of the house, what the commands may import, and that every verb is documented."""
+"""The rooms of the house, what they and the commands may import, and that every verb is documented."""
 
 from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,23 @@ HEAVY = ("torch", "torchvision", "faiss", "onnxruntime", "sqlalchemy", "sklearn"
 WITHOUT = "import sys\nfor name in {names}: sys.modules[name] = None\n"
 IMPORTING = ("import_module", "importorskip", "__import__")
 RUN = "from latentsearch.cli import main\nmain({arguments}, prog_name='latentsearch')\n"
+
+
+# Each folder imports only from those above it; an experiment is a folder of its own below all of them.
+ROOMS = (
+    "indexer", "indexer/system", "indexer/encoders", "indexer/decoding/formats", "indexer/decoding", "indexer/files",
+    "indexer/vectors", "indexer/catalog", "indexer/index", "indexer/workers", "indexer/parquet", "indexer/pipeline",
+    "indexer/watch", "latentsearch", "latentsearch/data", "latentsearch/models", "latentsearch/parts",
+    "latentsearch/training", "latentsearch/training/datasets", "latentsearch/training/engine",
+    "latentsearch/training/families", "latentsearch/export", "latentsearch/attributes", "latentsearch/search",
+    "latentsearch/inversion", "latentsearch/duplicates/compare", "latentsearch/duplicates", "latentsearch/cli",
+    "benchmarks/core", "benchmarks/datasets", "benchmarks/methods", "benchmarks/statistics", "benchmarks/judges",
+    "benchmarks/experiments", "benchmarks",
+)  # fmt: skip
+# What runs the whole program, or lists what there is, is imported by nobody.
+ENTRANCES = ("latentsearch/__main__.py",)
+MODULES_A_ROOM, LINES_A_FILE, LINES_A_FUNCTION = 15, 300, 50
+IMPORTED_BY_QUERY, IMPORTED_BY_INDEX = 40, 55
 
 
 def modules() -> list[Path]:
@@ -40,6 +59,31 @@ def imported_by(tree: ast.Module, package: tuple[str, ...]) -> Iterator[str]:
             yield ".".join((*above, *filter(None, [node.module])))
 
 
+def module_of(path: Path) -> str:
+    words = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(words[:-1] if words[-1] == "__init__" else words)
+
+
+MODULES = {module_of(path): path for path in modules()}
+
+
+def own_imports(path: Path) -> set[str]:
+    """The modules of this project that a file imports anywhere, in functions and for types as well."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner & MODULES.keys() or {node.module}
+    return (found & MODULES.keys()) - {module_of(path)}
+
+
+def room_of(path: Path) -> str:
+    folder = path.parent.relative_to(ROOT).as_posix()
+    return "benchmarks/experiments" if folder.startswith("benchmarks/experiments/") else folder
+
+
 def run(arguments: list[str], without: tuple[str, ...], index: Path) -> subprocess.CompletedProcess[str]:
     code = WITHOUT.format(names=without) + RUN.format(arguments=arguments)
     environment = {**os.environ, "LATENTSEARCH_INDEX": str(index), "COLUMNS": "100"}
@@ -53,6 +97,61 @@ def test_no_module_imports_from_a_floor_above(path: Path) -> None:
     assert not [name for name in imported(path) if name.partition(".")[0] in above]
 
 
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
+    if path.relative_to(ROOT).as_posix() in ENTRANCES:
+        return
+    below = ROOMS[ROOMS.index(room_of(path)) + 1 :]
+    assert not [name for name in own_imports(path) if room_of(MODULES[name]) in below]
+
+
+def test_no_experiment_imports_from_another() -> None:
+    for path in (ROOT / "benchmarks" / "experiments").rglob("*.py"):
+        others = [MODULES[name] for name in own_imports(path) if room_of(MODULES[name]) == "benchmarks/experiments"]
+        assert {other.parent for other in others} <= {path.parent, ROOT / "benchmarks" / "experiments"}, path
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    left = {name: own_imports(path) for name, path in MODULES.items()}
+    while free := [name for name, needed in left.items() if not needed & left.keys()]:
+        for name in free:
+            del left[name]
+    assert not left
+
+
+def test_rooms_files_and_functions_are_small() -> None:
+    rooms = Counter(path.parent for path in modules() if path.name != "__init__.py")
+    assert not {room for room, count in rooms.items() if count > MODULES_A_ROOM} - {ROOT / "latentsearch" / "cli"}
+    for path in modules():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= LINES_A_FILE, path
+        tree = ast.parse(text)
+        assert ast.get_docstring(tree), f"{path} does not say what it is"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < LINES_A_FUNCTION, f"{path}: {node.name}"
+
+
+def imported_by_command(*arguments: str | Path) -> set[str]:
+    """The modules of this project that Python lists as imported by a command."""
+    words = [sys.executable, "-X", "importtime", "-m", "latentsearch", *map(str, arguments)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    listed = re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE)
+    return {name for name in listed if name.partition(".")[0] in FLOORS}
+
+
+def test_indexing_and_querying_import_few_modules(tmp_path: Path) -> None:
+    """As docs/architecture.md says."""
+    bundle = make_bundle(tmp_path / "bundles")
+    first, *_ = make_folder(tmp_path / "pictures", 6)
+    place = ("--index", tmp_path / "index")
+    by_index = imported_by_command("index", first.parent, *place, "--encoder", bundle)
+    assert len(by_index) <= IMPORTED_BY_INDEX, sorted(by_index)
+    by_query = imported_by_command("query", first, *place)
+    assert len(by_query) <= IMPORTED_BY_QUERY, sorted(by_query)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "indexer").rglob("*.py")), ids=lambda path: path.name)
 def test_the_indexer_never_names_torch(path: Path) -> None:
     assert not [name for name in imported(path) if name.partition(".")[0] in ("torch", "torchvision")]
@@ -61,7 +160,7 @@ def test_the_indexer_never_names_torch(path: Path) -> None:
 @pytest.mark.parametrize("path", [*modules(), *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda path: path.name)
 def test_onnx_runtime_is_imported_in_one_place(path: Path) -> None:
     """There, its reports of use are turned off. A name in a call counts, such as that of pytest.importorskip."""
-    if path in (ROOT / "indexer" / "system" / "onnx_runtime.py", Path(__file__)):
+    if path in (ROOT / "indexer" / "system" / "extras.py", Path(__file__)):
         return
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
@@ -103,3 +202,14 @@ def test_help_imports_nothing_heavy(verb: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_stands_in_the_readme(verb: str) -> None:
     assert f"`latentsearch {verb}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_the_house_names_what_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = [room.rstrip("/") for room in re.findall(r"^\| `([\w/]+)/?`", text, re.MULTILINE)]
+    assert set(ROOMS) - {"benchmarks", "latentsearch/training", "benchmarks/experiments"} <= set(rooms)
+    walks = text.split("## Three walks")[1].split("## How many")[0].split("**")[2::2]
+    for walk in walks:
+        files = re.findall(r"^\d+\. `([\w/.]+)`", walk, re.MULTILINE)
+        assert 10 <= len(files) <= 15
+        assert not [file for file in files if not (ROOT / file).is_file()]

@@ -19,7 +19,7 @@ GIB = 2**30
 class MemoryWatch(threading.Thread):
     """Looks at the memory of a process, and of all that it starts, until `stop`.
 
-    peak: bytes by kind. total is the greatest sum at one moment; anonymous (the processes' own) and files (pages of
+    peak: bytes by pages: total is the greatest sum at one moment; anonymous (the processes' own) and files (pages of
     mapped files, which the system can take back at any time) each its own greatest.
     """
 
@@ -33,8 +33,8 @@ class MemoryWatch(threading.Thread):
         """Look now and then."""
         while not self._stopping.wait(SECONDS_BETWEEN_LOOKS):
             anonymous, files = map(sum, zip(*map(resident, family(self._process)), strict=True))
-            for kind, size in (("total", anonymous + files), ("anonymous", anonymous), ("files", files)):
-                self.peak[kind] = max(self.peak[kind], size)
+            for pages, size in (("total", anonymous + files), ("anonymous", anonymous), ("files", files)):
+                self.peak[pages] = max(self.peak[pages], size)
 
     def stop(self) -> dict[str, int]:
         """Stop looking, and return the peak."""

@@ -85,3 +85,14 @@ def draw_weights(queries: int, size: int, draws: int, seed: int) -> Floats:
 def interval(estimates: Floats) -> list[float]:
     """The 2.5 and 97.5 percentiles of resampled estimates (r,)."""
     return [round(float(value), 5) for value in np.percentile(estimates, PERCENTILES)]
+
+
+def mean_with_interval(values: NDArray[Any], weights: Floats) -> dict[str, Any]:
+    """The mean of values (q,), to five digits, and its interval over resamples: weights (r, q)."""
+    values = np.asarray(values, np.float64)
+    return {"mean": round(float(values.mean()), 5), "interval": interval(weights @ values)}
+
+
+def resampled(values: Floats, resamples: int, seed: int) -> dict[str, Any]:
+    """The same over resamples of its own, and how many values there are."""
+    return mean_with_interval(values, bootstrap_weights(len(values), resamples, seed)) | {"n": len(values)}

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import InputError
-from indexer.system.cores import cores
 from indexer.system.disk import atomic_write
+from indexer.system.limits import cores
 
 CHECKOUT = Path(__file__).parents[2]
 RESULTS = CHECKOUT / "benchmarks" / "results"
@@ -64,6 +64,15 @@ def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(f"no results at {path}: run `python -m benchmarks {name}` first") from error
     return record
+
+
+def earlier_result(name: str, folder: Path = RESULTS) -> dict[str, Any]:
+    """What is stored as the result, {} where nothing is."""
+    try:
+        result: dict[str, Any] = load(name, folder)["result"]
+    except InputError:
+        return {}
+    return result
 
 
 def command_line(argv: list[str]) -> str:

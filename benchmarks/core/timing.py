@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from indexer import REFUSED
 
 WARM_UP = 10
 
@@ -32,6 +36,15 @@ def in_turn(calls: Mapping[str, Callable[[int], object]], count: int, warm_up: i
             if round_ >= 0:
                 seconds[name][number] = spent
     return seconds
+
+
+def process_seconds(command: list[str]) -> float:
+    """The wall-clock time of one process, whose output is thrown away. Raises CalledProcessError when it fails."""
+    # An installed package is compiled, so a checkout's modules must be too.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | REFUSED
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    return time.perf_counter() - begin
 
 
 def told(seconds: Seconds) -> dict[str, float]:

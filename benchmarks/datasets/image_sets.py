@@ -45,7 +45,7 @@ class Sets:
     validation: Split
 
 
-def place(data: Path, root: Path | None) -> Path:
+def locate(data: Path, root: Path | None) -> Path:
     """Where a data set lies: the path itself, or for one of NAMES what is called so below the root.
 
     Raises InputError where there is nothing.

@@ -22,8 +22,8 @@ def mutate(content: bytes, random: Random) -> tuple[str, bytes]:
 
 def _flip_bits(content: bytes, random: Random) -> bytes:
     changed = bytearray(content)
-    for place in random.integers(0, len(changed), int(random.integers(1, 16))):
-        changed[place] ^= 1 << int(random.integers(8))
+    for offset in random.integers(0, len(changed), int(random.integers(1, 16))):
+        changed[offset] ^= 1 << int(random.integers(8))
     return bytes(changed)
 
 
@@ -38,19 +38,19 @@ def _truncate(content: bytes, random: Random) -> bytes:
 
 
 def _extreme_length(content: bytes, random: Random) -> bytes:
-    """Four bytes at an even place become the greatest, the least, or another extreme number."""
-    place = int(random.integers(0, max(1, min(len(content), 4_096) // 2))) * 2
+    """Four bytes at an even offset become the greatest, the least, or another extreme number."""
+    offset = int(random.integers(0, max(1, min(len(content), 4_096) // 2))) * 2
     extreme = EXTREMES[int(random.integers(len(EXTREMES)))]
-    return content[:place] + extreme * 4 + content[place + 4 :]
+    return content[:offset] + extreme * 4 + content[offset + 4 :]
 
 
 def _repeat(content: bytes, random: Random) -> bytes:
-    start, end = sorted(int(place) for place in random.integers(0, len(content) + 1, 2))
+    start, end = sorted(int(offset) for offset in random.integers(0, len(content) + 1, 2))
     return content[:end] + content[start:end] + content[end:]
 
 
 def _cut_out(content: bytes, random: Random) -> bytes:
-    start, end = sorted(int(place) for place in random.integers(0, len(content) + 1, 2))
+    start, end = sorted(int(offset) for offset in random.integers(0, len(content) + 1, 2))
     return content[:start] + content[end:]
 
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from indexer.decoding.decode import Framing, decode
-from indexer.system.cores import cores
+from indexer.decoding.decode import decode
+from indexer.encoders.framing import Framing
 from indexer.system.disk import atomic_path
+from indexer.system.limits import cores
 
 CHUNK = 100
 HASHES = {"dhash": "dhash", "phash": "phash", "ahash": "average_hash", "whash": "whash"}

@@ -68,9 +68,9 @@ class SyntheticCodes:
         steps *= self.noise / np.sqrt(steps.shape[1])
         # x + sum of steps * (neighbour - x), as one product of a sparse matrix with the real codes.
         weights = np.column_stack([1 - steps.sum(axis=1), steps])
-        places = np.column_stack([rows, self._neighbours[rows]])
-        starts = np.arange(0, places.size + 1, places.shape[1])
-        mixed = csr_array((weights.ravel(), places.ravel(), starts), shape=(len(rows), len(self._real))) @ self._real
+        positions = np.column_stack([rows, self._neighbours[rows]])
+        starts = np.arange(0, positions.size + 1, positions.shape[1])
+        mixed = csr_array((weights.ravel(), positions.ravel(), starts), shape=(len(rows), len(self._real))) @ self._real
         return exact.unit(mixed) if self._is_cosine else np.asarray(mixed, np.float32)
 
 

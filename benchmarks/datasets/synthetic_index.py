@@ -20,7 +20,7 @@ from indexer.catalog.labels import LabelValue
 from indexer.encoders.encoder import load_encoder
 from indexer.index.status import status_of
 from indexer.index.writer import IndexWriter
-from indexer.vectors.build import Report
+from indexer.progress import StepReport
 
 # The bundle whose codes are made more of; the noise of benchmarks/experiments/speed/run.py is fitted to them.
 ENCODER = "contrastive"
@@ -37,16 +37,16 @@ def make_index(
     count: int,
     seed: int,
     encoder: str | None = ENCODER,
-    kind: str = "auto",
+    index_type: str = "auto",
     recall: float = 0.95,
-    report: Report | None = None,
+    report: StepReport | None = None,
 ) -> dict[str, Any]:
     """Fill an index with `count` codes, derive its base, and tell how long each took, in seconds."""
     begin = time.perf_counter()
     with IndexWriter.create(folder, load_encoder(encoder, network=False)) as index:
         fill(index, source, count, seed)
         filled = time.perf_counter()
-        index.rebuild(kind, recall, report=report)
+        index.rebuild(index_type, recall, report=report)
         vectors = status_of(index)["vectors"]
     return {"fill_s": filled - begin, "derive_s": time.perf_counter() - filled, "vectors": vectors}
 
@@ -56,10 +56,10 @@ def fill(index: IndexWriter, source: SyntheticCodes, count: int, seed: int, fold
     random = np.random.default_rng((seed, count))
     uncommitted = 0
     for block in source.blocks(count, seed):
-        first = index.catalog.next_id()
+        first = index.catalog.images.next_id()
         positions = index.append(block.codes)
-        index.catalog.add_images(_records(first, positions, folder))
-        index.catalog.add_labels(_labels(first, block, random))
+        index.catalog.images.add(_records(first, positions, folder))
+        index.catalog.labels.add(_labels(first, block, random))
         uncommitted += len(positions)
         if uncommitted >= ROWS_A_COMMIT:
             index.commit()

@@ -35,8 +35,8 @@ class DigitRun:
         self.random = torch.Generator().manual_seed(seed)
         self.latent_size = self.family.recipe.latent_size
         variational = self.about["recipe"].get("variational", False)
-        self.kind = f"{'variational-' if variational else ''}{self.about['family']}"
-        self.key = f"{self.kind}-{self.latent_size}"
+        self.model_family = f"{'variational-' if variational else ''}{self.about['family']}"
+        self.key = f"{self.model_family}-{self.latent_size}"
 
     def encode(self, images: Pixels) -> Floats:
         """The codes of digits."""

@@ -15,7 +15,7 @@ from benchmarks.core import metrics
 from benchmarks.judges.inverters import in_blocks, to_images
 from benchmarks.judges.judge import Judge
 from latentsearch.training.engine.family import Family
-from latentsearch.training.engine.image_grids import save_sheet
+from latentsearch.training.engine.image_grids import save_image_grid
 from latentsearch.training.families.ivegan import Ivegan
 
 CODES, NOISES, RESAMPLES = 64, 5, 1_000
@@ -74,7 +74,7 @@ def cosines(features: Tensor, first: tuple[int, int], second: tuple[int, int]) -
     return float((products.sum() - products.trace()) / (len(a) * (len(a) - 1)))
 
 
-def save_noise_sheets(family: Family, pixels: NDArray[np.uint8], seed: int, samples: Path, pictures: Path) -> None:
+def save_noise_grids(family: Family, pixels: NDArray[np.uint8], seed: int, samples: Path, pictures: Path) -> None:
     """Write Fig. 7, generated alone, to the file `samples`, and Fig. 6, which shows real faces, below `pictures`.
 
     pixels: real faces uint8 (n, h, w, 3). Nothing is written for a family that has no z'.
@@ -84,8 +84,8 @@ def save_noise_sheets(family: Family, pixels: NDArray[np.uint8], seed: int, samp
     codes, noises = draw_both(family, COLUMNS, seed)
     images = grid(family, codes, noises)
     # As in the paper: one z down a column, one z' along a row.
-    save_sheet(samples, images.view(COLUMNS, NOISES, *images.shape[1:]).transpose(0, 1).flatten(0, 1), COLUMNS)
-    save_sheet(
+    save_image_grid(samples, images.view(COLUMNS, NOISES, *images.shape[1:]).transpose(0, 1).flatten(0, 1), COLUMNS)
+    save_image_grid(
         pictures / "ivegan-transformations.png", transformed(family, to_images(pixels[:FACES]), seed), 1 + 2 * DRAWS
     )
 

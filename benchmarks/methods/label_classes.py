@@ -15,6 +15,6 @@ def class_of(method: Any) -> str:
     return str(getattr(inner, "learned_from", WITHOUT_LABELS))
 
 
-def of_class(summary: dict[str, Any], kind: str) -> dict[str, Any]:
+def of_class(summary: dict[str, Any], label_class: str) -> dict[str, Any]:
     """A stored summary with the rows of one class alone."""
-    return summary | {"methods": [row for row in summary["methods"] if row.get("class", WITHOUT_LABELS) == kind]}
+    return summary | {"methods": [row for row in summary["methods"] if row.get("class", WITHOUT_LABELS) == label_class]}

@@ -63,12 +63,12 @@ def of_runs(runs: Sequence[Path]) -> list[Method]:
     from latentsearch.training.engine.trained import load_trained
 
     trained = [load_trained(run, terms="")[0] for run in runs]
-    frequency = Counter(_kind(one) for one in trained)
+    frequency = Counter(_family(one) for one in trained)
     methods: list[Method] = []
     for run, one in zip(runs, trained, strict=True):
-        kind = _kind(one)
-        name = NAMES.get(kind, kind) + (f" ({run.resolve().name})" if frequency[kind] > 1 else "")
-        key = _free(f"run-{kind}", [method.key for method in methods])
+        family = _family(one)
+        name = NAMES.get(family, family) + (f" ({run.resolve().name})" if frequency[family] > 1 else "")
+        key = _free(f"run-{family}", [method.key for method in methods])
         facts = {"family": one.family} | {fact: one.facts.get(fact) for fact in FACTS}
         network = Network(one.encoder, one.latent_size, one.framing, key, name, facts)
         if one.facts["recipe"].get("labels"):
@@ -92,7 +92,7 @@ def of_bundle(encoder: Encoder, taken: Collection[str] = ()) -> list[Method]:
     return [bundle, whitened(bundle, _whitened_name(name))]
 
 
-def _kind(trained: Trained) -> str:
+def _family(trained: Trained) -> str:
     """The family; of autoencoders also which of the two."""
     variational = trained.facts["recipe"].get("variational", False)
     return f"variational-{trained.family}" if variational else trained.family

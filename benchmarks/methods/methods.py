@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.core.exact_search import Codes, unit
 from benchmarks.datasets.celeba import Faces
 from benchmarks.methods.encoders import Untrained
+from latentsearch.models.whitening import PrincipalAxes
 
 THUMBNAIL = 16
 COMPONENTS = 100
@@ -132,14 +133,9 @@ class Projected:
         self.inner.fit(gallery)
         codes = self.inner.codes(gallery)
         self._mean = codes.mean(axis=0, dtype=np.float64)
-        variances, axes = np.linalg.eigh(np.cov(codes, rowvar=False, dtype=np.float64))
-        used = slice(None, -1 - (self.components or len(variances)), -1)
-        variances, axes = variances[used], axes[:, used]
-        if self.whiten:
-            # Axes on which nothing varies hold rounding errors alone, which whitening would blow up.
-            least = LEAST_VARIANCE * variances[0]
-            axes = np.where(variances > least, axes / np.sqrt(np.maximum(variances, least)), 0)
-        self._axes = axes
+        principal = PrincipalAxes.of(np.cov(codes, rowvar=False, dtype=np.float64))
+        axes = principal.whitening(least=LEAST_VARIANCE) if self.whiten else principal.axes
+        self._axes = axes[:, ::-1][:, : self.components]
 
     def codes(self, faces: Faces) -> Codes:
         """The projected codes: float32 (n, components)."""

@@ -10,31 +10,50 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DatabaseError
 
-from indexer.catalog.connection import connect
-from indexer.catalog.copies import CopyRows
-from indexer.catalog.failures import FailureRows
-from indexer.catalog.images import ImageRows
-from indexer.catalog.labels import LabelRows
+from indexer.catalog.connection import Statements, connect
+from indexer.catalog.images import Images
+from indexer.catalog.labels import Labels
 from indexer.catalog.metadata import IndexMetadata
 from indexer.catalog.schema import META, migrate, schema_version
 from indexer.paths import printable
 
+if TYPE_CHECKING:
+    from indexer.catalog.copies import Copies
+    from indexer.catalog.failures import Failures
 
-class Catalog(ImageRows, CopyRows, FailureRows, LabelRows):
-    """One open catalogue. Raises DamagedIndex, on any use, when SQLite finds its file damaged.
 
-    images_changed: whether images were added or removed since the last commit. relabelled: whether images that were
-    there when it was opened for writing got labels since the last commit.
+class Catalog(Statements):
+    """One open catalogue, by its parts: images, labels, failures and copies.
+
+    Raises DamagedIndex, on any use, when SQLite finds its file damaged.
     """
 
     def __init__(self, connection: Connection, path: Path) -> None:
         super().__init__(connection)
         self.path = path
+        self.images = Images(connection)
+        self.labels = Labels(connection)
+
+    @cached_property
+    def failures(self) -> Failures:
+        """The files that cannot be used."""
+        from indexer.catalog.failures import Failures
+
+        return Failures(self._connection)
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Contents that several images have, and fingerprints."""
+        from indexer.catalog.copies import Copies
+
+        return Copies(self._connection)
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
@@ -54,7 +73,7 @@ class Catalog(ImageRows, CopyRows, FailureRows, LabelRows):
             migrate(catalog._connection, printable(path.parent))
             if facts_of_new is not None and catalog.facts() is None:
                 catalog.set_facts(facts_of_new)
-            catalog._first_new = catalog.next_id()
+            catalog.labels.first_new = catalog.images.next_id()
             catalog.commit()
         except BaseException:
             catalog.close()
@@ -77,12 +96,12 @@ class Catalog(ImageRows, CopyRows, FailureRows, LabelRows):
     def refresh(self) -> None:
         """Forget what was not committed; the next look sees what others have committed since."""
         self._connection.rollback()
-        self.images_changed = self.relabelled = False
+        self.images.have_changed = self.labels.relabelled = False
 
     def commit(self) -> None:
         """Make all changes since the last commit lasting and seen, at once."""
         self._connection.commit()
-        self.images_changed = self.relabelled = False
+        self.images.have_changed = self.labels.relabelled = False
 
     def version(self) -> int:
         """The version of the schema; 0 for a file that a first run was killed before filling."""

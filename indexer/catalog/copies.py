@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
+from indexer.catalog.connection import Statements
 from indexer.catalog.schema import FINGERPRINT, IMAGE
-from indexer.catalog.statements import Statements
-from indexer.decoding.fingerprint import BYTES, SIDE, Fingerprint
 
 
-class CopyRows(Statements):
+class Copies(Statements):
     """Contents that several images have, and the fingerprints of images."""
 
-    def exact_copies(self) -> list[list[int]]:
+    def exact(self) -> list[list[int]]:
         """The ids of images that have the same content, for every content that more than one has."""
         shared = select(IMAGE.c.digest).group_by(IMAGE.c.digest).having(func.count() > 1)
         rows = self._connection.execute(
@@ -31,6 +30,8 @@ class CopyRows(Statements):
 
         These are of first frames over white; `further_views` gives the rest.
         """
+        from indexer.decoding.fingerprint import SIDE
+
         ids, pixels = array("q"), bytearray()
         columns = select(FINGERPRINT.c.image_id, FINGERPRINT.c.white).order_by(FINGERPRINT.c.image_id)
         for image_id, white in self._connection.execute(columns):
@@ -43,6 +44,8 @@ class CopyRows(Statements):
 
         And the views, uint8 (n, SIDE, SIDE).
         """
+        from indexer.decoding.fingerprint import BYTES, SIDE
+
         ids, pixels = array("q"), bytearray()
         has_more = (FINGERPRINT.c.black != b"") | (FINGERPRINT.c.frames != b"")
         for image_id, _, black, frames in self._connection.execute(
@@ -63,8 +66,8 @@ class CopyRows(Statements):
         )
         return list(self._connection.execute(missing.order_by(IMAGE.c.id)).scalars())
 
-    def add_fingerprints(self, fingerprints: Iterable[tuple[int, Fingerprint]]) -> None:
-        """Give images by id their fingerprints; one whose image is gone is left out."""
+    def add_fingerprints(self, fingerprints: Iterable[tuple[int, tuple[bytes, bytes, bytes | None]]]) -> None:
+        """Give images by id their fingerprints, as indexer.decoding.fingerprint has them, but for images gone."""
         rows = [(image_id, *fingerprint, image_id) for image_id, fingerprint in fingerprints]
         if rows:
             self._plainly(

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
+from indexer.catalog.connection import Statements
 from indexer.catalog.schema import FAILURE
-from indexer.catalog.statements import Statements
 
 
 class Failure(NamedTuple):
@@ -33,32 +33,36 @@ def failure_of(row: Sequence[Any]) -> Failure:
     return Failure(path, reason, size, mtime_ns, bool(may_pass), decoder)
 
 
-class FailureRows(Statements):
+class Failures(Statements):
     """Files that cannot be used, by path."""
 
-    def failures(self) -> list[Failure]:
+    def all(self) -> list[Failure]:
         """The files that cannot be used, by path."""
         return list(map(failure_of, self._connection.execute(select(FAILURE).order_by(FAILURE.c.path))))
 
-    def count_failures(self) -> int:
+    def at(self, paths: Sequence[str]) -> list[Failure]:
+        """The failures of files at absolute paths; of 32,766 at most, which is what SQLite takes."""
+        return list(map(failure_of, self.rows(select(FAILURE).where(FAILURE.c.path.in_(paths)))))
+
+    def count(self) -> int:
         """How many files cannot be used."""
         return self._scalar(select(func.count()).select_from(FAILURE))
 
-    def count_failures_that_may_pass(self) -> int:
+    def count_that_may_pass(self) -> int:
         """How many of them every run tries again."""
         return self._scalar(select(func.count()).select_from(FAILURE).where(FAILURE.c.may_pass == 1))
 
-    def failures_under(self, path: str) -> Iterator[str]:
+    def under(self, path: str) -> Iterator[str]:
         """The path itself, if its file cannot be used, and those of all such files in that folder; as images_under."""
         return (os.fsdecode(found) for (found,) in self._under("path", "failure", path))
 
-    def add_failures(self, failures: Iterable[Failure]) -> None:
+    def add(self, failures: Iterable[Failure]) -> None:
         """Note failures, each in the place of an earlier one of that file."""
         rows = [(os.fsencode(failure.path), *failure[1:]) for failure in failures]
         if rows:
             self._connection.exec_driver_sql("REPLACE INTO failure VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def remove_failures(self, paths: Iterable[str]) -> None:
+    def remove(self, paths: Iterable[str]) -> None:
         """Forget the failures of files."""
         if not self._plainly("SELECT 1 FROM failure LIMIT 1", ()).fetchall():
             return

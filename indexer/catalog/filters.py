@@ -36,8 +36,8 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, LargeBinary, Select, Text, and_, cast, func, literal, not_, or_, select
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.connection import is_under
 from indexer.catalog.schema import IMAGE, LABEL, LABEL_VALUE
-from indexer.catalog.statements import is_under
 from indexer.errors import InputError
 from indexer.files.label_files import parse_label
 from indexer.numbers import comparable
@@ -110,7 +110,7 @@ def matching_ids(catalog: Catalog, where: Iterable[str] = (), under: Iterable[st
     does not fit the fact.
     """
     conditions = [Condition.parse(text) for text in where]
-    names = catalog.label_names() if conditions else []
+    names = catalog.labels.names() if conditions else []
     conditions = [_resolved(condition, names) for condition in conditions]
     of_labels = [_labelled(condition) for condition in conditions if condition.about == "label"]
     of_files = [_fact(condition) for condition in conditions if condition.about == "file"]

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, select, update
 
+from indexer.catalog.connection import Statements
 from indexer.catalog.schema import IMAGE, REMOVED
-from indexer.catalog.statements import Statements
+from indexer.numbers import FIRST_ID
 
 IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 
@@ -37,10 +38,13 @@ class ImageRecord(NamedTuple):
     incomplete: int = 0
 
 
-class ImageRows(Statements):
-    """images_changed: whether images were added or removed since the last commit."""
+class Images(Statements):
+    """Images, by id, path and position.
 
-    images_changed = False
+    have_changed: whether any were added or removed since the last commit.
+    """
+
+    have_changed = False
 
     def count(self) -> int:
         """How many images there are."""
@@ -61,16 +65,16 @@ class ImageRows(Statements):
         last = self._connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'image'").scalar()
         return int(last or 0) + 1
 
-    def all_images(self) -> Iterator[ImageRecord]:
+    def all(self) -> Iterator[ImageRecord]:
         """Every image, by id."""
         return map(ImageRecord._make, self._connection.execute(select(IMAGE).order_by(IMAGE.c.id)))
 
-    def images_from(self, first: int, count: int) -> list[ImageRecord]:
+    def from_id(self, first: int, count: int) -> list[ImageRecord]:
         """The first so many images with this id or a greater one, by id."""
         some = select(IMAGE).where(IMAGE.c.id >= first).order_by(IMAGE.c.id).limit(count)
         return [ImageRecord._make(row) for row in self._connection.execute(some)]
 
-    def images(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
+    def of_ids(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
         """The images of these ids that there are."""
         rows = self._of_ids(f"SELECT {IMAGE_COLUMNS} FROM image WHERE id IN (?)", ids)
         return {row[0]: ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows}
@@ -80,7 +84,7 @@ class ImageRows(Statements):
         found: int | None = self._connection.execute(select(IMAGE.c.id).where(IMAGE.c.path == path)).scalar()
         return found
 
-    def images_under(self, path: str) -> Iterator[tuple[int, str]]:
+    def under(self, path: str) -> Iterator[tuple[int, str]]:
         """Id and path of the image at an absolute path, and of all in that folder; they may be removed meanwhile."""
         return ((image_id, os.fsdecode(found)) for image_id, found in self._under("id, path", "image", path))
 
@@ -104,25 +108,41 @@ class ImageRows(Statements):
         numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
         return numbers[0::2], numbers[1::2]
 
-    def images_at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
+    def at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
         """The images at absolute paths, by path."""
         rows = self._of(f"SELECT {IMAGE_COLUMNS} FROM image WHERE path IN (?)", list(map(os.fsencode, paths)))
         records = (ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows)
         return {record.path: record for record in records}
 
-    def add_images(self, records: Iterable[ImageRecord]) -> None:
+    def at_before(self, paths: Sequence[str], before: int) -> dict[str, ImageRecord]:
+        """The images at absolute paths, by path, for a run that comes to each once and gives ids from `before` on."""
+        if before <= FIRST_ID:  # a new index had none
+            return {}
+        return self.at(paths)
+
+    def contents_of_size(self, size: int, before: int, at_most: int) -> tuple[bytes, ...]:
+        """SHA-256 of the contents of so many bytes that images with ids below `before` have, some at most."""
+        found = select(IMAGE.c.digest).where(IMAGE.c.size == size, IMAGE.c.id < before).distinct().limit(at_most)
+        return tuple(row[0] for row in self.rows(found))
+
+    def of_content(self, size: int, digest: bytes, after: int, at_most: int) -> list[ImageRecord]:
+        """Images of one content (its bytes and SHA-256) with ids above `after`, by id, some at most."""
+        same = select(IMAGE).where(IMAGE.c.size == size, IMAGE.c.digest == digest, IMAGE.c.id > after)
+        return [ImageRecord._make(row) for row in self.rows(same.order_by(IMAGE.c.id).limit(at_most))]
+
+    def add(self, records: Iterable[ImageRecord]) -> None:
         """Add images with ids from `next_id` on."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
             self._plainly(f"INSERT INTO image VALUES ({', '.join('?' * len(IMAGE.columns))})", rows, many=True)
-            self.images_changed = True
+            self.have_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
         """Note that an image's content now lies there, with that size and time of change."""
         values = {"path": path, "size": size, "mtime_ns": mtime_ns}
         self._connection.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(values))
 
-    def remove_images(self, ids: Iterable[int]) -> None:
+    def remove(self, ids: Iterable[int]) -> None:
         """Remove images and their labels; their ids are never given again."""
         rows = [(image_id,) for image_id in ids]
         if rows:
@@ -132,7 +152,7 @@ class ImageRows(Statements):
             self._connection.exec_driver_sql("DELETE FROM fingerprint WHERE image_id = ?", rows)
             self._connection.exec_driver_sql("DELETE FROM image WHERE id = ?", rows)
             self._connection.exec_driver_sql("REPLACE INTO removed VALUES (?)", rows)
-            self.images_changed = True
+            self.have_changed = True
 
     def removed(self) -> list[int]:
         """Ids that are gone but may still stand in the file of vectors."""

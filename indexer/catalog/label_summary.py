@@ -11,9 +11,9 @@ from indexer.catalog.labels import LabelValue
 from indexer.catalog.schema import LABEL, LABEL_VALUE
 
 # Of labels with at most so many values, each is counted.
-FEW = 10
+VALUES_LISTED = 10
 TYPES = {frozenset({"integer"}): "whole number", frozenset({"text"}): "text"}
-KINDS: dict[type, str] = {int: "integer", float: "real", str: "text"}
+TYPE_NAMES: dict[type, str] = {int: "integer", float: "real", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class LabelSummary:
 
     type: "yes/no" where all values are 1 or 0, else "whole number", "number", "text", or "mixed": numbers and text.
     count: how many images have it. values: each with how many images have it, ascending, numbers first; None where
-    there are more than FEW. least, greatest: of its numbers, None where there are none. predicted: how many images have
-    it as predicted, not given.
+    there are more than VALUES_LISTED. least, greatest: of its numbers, None where there are none. predicted: how many
+    images have it as predicted, not given.
     """
 
     name: str
@@ -53,28 +53,28 @@ def _predicted(catalog: Catalog) -> dict[str, int]:
 def _of_few(catalog: Catalog, label: int, name: str) -> LabelSummary | None:
     """A label with few values; None where there are many."""
     value = LABEL_VALUE.c.value
-    some = select(value).where(LABEL_VALUE.c.label_id == label).distinct().limit(FEW + 1)
-    if len(catalog.rows(some)) > FEW:
+    some = select(value).where(LABEL_VALUE.c.label_id == label).distinct().limit(VALUES_LISTED + 1)
+    if len(catalog.rows(some)) > VALUES_LISTED:
         return None
     counted = select(value, func.count()).where(LABEL_VALUE.c.label_id == label).group_by(value).order_by(value)
     values = tuple((found, count) for found, count in catalog.rows(counted))
     numbers = [found for found, _ in values if not isinstance(found, str)]
     is_yes_or_no = all(isinstance(found, int) and found in (0, 1) for found, _ in values)
-    kind = "yes/no" if is_yes_or_no else _type({KINDS[type(found)] for found, _ in values})
+    value_type = "yes/no" if is_yes_or_no else _type({TYPE_NAMES[type(found)] for found, _ in values})
     count = sum(count for _, count in values)
-    return LabelSummary(name, kind, count, values, min(numbers, default=None), max(numbers, default=None))
+    return LabelSummary(name, value_type, count, values, min(numbers, default=None), max(numbers, default=None))
 
 
 def _of_many(catalog: Catalog, label: int, name: str) -> LabelSummary:
     """A label with many values, in one pass; sorting them would take several times as long."""
-    value, kind = LABEL_VALUE.c.value, func.typeof(LABEL_VALUE.c.value)
-    by_kind = select(kind, func.count(), func.min(value), func.max(value))
-    rows = catalog.rows(by_kind.where(LABEL_VALUE.c.label_id == label).group_by(kind))
+    value, value_type = LABEL_VALUE.c.value, func.typeof(LABEL_VALUE.c.value)
+    by_type = select(value_type, func.count(), func.min(value), func.max(value))
+    rows = catalog.rows(by_type.where(LABEL_VALUE.c.label_id == label).group_by(value_type))
     numbers = [bound for found, _, *bounds in rows if found != "text" for bound in bounds]
     count = sum(count for _, count, *_ in rows)
-    kinds = {found for found, *_ in rows}
-    return LabelSummary(name, _type(kinds), count, None, min(numbers, default=None), max(numbers, default=None))
+    value_types = {found for found, *_ in rows}
+    return LabelSummary(name, _type(value_types), count, None, min(numbers, default=None), max(numbers, default=None))
 
 
-def _type(kinds: set[str]) -> str:
-    return TYPES.get(frozenset(kinds), "mixed" if "text" in kinds else "number")
+def _type(value_types: set[str]) -> str:
+    return TYPES.get(frozenset(value_types), "mixed" if "text" in value_types else "number")

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
-from indexer.catalog.schema import LABEL, LABEL_SOURCE
-from indexer.catalog.statements import Statements
+from indexer.catalog.connection import Statements
+from indexer.catalog.schema import LABEL, LABEL_SOURCE, LABEL_VALUE
 
 # Rows in one statement take half the time of a statement each.
 LABELS_AT_ONCE = 256
@@ -34,24 +34,37 @@ PREDICTED_OF_IDS = (
 LabelValue = int | float | str
 
 
-class LabelRows(Statements):
-    """relabelled: whether images that were there when it was opened for writing got labels since the last commit."""
+class Labels(Statements):
+    """Labels of images, by id.
+
+    first_new: the first id that was not there when the catalogue was opened for writing. relabelled: whether images
+    that were there got labels since the last commit.
+    """
 
     relabelled = False
-    _first_new = 0
+    first_new = 0
 
-    def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
+    def of_ids(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """The labels of images, for those that have any, in the order in which the labels were first seen."""
         found: dict[int, dict[str, LabelValue]] = {}
         for image_id, name, value in self._of_ids(LABELS_OF_IDS, ids):
             found.setdefault(image_id, {})[name] = value
         return found
 
-    def label_names(self) -> list[str]:
+    def names(self) -> list[str]:
         """The names of all labels, in the order in which they were first seen."""
         return list(self._connection.execute(select(LABEL.c.name).order_by(LABEL.c.id)).scalars())
 
-    def add_labels(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]], predicted: bool = False) -> None:
+    def types_of_given(self) -> dict[str, set[str]]:
+        """Label -> which of "integer", "real" and "text" its given values are, in the order of first sight."""
+        value_type = func.typeof(LABEL_VALUE.c.value)
+        found: dict[str, set[str]] = {}
+        for number, name in self.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id)):
+            given = select(value_type).where(LABEL_VALUE.c.label_id == number, LABEL_VALUE.c.predicted == 0)
+            found[name] = {row[0] for row in self.rows(given.distinct())}
+        return found
+
+    def add(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]], predicted: bool = False) -> None:
         """Give images labels by id, each in the place of an earlier one of that name.
 
         predicted: whether they are predicted ones, which take the place of predicted ones alone.
@@ -59,16 +72,16 @@ class LabelRows(Statements):
         given = list(labels)
         names = list(dict.fromkeys(name for _, values in given for name in values))
         rows = [(image_id, [values.get(name) for name in names]) for image_id, values in given]
-        self.add_label_rows(names, rows, predicted)
+        self.add_rows(names, rows, predicted)
 
-    def add_label_rows(
+    def add_rows(
         self, names: Sequence[str], rows: Sequence[tuple[int, Sequence[LabelValue | None]]], predicted: bool = False
     ) -> None:
         """The same for labels that come as a table: names, then an image's id and its value of each, None for none."""
         if not names or not rows:
             return
         ids, values = zip(*rows, strict=True)
-        self.relabelled |= min(ids) < self._first_new
+        self.relabelled |= min(ids) < self.first_new
         # In the order of the table, label by label, which takes half the time of a row after another and sorting.
         columns = zip(self._label_ids(names), zip(*values, strict=True), strict=True)
         for label_id, column in sorted(columns, key=lambda pair: pair[0]):
@@ -90,7 +103,7 @@ class LabelRows(Statements):
         cells[0::2], cells[1::2] = ids, values
         self._plainly(statement.format(_label_marks(len(ids), predicted)), [label_id, *cells])
 
-    def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
+    def predicted(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """The names of those labels of images that are predicted, for those images that have any."""
         found: dict[int, set[str]] = {}
         for image_id, name in self._of_ids(PREDICTED_OF_IDS, ids):
@@ -101,11 +114,11 @@ class LabelRows(Statements):
         """Take away every predicted label."""
         self._connection.exec_driver_sql("DELETE FROM label_value WHERE predicted = 1")
 
-    def label_sources(self) -> dict[str, bytes]:
+    def sources(self) -> dict[str, bytes]:
         """The label files whose every value has been stored: path -> SHA-256 of the content."""
         return {path: digest for path, digest in self._connection.execute(select(LABEL_SOURCE))}
 
-    def set_label_sources(self, sources: Mapping[str, bytes]) -> None:
+    def set_sources(self, sources: Mapping[str, bytes]) -> None:
         """Note that every value of these label files has been stored, and of no others."""
         self._connection.execute(delete(LABEL_SOURCE))
         rows = [(os.fsencode(path), digest) for path, digest in sources.items()]
@@ -125,4 +138,4 @@ class LabelRows(Statements):
 @cache
 def _label_marks(count: int, predicted: bool) -> str:
     """Rows of label ?1: an image's id and a value each."""
-    return ", ".join(f"(?1, ?{place}, ?{place + 1}, {int(predicted)})" for place in range(2, 2 * count + 2, 2))
+    return ", ".join(f"(?1, ?{number}, ?{number + 1}, {int(predicted)})" for number in range(2, 2 * count + 2, 2))

@@ -11,7 +11,7 @@ from typing import Any
 from indexer.encoders.encoder import Encoder
 from indexer.errors import EncoderError
 from indexer.paths import printable
-from indexer.vectors.index_types import AUTO
+from indexer.vectors.faiss_file import AUTO
 
 
 @dataclass(frozen=True)

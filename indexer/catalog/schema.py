@@ -137,12 +137,12 @@ def schema_version(connection: Connection) -> int:
     return int(version or 0)
 
 
-def migrate(connection: Connection, place: str) -> None:
+def migrate(connection: Connection, location: str) -> None:
     """Bring a catalogue to SCHEMA_VERSION, in the transaction that is open. Raises IndexStateError for a newer one."""
     version = schema_version(connection)
     if version > SCHEMA_VERSION:
         raise IndexStateError(
-            f"the index at {place} was made by a newer latentsearch (schema {version}, this one knows "
+            f"the index at {location} was made by a newer latentsearch (schema {version}, this one knows "
             f"{SCHEMA_VERSION}): upgrade latentsearch"
         )
     for number in range(version, SCHEMA_VERSION):

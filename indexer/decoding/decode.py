@@ -6,58 +6,31 @@ import functools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decoding.fingerprint import SIDE as FINGERPRINT_SIDE
-from indexer.decoding.fingerprint import Fingerprint, fingerprint_of, has_several_frames
-from indexer.decoding.incomplete import (
-    DARK,
-    LEAST_SEEN,
-    LIGHT,
-    Colour,
-    CutOff,
-    completed,
-    load,
-    load_partly,
-    merged,
-    rows_there,
-)
+from indexer.decoding.file_types import Format, identify
 from indexer.decoding.memory_needs import LARGE, STORED_SIZE
 from indexer.decoding.opened import opened
-from indexer.decoding.webp import is_cut_webp
+from indexer.decoding.srgb import (
+    has_alpha,
+    orientation_of,
+    scale_of_deep,
+    shrunk_srgb,
+    upright,
+    upright_size,
+)
+from indexer.encoders.framing import Box, Framing
 from indexer.errors import UnreadableImage
-from indexer.files.formats import identify
 from indexer.paths import printable, reason_for, reason_for_mode
-from indexer.pixels.depth import is_deep, scale_of
-from indexer.pixels.framing import CELEBA, Box, Crop, Framing, Whole
-from indexer.pixels.srgb import has_alpha, over_white, shrunk_srgb, to_srgb
-from indexer.pixels.upright import orientation_of, upright, upright_size
-from indexer.system.memory import Reserve, refuse_above_cap
+from indexer.system.limits import Reserve, refuse_above_cap
 
-__all__ = [
-    "CELEBA",
-    "Crop",
-    "Decoded",
-    "Framing",
-    "Whole",
-    "decode",
-    "decode_bytes",
-    "decoder_version",
-    "opened",
-    "orientation_of",
-    "over_white",
-    "read_file",
-    "shrunk_srgb",
-    "to_srgb",
-    "upright",
-]
+if TYPE_CHECKING:
+    from indexer.decoding.fingerprint import Fingerprint
 
-# To be raised whenever files that could not be decoded now can, so that these are tried again.
-REVISION = 2
-LIBRARIES = ("Pillow", "pillow-heif", "rawpy", "pillow-jxl-plugin", "tifffile", "imagecodecs")
 # A file larger than this is not read.
 BYTE_LIMIT = 2**29
 # How much larger than needed a picture is decoded or shrunk, so that the result differs little from a full decode.
@@ -69,15 +42,15 @@ DRAFTED = ("JPEG", "MPO")
 class Decoded:
     """A decoded picture: pixels uint8 RGB (h, w, 3) as framed; width and height of the upright picture in its file.
 
-    fingerprint: of the whole picture, as indexer.decoding.fingerprint makes it. incomplete: whether a part of the file
-    is missing or broken, so that a part of the picture is grey.
+    fingerprint: of the whole picture, where it was asked for. incomplete: whether a part of the file is missing or
+    broken, so that a part of the picture is grey.
     """
 
     pixels: NDArray[np.uint8]
     width: int
     height: int
     format: str
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | None = None
     incomplete: bool = False
 
 
@@ -113,57 +86,74 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # or opening a named pipe waits for a writer
 
 
-@functools.cache
-def decoder_version() -> str:
-    """What decodes here, its own revision and the libraries', as text that differs where any of them does."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    parts = [f"latentsearch {REVISION}"]
-    for library in LIBRARIES:
-        try:
-            parts.append(f"{library} {version(library)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(parts)
+class CutOff(UnreadableImage):
+    """Not all pixels of a picture could be decoded."""
 
 
-def decode_bytes(data: bytes, framing: Framing, reserve: Reserve = refuse_above_cap) -> Decoded:
+def _load(picture: Image.Image, data: bytes, file_type: Format) -> None:
+    """Decode a picture that was opened. Raises CutOff where that fails, other than for want of memory."""
+    try:
+        picture.load()
+    except (MemoryError, UnreadableImage):
+        raise
+    except Exception as error:
+        from indexer.decoding.reasons import reason_of
+
+        raise CutOff(reason_of(error, data, file_type)) from error
+
+
+def decode_bytes(
+    data: bytes, framing: Framing, reserve: Reserve = refuse_above_cap, *, with_fingerprint: bool = False
+) -> Decoded:
     """Decode a picture file's bytes, first frame, upright, in sRGB, transparency on white.
 
     reserve: called once, before any pixel is decoded, with the bytes of memory that decoding is going to need.
-    Raises UnreadableImage with the reason alone, and nothing else, whatever the bytes are; prints nothing. May run in
-    several threads.
+    with_fingerprint: make the picture's fingerprint, too. Raises UnreadableImage with the reason alone, and nothing
+    else, whatever the bytes are; prints nothing. May run in several threads.
     """
     reserve = _once(reserve)
     try:
         with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
-            load(picture, data, identify(data))
-            return _Seen.of(picture, framing).framed(framing, identify(data).name)
+            _load(picture, data, identify(data))
+            seen = _Seen.of(picture, framing, with_fingerprint)
+            return seen.framed(framing, identify(data).name)
     except CutOff as error:
         reason = str(error)  # the error itself would keep the picture
     except UnreadableImage as error:
+        from indexer.decoding.formats.webp import is_cut_webp
+
         if error.may_pass or not is_cut_webp(data):
             raise
         reason = str(error)
-    return _as_far_as_it_goes(data, framing, reserve, reason)
+    return _as_far_as_it_goes(data, framing, reserve, reason, with_fingerprint)
 
 
-def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: str) -> Decoded:
-    kind = identify(data)
-    whole = completed(data, kind)
+def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: str, with_fingerprint: bool) -> Decoded:
+    from indexer.decoding.incomplete import DARK, LEAST_SEEN, LIGHT, completed, load_partly, merged, rows_there
+
+    file_type = identify(data)
+    whole = completed(data, file_type)
     seen: list[_Seen] = []
-    fills: list[Colour] = []
+    fills: list[tuple[int, int, int]] = []
     rows, scale = 0, None
     for fill in (DARK, LIGHT):
         with opened(whole, reserve, functools.partial(_draft, framing=framing)) as picture:
-            rows = rows or rows_there(data, kind, picture.height)
-            fills.append(load_partly(picture, fill, kind, rows, scale))
-            scale = scale_of(picture) if is_deep(picture) else None
-            seen.append(_Seen.of(picture, framing))
+            rows = rows or rows_there(data, file_type, picture.height)
+            fills.append(load_partly(picture, fill, file_type, rows, scale))
+            scale = scale_of_deep(picture)
+            seen.append(_Seen.of(picture, framing, with_fingerprint=False))
     rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
     if share < LEAST_SEEN:
         raise UnreadableImage(f"{reason}; too little of it is there ({share:.0%})" if share else reason)
-    return replace(seen[0], rgb=rgb, fingerprint=fingerprint_of(rgb)).framed(framing, kind.name, incomplete=True)
+    whole_picture = replace(seen[0], rgb=rgb, fingerprint=_fingerprint(rgb) if with_fingerprint else None)
+    return whole_picture.framed(framing, file_type.name, incomplete=True)
+
+
+def _fingerprint(shown: Image.Image, picture: Image.Image | None = None) -> Fingerprint:
+    """The fingerprint of what is shown of an opened picture, which may have more frames."""
+    from indexer.decoding.fingerprint import fingerprint_of, has_several_frames
+
+    return fingerprint_of(shown, picture is not None and has_several_frames(picture))
 
 
 def _once(reserve: Reserve) -> Reserve:
@@ -180,25 +170,25 @@ def _once(reserve: Reserve) -> Reserve:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A picture in mode RGB, upright and perhaps shrunk, its fingerprint, and the width and height of its file."""
+    """A picture in mode RGB, upright and perhaps shrunk, its file's width and height, and perhaps its fingerprint."""
 
     rgb: Image.Image
     width: int
     height: int
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | None
 
     @classmethod
-    def of(cls, picture: Image.Image, framing: Framing) -> _Seen:
+    def of(cls, picture: Image.Image, framing: Framing, with_fingerprint: bool) -> _Seen:
         """A picture that was decoded."""
         orientation = orientation_of(picture)
         width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
         # Of one with alpha a small version is enough for the fingerprint, so that no copy of all of it is made.
-        small = _small_with_alpha(picture) if has_alpha(picture) else None
+        small = _small_with_alpha(picture) if with_fingerprint and has_alpha(picture) else None
         rgb = upright(shrunk_srgb(picture, factor, on_white=True), orientation)
         shown = rgb if small is None else upright(small, orientation)
-        return cls(rgb, width, height, fingerprint_of(shown, has_several_frames(picture)))
+        return cls(rgb, width, height, _fingerprint(shown, picture) if with_fingerprint else None)
 
     def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
         """As an encoder wants it."""
@@ -209,7 +199,9 @@ class _Seen:
 
 
 def _small_with_alpha(picture: Image.Image) -> Image.Image:
-    return shrunk_srgb(picture, max(min(picture.size) // (HEADROOM * FINGERPRINT_SIDE), 1))
+    from indexer.decoding.fingerprint import SIDE
+
+    return shrunk_srgb(picture, max(min(picture.size) // (HEADROOM * SIDE), 1))
 
 
 def _draft(picture: Image.Image, framing: Framing) -> None:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFile
 
-from indexer.decoding.reasons import reason_of
-from indexer.decoding.webp import completed_webp, rows_of_webp
-from indexer.errors import UnreadableImage
-from indexer.files.formats import JPEG, TIFF, WEBP, Format
-from indexer.pixels.depth import Scale, is_deep
-from indexer.pixels.srgb import colour_of, palette_brightness
+from indexer.decoding.depth import Scale
+from indexer.decoding.file_types import JPEG, TIFF, WEBP, Format
+from indexer.decoding.formats.webp import completed_webp, rows_of_webp
+from indexer.decoding.srgb import colour_of, is_deep, palette_brightness
 
 # A picture that shows less than this share of its area is a failure: a search with it would find chance results.
 LEAST_SEEN = 0.1
@@ -33,28 +31,14 @@ END_OF_JPEG = b"\xff\xd9"
 JPEG_BLANKS = (127, 128)
 
 
-class CutOff(UnreadableImage):
-    """Not all pixels of a picture could be decoded."""
-
-
-def load(picture: Image.Image, data: bytes, kind: Format) -> None:
-    """Decode a picture that was opened. Raises CutOff where that fails, other than for want of memory."""
-    try:
-        picture.load()
-    except (MemoryError, UnreadableImage):
-        raise
-    except Exception as error:
-        raise CutOff(reason_of(error, data, kind)) from error
-
-
-def completed(data: bytes, kind: Format) -> bytes:
+def completed(data: bytes, file_type: Format) -> bytes:
     """A file that was cut off with an end that decoders want to see."""
-    if kind is JPEG:
+    if file_type is JPEG:
         return data + END_OF_JPEG
-    return completed_webp(data) if kind is WEBP else data
+    return completed_webp(data) if file_type is WEBP else data
 
 
-def load_partly(picture: Image.Image, fill: int, kind: Format, rows: int, scale: Scale | None) -> Colour:
+def load_partly(picture: Image.Image, fill: int, file_type: Format, rows: int, scale: Scale | None) -> Colour:
     """Decode what is there of a picture that was opened, of a file that is `completed`; the rest is DARK or LIGHT.
 
     rows: how many there are at most. scale: of a deep picture, once it is known. Returns which colour the rest is, in
@@ -62,16 +46,16 @@ def load_partly(picture: Image.Image, fill: int, kind: Format, rows: int, scale:
     """
     ink = _ink(picture, fill, scale)
     _load_over(picture, ink)
-    if kind is JPEG:
+    if file_type is JPEG:
         rows = _rows_of_jpeg(picture)
     if rows < picture.height:
         picture.paste(ink, (0, rows, *picture.size))
     return colour_of(picture, ink)
 
 
-def rows_there(data: bytes, kind: Format, height: int) -> int:
+def rows_there(data: bytes, file_type: Format, height: int) -> int:
     """How many rows of a WebP that was cut off can be told to be right; of other files, the height."""
-    return rows_of_webp(data) if kind is WEBP else height
+    return rows_of_webp(data) if file_type is WEBP else height
 
 
 def merged(dark: Image.Image, light: Image.Image, fills: tuple[Colour, Colour]) -> tuple[Image.Image, float]:

@@ -6,11 +6,9 @@ import math
 
 from PIL import Image
 
+from indexer.decoding.file_types import JPEG, Format
+from indexer.decoding.srgb import ORIENTATION_TAG, STRIP_PIXELS, is_deep
 from indexer.errors import UnreadableImage
-from indexer.files.formats import JPEG, Format
-from indexer.pixels.depth import is_deep
-from indexer.pixels.srgb import STRIP_PIXELS
-from indexer.pixels.upright import ORIENTATION_TAG
 
 # Where a picture's `info` says which width and height it is shown with before it is turned, whatever the draft.
 STORED_SIZE = "latentsearch_stored_size"
@@ -28,20 +26,20 @@ MOST_PIXELS_A_BYTE = {"GIF": 3_000, "PNG": 8_400, "DDS": 100, "BLP": 100, "FTEX"
 A_COEFFICIENT = 2
 
 
-def refuse_impossible(picture: Image.Image, kind: Format, file_size: int) -> None:
+def refuse_impossible(picture: Image.Image, file_type: Format, file_size: int) -> None:
     """Raise UnreadableImage for a picture that states more pixels than its file can hold, before it is decoded."""
-    if picture.width * picture.height > file_size * MOST_PIXELS_A_BYTE.get(kind.pillow, math.inf):
+    if picture.width * picture.height > file_size * MOST_PIXELS_A_BYTE.get(file_type.pillow, math.inf):
         raise UnreadableImage(
-            f"not decodable as {kind.name}: it states {picture.width}x{picture.height} pixels, more than "
+            f"not decodable as {file_type.name}: it states {picture.width}x{picture.height} pixels, more than "
             f"{file_size:,} bytes can hold"
         )
 
 
-def needed_bytes(picture: Image.Image, kind: Format, file_size: int) -> int:
+def needed_bytes(picture: Image.Image, file_type: Format, file_size: int) -> int:
     """The peak of the memory that decoding a picture takes whose header was read, in bytes, the file's included."""
     pixels = picture.width * picture.height
-    needed = file_size + pixels * (_bytes_a_pixel(picture.mode) + BESIDE.get(kind.pillow, 0))
-    if kind is JPEG and picture.info.get("progressive"):
+    needed = file_size + pixels * (_bytes_a_pixel(picture.mode) + BESIDE.get(file_type.pillow, 0))
+    if file_type is JPEG and picture.info.get("progressive"):
         needed += _coefficients(picture) * A_COEFFICIENT
     if pixels <= LARGE and picture.mode != "RGB":
         needed += pixels * A_COPY

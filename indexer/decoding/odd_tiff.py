@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexer.decoding.srgb import ORIENTATION_TAG
 from indexer.errors import UnreadableImage
-from indexer.pixels.upright import ORIENTATION_TAG
-from indexer.system.memory import Reserve
+from indexer.system.limits import Reserve
 
 WHITE_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, CIELAB, ICCLAB = 0, 2, 3, 5, 6, 8, 9
 CHANNELS = {RGB: 3, SEPARATED: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
@@ -103,7 +103,7 @@ def _lab(colours: NDArray[Any], is_signed: bool) -> Image.Image:
 
 
 def _levels(values: NDArray[Any], page: Any) -> NDArray[np.uint8]:
-    """8-bit levels, by what is white: of so many bits, their largest number; else as indexer.pixels.depth has it."""
+    """8-bit levels, by what is white: of so many bits, their largest number; else as indexer.decoding.depth has it."""
     if values.dtype == np.uint8 and page.bitspersample in (8, (8,)):
         return np.asarray(values)
     numbers = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)

@@ -5,30 +5,84 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import logging
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from indexer.decoding.avif_boxes import clean_aperture
-from indexer.decoding.heic import lift_limit_of_libheif
-from indexer.decoding.jxl import BYTES_A_PIXEL, size_of_jxl
+from indexer.decoding.file_types import AVIF, HEIC, JXL, PNG, RAW, TIFF, Format, identify, load_plugin
 from indexer.decoding.memory_needs import STORED_SIZE, needed_bytes, refuse_impossible
-from indexer.decoding.odd_tiff import has_tifffile, read_tiff
-from indexer.decoding.png import with_transparent_colour, without_ballast
-from indexer.decoding.reasons import reason_of
-from indexer.decoding.silence import silence, unlimited
-from indexer.decoding.tiff import mend_planes
+from indexer.decoding.srgb import SHOWN
 from indexer.errors import UnreadableImage
-from indexer.files.formats import AVIF, HEIC, JXL, PNG, RAW, TIFF, Format, identify, load_plugin
-from indexer.pixels.srgb import SHOWN
-from indexer.system.memory import Reserve, refuse_above_cap
+from indexer.system.limits import Reserve, refuse_above_cap
+
+# Without handlers of their own, the libraries' complaints about files would be printed to stderr.
+for library in ("PIL", "tifffile"):
+    logging.getLogger(library).addHandler(logging.NullHandler())
 
 # Formats that hold pictures of others, of sizes that their headers need not know: Pillow's own limit stays.
 NESTED = ("ICO", "CUR", "ICNS", "BLP", "DCX", "IM")
 # Compressions of TIFF that libtiff has where it was built with another library.
 RARELY_BUILT_IN = ("webp", "zstd", "lzma")
 Prepare = Callable[[Image.Image], None]
+
+
+class Unlimited:
+    """Lifts Pillow's limit on pixels, for formats whose header says how large they are: ours is on memory.
+
+    The limit belongs to the process: the first thread to come in lifts it, the last to leave restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._pixels = Image.MAX_IMAGE_PIXELS
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._pixels, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                Image.MAX_IMAGE_PIXELS = self._pixels
+
+
+class Silence:
+    """Keeps Pillow's warnings from being printed or raised.
+
+    The filters of `warnings` belong to the process: the first thread to come in sets them, the last to leave restores
+    them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.filterwarnings("ignore", module="PIL|pillow_heif|pillow_jxl|tifffile")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._filters.__exit__(None, None, None)
+
+
+silence = Silence()
+unlimited = Unlimited()
 
 
 def _unprepared(picture: Image.Image) -> None:
@@ -45,44 +99,52 @@ def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = 
     """
     try:
         with silence:
-            kind = identify(data)
-            load_plugin(kind)
-            limits = contextlib.nullcontext() if kind.pillow in NESTED else unlimited
-            with limits, _reader(kind)(data, reserve, prepare) as picture:
+            file_type = identify(data)
+            load_plugin(file_type)
+            limits = contextlib.nullcontext() if file_type.pillow in NESTED else unlimited
+            with limits, _reader(file_type)(data, reserve, prepare) as picture:
                 yield picture
     except UnreadableImage:
         raise
     except MemoryError as error:
         raise UnreadableImage("not enough memory to decode it", may_pass=True) from error
     except Exception as error:  # Pillow raises nearly anything for bytes that somebody made up
+        from indexer.decoding.reasons import reason_of
+
         raise UnreadableImage(reason_of(error, data, identify(data))) from error
 
 
-def _reader(kind: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContextManager[Image.Image]]:
-    if kind is RAW:
+def _reader(file_type: Format) -> Callable[[bytes, Reserve, Prepare], AbstractContextManager[Image.Image]]:
+    if file_type is RAW:
         from indexer.decoding.raw import opened_raw
 
         return opened_raw
-    return _opened_tiff if kind is TIFF else functools.partial(_open_prepared, kind)
+    return _opened_tiff if file_type is TIFF else functools.partial(_open_prepared, file_type)
 
 
-def _open_prepared(kind: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Image.Image:
+def _open_prepared(file_type: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Image.Image:
     """A picture that Pillow opens: it is its own context, since more of them take a while for each small picture."""
-    if kind is JXL:  # its plugin decodes when it opens
+    if file_type is JXL:  # its plugin decodes when it opens
+        from indexer.decoding.formats.jxl import BYTES_A_PIXEL, size_of_jxl
+
         width, height = size_of_jxl(data)
         reserve(len(data) + int(width * height * BYTES_A_PIXEL))
-    if kind is HEIC:
+    if file_type is HEIC:
+        from indexer.decoding.formats.heic import lift_limit_of_libheif
+
         lift_limit_of_libheif(data)
-    picture = _open(data, kind)
-    refuse_impossible(picture, kind, len(data))
+    picture = _open(data, file_type)
+    refuse_impossible(picture, file_type, len(data))
     prepare(picture)
-    if kind is not JXL:
-        reserve(needed_bytes(picture, kind, len(data)))
+    if file_type is not JXL:
+        reserve(needed_bytes(picture, file_type, len(data)))
     return _with_exact_key(picture, data)
 
 
 @contextmanager
 def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
+    from indexer.decoding.odd_tiff import read_tiff
+
     with contextlib.ExitStack() as stack:
         try:
             picture = stack.enter_context(_open(data, TIFF))
@@ -96,6 +158,8 @@ def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Im
 
 def _is_beyond_pillow(picture: Image.Image) -> bool:
     """Whether its libtiff was built without the compression that a file has, and tifffile is there."""
+    from indexer.decoding.odd_tiff import has_tifffile
+
     if picture.info.get("compression") not in RARELY_BUILT_IN or not has_tifffile():
         return False
     try:
@@ -109,22 +173,44 @@ def _reserved(needed: int) -> None:
     """Memory that was asked for before."""
 
 
-def _open(data: bytes, kind: Format) -> ImageFile.ImageFile:
-    profile = None
-    if kind is PNG:
-        data, profile = without_ballast(data)
-    picture = Image.open(io.BytesIO(data), formats=[kind.pillow])
-    if picture.width < 1 or picture.height < 1:
-        raise UnreadableImage(f"the picture has no pixels ({picture.width}x{picture.height})")
-    if profile:
-        picture.info["icc_profile"] = profile
-    picture.info[STORED_SIZE] = picture.size
-    if kind is AVIF and (shown := clean_aperture(data, *picture.size)):
-        picture.info[SHOWN] = shown
-        picture.info[STORED_SIZE] = (shown[2] - shown[0], shown[3] - shown[1])
-    if kind is TIFF:
+def _open(data: bytes, file_type: Format) -> ImageFile.ImageFile:
+    if file_type is PNG:
+        return _open_png(data)
+    picture = _open_any(data, file_type)
+    if file_type is AVIF:
+        _note_aperture(picture, data)
+    if file_type is TIFF:
+        from indexer.decoding.formats.tiff import mend_planes
+
         mend_planes(picture)
     return picture
+
+
+def _open_any(data: bytes, file_type: Format) -> ImageFile.ImageFile:
+    picture = Image.open(io.BytesIO(data), formats=[file_type.pillow])
+    if picture.width < 1 or picture.height < 1:
+        raise UnreadableImage(f"the picture has no pixels ({picture.width}x{picture.height})")
+    picture.info[STORED_SIZE] = picture.size
+    return picture
+
+
+def _open_png(data: bytes) -> ImageFile.ImageFile:
+    from indexer.decoding.formats.png import without_ballast
+
+    data, profile = without_ballast(data)
+    picture = _open_any(data, PNG)
+    if profile:
+        picture.info["icc_profile"] = profile
+    return picture
+
+
+def _note_aperture(picture: ImageFile.ImageFile, data: bytes) -> None:
+    """Note which part of an AVIF picture is shown, where that is not all of it."""
+    from indexer.decoding.formats.avif_boxes import clean_aperture
+
+    if shown := clean_aperture(data, *picture.size):
+        picture.info[SHOWN] = shown
+        picture.info[STORED_SIZE] = (shown[2] - shown[0], shown[3] - shown[1])
 
 
 def _with_exact_key(picture: ImageFile.ImageFile, data: bytes) -> Image.Image:
@@ -132,5 +218,7 @@ def _with_exact_key(picture: ImageFile.ImageFile, data: bytes) -> Image.Image:
     key = picture.info.get("transparency")
     if picture.format != "PNG" or picture.mode != "RGB" or not key or picture.tile[0].args != "RGB;16B":
         return picture
+    from indexer.decoding.formats.png import with_transparent_colour
+
     with picture, _open(data, PNG) as again:
         return with_transparent_colour(picture, again)

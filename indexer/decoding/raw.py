@@ -10,10 +10,9 @@ from typing import Any
 from PIL import Image
 
 from indexer.decoding.memory_needs import STORED_SIZE
-from indexer.decoding.silence import unlimited
+from indexer.decoding.srgb import ORIENTATION_TAG
 from indexer.errors import UnreadableImage
-from indexer.pixels.upright import ORIENTATION_TAG
-from indexer.system.memory import Reserve
+from indexer.system.limits import Reserve
 
 # A smaller preview than this on its longer side is an icon.
 LEAST_PREVIEW = 512
@@ -43,7 +42,7 @@ def opened_raw(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Imag
         developed.info[STORED_SIZE] = (2 * developed.width, 2 * developed.height)
         yield developed
         return
-    with unlimited, Image.open(io.BytesIO(preview), formats=["JPEG"]) as picture:
+    with Image.open(io.BytesIO(preview), formats=["JPEG"]) as picture:
         if ORIENTATION_TAG not in picture.getexif():
             picture.getexif()[ORIENTATION_TAG] = orientation
         prepare(picture)

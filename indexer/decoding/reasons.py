@@ -8,7 +8,7 @@ import struct
 
 from PIL import Image, UnidentifiedImageError
 
-from indexer.files.formats import AVIF, HEIC, Format
+from indexer.decoding.file_types import AVIF, HEIC, Format
 
 CUT_OFF = "it is damaged or cut off"
 # What decoders say of sound files that they do not know how to read.
@@ -21,23 +21,23 @@ NOT_KNOWN = re.compile(
 )
 
 
-def reason_of(error: Exception, data: bytes, kind: Format) -> str:
+def reason_of(error: Exception, data: bytes, file_type: Format) -> str:
     """The reason that a failure states: begins with "not supported" where the file may well be sound."""
     if isinstance(error, UnidentifiedImageError):
-        error = _error_of_plugin(data, kind) or error
+        error = _error_of_plugin(data, file_type) or error
     message = " ".join(str(error).split())[:200]
     if NOT_KNOWN.search(message):
-        return f"not supported: {kind.name} files of this kind ({message})"
-    if isinstance(error, UnidentifiedImageError | SyntaxError) and kind in (AVIF, HEIC) and _has_all_boxes(data):
-        return f"not supported: {kind.name} files of this structure"
+        return f"not supported: {file_type.name} files of this kind ({message})"
+    if isinstance(error, UnidentifiedImageError | SyntaxError) and file_type in (AVIF, HEIC) and _has_all_boxes(data):
+        return f"not supported: {file_type.name} files of this structure"
     if isinstance(error, UnidentifiedImageError) or "decoder object" in message:
         message = CUT_OFF
-    return f"not decodable as {kind.name}: {message or type(error).__name__}"
+    return f"not decodable as {file_type.name}: {message or type(error).__name__}"
 
 
-def _error_of_plugin(data: bytes, kind: Format) -> Exception | None:
+def _error_of_plugin(data: bytes, file_type: Format) -> Exception | None:
     """What the plugin says, which Image.open keeps to itself."""
-    factory, _ = Image.OPEN[kind.pillow]
+    factory, _ = Image.OPEN[file_type.pillow]
     try:
         factory(io.BytesIO(data), "")
     except SyntaxError as error:

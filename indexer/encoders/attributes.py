@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.decode import Framing
 from indexer.encoders.encoder import BATCH_SIZE, REPAIR, find_bundle, open_session, read_model
+from indexer.encoders.framing import Framing
 from indexer.errors import EncoderError
 
 if TYPE_CHECKING:

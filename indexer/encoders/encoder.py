@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import EncoderError
-from indexer.system.cores import cores
-from indexer.system.extras import require
-from indexer.system.onnx_runtime import import_onnxruntime
+from indexer.system.extras import import_onnxruntime, require
+from indexer.system.limits import cores
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 # Both packages stand side by side, in a checkout as in the wheel.
@@ -248,16 +250,15 @@ def _shares_of_pairs(model: dict[str, Any]) -> tuple[NDArray[np.float64], NDArra
     return quantiles, shares
 
 
-def available_encoders(report: Callable[[str], None] | None = None) -> list[tuple[Path, dict[str, Any]]]:
-    """Every bundle that can be found by name: (folder, model.json); of damaged ones `report` gets a sentence."""
+def available_encoders() -> list[tuple[Path, dict[str, Any]]]:
+    """Every bundle that can be found by name: (folder, model.json); a damaged one is logged and left out."""
     found = []
     for parent in bundle_folders():
         for folder in sorted(path.parent for path in parent.glob("*/model.json")):
             try:
                 found.append((folder, read_model(folder)))
             except EncoderError as error:
-                if report is not None:
-                    report(str(error))
+                logger.warning("%s", error)
     return found
 
 
@@ -279,11 +280,13 @@ def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -
     known = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in known if name in onnxruntime.get_available_providers()]
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=providers)
+        session = onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # its exceptions have no common base but this
         # It repeats what stands in the graph, whatever that is.
         reason = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
         raise EncoderError(f"{folder / file} cannot be loaded by ONNX Runtime: {reason}") from error
+    logger.debug("encoder %s: %s, on %s", model["name"], folder / file, ", ".join(session.get_providers()))
+    return session
 
 
 def read_verified(path: Path, stated: dict[str, Any]) -> bytes:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer.errors import InputError
-from indexer.files.first_bytes import begins_as_picture
 from indexer.files.ignore import FolderRules, Rules, UnusableRules
 from indexer.files.passed import Passed
 from indexer.numbers import size_and_mtime
@@ -190,6 +189,8 @@ class _Walk:
         return None
 
     def _begins_as_picture(self, entry: os.DirEntry[str] | _Named) -> bool:
+        from indexer.files.first_bytes import begins_as_picture
+
         try:
             # Opening anything but a file may do something.
             if not self._only_by_suffix and entry.is_file() and begins_as_picture(entry.path):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from indexer.decoding.file_types import BMP, identify
 from indexer.errors import UnreadableImage
-from indexer.files.formats import BMP, identify
 
 # Enough for the longest signature: the brands at the beginning of HEIC and AVIF.
 BYTES = 512

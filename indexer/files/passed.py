@@ -58,3 +58,6 @@ def in_words(by_type: dict[str, int]) -> str:
     shown, more = ranked[:SHOWN], sum(count for _, count in ranked[SHOWN:])
     words = ", ".join(f"{count} {kind}" for kind, count in shown)
     return f"{words} and {more} more" if more else words
+
+
+SHEET_REASON = "a contact sheet that latentsearch wrote"

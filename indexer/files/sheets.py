@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 MARK = "latentsearch contact sheet"
-REASON = "a contact sheet that latentsearch wrote"
 SOFTWARE_TAG = 0x0131
 # Where writers put metadata: before the pixels in PNG and JPEG, behind them in WebP.
 BYTES_AT_EITHER_END = 1_024

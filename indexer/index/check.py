@@ -46,7 +46,7 @@ def check_files(folder: Path, catalog: Catalog, metadata: IndexMetadata, vectors
 
 
 def _check_codes(path: Path, catalog: Catalog, metadata: IndexMetadata, report: CheckReport) -> None:
-    ids, positions = catalog.positions()
+    ids, positions = catalog.images.positions()
     report.looked_at.append(f"{code_file.FILE_NAME}: {metadata.code_rows} codes")
     whole_rows = code_file.size_of(path) // (metadata.latent_size * 4)
     report.problems += _wrong_positions(ids, positions, metadata.code_rows, whole_rows)
@@ -54,7 +54,7 @@ def _check_codes(path: Path, catalog: Catalog, metadata: IndexMetadata, report: 
     codes = code_file.map_codes(path, _end(positions[readable]), metadata.latent_size)
     for some in _parts(readable.nonzero()[0]):
         for image_id, wrong in code_file.wrong_codes(ids[some], codes[positions[some]], metadata.distance):
-            image = catalog.images([image_id])[image_id]
+            image = catalog.images.of_ids([image_id])[image_id]
             report.problems.append(f"the code of {printable(image.path)} (id {image_id}) {wrong}")
 
 
@@ -77,7 +77,7 @@ def _wrong_with_base(catalog: Catalog, now: VectorSearch) -> str:
         return "was damaged"
     if now.base is None:
         return "was missing or stale"
-    ids, positions = catalog.positions()
+    ids, positions = catalog.images.positions()
     sound = np.array_equal(now.ids(), np.sort(ids)) and np.array_equal(now.rows_of(ids), positions)
     return "" if sound else "did not hold the images' codes"
 

@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
 from indexer.catalog.metadata import IndexMetadata
 from indexer.catalog.schema import SCHEMA_VERSION
 from indexer.errors import IndexStateError, InputError
-from indexer.index.folder import migrate_folder
-from indexer.index.location import CATALOGUE, locate
 from indexer.index.vector_search import VectorSearch
-from indexer.paths import printable
+from indexer.paths import CATALOGUE, locate, printable
+from indexer.vectors.exact import Selection
 from indexer.vectors.faiss_file import FaissFile
 
 if TYPE_CHECKING:
+    from indexer.catalog.failures import Failure
     from indexer.catalog.label_summary import LabelSummary
 
 
@@ -44,7 +43,7 @@ class Index:
 
     @staticmethod
     def locate(option: str | Path | None = None) -> Path:
-        """Where the index is, as `indexer.index.location.locate` has it."""
+        """Where the index is, as `indexer.paths.locate` has it."""
         return locate(option)
 
     @staticmethod
@@ -71,7 +70,8 @@ class Index:
         catalog = Catalog.read(folder / CATALOGUE)
         if catalog.version() != SCHEMA_VERSION:
             catalog.close()
-            migrate_folder(folder)
+
+            _migrate(folder)
             catalog = Catalog.read(folder / CATALOGUE)
         return cls(folder, catalog, metadata_of(catalog, folder))
 
@@ -129,11 +129,11 @@ class Index:
         codes: NDArray[np.float32],
         k: int,
         exclude_ids: Sequence[int] = (),
-        within: NDArray[np.int64] | None = None,
+        within: Selection | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The k nearest images of each code, by ascending distance, those equally far by id.
 
-        codes: (q, d). within: ids, int64 (n,), ascending, of the images among which to look; None for all. Returns
+        codes: (q, d). within: the images among which to look; None for all. Returns
         distances float32 and ids int64, (q, k') each, k' = min(k, images within that are not excluded); Euclidean or
         1 - cosine, computed from the stored codes, so that an image has distance 0 to itself.
         Raises ValueError for codes of another shape, DamagedIndex where the files contradict one another.
@@ -144,29 +144,26 @@ class Index:
         return self.vectors.search(queries, k, {int(image_id) for image_id in exclude_ids}, within)
 
     def code_blocks(
-        self, within: NDArray[np.int64] | None = None, exclude_ids: Sequence[int] = ()
+        self, within: Selection | None = None, exclude_ids: Sequence[int] = ()
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """All images but those excluded, a block at a time: ids, int64 (n,), and their codes, float32 (n, d).
 
-        within: ids of the images that alone are wanted; None for all. Raises DamagedIndex as `search` does.
+        within: the images that alone are wanted; None for all. Raises DamagedIndex as `search` does.
         """
         return self.vectors.blocks(within, {int(image_id) for image_id in exclude_ids})
 
-    def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> NDArray[np.int64]:
-        """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
+    def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> Selection:
+        """The images for which all conditions hold and that lie in any of the folders.
 
-        Conditions are as `indexer.catalog.filters` has them. The array is read-only: of one that cannot change,
-        searches keep what they made of it. Raises InputError where one cannot be read.
+        Conditions are as `indexer.catalog.filters` has them. Raises InputError where one cannot be read.
         """
         from indexer.catalog.filters import matching_ids
 
-        found = matching_ids(self.catalog, where, under)
-        found.flags.writeable = False
-        return found
+        return Selection(matching_ids(self.catalog, where, under))
 
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
         """The images of these ids, in that order. Raises InputError where there is none with an id."""
-        found = self.catalog.images(ids)
+        found = self.catalog.images.of_ids(ids)
         for image_id in ids:
             if int(image_id) not in found:
                 raise InputError(f"there is no image with id {image_id} in the index at {printable(self.folder)}")
@@ -174,11 +171,11 @@ class Index:
 
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """The labels of images, for those that have any."""
-        return self.catalog.labels(ids)
+        return self.catalog.labels.of_ids(ids)
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """The names of those labels of images that are predicted, not given, for those images that have any."""
-        return self.catalog.predicted_labels(ids) if self.metadata.predictor_name else {}
+        return self.catalog.labels.predicted(ids) if self.metadata.predictor_name else {}
 
     def label_summaries(self) -> list[LabelSummary]:
         """What each label is: its type, how many images have it, its values."""
@@ -196,11 +193,11 @@ class Index:
 
     def id_of(self, path: str | Path) -> int | None:
         """The id of the image at a path, None where there is none."""
-        return self.catalog.id_of(os.path.abspath(path))
+        return self.catalog.images.id_of(os.path.abspath(path))
 
     def failures(self) -> list[Failure]:
         """The files that cannot be used, and why."""
-        return self.catalog.failures()
+        return self.catalog.failures.all()
 
     @property
     def base(self) -> FaissFile | None:
@@ -234,3 +231,23 @@ def metadata_of(catalog: Catalog, folder: Path) -> IndexMetadata:
     if metadata is None:
         raise no_index(folder)
     return metadata
+
+
+def _migrate(folder: Path) -> None:
+    """Bring the catalogue of an earlier version to this one's schema.
+
+    Raises LockedIndex while another process writes, InputError where the folder cannot be written to.
+    """
+    from indexer.system.disk import WriterLock, full_disk_told
+
+    lock = WriterLock(folder)
+    try:
+        with full_disk_told(folder):
+            lock.acquire()
+            Catalog.write(folder / CATALOGUE).close()
+    except InputError as error:
+        raise InputError(
+            f"{error}; an earlier latentsearch made it, and it must be brought up to date first"
+        ) from error
+    finally:
+        lock.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import InputError
 from indexer.index.vector_search import VectorSearch
-from indexer.vectors import build, index_types
-from indexer.vectors.build import Report
-from indexer.vectors.faiss_file import Header, write_faiss_file
+from indexer.vectors import index_types
+from indexer.vectors.faiss_file import FLAT, Header, Tuning, write_faiss_file
+
+if TYPE_CHECKING:
+    from indexer.progress import StepReport
 
 # What may have come or gone since the base was made: so many images, and this share of it.
 IMAGES_BESIDE, SHARE_BESIDE = 10_000, 0.01
@@ -24,13 +26,13 @@ OUTGROWN = 2.0
 
 def check_request(recall: float | None, device: str) -> None:
     """Raise InputError for a recall that is not between 0 and 1, MissingExtra for a device that is not there."""
-    build.check_device(device)
+    index_types.check_device(device)
     if recall is not None and not 0 < recall <= 1:
         raise InputError(f"a recall of {recall}: ask for more than 0 and at most 1")
 
 
 def write_base(
-    path: Path, metadata: IndexMetadata, now: VectorSearch, device: str, report: Report | None, anew: bool
+    path: Path, metadata: IndexMetadata, now: VectorSearch, device: str, report: StepReport | None, anew: bool
 ) -> bool:
     """Write a base where the one that is there does not do for an index in a state; returns whether one was written.
 
@@ -53,7 +55,7 @@ def _must_be_made_anew(now: VectorSearch, kind: str, recall: float) -> bool:
     header = now.base.header
     if header.kind != kind:
         return True
-    if kind == index_types.FLAT:
+    if kind == FLAT:
         return False
     grown = now.count / max(header.trained_on, 1)
     return recall != header.tuning.target or grown > OUTGROWN or grown < 1 / OUTGROWN
@@ -64,13 +66,17 @@ def _much_has_changed(now: VectorSearch) -> bool:
 
 
 def _made(
-    metadata: IndexMetadata, now: VectorSearch, choice: index_types.Choice, device: str, report: Report | None
+    metadata: IndexMetadata, now: VectorSearch, choice: index_types.Choice, device: str, report: StepReport | None
 ) -> tuple[Any | None, Header]:
     ids, rows = _live(now)
-    made = build.build(choice.kind, now.codes, ids, rows, device, report)
-    if report and made is not None:
-        report("measuring", 0, 1)
-    tuning = build.measured(made, now.codes, ids, rows, metadata.recall)
+    made, tuning = None, Tuning(metadata.recall)
+    if choice.kind != FLAT:
+        from indexer.vectors import build
+
+        made = build.build(choice.kind, now.codes, ids, rows, device, report)
+        if report:
+            report("measuring", 0, 1)
+        tuning = build.measured(made, now.codes, ids, rows, metadata.recall)
     width = index_types.width(choice.kind, metadata.latent_size)
     count, rows_that_count = len(ids), metadata.code_rows
     header = Header(
@@ -80,13 +86,16 @@ def _made(
 
 
 def _extended(
-    metadata: IndexMetadata, now: VectorSearch, choice: index_types.Choice, device: str, report: Report | None
+    metadata: IndexMetadata, now: VectorSearch, choice: index_types.Choice, device: str, report: StepReport | None
 ) -> tuple[Any | None, Header]:
     assert now.base is not None
-    delta = now.delta
-    made = build.extend(now.base, now.codes, delta.ids, delta.rows, now.gone, report)
-    if made is None and choice.kind != index_types.FLAT:
-        return _made(metadata, now, choice, device, report)
+    made = None
+    if choice.kind != FLAT:
+        from indexer.vectors import build
+
+        made = build.extend(now.base, now.codes, now.delta.ids, now.delta.rows, now.gone, report)
+        if made is None:
+            return _made(metadata, now, choice, device, report)
     header = replace(now.base.header, generation=metadata.generation, count=now.count, rows=metadata.code_rows)
     return made, header
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from indexer.catalog.schema import SCHEMA_VERSION
-from indexer.index.location import CATALOGUE
-from indexer.paths import printable
+from indexer.paths import CATALOGUE, printable
 from indexer.vectors import code_file as code_files
 from indexer.vectors import faiss_file as bases
 
@@ -22,14 +21,14 @@ def status_of(index: Index) -> dict[str, Any]:
     return {
         "index": printable(index.folder),
         "images": index.count(),
-        "incomplete": index.catalog.count_incomplete(),
-        "failures": index.catalog.count_failures(),
-        "failures_that_may_pass": index.catalog.count_failures_that_may_pass(),
-        "labels": index.catalog.label_names(),
+        "incomplete": index.catalog.images.count_incomplete(),
+        "failures": index.catalog.failures.count(),
+        "failures_that_may_pass": index.catalog.failures.count_that_may_pass(),
+        "labels": index.catalog.labels.names(),
         "predicted_by": {"name": facts.predictor_name, "sha256": facts.predictor_sha256}
         if facts.predictor_name
         else None,
-        "last_added": index.catalog.last_added(),
+        "last_added": index.catalog.images.last_added(),
         "encoder": {
             "name": index.encoder_name,
             "sha256": index.encoder_sha256,

@@ -15,14 +15,14 @@ from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import DamagedIndex
 from indexer.vectors import code_file as code_files
 from indexer.vectors import exact
-from indexer.vectors.faiss_file import FILE_NAME, FaissFile
-from indexer.vectors.index_types import FLAT
+from indexer.vectors.exact import Selection, Subset
+from indexer.vectors.faiss_file import FILE_NAME, FLAT, FaissFile
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
 NONE = np.empty(0, np.int64)
 # So many ids to leave out cost less as candidates too many than as a bitmap.
-FEW = 1_000
+EXCLUDED_AS_CANDIDATES = 1_000
 # float32 scores may swap neighbours that are almost equally far.
 SPARE = 16
 # Up to so many codes are ranked as candidates at once.
@@ -46,29 +46,6 @@ class Candidates(NamedTuple):
     available: int
 
 
-class Subset:
-    """Some images that are there, int64 (n,) each, by row."""
-
-    def __init__(self, ids: Ids, rows: Ids) -> None:
-        self.ids, self.rows = ids, rows
-        self._mask: NDArray[np.bool_] | None = None
-        self._few: exact.FewCodes | None = None
-
-    def few(self, codes: Codes, distance: str) -> exact.FewCodes:
-        """Them with their codes, read from the array of all codes; once."""
-        if self._few is None:
-            order = np.argsort(self.ids)
-            self._few = exact.FewCodes(self.ids[order], codes.take(self.rows[order], axis=0), distance)
-        return self._few
-
-    def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
-        """For every id below `ids` whether it is one of those whose code lies below `rows`; made once."""
-        if self._mask is None:
-            self._mask = np.zeros(ids, np.bool_)
-            self._mask[self.ids[: np.searchsorted(self.rows, rows)]] = True
-        return self._mask
-
-
 class VectorSearch:
     """Searches the state of an index that its catalogue's open transaction sees.
 
@@ -82,34 +59,33 @@ class VectorSearch:
         self._catalog = catalog
         self._facts = facts
         self.problem = ""
-        self._last: tuple[Ids, Subset] = NONE, Subset(NONE, NONE)
         self.newest_generation = facts.generation
         self.base: FaissFile | None = self._fitting_base(before.base if before else None)
 
     def search(
-        self, queries: Codes, k: int, excluded: Collection[int], within: Ids | None = None
+        self, queries: Codes, k: int, excluded: Collection[int], within: Selection | None = None
     ) -> tuple[NDArray[np.float32], Ids]:
         """Distances and ids, (q, k') each, by ascending distance; those equally far by id."""
         k = min(k, max(self.count, 1))
         if self._facts.distance == "cosine":
             queries = exact.unit(queries)
         hidden = np.array(sorted(excluded), np.int64) if excluded else NONE
-        if within is None and len(hidden) > FEW:
-            within = self.ids()
+        if within is None and len(hidden) > EXCLUDED_AS_CANDIDATES:
+            within = Selection(self.ids())
         if within is None:
             found = self._among_all(queries, k, hidden[self.rows_of(hidden) >= 0] if len(hidden) else NONE)
             return self._ranked(queries, found, k)
         if len(hidden):
-            some = self._of_rows(np.setdiff1d(within, hidden, assume_unique=True))
+            some = self._of_rows(np.setdiff1d(within.ids, hidden, assume_unique=True))
         else:
-            some = self._prepared(within)
+            some = within.subset(self, self._of_rows)
         if len(some.ids) <= RANKED_AT_ONCE:
             return self._among_few(queries, k, some)
         return self._ranked(queries, self._among(queries, k, some), k)
 
-    def blocks(self, within: Ids | None, excluded: Collection[int]) -> Iterator[tuple[Ids, Codes]]:
+    def blocks(self, within: Selection | None, excluded: Collection[int]) -> Iterator[tuple[Ids, Codes]]:
         """Ids, and codes float32 (n, d), of all images, or of those of these ids, but those excluded; by row."""
-        ids = self.ids() if within is None else within
+        ids = self.ids() if within is None else within.ids
         some = self._of_rows(np.setdiff1d(ids, np.array(sorted(excluded), np.int64), assume_unique=True))
         for start in range(0, len(some.ids), CODES_AT_ONCE):
             here = slice(start, start + CODES_AT_ONCE)
@@ -134,14 +110,14 @@ class VectorSearch:
     @cached_property
     def delta(self) -> Delta:
         """The images that the base does not hold."""
-        return Delta(*self._catalog.positions_from(self.base.header.rows if self.base else 0))
+        return Delta(*self._catalog.images.positions_from(self.base.header.rows if self.base else 0))
 
     @cached_property
     def gone(self) -> Ids:
         """Ids that the base holds and the catalogue does not, ascending."""
         if self.base is None:
             return np.empty(0, np.int64)
-        removed = np.array(self._catalog.removed(), np.int64)
+        removed = np.array(self._catalog.images.removed(), np.int64)
         return removed[self.base.rows_of(removed) >= 0]
 
     def ids(self) -> Ids:
@@ -236,15 +212,6 @@ class VectorSearch:
             return Candidates(_for_each(queries, some.ids), _for_each(queries, some.rows), len(some.rows))
         nearest = exact.nearest_rows(queries, self.codes, some.rows, k + SPARE)
         return Candidates(some.ids[np.searchsorted(some.rows, nearest)], nearest, len(some.rows))
-
-    def _prepared(self, within: Ids) -> Subset:
-        """The images of these ids and their rows; those of the last array are kept, if nobody can have changed it."""
-        if within is not self._last[0]:
-            some = self._of_rows(within)
-            if within.flags.writeable:
-                return some
-            self._last = within, some
-        return self._last[1]
 
     def _of_rows(self, ids: Ids) -> Subset:
         rows = self.rows_of(ids)

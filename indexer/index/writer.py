@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,19 @@ from indexer.catalog.metadata import IndexMetadata
 from indexer.encoders.encoder import Encoder
 from indexer.errors import InputError
 from indexer.index import maintenance
-from indexer.index.check import CheckReport, check_files
-from indexer.index.folder import make_folder
 from indexer.index.index import Index, metadata_of, no_index
-from indexer.index.location import CATALOGUE
-from indexer.paths import printable
-from indexer.system.disk import full_disk_told, is_full_disk, no_space_for
-from indexer.system.lock import WriterLock
+from indexer.paths import CATALOGUE, printable
+from indexer.system.disk import LOCK_FILE, WriterLock, full_disk_told, is_full_disk, no_space_for
 from indexer.vectors import code_file
-from indexer.vectors.build import Report
 from indexer.vectors.code_file import CodeWriter
 from indexer.vectors.faiss_file import FILE_NAME
+
+if TYPE_CHECKING:
+    from indexer.index.check import CheckReport
+    from indexer.progress import StepReport
+
+# What may lie in a folder that is no index yet: a first run was killed while it made one.
+BEGINNINGS = {LOCK_FILE, *(CATALOGUE + end for end in ("", "-wal", "-shm", "-journal"))}
 
 
 class IndexWriter(Index):
@@ -113,9 +115,9 @@ class IndexWriter(Index):
         if self._codes is not None and self._codes.rows > before.code_rows:
             self._codes.flush()
             self.change(code_rows=self._codes.rows)
-        if self.catalog.images_changed or self.metadata.code_rows != before.code_rows:
+        if self.catalog.images.have_changed or self.metadata.code_rows != before.code_rows:
             self.change(generation=before.generation + 1)
-        if self.catalog.relabelled:
+        if self.catalog.labels.relabelled:
             self.change(relabelled=before.relabelled + 1)
         self._commit_metadata()
 
@@ -129,12 +131,12 @@ class IndexWriter(Index):
         kind: str | None = None,
         recall: float | None = None,
         device: str = "cpu",
-        report: Report | None = None,
+        report: StepReport | None = None,
         anew: bool = False,
     ) -> bool:
         """Commit, and write a base where the one that is there does not do; returns whether one was written.
 
-        kind: a name of indexer.vectors.index_types.KINDS or a FAISS factory string, None for the one asked for last.
+        kind: a name of indexer.vectors.faiss_file.KINDS or a FAISS factory string, None for the one asked for last.
         recall: to be reached at 20. anew: in any case. Raises InputError for a kind that FAISS does not know or a
         recall that is not between 0 and 1, MissingExtra for a device that is not there.
         """
@@ -143,7 +145,7 @@ class IndexWriter(Index):
         self.change(kind=kind or self.metadata.kind, recall=recall or self.metadata.recall)
         written = maintenance.write_base(self.folder / FILE_NAME, self.metadata, self.vectors, device, report, anew)
         if written:
-            self.catalog.forget_removed()
+            self.catalog.images.forget_removed()
             self.change(base_generation=self.metadata.generation)
         self._commit_metadata()
         return written
@@ -155,18 +157,20 @@ class IndexWriter(Index):
         """
         found: dict[str, int] = {}
         for path in map(os.path.abspath, paths):
-            under = list(self.catalog.images_under(path))
-            failed = list(self.catalog.failures_under(path))
+            under = list(self.catalog.images.under(path))
+            failed = list(self.catalog.failures.under(path))
             if not under and not failed:
                 raise InputError(f"{printable(path)} is not in the index at {printable(self.folder)}")
-            self.catalog.remove_failures(failed)
+            self.catalog.failures.remove(failed)
             found.update((path, image_id) for image_id, path in under)
-        self.catalog.remove_images(found.values())
+        self.catalog.images.remove(found.values())
         self.rebuild()
         return sorted(found)
 
     def check(self) -> CheckReport:
         """Look whether the files agree with one another, and rebuild what is derived where it does not."""
+        from indexer.index.check import check_files
+
         report = check_files(self.folder, self.catalog, self.metadata, self.vectors)
         if report.wrong_with_base:
             self.rebuild(anew=True)
@@ -183,3 +187,17 @@ class IndexWriter(Index):
         self.catalog.set_facts(self.metadata)
         self.catalog.commit()
         self._look_at(self.metadata)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an index. Raises InputError where it cannot be one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strangers = {entry.name for entry in os.scandir(folder)} - BEGINNINGS
+        is_index = (folder / CATALOGUE).exists()
+    except OSError as error:
+        raise InputError(f"{printable(folder)} cannot hold an index: {error.strerror}") from error
+    if strangers and not is_index:
+        raise InputError(f"{printable(folder)} is a folder of something else: name a new one with --index")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{printable(folder)} cannot hold an index: no permission to write there")

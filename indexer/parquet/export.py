@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -13,11 +13,10 @@ from indexer.errors import DamagedIndex, InputError
 from indexer.index.index import Index
 from indexer.parquet.schema import Rows, import_pyarrow, label_columns, schema_of, to_batch
 from indexer.paths import printable
+from indexer.progress import Report
 from indexer.system.disk import atomic_write
 
 ROWS_AT_ONCE = 10_000
-# Images written, and images in all.
-Report = Callable[[int, int | None], None]
 
 
 def export_codes(index: Index, target: Path, report: Report | None = None) -> int:
@@ -44,7 +43,7 @@ def export_codes(index: Index, target: Path, report: Report | None = None) -> in
 def _rows(index: Index) -> Iterator[Rows]:
     codes = index.vectors.codes
     first = 0
-    while records := index.catalog.images_from(first, ROWS_AT_ONCE):
+    while records := index.catalog.images.from_id(first, ROWS_AT_ONCE):
         first = records[-1].id + 1
         positions = [record.position for record in records]
         if max(positions) >= len(codes):

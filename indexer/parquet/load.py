@@ -5,7 +5,6 @@ Killed in the middle, the same import goes on: what is there already is left as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,10 +14,8 @@ from indexer.catalog.images import ImageRecord
 from indexer.index.writer import IndexWriter
 from indexer.parquet.reader import ParquetReader
 from indexer.parquet.schema import Rows
+from indexer.progress import Report
 from indexer.system.interrupts import interruptible
-
-# Images dealt with, and images in all.
-Report = Callable[[int, int | None], None]
 
 
 @dataclass
@@ -61,20 +58,20 @@ def import_codes(index: IndexWriter, file: ParquetReader, report: Report | None 
 def _add(index: IndexWriter, rows: Rows, summary: ImportSummary) -> None:
     catalog = index.catalog
     paths = [record.path for record in rows.records]
-    before = catalog.images_at(paths)
+    before = catalog.images.at(paths)
     same = [_is_same(index, before.get(path), rows, row) for row, path in enumerate(paths)]
     new = [row for row, is_same in enumerate(same) if not is_same]
     positions = index.append(rows.codes[new])
-    numbers = range(catalog.next_id(), catalog.next_id() + len(new))
+    numbers = range(catalog.images.next_id(), catalog.images.next_id() + len(new))
     replaced = [before[paths[row]].id for row in new if paths[row] in before]
-    catalog.remove_images(replaced)
-    catalog.add_images(
+    catalog.images.remove(replaced)
+    catalog.images.add(
         rows.records[row]._replace(id=number, position=position)
         for row, number, position in zip(new, numbers, positions, strict=True)
     )
-    catalog.remove_failures(paths[row] for row in new)
+    catalog.failures.remove(paths[row] for row in new)
     ids = dict(zip(new, numbers, strict=True))
-    catalog.add_labels((ids.get(row) or before[path].id, rows.labels[row]) for row, path in enumerate(paths))
+    catalog.labels.add((ids.get(row) or before[path].id, rows.labels[row]) for row, path in enumerate(paths))
     summary.found += len(paths)
     summary.added += len(new)
     summary.replaced += len(replaced)

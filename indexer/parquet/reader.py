@@ -61,7 +61,7 @@ class ParquetReader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, value_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
 
@@ -128,14 +128,14 @@ class ParquetReader:
         try:
             stated = json.loads((schema.metadata or {})[KEY])
             encoder: dict[str, Any] = stated["encoder"]
-            for key, kind in (
+            for key, value_type in (
                 ("name", str),
                 ("sha256", str),
                 ("distance", str),
                 ("latent_size", int),
                 ("framing", dict),
             ):
-                if not isinstance(encoder[key], kind):
+                if not isinstance(encoder[key], value_type):
                     raise TypeError(key)
         except (KeyError, TypeError, ValueError) as error:
             raise self._refusal(

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
 from indexer.catalog.metadata import IndexMetadata
-from indexer.catalog.schema import LABEL, LABEL_VALUE
 from indexer.numbers import GREATEST, NANOSECONDS, SECONDS_AT_MOST
 from indexer.paths import printable
 from indexer.system.extras import require_extra
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 KEY, LABEL_KEY = b"latentsearch", b"label"
 UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-NUMBER_KINDS, TEXT = ("integer", "real"), "text"
+NUMBER_TYPES, TEXT = ("integer", "real"), "text"
 
 
 class LabelColumn(NamedTuple):
@@ -43,11 +41,11 @@ class LabelColumn(NamedTuple):
 
     name: str
     label: str
-    kind: str
+    value_type: str
 
     def holds(self, value: LabelValue | None) -> bool:
         """Whether a value of its label belongs here."""
-        return value is not None and isinstance(value, str) == (self.kind == TEXT)
+        return value is not None and isinstance(value, str) == (self.value_type == TEXT)
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,7 @@ def import_pyarrow() -> Any:
 
 def label_columns(catalog: Catalog) -> list[LabelColumn]:
     """The fields that an index's labels need, in the order in which the labels were first seen."""
-    return [
-        column
-        for number, name in catalog.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id))
-        for column in _columns_of(name, _kinds(catalog, number))
-    ]
+    return [column for name, types in catalog.labels.types_of_given().items() for column in _columns_of(name, types)]
 
 
 def schema_of(facts: IndexMetadata, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
@@ -168,10 +162,10 @@ def label_columns_of(schema: pyarrow.Schema) -> list[LabelColumn]:
     arrow = import_pyarrow()
     if "labels" not in schema.names:
         return []
-    kind = schema.field("labels").type
-    if not arrow.types.is_struct(kind):
-        raise ValueError(f"its column labels is {kind}, not a struct")
-    return [_label_column(field) for field in kind]
+    value_type = schema.field("labels").type
+    if not arrow.types.is_struct(value_type):
+        raise ValueError(f"its column labels is {value_type}, not a struct")
+    return [_label_column(field) for field in value_type]
 
 
 def nanoseconds(column: Any) -> Any:
@@ -196,17 +190,11 @@ def _label_column(field: Any) -> LabelColumn:
     raise ValueError(f"its label {field.name} is {field.type}, neither a number nor text")
 
 
-def _kinds(catalog: Catalog, label: int) -> set[str]:
-    kind = func.typeof(LABEL_VALUE.c.value)
-    given = select(kind).where(LABEL_VALUE.c.label_id == label, LABEL_VALUE.c.predicted == 0)
-    return {row[0] for row in catalog.rows(given.distinct())}
-
-
-def _columns_of(label: str, kinds: set[str]) -> Iterator[LabelColumn]:
-    numbers = [kind for kind in NUMBER_KINDS if kind in kinds]
+def _columns_of(label: str, value_types: set[str]) -> Iterator[LabelColumn]:
+    numbers = [value_type for value_type in NUMBER_TYPES if value_type in value_types]
     if numbers:
         yield LabelColumn(label, label, numbers[-1])
-    if TEXT in kinds:
+    if TEXT in value_types:
         yield LabelColumn(f"{label}:text" if numbers else label, label, TEXT)
 
 
@@ -214,19 +202,19 @@ def _label_type(labels: Sequence[LabelColumn]) -> Any:
     arrow = import_pyarrow()
     types = {"integer": arrow.int64(), "real": arrow.float64(), TEXT: arrow.string()}
     return arrow.struct(
-        [arrow.field(column.name, types[column.kind], metadata={LABEL_KEY: column.label}) for column in labels]
+        [arrow.field(column.name, types[column.value_type], metadata={LABEL_KEY: column.label}) for column in labels]
     )
 
 
 def _label_array(values: Sequence[Mapping[str, LabelValue]], labels: Sequence[LabelColumn]) -> Any:
-    kind = _label_type(labels)
+    value_type = _label_type(labels)
     arrays = [
         import_pyarrow().array(
             [value if column.holds(value := of_one.get(column.label)) else None for of_one in values], field.type
         )
-        for column, field in zip(labels, kind, strict=True)
+        for column, field in zip(labels, value_type, strict=True)
     ]
-    return import_pyarrow().StructArray.from_arrays(arrays, fields=list(kind))
+    return import_pyarrow().StructArray.from_arrays(arrays, fields=list(value_type))
 
 
 def _labels(struct: Any | None, labels: Sequence[LabelColumn], count: int) -> list[dict[str, LabelValue]]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from indexer.encoders.encoder import PictureEncoder
 from indexer.errors import EncoderError
-from indexer.system.cores import cores
-from indexer.workers.decode_worker import DecodedChunk
-from indexer.workers.stage import OrderedThreads
+from indexer.system.limits import cores
+from indexer.workers.pool import OrderedThreads
+from indexer.workers.tasks import DecodedChunk
 
 NO_CODE = "the encoder gives no finite code for it"
 # Threads that encode let those go first that decode and store: an encoder that takes turns with them on a core, every

@@ -51,11 +51,11 @@ class LabelStore:
         self._folders = folders
         self._files = [] if file is None else [file]
         self._sources = digests(folders, self._files)
-        stored = catalog.label_sources()
+        stored = catalog.labels.sources()
         self._stored = {path: digest for path, digest in self._sources.items() if stored.get(path) == digest}
         self._has_added = False
         self._waiting: list[tuple[int, str]] = []
-        self._first_new = catalog.next_id()
+        self._first_new = catalog.images.next_id()
         if self._stored != self._sources:
             self._labels  # noqa: B018 - a file that cannot be read must be told of now
 
@@ -70,7 +70,7 @@ class LabelStore:
             return
         if not self._has_added:
             # These images lack the labels of files that are not used now; a later run that uses them must look again.
-            self._catalog.set_label_sources(self._stored)
+            self._catalog.labels.set_sources(self._stored)
             self._has_added = True
         if self._sources:
             self._waiting += images
@@ -88,10 +88,10 @@ class LabelStore:
         if self._stored == self._sources:
             return
         first = 0
-        while first < self._first_new and (some := self._catalog.images_from(first, IMAGES_AT_ONCE)):
+        while first < self._first_new and (some := self._catalog.images.from_id(first, IMAGES_AT_ONCE)):
             first = some[-1].id + 1
             self._add([(record.id, record.path) for record in some if record.id < self._first_new])
-        self._catalog.set_label_sources(self._catalog.label_sources() | self._sources)
+        self._catalog.labels.set_sources(self._catalog.labels.sources() | self._sources)
 
     def _add(self, images: Sequence[tuple[int, str]]) -> None:
         if not images:
@@ -99,7 +99,7 @@ class LabelStore:
         ids, paths = zip(*images, strict=True)
         for table in self._labels.tables:
             rows = zip(ids, table.rows_of(paths), strict=True)
-            self._catalog.add_label_rows(table.names, [(image_id, row) for image_id, row in rows if row])
+            self._catalog.labels.add_rows(table.names, [(image_id, row) for image_id, row in rows if row])
 
     @cached_property
     def _labels(self) -> Labels:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import threading
 import time
+from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from indexer.decoding.decode import decoder_version
+import numpy as np
+
+from indexer.encoders.framing import Framing
 from indexer.files.discover import Found, Problem
 from indexer.files.passed import Passed
 from indexer.numbers import FIRST_ID
-from indexer.pipeline.path_set import PathSet
-from indexer.workers.chunks import in_chunks
-from indexer.workers.decode_worker import Job
+from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import DecodedChunk, Job, in_chunks
 
 if TYPE_CHECKING:
     from indexer.catalog.failures import Failure
@@ -121,6 +124,8 @@ class Plan:
         """Whether a file would fail as it did: its content has not changed, nor has what decodes it."""
         if self._retry_failed or failure.may_pass:
             return False
+        from indexer.decoding.version import decoder_version
+
         return (failure.size, failure.mtime_ns) == now and failure.decoder == decoder_version()
 
 
@@ -135,3 +140,67 @@ class Count(threading.Thread):
     def run(self) -> None:
         """Count."""
         self.total = sum(1 for _ in self._files)
+
+
+Item = TypeVar("Item")
+
+
+AT_ONCE = 10_000
+
+
+class PathSet:
+    """Paths, by their hashes: that two of a million share one is a chance of 1 in 40 million."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+        self._gone: set[int] = set()
+
+    def add(self, path: str) -> None:
+        """A path was come across."""
+        self._hashes.append(hash(path))
+
+    def forget(self, path: str) -> None:
+        """A path that was come across is gone."""
+        self._gone.add(hash(path))
+
+    def unseen(self, items: Iterable[Item], path_of: Callable[[Item], str]) -> Iterator[Item]:
+        """Those of the items whose paths were not come across."""
+        seen = np.sort(np.frombuffer(self._hashes, np.int64))
+        if self._gone:
+            seen = seen[~np.isin(seen, list(self._gone))]
+        items = iter(items)
+        while some := list(islice(items, AT_ONCE)):
+            hashes = np.array([hash(path_of(item)) for item in some])
+            places = np.minimum(np.searchsorted(seen, hashes), max(len(seen) - 1, 0))
+            there = seen[places] == hashes if len(seen) else np.zeros(len(some), np.bool_)
+            yield from (item for item, is_there in zip(some, there, strict=True) if not is_there)
+
+
+class Reading:
+    """A plan, and the workers that decode what it leaves, at work from `with` on.
+
+    plan: knows nothing unless one is given that does. began: when, by time.perf_counter. memory: as
+    DecodingPool has it.
+    """
+
+    def __init__(
+        self, files: Iterable[Found | Problem], framing: Framing, plan: Plan | None = None, memory: int | None = None
+    ) -> None:
+        self.began = time.perf_counter()
+        self.plan = plan or Plan()
+        self._ended = threading.Event()
+        self._pool = DecodingPool(framing, self.plan.chunks(files, self._ended), memory=memory)
+
+    def __enter__(self) -> Self:
+        self._pool.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._pool.__exit__(kind, error, trace)
+
+    def results(self) -> Iterator[DecodedChunk | None]:
+        """As a stage gives them."""
+        return self._pool.results()

@@ -7,19 +7,17 @@ which id it has come, in the transaction that stores the labels. A given label i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from indexer.catalog.images import ImageRecord
 from indexer.encoders.attributes import AttributeEncoder
 from indexer.index.writer import IndexWriter
-from indexer.workers.chunks import in_chunks
-from indexer.workers.decode_worker import DecodedChunk, Job
+from indexer.progress import Report
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import DecodedChunk, Job, in_chunks
 
 # The workers are started anew for each part.
 IMAGES_AT_ONCE = 4_096
-# Images looked at, and images in all.
-Report = Callable[[int, int | None], None]
 
 
 def predict_labels(
@@ -36,10 +34,10 @@ def predict_labels(
     predicted labels.
     """
     if index.metadata.predictor_sha256 != predictor.sha256:
-        index.catalog.forget_predicted()
+        index.catalog.labels.forget_predicted()
         index.note_predicted(predictor.name, predictor.sha256, 0)
     before, total, seen, predicted = index.metadata.predicted_until, index.count(), 0, 0
-    while not interrupted.is_set() and (some := index.catalog.images_from(before + 1, IMAGES_AT_ONCE)):
+    while not interrupted.is_set() and (some := index.catalog.images.from_id(before + 1, IMAGES_AT_ONCE)):
         wanted = _without_labels(index, predictor, some)
         waiting = {path: record.id for path, record in wanted.items()}
         for chunk in _decoded(list(wanted.values()), predictor, memory, interrupted):
@@ -87,5 +85,5 @@ def _predict(
     if same:
         labels = predictor.predict(chunk.pixels[[outcome.row for outcome in same]])
         ids = (records[outcome.job.path].id for outcome in same)
-        index.catalog.add_labels(zip(ids, labels, strict=True), predicted=True)
+        index.catalog.labels.add(zip(ids, labels, strict=True), predicted=True)
     return len(same)

@@ -25,7 +25,7 @@ class Carried(Scope):
 
 def scope_of(older: Index) -> Scope:
     """What a run looks at to take in the pictures of an older index, and nothing else."""
-    return Carried((), [record.path for record in older.catalog.all_images()])
+    return Carried((), [record.path for record in older.catalog.images.all()])
 
 
 def carry_labels(older: Index, index: IndexWriter) -> int:
@@ -35,11 +35,11 @@ def carry_labels(older: Index, index: IndexWriter) -> int:
     """
     missing = 0
     for records in _pages(older):
-        found = index.catalog.images_at([record.path for record in records])
+        found = index.catalog.images.at([record.path for record in records])
         there = [record for record in records if record.path in found]
         labels = given_labels(older, [record.id for record in there])
         rows = ((found[record.path].id, some) for record, some in zip(there, labels, strict=True))
-        index.catalog.add_labels((image_id, some) for image_id, some in rows if some)
+        index.catalog.labels.add((image_id, some) for image_id, some in rows if some)
         missing += len(records) - len(there)
     index.commit()
     return missing
@@ -47,6 +47,6 @@ def carry_labels(older: Index, index: IndexWriter) -> int:
 
 def _pages(index: Index) -> Iterator[list[ImageRecord]]:
     first = 0
-    while records := index.catalog.images_from(first, IMAGES_AT_ONCE):
+    while records := index.catalog.images.from_id(first, IMAGES_AT_ONCE):
         first = records[-1].id + 1
         yield records

@@ -10,35 +10,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from indexer.encoders.attributes import AttributeEncoder
 from indexer.encoders.encoder import Encoder
 from indexer.errors import InputError
 from indexer.files.passed import Passed, in_words
 from indexer.index.writer import IndexWriter
 from indexer.numbers import FIRST_ID
 from indexer.paths import printable
-from indexer.pipeline.catalog_lookup import CatalogLookup
 from indexer.pipeline.encoding import EncodingPool
 from indexer.pipeline.labels import LabelCache, LabelStore
-from indexer.pipeline.plan import Count, Plan
-from indexer.pipeline.predict_labels import predict_labels
-from indexer.pipeline.read_ahead import Reading
+from indexer.pipeline.plan import Count, Plan, Reading
 from indexer.pipeline.scope import Scope
 from indexer.pipeline.store import Store
-from indexer.pipeline.summary import Summary
-from indexer.pipeline.vanished import Prune, forget_failures, is_drive, take_vanished
+from indexer.pipeline.vanished import Kept, Prune, Vanished, forget_failures, is_drive, take_vanished
 from indexer.system.interrupts import interruptible
-from indexer.vectors.build import Report as BaseReport
-from indexer.vectors.build import check_device
-from indexer.workers.chunks import in_chunks
-from indexer.workers.decode_worker import DecodedChunk
+from indexer.vectors.index_types import check_device
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import DecodedChunk, in_chunks
 
-# Files dealt with, and files in all (None until they are counted).
-Report = Callable[[int, int | None], None]
+if TYPE_CHECKING:
+    from indexer.encoders.attributes import AttributeEncoder
+    from indexer.progress import Report, StepReport
 
 
 class Vectors(NamedTuple):
@@ -54,7 +49,7 @@ class IndexOptions(NamedTuple):
 
     predictor: what predicts the labels that are not given, None for nothing. retry_failed: try again all that failed.
     rehash: read every file, whatever its size and time of change. memory: the cap on what the run takes, in bytes, None
-    for that of `indexer.system.memory.memory_cap`.
+    for that of `indexer.system.limits.memory_cap`.
     """
 
     prune: Prune = Prune.NO
@@ -67,7 +62,7 @@ class IndexOptions(NamedTuple):
     memory: int | None = None
 
 
-def check_sources(scope: Scope, wishes: IndexOptions, may_be_empty: bool = False) -> None:
+def check_sources(scope: Scope, options: IndexOptions, may_be_empty: bool = False) -> None:
     """Look at what an index is to be made of, before it is made.
 
     Raises InputError where a folder does not exist, none of them holds a picture (they may be empty where they are
@@ -77,7 +72,7 @@ def check_sources(scope: Scope, wishes: IndexOptions, may_be_empty: bool = False
     if next(scope.files(passed), None) is None and not may_be_empty:
         instead = f" (passed over: {in_words(passed.by_type())})" if passed.counts else ""
         raise InputError(f"no pictures in {', '.join(map(printable, scope.folders))}{instead}")
-    (wishes.label_cache or LabelCache()).read(scope.folders, [] if wishes.labels is None else [wishes.labels])
+    (options.label_cache or LabelCache()).read(scope.folders, [] if options.labels is None else [options.labels])
 
 
 def index_folders(
@@ -89,7 +84,7 @@ def index_folders(
     labels: Path | None = None,
     vectors: Vectors = Vectors(),  # noqa: B008 - immutable
     report: Report | None = None,
-    report_base: BaseReport | None = None,
+    report_base: StepReport | None = None,
 ) -> Summary:
     """Bring an index, open for writing, up to date with the pictures in folders.
 
@@ -98,17 +93,17 @@ def index_folders(
     a base is made. Raises InputError for a folder or label file that is missing, for a kind that FAISS does not know,
     and for a full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
     """
-    wishes = IndexOptions(prune, labels, vectors)
-    return index_scope(index, encoder, Scope(folders), wishes, report, report_base)
+    options = IndexOptions(prune, labels, vectors)
+    return index_scope(index, encoder, Scope(folders), options, report, report_base)
 
 
 def index_scope(
     index: IndexWriter,
     encoder: Encoder,
     scope: Scope,
-    wishes: IndexOptions,
+    options: IndexOptions,
     report: Report | None = None,
-    report_base: BaseReport | None = None,
+    report_base: StepReport | None = None,
     reading: Reading | None = None,
 ) -> Summary:
     """Bring an index, open for writing, up to date with what a scope says; the rest as `index_folders`.
@@ -116,52 +111,70 @@ def index_scope(
     reading: of the same scope, that was begun when there was no index yet; of use if nobody else has filled it since.
     """
     start = time.perf_counter()
-    check_device(wishes.vectors.device)
-    passed = Passed()
-    files = scope.files(passed)
-    label_store = LabelStore(index.catalog, scope.folders, wishes.labels, wishes.label_cache)
+    check_device(options.vectors.device)
+    label_store = LabelStore(index.catalog, scope.folders, options.labels, options.label_cache)
     with interruptible() as interrupted, ExitStack() as stack:
-        if reading is None or index.catalog.next_id() != FIRST_ID:
-            known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.next_id())
-            plan = Plan(known, passed, retry_failed=wishes.retry_failed, rehash=wishes.rehash)
-            reading = stack.enter_context(Reading(files, encoder.framing, plan, wishes.memory))
+        if reading is None or index.catalog.images.next_id() != FIRST_ID:
+            reading = _reading(index, encoder, scope, options, stack)
         plan = reading.plan
         store = Store(index, plan, label_store)
-        count = Count(scope.estimate()) if report else None
-        if count:
-            count.start()
-
-        def show() -> None:
-            if report and count:
-                done = plan.unchanged + plan.still_failing + store.done
-                report(done, count.total if count.total is None else max(count.total, done))
-
+        show = _shown(plan, store, scope, report)
         _store_all(store, plan, encoder, reading.results(), interrupted, show)
         while store.again and not interrupted.is_set():
-            with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=wishes.memory) as pool:
+            with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=options.memory) as pool:
                 _store_all(store, plan, encoder, pool.results(), interrupted, show)
         if interrupted.is_set():
             store.commit()
             raise KeyboardInterrupt
         label_store.write()
-        plan.note_unreadable()
-        for path in filter(scope.comes_by, label_store.files):
-            plan.passed.take_back(path)
-        forget_failures(index.catalog, scope.paths(), plan)
-        vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, wishes.prune, index.metadata.drives)
-        index.change(drives=_drives(index, plan.passed.drives))
+        vanished = _take_vanished(index, scope, plan, label_store, options.prune)
         label_store.finish()
         store.commit()
-        predicted = _predict(index, wishes, interrupted, report)
+        predicted = _predict(index, options, interrupted, report)
         if interrupted.is_set():
             raise KeyboardInterrupt
-        index.rebuild(wishes.vectors.kind, wishes.vectors.recall, wishes.vectors.device, report_base)
+        index.rebuild(options.vectors.kind, options.vectors.recall, options.vectors.device, report_base)
     return Summary.of(plan, store, vanished, predicted, time.perf_counter() - min(start, reading.began))
+
+
+def _reading(index: IndexWriter, encoder: Encoder, scope: Scope, options: IndexOptions, stack: ExitStack) -> Reading:
+    """The files of a scope, decoded where the catalogue does not know them."""
+    from indexer.pipeline.catalog_lookup import CatalogLookup
+
+    passed = Passed()
+    known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.images.next_id())
+    plan = Plan(known, passed, retry_failed=options.retry_failed, rehash=options.rehash)
+    return stack.enter_context(Reading(scope.files(passed), encoder.framing, plan, options.memory))
+
+
+def _shown(plan: Plan, store: Store, scope: Scope, report: Report | None) -> Callable[[], None]:
+    """What says how far a run is, of as many files as a thread counts meanwhile."""
+    if report is None:
+        return lambda: None
+    count = Count(scope.estimate())
+    count.start()
+
+    def show() -> None:
+        done = plan.unchanged + plan.still_failing + store.done
+        report(done, count.total if count.total is None else max(count.total, done))
+
+    return show
+
+
+def _take_vanished(index: IndexWriter, scope: Scope, plan: Plan, labels: LabelStore, prune: Prune) -> Vanished:
+    """Count, and remove where that is asked for, what the catalogue holds of files that are gone; note the drives."""
+    plan.note_unreadable()
+    for path in filter(scope.comes_by, labels.files):
+        plan.passed.take_back(path)
+    forget_failures(index.catalog, scope.paths(), plan)
+    vanished = take_vanished(index.catalog, scope.paths(), scope.named, plan, prune, index.metadata.drives)
+    index.change(drives=_drives(index, plan.passed.drives))
+    return vanished
 
 
 def _drives(index: IndexWriter, found: Sequence[str]) -> tuple[str, ...]:
     """The folders that are drives of their own, or were and have pictures still."""
-    known = (drive for drive in index.metadata.drives if is_drive(drive) or any(index.catalog.images_under(drive)))
+    known = (drive for drive in index.metadata.drives if is_drive(drive) or any(index.catalog.images.under(drive)))
     return tuple(sorted({*found, *known}))
 
 
@@ -185,7 +198,74 @@ def _store_all(
     store.note(plan.take_problems(), plan.take_recovered())
 
 
-def _predict(index: IndexWriter, wishes: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
-    if wishes.predictor is None:
+def _predict(index: IndexWriter, options: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
+    if options.predictor is None:
         return 0
-    return predict_labels(index, wishes.predictor, interrupted, report, wishes.memory)
+    from indexer.pipeline.predict_labels import predict_labels
+
+    return predict_labels(index, options.predictor, interrupted, report, options.memory)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did with the files that it found.
+
+    found = encoded + copied + unchanged + moved + failed. copied: have the content of another file, and got its code.
+    changed: those of the encoded and copied whose content was another before. failed: cannot be used; failed_before of
+    them have not changed since an earlier run and were not tried again, and may_pass of them are tried again by every
+    run, since circumstances are the reason. vanished: images whose file was not found, or is left out now; removed:
+    those of them that were removed; kept: folders that lost so many that none was removed. passed_over: what is no
+    picture or is left out, by type. predicted: images that got predicted labels. seconds: by stage; decode and encode
+    are summed over their workers and threads, and the stages overlap, so that total is less than their sum.
+    images_per_second: encoded, by total.
+    """
+
+    found: int
+    encoded: int
+    copied: int
+    unchanged: int
+    moved: int
+    changed: int
+    failed: int
+    failed_before: int
+    may_pass: int
+    vanished: int
+    removed: int
+    predicted: int
+    kept: tuple[Kept, ...]
+    passed_over: dict[str, int]
+    seconds: dict[str, float]
+    images_per_second: float
+
+    @classmethod
+    def of(cls, plan: Plan, store: Store, vanished: Vanished, predicted: int, total: float) -> Summary:
+        """Of a run that has ended; total: its seconds."""
+        seconds = {
+            "walk": plan.seconds,
+            "decode": store.decode_seconds,
+            "encode": store.encode_seconds,
+            "store": store.store_seconds,
+            "total": total,
+        }
+        return cls(
+            found=plan.found - store.gone - store.sheets,
+            encoded=store.encoded,
+            copied=store.copied,
+            unchanged=plan.unchanged + store.unchanged,
+            moved=store.moved,
+            changed=store.changed,
+            failed=store.failed + plan.still_failing,
+            failed_before=plan.still_failing,
+            may_pass=store.may_pass,
+            vanished=vanished.count,
+            removed=vanished.removed,
+            predicted=predicted,
+            kept=vanished.kept,
+            passed_over=plan.passed.by_type(),
+            seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
+            images_per_second=round(store.encoded / total, 1),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As `latentsearch index --json` prints it."""
+        return asdict(self)

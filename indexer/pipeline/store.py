@@ -12,18 +12,14 @@ from numpy.typing import NDArray
 
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
-from indexer.decoding.decode import decoder_version
-from indexer.decoding.fingerprint import Fingerprint
-from indexer.files import sheets
 from indexer.files.discover import Problem
-from indexer.files.passed import OWN_SHEETS
+from indexer.files.passed import OWN_SHEETS, SHEET_REASON
 from indexer.index.writer import IndexWriter
 from indexer.numbers import clamp_seconds
-from indexer.pipeline.catalog_lookup import images_before, images_with
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk
 from indexer.pipeline.labels import LabelStore
 from indexer.pipeline.plan import Plan
-from indexer.workers.decode_worker import NO_PIXELS, Job, Outcome
+from indexer.workers.tasks import NO_PIXELS, Job, Outcome, PlainFingerprint
 
 # What a run that is killed may lose.
 SECONDS_BETWEEN_COMMITS = 2.0
@@ -41,7 +37,7 @@ class Changes:
     moved: list[tuple[int, Job]] = field(default_factory=list)
     added: list[ImageRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    fingerprints: list[tuple[int, Fingerprint]] = field(default_factory=list)
+    fingerprints: list[tuple[int, PlainFingerprint]] = field(default_factory=list)
     copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
 
     def concern(self, image_id: int) -> bool:
@@ -62,7 +58,7 @@ class Store:
         self._index = index
         self._plan = plan
         self._labels = labels
-        self._next_id = index.catalog.next_id()
+        self._next_id = index.catalog.images.next_id()
         self._looked_at: dict[bytes, int] = {}
         self._committed = time.monotonic()
         self.again: list[Job] = []
@@ -82,7 +78,7 @@ class Store:
         positions = self._append(encoded.codes)
         changes = Changes()
         paths = [outcome.job.path for outcome in decoded.outcomes]
-        before = images_before(self._index.catalog, paths, self._plan.before)
+        before = self._index.catalog.images.at_before(paths, self._plan.before)
         for outcome in decoded.outcomes:
             self._decide(outcome, before.get(outcome.job.path), positions, changes)
         self._write(changes)
@@ -97,13 +93,13 @@ class Store:
         An image whose file is one of those that cannot leaves, unless circumstances are the reason.
         """
         if recovered:
-            self._index.catalog.remove_failures(recovered)
+            self._index.catalog.failures.remove(recovered)
         if not problems:
             return
         self._labels.write()
         lost = [problem.path for problem in problems if not problem.is_hidden and not problem.may_pass]
-        self._index.catalog.remove_images(record.id for record in self._index.catalog.images_at(lost).values())
-        self._index.catalog.add_failures(
+        self._index.catalog.images.remove(record.id for record in self._index.catalog.images.at(lost).values())
+        self._index.catalog.failures.add(
             Failure(problem.path, problem.reason, may_pass=problem.may_pass) for problem in problems
         )
         self.failed += len(problems)
@@ -142,7 +138,7 @@ class Store:
         if outcome.reason and _is_gone(job.path):
             self.gone += 1
             self._plan.seen.forget(job.path)
-        elif outcome.reason == sheets.REASON:
+        elif outcome.reason == SHEET_REASON:
             self.sheets += 1
             self._plan.passed.counts[OWN_SHEETS] += 1
             self._plan.seen.forget(job.path)
@@ -176,7 +172,7 @@ class Store:
     def _reuse(self, outcome: Outcome, before: ImageRecord | None, changes: Changes) -> None:
         """Move the image that has this content and whose file is gone; else copy the code of one that has it."""
         catalog, job = self._index.catalog, outcome.job
-        twin = next(iter(images_with(catalog, job.size, outcome.digest, 0, 1)), None)
+        twin = next(iter(catalog.images.of_content(job.size, outcome.digest, 0, 1)), None)
         if twin is None:
             self.again.append(job._replace(known=(), again=False))
             return
@@ -197,7 +193,7 @@ class Store:
         size, digest = outcome.job.size, outcome.digest
         while True:
             after = self._looked_at.get(digest, 0)
-            twins = images_with(self._index.catalog, size, digest, after, TWINS_AT_ONCE)
+            twins = self._index.catalog.images.of_content(size, digest, after, TWINS_AT_ONCE)
             for twin in twins:
                 if not changes.concern(twin.id) and _is_gone(twin.path):
                     return twin
@@ -223,6 +219,8 @@ class Store:
         )
 
     def _fail(self, reason: str, job: Job, changes: Changes, may_pass: bool = False) -> None:
+        from indexer.decoding.version import decoder_version
+
         self.failed += 1
         self.may_pass += may_pass
         changes.failures.append(Failure(job.path, reason, job.size, job.mtime_ns, may_pass, decoder_version()))
@@ -231,16 +229,16 @@ class Store:
         catalog = self._index.catalog
         if changes.removed:
             self._labels.write()
-        catalog.remove_images(changes.removed)
+        catalog.images.remove(changes.removed)
         for image_id, job in (*changes.touched, *changes.moved):
-            catalog.relocate(image_id, job.path, job.size, job.mtime_ns)
-        catalog.add_images(changes.added)
-        catalog.add_fingerprints(changes.fingerprints)
-        catalog.copy_fingerprints(changes.copied_fingerprints)
-        catalog.add_failures(changes.failures)
+            catalog.images.relocate(image_id, job.path, job.size, job.mtime_ns)
+        catalog.images.add(changes.added)
+        catalog.copies.add_fingerprints(changes.fingerprints)
+        catalog.copies.copy_fingerprints(changes.copied_fingerprints)
+        catalog.failures.add(changes.failures)
         here = [(image_id, job.path) for image_id, job in changes.moved]
         here += [(record.id, record.path) for record in changes.added]
-        catalog.remove_failures([*(path for _, path in here), *changes.unchanged])
+        catalog.failures.remove([*(path for _, path in here), *changes.unchanged])
         self._labels.add(here)
 
 

@@ -94,7 +94,7 @@ def count_vanished(
     while some := list(islice(vanished, AT_ONCE)):
         count += len(some)
         if prune:
-            catalog.remove_images(image_id for image_id, _ in some)
+            catalog.images.remove(image_id for image_id, _ in some)
     return count
 
 
@@ -119,9 +119,9 @@ def _suspicious(
                 if counts[folder] <= EXAMPLES:
                     lost.setdefault(folder, []).append(path)
     for folder, count in counts.items():
-        ids = [image_id for image_id, _ in catalog.images_under(folder)]
+        ids = [image_id for image_id, _ in catalog.images.under(folder)]
         had = sum(image_id < plan.before for image_id in ids)
-        is_empty = len(ids) == count and next(iter(catalog.failures_under(folder)), None) is None
+        is_empty = len(ids) == count and next(iter(catalog.failures.under(folder)), None) is None
         if is_empty or folder in lost_drives or (had >= MANY and count > had * MOST):
             yield Kept(folder, count, had, is_empty, tuple(lost[folder]))
 
@@ -130,19 +130,19 @@ def forget_failures(catalog: Catalog, paths: Iterable[str], plan: Plan) -> None:
     """Forget the failures at or below these paths whose files are gone."""
     vanished = (path for path in _unseen_failures(catalog, paths, plan) if not _is_hidden(path, plan.hidden))
     while some := list(islice(vanished, AT_ONCE)):
-        catalog.remove_failures(some)
+        catalog.failures.remove(some)
 
 
 def _vanished_images(catalog: Catalog, paths: Iterable[str], plan: Plan) -> Iterator[tuple[int, str]]:
     """Of the images that were there before the run: those of a new index need not be looked through."""
     if plan.before <= FIRST_ID:
         return iter(())
-    images = (image for path in paths for image in catalog.images_under(path) if image[0] < plan.before)
+    images = (image for path in paths for image in catalog.images.under(path) if image[0] < plan.before)
     return (image for image in plan.seen.unseen(images, itemgetter(1)) if not _is_hidden(image[1], plan.hidden))
 
 
 def _unseen_failures(catalog: Catalog, paths: Iterable[str], plan: Plan) -> Iterator[str]:
-    return plan.seen.unseen((failure for path in paths for failure in catalog.failures_under(path)), str)
+    return plan.seen.unseen((failure for path in paths for failure in catalog.failures.under(path)), str)
 
 
 def _is_hidden(path: str, hidden: Iterable[str]) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
+from typing import Any
 
+from indexer import send_nothing
 from indexer.errors import MissingExtra
 
 # module -> its distribution of the extra `cpu`, and of `gpu`
@@ -51,3 +54,16 @@ def require_extra(extra: str, *modules: str) -> None:
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise MissingExtra(f"{module} is not installed: pip install 'latentsearch[{extra}]'")
+
+
+def import_onnxruntime(submodule: str = "") -> Any:
+    """ONNX Runtime, or a module of it such as "quantization", with its reports of use turned off.
+
+    Raises MissingExtra where it is not installed, or twice.
+    """
+    require("onnxruntime")
+    send_nothing()  # a program that embeds us may have set the variable since
+    runtime = importlib.import_module("onnxruntime")
+    # What somebody imported before us has read its environment already; not every build has the function.
+    getattr(runtime, "disable_telemetry_events", lambda: None)()
+    return importlib.import_module(f"onnxruntime.{submodule}") if submodule else runtime

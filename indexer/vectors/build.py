@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import InputError, MissingExtra
+from indexer.errors import InputError
+from indexer.progress import StepReport
 from indexer.vectors import index_types
 from indexer.vectors.exact import import_faiss, pad
-from indexer.vectors.faiss_file import FaissFile, most_effort, parameters_of
-from indexer.vectors.index_types import FLAT
-from indexer.vectors.tuning import Tuning, tune
+from indexer.vectors.faiss_file import FLAT, FaissFile, Tuning, inverted_lists, most_effort, parameters_of
+from indexer.vectors.tuning import tune
 
 ADDED_AT_ONCE = 50_000
 SEED = 1234
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
-# What is being done, how much of it, and of how much.
-Report = Callable[[str, int, int], None]
 
 
 def build(
-    kind: str, codes: Codes, ids: Ids, rows: Ids, device: str = "cpu", report: Report | None = None
+    kind: str, codes: Codes, ids: Ids, rows: Ids, device: str = "cpu", report: StepReport | None = None
 ) -> Any | None:
     """A FAISS index of a kind over some rows of an array of codes, which answers with ids; None for the flat kind.
 
@@ -48,13 +45,15 @@ def build(
     return index
 
 
-def extend(base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: Report | None = None) -> Any | None:
+def extend(
+    base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: StepReport | None = None
+) -> Any | None:
     """The FAISS index of a base with codes added and ids taken out; None where its kind cannot do that, or is flat."""
     if base.kind == FLAT:
         return None
     index = base.load()
     if len(gone):
-        if index_types.inverted_lists(index) is None:
+        if inverted_lists(index) is None:
             return None
         module = import_faiss()
         mask = np.zeros(int(gone.max()) + 1, np.bool_)
@@ -64,7 +63,7 @@ def extend(base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report
     return index
 
 
-def fill(index: Any, codes: Codes, ids: Ids, rows: Ids, report: Report | None = None) -> None:
+def fill(index: Any, codes: Codes, ids: Ids, rows: Ids, report: StepReport | None = None) -> None:
     """Add some rows of an array of codes to a FAISS index, under these ids."""
     for start in range(0, len(rows), ADDED_AT_ONCE):
         some = slice(start, start + ADDED_AT_ONCE)
@@ -86,7 +85,7 @@ def measured(index: Any | None, codes: Codes, ids: Ids, rows: Ids, target: float
 
 
 def _train(index: Any, codes: Codes, rows: Ids, device: str) -> None:
-    lists = index_types.inverted_lists(index)
+    lists = inverted_lists(index)
     wanted = max(65_536, index_types.TRAINING_CODES_A_LIST * lists.nlist) if lists is not None else 65_536
     sample = np.sort(np.random.default_rng(SEED).choice(len(rows), min(wanted, len(rows)), replace=False))
     if device == "cuda" and lists is not None:
@@ -94,15 +93,3 @@ def _train(index: Any, codes: Codes, rows: Ids, device: str) -> None:
         module = import_faiss()
         lists.clustering_index = module.index_cpu_to_all_gpus(module.IndexFlatL2(index.d))
     index.train(pad(codes[rows[sample]], index.d))
-
-
-def check_device(device: str) -> None:
-    """Raise MissingExtra where FAISS has no GPU to build on."""
-    if device == "cpu":
-        return
-    module = import_faiss()
-    if not hasattr(module, "index_cpu_to_all_gpus") or module.get_num_gpus() == 0:
-        raise MissingExtra(
-            "--device cuda needs a GPU and faiss-gpu: `pip uninstall faiss-cpu onnxruntime`, then `pip install "
-            "'latentsearch[gpu]'`"
-        )

@@ -1,8 +1,8 @@
-"""Exact search: every code is compared, by numpy where FAISS would take longer to import, else by FAISS."""
+"""Exact search: every code is compared, a few by numpy, which needs no import of FAISS, many by FAISS."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from indexer.system.extras import require
 
-# Up to this many comparisons numpy takes less time than importing FAISS, which is quicker once it is there.
+# Up to this many comparisons numpy takes less time than importing FAISS.
 NUMPY_COMPARISONS = 200_000
 # float32 scores of codes of some hundred numbers are off by less than this share of the squared lengths.
 ROUNDING = 1e-5
 HALF = np.float32(0.5)
 # So many codes are compared exactly in less time than it takes to look which of them need it.
-FEW = 100
+COMPARED_AT_ONCE = 100
 
 Codes = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -31,7 +31,7 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     wanted = min(wanted, len(rows))
     if wanted == 0:
         return np.empty((len(queries), 0), np.int64)
-    if len(queries) * len(rows) <= NUMPY_COMPARISONS and "faiss" not in sys.modules:
+    if len(queries) * len(rows) <= NUMPY_COMPARISONS:
         return np.asarray(rows[_by_numpy(queries, codes, rows, wanted)])
     return _by_faiss(queries, codes, rows, wanted)
 
@@ -41,7 +41,7 @@ def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
 
     All of them where there are hardly more than `wanted`; else those whose float32 distance may be among the least.
     """
-    if len(codes) <= wanted + FEW:
+    if len(codes) <= wanted + COMPARED_AT_ONCE:
         return np.arange(len(codes))
     squares = np.vecdot(codes, codes)
     # This is the squared distance less the query's squared length.
@@ -64,24 +64,59 @@ class FewCodes:
     """Codes (n, d) of some images, ids int64 (n,), ascending, each of which a query is compared with."""
 
     def __init__(self, ids: Rows, codes: Codes, distance: str) -> None:
-        self._ids, self._codes, self._distance = ids, codes, distance
-        self._count, self._size = codes.shape
-        self._pointer = import_faiss().swig_ptr(codes) if "faiss" in sys.modules else None
+        self._ids, self._distance = ids, distance
+        self._codes = codes.astype(np.float64)
 
-    def nearest(self, query: Codes, k: int) -> tuple[NDArray[np.floating[Any]], Rows]:
+    def nearest(self, query: Codes, k: int) -> tuple[NDArray[np.float64], Rows]:
         """Distances to the nearest of them from a code (d,), and their ids, min(k, n) of each; equally far ones by id.
 
-        Distances are as `distances_to` gives them, in single precision where FAISS is there to compare.
+        Distances are as `distances_to` gives them.
         """
-        if self._pointer is None:
-            far = distances_to(query, self._codes, self._distance)
-            order = far.argsort(kind="stable")[:k]
-            return far[order], self._ids[order]
-        faiss = import_faiss()
-        squares = np.empty(self._count, np.float32)
-        faiss.fvec_L2sqr_ny(faiss.swig_ptr(squares), faiss.swig_ptr(query), self._pointer, self._size, self._count)
+        apart = self._codes - query
+        squares = np.vecdot(apart, apart)
         order = squares.argsort(kind="stable")[:k]
-        return _from_squares(squares[order], self._distance), self._ids[order]
+        return np.asarray(_from_squares(squares[order], self._distance), np.float64), self._ids[order]
+
+
+class Subset:
+    """Some images that are there, int64 (n,) each, by row."""
+
+    def __init__(self, ids: Rows, rows: Rows) -> None:
+        self.ids, self.rows = ids, rows
+        self._mask: NDArray[np.bool_] | None = None
+        self._few: FewCodes | None = None
+
+    def few(self, codes: Codes, distance: str) -> FewCodes:
+        """Them with their codes, read from the array of all codes; once."""
+        if self._few is None:
+            order = np.argsort(self.ids)
+            self._few = FewCodes(self.ids[order], codes.take(self.rows[order], axis=0), distance)
+        return self._few
+
+    def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
+        """For every id below `ids` whether it is one of those whose code lies below `rows`; made once."""
+        if self._mask is None:
+            self._mask = np.zeros(ids, np.bool_)
+            self._mask[self.ids[: np.searchsorted(self.rows, rows)]] = True
+        return self._mask
+
+
+class Selection:
+    """The images among which to search, by ids, int64 (n,), ascending; searches keep what they make of them."""
+
+    def __init__(self, ids: Rows) -> None:
+        ids.flags.writeable = False
+        self.ids = ids
+        self._made: tuple[object, Subset] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def subset(self, state: object, make: Callable[[Rows], Subset]) -> Subset:
+        """The images with the rows that their codes have in a state of the index; made once for a state."""
+        if self._made is None or self._made[0] is not state:
+            self._made = state, make(self.ids)
+        return self._made[1]
 
 
 def _from_squares(squares: NDArray[np.floating[Any]], distance: str) -> NDArray[np.floating[Any]]:
@@ -128,20 +163,30 @@ def _by_numpy(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     return np.asarray(np.take_along_axis(best, order, axis=1))
 
 
+def pointer(array: NDArray[Any], dtype: type[np.generic]) -> Any:
+    """Where an array lies, for FAISS's own functions, which look at neither its type nor its layout.
+
+    Raises ValueError for an array of another type, or whose numbers do not lie one after another.
+    """
+    if array.dtype != dtype or not array.flags.c_contiguous:
+        raise ValueError(f"FAISS takes contiguous {dtype.__name__}, not {array.dtype} of strides {array.strides}")
+    return import_faiss().swig_ptr(array)
+
+
 def _by_faiss(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     faiss = import_faiss()
     found = np.empty((len(queries), wanted), np.int64)
     squares = np.empty((len(queries), wanted), np.float32)
     queries, shape = np.ascontiguousarray(queries, np.float32), (codes.shape[1], len(queries))
-    pointers = [faiss.swig_ptr(array) for array in (queries, codes)]
-    results = [faiss.swig_ptr(array) for array in (squares, found)]
+    pointers = [pointer(array, np.float32) for array in (queries, codes)]
+    results = [pointer(squares, np.float32), pointer(found, np.int64)]
     if _are_consecutive(rows):
         some = codes[rows[0] : rows[-1] + 1]
-        faiss.knn_L2sqr(pointers[0], faiss.swig_ptr(some), *shape, len(rows), wanted, *results, None)
+        faiss.knn_L2sqr(pointers[0], pointer(some, np.float32), *shape, len(rows), wanted, *results, None)
         return np.asarray(found + rows[0])
     rows = np.ascontiguousarray(rows, np.int64)
     # A stride of 0: the same rows for every query.
-    faiss.knn_L2sqr_by_idx(*pointers, faiss.swig_ptr(rows), *shape, len(codes), len(rows), wanted, *results, 0)
+    faiss.knn_L2sqr_by_idx(*pointers, pointer(rows, np.int64), *shape, len(codes), len(rows), wanted, *results, 0)
     return found
 
 

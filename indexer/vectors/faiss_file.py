@@ -8,10 +8,11 @@ FAISS trusts what it reads, so nothing is given to it before the checksum was fo
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -22,10 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import DamagedIndex
-from indexer.system.disk import atomic_write
 from indexer.vectors.exact import import_faiss, pad
-from indexer.vectors.index_types import inverted_lists
-from indexer.vectors.tuning import Tuning
 
 FILE_NAME = "vectors.faiss"
 MAGIC = b"LSBASE02"
@@ -33,11 +31,62 @@ MAGIC = b"LSBASE02"
 FOOTER = struct.Struct("<QQQ16s8s")
 NO_ROW = np.iinfo(np.uint32).max
 ROW_TYPE = np.dtype("<u4")
-ALIGNED = 8
-GRAPH_ENTRIES = 4_096
+ALIGNED, GRAPH_ENTRIES = 8, 4_096
+
+# What may be asked for beside FAISS factory strings.
+AUTO, FLAT, HNSW, IVF_SQ8, IVF_PQ = KINDS = ("auto", "flat", "hnsw", "ivf-sq8", "ivf-pq")
+# More candidates than a recall needs, since exact codes may swap those that are almost equally far.
+SPARE = 16
+# Nanoseconds a code, as measured on two AVX2 cores; only their ratio matters, which is about the same elsewhere.
+EXACT_COST, VISIT_COST = 50, 12
 
 Codes = NDArray[np.float32]
 Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The parameters that reach a recall.
+
+    target and reached: recall@20. factor: candidates that are re-ranked, a multiple of k. efforts: by k, ascending, the
+    lists to probe or the entries of the graph to keep. lists: how many there are, 0 for other kinds than IVF.
+    """
+
+    target: float
+    reached: float = 1.0
+    factor: float = 1.0
+    efforts: tuple[tuple[int, int], ...] = ()
+    lists: int = 0
+    most: int = 1
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Tuning:
+        """As dataclasses.asdict made it."""
+        return cls(**{**stored, "efforts": tuple((k, effort) for k, effort in stored["efforts"])})
+
+    def candidates(self, k: int) -> int:
+        """How many candidates to take for k results."""
+        return math.ceil(k * self.factor) + SPARE
+
+    def effort(self, k: float) -> int:
+        """The effort for k results, or, of a filter that a share s of the images passes, for k / s."""
+        if not self.efforts:
+            return self.most
+        ks, efforts = np.log(np.array(self.efforts, np.float64).T)
+        wanted = math.log(max(k, self.efforts[0][0]))
+        if wanted <= ks[-1]:
+            found = float(np.interp(wanted, ks, efforts))
+        else:
+            # Beyond the last: along the last slope; of a graph, which has one point, in proportion.
+            slope = (efforts[-1] - efforts[-2]) / (ks[-1] - ks[-2]) if len(ks) > 1 else 1.0
+            found = efforts[-1] + slope * (wanted - ks[-1])
+        return min(self.most, math.ceil(math.exp(found) - 1e-6))
+
+    def prefers_exact(self, allowed: int, count: int, k: int) -> bool:
+        """Whether comparing every allowed code costs less than searching the FAISS index for them."""
+        effort = self.effort(k * count / max(allowed, 1))
+        visited = effort * count / self.lists if self.lists else 32 * effort
+        return allowed * EXACT_COST <= visited * VISIT_COST
 
 
 @dataclass(frozen=True)
@@ -167,6 +216,8 @@ def write_faiss_file(path: Path, header: Header, index: Any | None, ids: Ids, ro
     index: the FAISS index, None for the flat kind. ids, rows: int64 (n,) each, of every image. Raises OSError on a
     full disk.
     """
+    from indexer.system.disk import atomic_write
+
     with atomic_write(path) as file:
         content = _Checked(file)
         if index is not None:
@@ -241,3 +292,9 @@ def _checksum(content: memoryview) -> bytes:
     import xxhash
 
     return xxhash.xxh3_128_digest(content)
+
+
+def inverted_lists(index: Any) -> Any | None:
+    """The inverted file inside a FAISS index, None where there is none."""
+    found: Any | None = import_faiss().try_extract_index_ivf(index)
+    return found

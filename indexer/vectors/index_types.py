@@ -6,10 +6,18 @@ import math
 import os
 from typing import Any, NamedTuple
 
-from indexer.errors import InputError
+from indexer.errors import InputError, MissingExtra
 from indexer.vectors.exact import import_faiss
+from indexer.vectors.faiss_file import (
+    AUTO,
+    FLAT,
+    HNSW,
+    IVF_PQ,
+    IVF_SQ8,
+    KINDS,
+    inverted_lists,
+)
 
-AUTO, FLAT, HNSW, IVF_SQ8, IVF_PQ = KINDS = ("auto", "flat", "hnsw", "ivf-sq8", "ivf-pq")
 # An index of another kind needs some codes to learn from.
 FLAT_ALWAYS_BELOW = 1_000
 # Below this many codes going through all of them is as fast as an index that has to be imported, read and re-ranked.
@@ -98,12 +106,6 @@ def reason_of(error: RuntimeError) -> str:
     return str(error).rpartition("Error: ")[2] or "it gives no reason"
 
 
-def inverted_lists(index: Any) -> Any | None:
-    """The inverted file inside a FAISS index, None where there is none."""
-    found: Any | None = import_faiss().try_extract_index_ivf(index)
-    return found
-
-
 def machine_memory() -> int:
     """Bytes of this machine's memory."""
     return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -111,3 +113,15 @@ def machine_memory() -> int:
 
 def _gb(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
+
+
+def check_device(device: str) -> None:
+    """Raise MissingExtra where FAISS has no GPU to build on."""
+    if device == "cpu":
+        return
+    module = import_faiss()
+    if not hasattr(module, "index_cpu_to_all_gpus") or module.get_num_gpus() == 0:
+        raise MissingExtra(
+            "--device cuda needs a GPU and faiss-gpu: `pip uninstall faiss-cpu onnxruntime`, then `pip install "
+            "'latentsearch[gpu]'`"
+        )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.vectors import exact
-from indexer.vectors.index_types import inverted_lists
+from indexer.vectors.faiss_file import SPARE, Tuning, inverted_lists
 
 K = 20
 # Larger k at which the lists that hold the nearest are counted: a filter that one in ten passes needs those of 200.
@@ -21,59 +20,11 @@ QUERIES = 128
 MARGIN = 0.005
 # Candidates that exact codes re-rank, as multiples of k; FACTORS[0] is for kinds that lose next to nothing.
 FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-SPARE = 16
 STEP = 2**0.25
-# Nanoseconds a code, as measured on two AVX2 cores; only their ratio matters, which is about the same elsewhere.
-EXACT_COST, VISIT_COST = 50, 12
 
 Ids = NDArray[np.int64]
 # (queries, wanted, effort) -> ids (q, wanted).
 Search = Callable[[NDArray[np.float32], int, int], Ids]
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """The parameters that reach a recall.
-
-    target and reached: recall@20. factor: candidates that are re-ranked, a multiple of k. efforts: by k, ascending, the
-    lists to probe or the entries of the graph to keep. lists: how many there are, 0 for other kinds than IVF.
-    """
-
-    target: float
-    reached: float = 1.0
-    factor: float = 1.0
-    efforts: tuple[tuple[int, int], ...] = ()
-    lists: int = 0
-    most: int = 1
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Tuning:
-        """As dataclasses.asdict made it."""
-        return cls(**{**stored, "efforts": tuple((k, effort) for k, effort in stored["efforts"])})
-
-    def candidates(self, k: int) -> int:
-        """How many candidates to take for k results."""
-        return math.ceil(k * self.factor) + SPARE
-
-    def effort(self, k: float) -> int:
-        """The effort for k results, or, of a filter that a share s of the images passes, for k / s."""
-        if not self.efforts:
-            return self.most
-        ks, efforts = np.log(np.array(self.efforts, np.float64).T)
-        wanted = math.log(max(k, self.efforts[0][0]))
-        if wanted <= ks[-1]:
-            found = float(np.interp(wanted, ks, efforts))
-        else:
-            # Beyond the last: along the last slope; of a graph, which has one point, in proportion.
-            slope = (efforts[-1] - efforts[-2]) / (ks[-1] - ks[-2]) if len(ks) > 1 else 1.0
-            found = efforts[-1] + slope * (wanted - ks[-1])
-        return min(self.most, math.ceil(math.exp(found) - 1e-6))
-
-    def prefers_exact(self, allowed: int, count: int, k: int) -> bool:
-        """Whether comparing every allowed code costs less than searching the FAISS index for them."""
-        effort = self.effort(k * count / max(allowed, 1))
-        visited = effort * count / self.lists if self.lists else 32 * effort
-        return allowed * EXACT_COST <= visited * VISIT_COST
 
 
 def tune(

@@ -5,6 +5,7 @@ The index is opened and locked only while it is written, so that others can writ
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -18,62 +19,59 @@ from indexer.files.discover import FolderNames, is_picture
 from indexer.files.first_bytes import begins_as_picture
 from indexer.files.ignore import IGNORE_FILE, Rules, UnusableRules
 from indexer.index.index import Index
-from indexer.index.location import CATALOGUE
 from indexer.index.writer import IndexWriter
-from indexer.paths import is_under
+from indexer.paths import CATALOGUE, is_under
 from indexer.pipeline.labels import LabelCache
-from indexer.pipeline.run import IndexOptions, Report, index_scope
+from indexer.pipeline.run import IndexOptions, Summary, index_scope
 from indexer.pipeline.scope import Scope
-from indexer.pipeline.summary import Summary
+from indexer.progress import Report, StepReport
 from indexer.system.interrupts import interruptible
-from indexer.vectors.build import Report as BaseReport
 from indexer.watch.debounce import Debouncer
 from indexer.watch.watcher import Watcher
+
+logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_TRIES = 0.2
 # A full disk or a label file that cannot be read does not end the watching: what could not be done is tried again.
 SECONDS_BEFORE_ANOTHER_BATCH = 5.0
 
-Tell = Callable[[str], None]
-
 
 class LiveIndex:
     """Keeps an index up to date with folders until Ctrl-C.
 
-    show: gets the summary of the first run and of each batch. tell: gets what people should know, a sentence each.
+    show: gets the summary of the first run and of each batch.
     report, report_base: of the first run, as `index_folders` has them.
     """
 
     def __init__(
         self,
-        place: Path,
+        folder: Path,
         encoder: Encoder,
         folders: Sequence[str | Path],
-        wishes: IndexOptions,
+        options: IndexOptions,
         show: Callable[[Summary], None],
-        tell: Tell,
         report: Report | None = None,
-        report_base: BaseReport | None = None,
+        report_base: StepReport | None = None,
         rules: Rules = Rules(),  # noqa: B008 - immutable
     ) -> None:
-        self._place, self._encoder, self._folders, self._rules = place, encoder, folders, rules
-        self._wishes = wishes._replace(label_cache=wishes.label_cache or LabelCache())
-        self._show, self._tell, self._reports = show, tell, (report, report_base)
+        self._folder, self._encoder, self._folders, self._rules = folder, encoder, folders, rules
+        self._options = options._replace(label_cache=options.label_cache or LabelCache())
+        self._show, self._reports = show, (report, report_base)
         self._names, self._pending = FolderNames(), Debouncer()
-        self._told = ""
+        self._said = ""
         self._not_before = 0.0
 
     def run(self) -> None:
         """Watch. Raises KeyboardInterrupt after Ctrl-C, InputError where no folder is left, and as `index_folders`."""
         with interruptible() as interrupted:
-            watcher = Watcher(self._folders, self._tell, interrupted)
+            watcher = Watcher(self._folders, interrupted)
             is_first = True
             for changed in watcher.changes():
                 if is_first:  # what changes from here on is heard of
                     first = Scope(self._folders, None, self._names, self._rules)
                     self._show(self._write(first, interrupted, *self._reports))
-                    self._wishes = self._wishes._replace(retry_failed=False, rehash=False)
-                    self._tell("watching; Ctrl-C ends it")
+                    self._options = self._options._replace(retry_failed=False, rehash=False)
+                    logger.info("watching; Ctrl-C ends it")
                     is_first = False
                 self._hear(changed, watcher)
                 self._take_in(watcher, interrupted)
@@ -91,7 +89,7 @@ class LiveIndex:
             return
         changed = self._pending.take(time.monotonic())
         there = watcher.there()
-        if changed is None or (changed and not Index.exists(self._place)):
+        if changed is None or (changed and not Index.exists(self._folder)):
             scope = Scope(there, None, self._names, self._rules)
         else:
             scope = Scope(there, self._relevant(changed or [], there), self._names, self._rules)
@@ -99,14 +97,14 @@ class LiveIndex:
             return
         try:
             self._show(self._write(scope, interrupted))
-            self._told = ""
+            self._said = ""
         except InputError as error:
             self._put_off(error, scope)
 
     def _put_off(self, error: InputError, scope: Scope) -> None:
-        if str(error) != self._told:
-            self._told = str(error)
-            self._tell(f"{error} (tried again until it succeeds)")
+        if str(error) != self._said:
+            self._said = str(error)
+            logger.warning("%s (tried again until it succeeds)", error)
         self._not_before = time.monotonic() + SECONDS_BEFORE_ANOTHER_BATCH
         if scope.changed is None:
             self._pending.add_all(time.monotonic())
@@ -118,7 +116,7 @@ class LiveIndex:
         named = list(dict.fromkeys(self._named(path) for path in changed if self._is_visible(path, folders)))
         if not named:
             return []
-        catalog = Catalog.read(self._place / CATALOGUE)
+        catalog = Catalog.read(self._folder / CATALOGUE)
         try:
             return [path for path in named if _is_of_use(path, catalog)]
         finally:
@@ -149,21 +147,21 @@ class LiveIndex:
         scope: Scope,
         interrupted: threading.Event,
         report: Report | None = None,
-        report_base: BaseReport | None = None,
+        report_base: StepReport | None = None,
     ) -> Summary:
         with self._opened(interrupted) as index:
-            return index_scope(index, self._encoder, scope, self._wishes, report, report_base)
+            return index_scope(index, self._encoder, scope, self._options, report, report_base)
 
     def _opened(self, interrupted: threading.Event) -> IndexWriter:
         """The index, locked; where another process writes, as soon as it has ended."""
-        has_told = False
+        has_said = False
         while True:
             try:
-                return IndexWriter.create(self._place, self._encoder)
+                return IndexWriter.create(self._folder, self._encoder)
             except LockedIndex as error:
-                if not has_told:
-                    self._tell(f"{error} (waiting)")
-                    has_told = True
+                if not has_said:
+                    logger.warning("%s (waiting)", error)
+                    has_said = True
             if interrupted.wait(SECONDS_BETWEEN_TRIES):
                 raise KeyboardInterrupt
 
@@ -183,5 +181,5 @@ def _may_be_picture(path: str) -> bool:
 
 
 def _known(path: str, catalog: Catalog) -> Iterator[object]:
-    yield from catalog.images_under(path)
-    yield from catalog.failures_under(path)
+    yield from catalog.images.under(path)
+    yield from catalog.failures.under(path)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from indexer.errors import InputError
 from indexer.paths import printable
 from indexer.system.extras import require_extra
+
+logger = logging.getLogger(__name__)
 
 # The system's changes are heard of so often, and put together while they come one upon another.
 MILLISECONDS_A_LOOK, MILLISECONDS_TOGETHER = 200, 50
@@ -25,14 +28,14 @@ Identity = tuple[int, int]
 class Watcher:
     """Folders that are watched, those that come and go among them included.
 
-    tell: gets a sentence where a folder is gone. ended: the watching ends when it is set. Raises InputError for what is
-    no folder, MissingExtra without the extra `watch`.
+    ended: the watching ends when it is set. Raises InputError for what is no folder, MissingExtra without the extra
+    `watch`.
     """
 
-    def __init__(self, folders: Sequence[str | Path], tell: Callable[[str], None], ended: threading.Event) -> None:
+    def __init__(self, folders: Sequence[str | Path], ended: threading.Event) -> None:
         require_extra("watch", "watchfiles")
         self.folders = list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
-        self._tell, self._ended = tell, ended
+        self._ended = ended
         self._watched: dict[str, Identity] = {}
         for folder in self.folders:
             if not os.path.isdir(folder):
@@ -63,12 +66,12 @@ class Watcher:
             self._ended.wait(SECONDS_BEFORE_ANOTHER_WATCH)
 
     def _look_again(self) -> None:
-        """Take note of the folders that are there now, and tell which are not any more."""
+        """Take note of the folders that are there now, and log which are not any more."""
         before, self._watched = self._watched, self._identities()
         for folder in before:
             if folder not in self._watched:
-                self._tell(
-                    f"{printable(folder)} is gone: its pictures stay in the index, and it is watched when it is back"
+                logger.warning(
+                    "%s is gone: its pictures stay in the index, and it is watched when it is back", printable(folder)
                 )
         if not self._watched:
             raise InputError("none of the watched folders is there any more: nothing is left to watch")

@@ -11,11 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.decode import Framing
-from indexer.workers.chunks import CHUNK_FILES, in_chunks
-from indexer.workers.decode_worker import NO_PIXELS, DecodedChunk, Job, Outcome
-from indexer.workers.pool import DecodingPool
-from indexer.workers.stage import WAIT
+from indexer.encoders.framing import Framing
+from indexer.workers.pool import WAIT, DecodingPool
+from indexer.workers.tasks import CHUNK_FILES, NO_PIXELS, DecodedChunk, Job, Outcome, in_chunks
 
 # Decoded pictures that may wait for one before them.
 BYTES_WAITING = 100_000_000

@@ -54,7 +54,7 @@ def _end_ahead() -> None:
 def _start() -> Interpreter:
     ours, theirs = socket.socketpair()
     # The modules come from where ours came from, whatever the folder and the way in which we were started.
-    serve = f"from indexer.workers.decode_worker import serve; serve({theirs.fileno()})"
+    serve = f"from indexer.workers.serve import serve; serve({theirs.fileno()})"
     code = f"import sys; sys.path[:] = {sys.path!r}; {serve}"
     with theirs:
         process = subprocess.Popen(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from indexer.decoding.file_types import Format, identify, load_plugin
 from indexer.errors import UnreadableImage
 from indexer.files.first_bytes import first_bytes
-from indexer.files.formats import Format, identify, load_plugin
 from indexer.paths import may_pass, reason_for
 
 

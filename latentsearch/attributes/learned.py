@@ -8,7 +8,8 @@ without.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -24,6 +25,8 @@ from latentsearch.attributes.directions import MISSING, Directions, Values
 from latentsearch.attributes.ranking import LEAST_PICTURES, EditedRanking, Setting, fit_ranking, settable
 from latentsearch.attributes.search import EditedSearch
 from latentsearch.query import Change
+
+logger = logging.getLogger(__name__)
 
 FILE_NAME = "directions.npz"
 # Learned from so many pictures at most, drawn at random; anew when there are so many times as many as then, or as few.
@@ -104,13 +107,11 @@ class LabelDirections:
         return is_finite and [array.shape for array in arrays] == shapes and self.spread > 0
 
 
-def load_or_learn(
-    changes: Sequence[Change], index: Index, tell: Callable[[str], None] | None = None
-) -> EditedSearch | None:
+def load_or_learn(changes: Sequence[Change], index: Index) -> EditedSearch | None:
     """What searches an index with all changes made; None without any.
 
-    tell: called with a sentence when it has to be learned first what labels look like. Raises InputError for a label
-    that the index does not have, or not often enough with both values.
+    Learns first what labels look like where no earlier query did. Raises InputError for a label that the index does not
+    have, or not often enough with both values.
     """
     if not changes:
         return None
@@ -118,8 +119,7 @@ def load_or_learn(
     learned = LabelDirections.load(index.folder)
     if learned is None or not learned.fits(index) or not set(wanted) <= set(learned.labels):
         _require_labels(wanted, index)
-        if tell:
-            tell("learning once what labels look like in this index's codes")
+        logger.info("learning once what labels look like in this index's codes")
         learned = learn(index)
         learned.save(index.folder)
     for label in wanted:
@@ -162,7 +162,7 @@ def _values(index: Index, ids: NDArray[np.int64]) -> tuple[list[str], Values]:
 
 
 def _require_labels(wanted: Sequence[str], index: Index) -> None:
-    names = index.catalog.label_names()
+    names = index.catalog.labels.names()
     advice = LIST_LABELS if names else GET_LABELS
     for label in wanted:
         if label not in names:

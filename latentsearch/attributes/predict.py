@@ -14,8 +14,7 @@ from indexer.encoders.attributes import HOLDS, AttributeEncoder
 from indexer.errors import InputError, UnreadableImage
 from indexer.paths import printable
 from latentsearch.pictures import decoded_files
-from latentsearch.query import check_files
-from latentsearch.results import Unreadable
+from latentsearch.query import Unreadable, check_files
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decoding.decode import Framing
 from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
 from indexer.encoders.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
+from indexer.encoders.framing import Framing
 from indexer.errors import EncoderError, InputError
 from indexer.paths import printable
 from latentsearch.query import Change, Options
@@ -38,7 +38,7 @@ class Redrawing:
         _require_whole(self._encoder, self._generator)
         self.framing = self._encoder.framing
         self._columns = [self._column(change) for change in changes]
-        self._places = np.array(self._columns, np.int64) + self._encoder.latent_size
+        self._positions = np.array(self._columns, np.int64) + self._encoder.latent_size
         self._values = np.array([change.value for change in changes], np.float32)
 
     def redraw(self, pixels: Pixels) -> Pixels:
@@ -47,7 +47,7 @@ class Redrawing:
         drawn = np.empty((len(pixels), self.framing.height, self.framing.width, 3), np.uint8)
         unseen = np.arange(len(pixels))
         for reach in REACHES:
-            codes[np.ix_(unseen, self._places)] = 0.5 + reach * (self._values - 0.5)
+            codes[np.ix_(unseen, self._positions)] = 0.5 + reach * (self._values - 0.5)
             drawn[unseen] = self._generator.generate(codes[unseen])
             seen = self._attributes.values(drawn[unseen])[:, self._columns] >= HOLDS
             unseen = unseen[(seen != self._values.astype(bool)).any(axis=1)]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.index.index import Index
-from indexer.vectors.exact import distances_to, unit
+from indexer.vectors.exact import Selection, distances_to, unit
 from latentsearch.attributes.ranking import EditedRanking, Setting
 
 Codes = NDArray[np.float32]
@@ -28,7 +28,7 @@ class EditedSearch:
         codes: Codes,
         k: int,
         exclude_ids: Sequence[int] = (),
-        within: Ids | None = None,
+        within: Selection | None = None,
         near: Near | None = None,
     ) -> tuple[Codes, Ids]:
         """The k nearest images of each code, by ascending distance with the labels set; those equally far by id.

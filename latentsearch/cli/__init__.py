@@ -51,6 +51,18 @@ class ReaderLeft(Exception):
     """Whoever read our stdout, such as `head`, has left; click would make an error of it."""
 
 
+class Diagnostics:
+    """What a verb was asked to show of an error. debug: its traceback, instead of one sentence."""
+
+    def __init__(self) -> None:
+        self.debug = False
+
+
+def tell(sentence: str) -> None:
+    """Print a line on stderr that says whose it is: all that people should know besides a verb's results."""
+    click.echo(f"latentsearch: {sentence}", err=True)
+
+
 class Verbs(click.Group):
     """A group that imports a verb's module only when that verb is called."""
 
@@ -75,8 +87,8 @@ class Verbs(click.Group):
         """Run a verb; Ctrl-C and a reader that left are told apart from click's other reasons to stop."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted") from None
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted("interrupted") from interrupt
         except BrokenPipeError:
             raise ReaderLeft from None
 
@@ -84,21 +96,22 @@ class Verbs(click.Group):
         """Run a command: whatever goes wrong is one line on stderr and an exit code; a closed pipe is no error."""
         _keep_unprintable_names(sys.stdout)
         _look_for_garbage_less()
+        diagnostics = Diagnostics()
         try:
-            status = super().main(*args, **{**kwargs, "standalone_mode": False})
+            status = super().main(*args, **{**kwargs, "standalone_mode": False, "obj": diagnostics})
             sys.stdout.flush()
         except (BrokenPipeError, ReaderLeft):
             _close_quietly(sys.stdout)
             sys.exit(BROKEN_PIPE)
         except LatentsearchError as error:
-            _fail(str(error), error.exit_code)
+            _fail(str(error), error.exit_code, diagnostics)
         except click.ClickException as error:
-            _fail(_usage(error), error.exit_code)
+            _fail(_usage(error), error.exit_code, diagnostics)
         except click.Abort:
-            _fail("interrupted", Interrupted.exit_code)
+            _fail("interrupted", Interrupted.exit_code, diagnostics)
         except OSError as error:
             _close_quietly(sys.stdout)
-            _fail(_reason(error), LatentsearchError.exit_code)
+            _fail(_reason(error), LatentsearchError.exit_code, diagnostics)
         sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -111,8 +124,14 @@ def _look_for_garbage_less() -> None:
     atexit.register(gc.freeze)
 
 
-def _fail(message: str, status: int) -> NoReturn:
-    click.echo(f"latentsearch: {message}", err=True)
+def _fail(message: str, status: int, diagnostics: Diagnostics) -> NoReturn:
+    """End with what is known of the error that is being handled."""
+    if diagnostics.debug:
+        import traceback
+
+        traceback.print_exc()
+    else:
+        tell(message)
     sys.exit(status)
 
 

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latentsearch.cli import tell
+from latentsearch.cli.options import Verb, encoder_option, images_argument, json_option
+
 if TYPE_CHECKING:
     from latentsearch.attributes.predict import View
 
 
-@click.command("attributes")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
-@click.option("--encoder", metavar="NAME", help="A bundle that learned with labels, by name or folder  [attributes].")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a picture.")
+@click.command("attributes", cls=Verb)
+@images_argument
+@encoder_option("A bundle that learned with labels, by name or folder  [attributes].")
+@json_option("Print a JSON array of one object a picture.")
 def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> None:
     """Tell which attributes pictures show, as an encoder sees them that learned with labels.
 
@@ -29,7 +32,7 @@ def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> Non
     """
     from indexer.encoders.attributes import load_attribute_encoder
     from latentsearch.attributes.predict import view
-    from latentsearch.results import Unreadable
+    from latentsearch.query import Unreadable
     from latentsearch.search.formats import readable
 
     loaded = load_attribute_encoder(encoder)
@@ -37,7 +40,7 @@ def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> Non
     views = [one for one in looked_at if not isinstance(one, Unreadable)]
     for one in looked_at:
         if isinstance(one, Unreadable):
-            click.echo(f"latentsearch: {readable(one.query)}: {one.reason}", err=True)
+            tell(f"{readable(one.query)}: {one.reason}")
     if as_json:
         click.echo(json.dumps([{**one.to_json(), "encoder": loaded.name} for one in views], indent=2))
     elif sys.stdout.isatty():

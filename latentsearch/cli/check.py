@@ -7,11 +7,13 @@ from dataclasses import asdict
 
 import click
 
+from latentsearch.cli.options import Verb, index_option, json_option
 
-@click.command("check")
-@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(option: str | None, as_json: bool) -> None:
+
+@click.command("check", cls=Verb)
+@index_option
+@json_option()
+def command(location: str | None, as_json: bool) -> None:
     """Check the index, and rebuild what is derived where it is missing, stale or damaged.
 
     Ends with exit code 6 where something else is damaged.
@@ -19,7 +21,7 @@ def command(option: str | None, as_json: bool) -> None:
     from indexer.errors import DamagedIndex
     from indexer.index.writer import IndexWriter
 
-    with IndexWriter.open(IndexWriter.locate(option)) as index:
+    with IndexWriter.open(IndexWriter.locate(location)) as index:
         report = index.check()
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from indexer.errors import InputError, TransferError
+from latentsearch.cli.options import Verb, json_option
 from latentsearch.data.manifest import Manifest, load_manifest, manifest_names
 from latentsearch.data.verify import Report, folder_of, verify
 
 if TYPE_CHECKING:
-    from latentsearch.data.transfer import Progress
+    from indexer.progress import StepReport
 
 
 @click.group(short_help="List, fetch and verify public data sets.")
@@ -34,8 +35,8 @@ def _root(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-@command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Everything that is known of them, as JSON.")
+@command.command("list", cls=Verb)
+@json_option("Everything that is known of them, as JSON.")
 def list_(as_json: bool) -> None:
     """List the data sets that are known."""
     manifests = [load_manifest(name) for name in manifest_names()]
@@ -46,7 +47,7 @@ def list_(as_json: bool) -> None:
         click.echo(_described(manifest))
 
 
-@command.command()
+@command.command("fetch", cls=Verb)
 @click.argument("name")
 @_root
 @click.option(
@@ -64,14 +65,14 @@ def fetch(name: str, root: Path, base_url: str | None, everything: bool) -> None
     manifest = load_manifest(name)
     click.echo(f"{manifest.title}. Licence: {manifest.licence}.", err=True)
     with _bars() as progress:
-        report = bring(manifest, root, progress, base_url=base_url, everything=everything, tell=_tell)
+        report = bring(manifest, root, progress, base_url=base_url, everything=everything)
     click.echo(f"{report.folder}: {report.summary}")
 
 
-@command.command("verify")
+@command.command("verify", cls=Verb)
 @click.argument("name")
 @_root
-@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@json_option("The report as JSON.")
 def verify_(name: str, root: Path, as_json: bool) -> None:
     """Check every file of the data set NAME by size and hash.
 
@@ -108,12 +109,8 @@ def _reported(report: Report) -> str:
     return "\n".join([*lines, f"{report.folder}: {report.summary}"])
 
 
-def _tell(sentence: str) -> None:
-    click.echo(sentence, err=True)
-
-
 @contextmanager
-def _bars() -> Iterator[Progress]:
+def _bars() -> Iterator[StepReport]:
     """A bar for every file on stderr, in a terminal only."""
     from rich.console import Console
     from rich.progress import Progress as Bars

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latentsearch.cli import tell
+from latentsearch.cli.options import PATH, Verb, csv_option, index_option, json_option
 from latentsearch.duplicates.compare.changes import CHANGES
 
 if TYPE_CHECKING:
     from latentsearch.duplicates.results import Duplicates
 
 
-@click.command("duplicates")
-@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
+@click.command("duplicates", cls=Verb)
+@index_option
 @click.option("--exact", is_flag=True, help="Only files with the same bytes.")
 @click.option("--near", is_flag=True, help="Only pictures that look the same and have other bytes.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row a picture.")
-@click.option(
-    "--delete-plan", type=click.Path(path_type=Path), metavar="FILE", help="Also write a script to delete by."
-)
+@json_option()
+@csv_option("Print CSV, a row a picture.")
+@click.option("--delete-plan", type=PATH, metavar="FILE", help="Also write a script to delete by.")
 @click.option(
     "--delete",
     "kinds",
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="Have the plan delete copies of this kind too; may be repeated.",
 )
 def command(
-    option: str | None,
+    location: str | None,
     exact: bool,
     near: bool,
     as_json: bool,
@@ -57,7 +57,7 @@ def command(
             raise click.UsageError(f"{named} exclude each other")
     if kinds and not delete_plan:
         raise click.UsageError("--delete says what the plan deletes: name one with --delete-plan")
-    from latentsearch.cli.progress import Bar
+    from latentsearch.cli.stderr import Bar
     from latentsearch.duplicates.deletion_plan import check_plan, write_plan
     from latentsearch.duplicates.find import find_duplicates
     from latentsearch.duplicates.formats import summary
@@ -66,7 +66,7 @@ def command(
         check_plan(delete_plan)
     with Bar("looking for copies") as bar:
         found = find_duplicates(
-            option,
+            location,
             exact=exact,
             near=near,
             report=lambda what, done, total: bar.show(done, total, what, pace=" "),
@@ -76,7 +76,7 @@ def command(
         write_plan(found, delete_plan, kinds)
     _tell_left_out(found)
     _tell_torn(found)
-    click.echo(f"latentsearch: {summary(found)}", err=True)
+    tell(summary(found))
 
 
 def _show(found: Duplicates, as_json: bool, as_csv: bool) -> None:
@@ -94,9 +94,7 @@ def _tell_left_out(found: Duplicates) -> None:
     count = len(found.left_out)
     if count:
         files = "file has gone or changed" if count == 1 else "files have gone or changed"
-        click.echo(
-            f"latentsearch: {count} {files} and {'was' if count == 1 else 'were'} left out; --json says why", err=True
-        )
+        tell(f"{count} {files} and {'was' if count == 1 else 'were'} left out; --json says why")
 
 
 def _tell_torn(found: Duplicates) -> None:
@@ -108,4 +106,4 @@ def _tell_torn(found: Duplicates) -> None:
             if count == 1
             else ("copies have something that the best of their groups lacks, so")
         )
-        click.echo(f"latentsearch: {count} {has} no plan deletes either; --json says what", err=True)
+        tell(f"{count} {has} no plan deletes either; --json says what")

@@ -11,13 +11,15 @@ import click
 
 from indexer.encoders.encoder import available_encoders, bundle_folders
 from indexer.paths import printable
+from latentsearch.cli import tell
+from latentsearch.cli.options import Verb, json_option
 
 COLUMNS = ("name", "MB", "family", "latent size", "trained on", "agreement@1", "path")
 NUMBERS = {"MB", "latent size", "agreement@1"}
 
 
-@click.command("encoders")
-@click.option("--json", "as_json", is_flag=True, help="Everything that is known of them, as JSON.")
+@click.command("encoders", cls=Verb)
+@json_option("Everything that is known of them, as JSON.")
 def command(as_json: bool) -> None:
     """List the encoders that can be used by name: those that ship, then your own.
 
@@ -25,12 +27,12 @@ def command(as_json: bool) -> None:
     what it was trained on, agreement@1 (the share of 40 attributes that a picture has in common with the one most
     like it) and path, separated by tabs.
     """
-    bundles = available_encoders(report=lambda sentence: click.echo(f"latentsearch: {sentence}", err=True))
+    bundles = available_encoders()
     if as_json:
         click.echo(json.dumps([_described(*bundle) for bundle in bundles], indent=2))
     elif not bundles:
         places = " and ".join(printable(folder) for folder in bundle_folders())
-        click.echo(f"latentsearch: no encoders in {places}: make one with `latentsearch export`", err=True)
+        tell(f"no encoders in {places}: make one with `latentsearch export`")
     elif _in_terminal():
         _print_table([_row(*bundle) for bundle in bundles])
     else:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latentsearch.cli import Interrupted
+from latentsearch.cli.options import PATH, Verb, encoder_option, index_option, json_option
+from latentsearch.cli.stderr import Bar
+
 if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.parquet.load import ImportSummary
@@ -15,12 +19,12 @@ if TYPE_CHECKING:
 GOES_ON = "interrupted: what was imported is kept, and the same command goes on from there"
 
 
-@click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
-@click.option("--encoder", metavar="NAME", help="Its encoder, by name or folder  [default: the index's or the file's].")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-def command(file: Path, option: str | None, encoder: str | None, as_json: bool) -> None:
+@click.command("import", cls=Verb)
+@click.argument("file", type=PATH)
+@index_option
+@encoder_option("Its encoder, by name or folder  [default: the index's or the file's].")
+@json_option("Print the summary as one JSON object.")
+def command(file: Path, location: str | None, encoder: str | None, as_json: bool) -> None:
     """Add the pictures of a Parquet file, as `latentsearch export` writes it, to the index, or make one of them.
 
     The pictures' files are not read. Where a path is in the index with another content or code, the file's is taken;
@@ -30,30 +34,28 @@ def command(file: Path, option: str | None, encoder: str | None, as_json: bool) 
     from indexer.index.writer import IndexWriter
     from indexer.parquet.load import import_codes
     from indexer.parquet.reader import ParquetReader
-    from latentsearch.cli import Interrupted
-    from latentsearch.cli.progress import Bar
 
-    place = Index.locate(option)
+    folder = Index.locate(location)
     with ParquetReader(file) as codes:
-        model = _encoder(place, encoder, codes.encoder["name"])
+        model = _encoder(folder, encoder, codes.encoder["name"])
         codes.require(model)
         codes.look_through()
         try:
-            with IndexWriter.create(place, model) as index, Bar("importing") as bar:
+            with IndexWriter.create(folder, model) as index, Bar("importing") as bar:
                 summary = import_codes(index, codes, bar.show if bar.is_shown else None)
         except KeyboardInterrupt:
             raise Interrupted(GOES_ON) from None
     click.echo(json.dumps(summary.to_json()) if as_json else _for_people(summary))
 
 
-def _encoder(place: Path, option: str | None, named: str) -> Encoder:
+def _encoder(folder: Path, option: str | None, named: str) -> Encoder:
     from indexer.encoders.encoder import load_encoder
     from indexer.index.index import Index
     from latentsearch.search.search import encoder_of
 
-    if not Index.exists(place):
+    if not Index.exists(folder):
         return load_encoder(option or named, network=False)
-    with Index.open(place) as index:
+    with Index.open(folder) as index:
         return encoder_of(index, option, network=False)
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latentsearch.cli.numbers import COUNT_OR_NONE, POSITIVE, SEED, THREADS
+from latentsearch.cli.options import (
+    COUNT_OR_NONE,
+    POSITIVE,
+    SEED,
+    THREADS,
+    Verb,
+    images_argument,
+    json_option,
+    output_option,
+)
+from latentsearch.cli.stderr import Bar
 
 if TYPE_CHECKING:
     from latentsearch.inversion.optimise import Method
@@ -16,8 +26,8 @@ if TYPE_CHECKING:
 DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "projected Adam"}
 
 
-@click.command("invert")
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
+@click.command("invert", cls=Verb)
+@images_argument
 @click.option("--generator", "bundle", metavar="BUNDLE", help="Whose generator, by name or folder.  [aegan]")
 @click.option("--method", type=click.Choice(tuple(DESCRIBED)), default="projected", show_default=True)
 @click.option(
@@ -31,14 +41,8 @@ DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "pr
 @click.option("--learning-rate", type=POSITIVE, help="[the method's own]")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of a random start.")
 @click.option("--threads", type=THREADS, help="Processor threads.")
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=click.Path(path_type=Path),
-    help="Write the reconstruction here; of several, a folder.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture, with the code.")
+@output_option("Write the reconstruction here; of several, a folder.", required=False)
+@json_option("Print one JSON object a picture, with the code.")
 def command(
     images: tuple[Path, ...],
     bundle: str | None,
@@ -61,7 +65,6 @@ def command(
     require_training()
     import torch
 
-    from latentsearch.cli.progress import Bar
     from latentsearch.inversion.reconstruct import reconstruct, targets, write_picture
 
     if threads:

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from latentsearch.cli import tell
+from latentsearch.cli.options import Verb, index_option, json_option
+
 if TYPE_CHECKING:
     from indexer.catalog.label_summary import LabelSummary
 
 COLUMNS = ("name", "type", "pictures", "values")
 
 
-@click.command("labels")
-@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a label.")
-def command(option: str | None, as_json: bool) -> None:
+@click.command("labels", cls=Verb)
+@index_option
+@json_option("Print a JSON array of one object a label.")
+def command(location: str | None, as_json: bool) -> None:
     """List the labels that pictures of the index have, as `latentsearch query --where` asks for them.
 
     A terminal gets a table; a pipe gets a line for each, without a heading: name, type (yes/no, whole number, number,
@@ -26,14 +29,12 @@ def command(option: str | None, as_json: bool) -> None:
     """
     from indexer.index.index import Index
 
-    with Index.open(Index.locate(option)) as index:
+    with Index.open(Index.locate(location)) as index:
         labels = index.label_summaries()
     if as_json:
         click.echo(json.dumps([_plain(label) for label in labels], indent=2))
     elif not labels:
-        click.echo(
-            "latentsearch: no picture has a label: add some with `latentsearch index --labels FILE.csv`", err=True
-        )
+        tell("no picture has a label: add some with `latentsearch index --labels FILE.csv`")
     elif _in_terminal():
         _print_table([_row(label) for label in labels])
     else:

@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentsearch.cli.numbers import COUNT, WHOLE
-from latentsearch.cli.showing import Form
+from latentsearch.cli import tell
+from latentsearch.cli.options import COUNT, PATH, WHOLE, Verb, encoder_option, index_option
+from latentsearch.cli.showing import Form, form_options
 
 if TYPE_CHECKING:
-    from latentsearch.query import Change, Name, Options
-    from latentsearch.results import Results
+    from latentsearch.query import Name
+
+if TYPE_CHECKING:
+    from latentsearch.query import Change, Name, Options, Results
     from latentsearch.search.folder import FolderSearch
 
-PATH = click.Path(path_type=Path)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 USUAL_VARIETY = 0.5
 # As many as a picture file can hold, and anyone would look at.
 ROWS_OF_SHEET = 50
 
 
-class QueryCommand(click.Command):
+class QueryCommand(Verb):
     """Takes `--diverse` with and without a number: click would take the next word for one, whatever it is."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -38,19 +40,43 @@ class QueryCommand(click.Command):
         return super().parse_args(ctx, whole)
 
 
-def _picture(given: str) -> Name:
-    """A path, or an address, which as a path would lose a slash."""
+def picture_name(given: str) -> Name:
+    """The name of a picture: a path, or an address, which as a path would lose a slash."""
     from latentsearch.query import Address
 
     return Address(given) if Address.is_one(given) else Path(given)
 
 
+def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
+    """The bytes of pictures that are no files."""
+    from latentsearch.query import PIPED, Address, check_files
+
+    check_files(names)
+    given = {str(PIPED): _piped()} if PIPED in names else {}
+    addresses = [name for name in dict.fromkeys(names) if isinstance(name, Address)]
+    return given | {address: _fetched(address) for address in addresses}
+
+
+def _piped() -> bytes:
+    if sys.stdin.isatty():
+        raise click.UsageError("- is a picture on standard input: pipe one in")
+    return sys.stdin.buffer.read()
+
+
+def _fetched(address: str) -> bytes:
+    from latentsearch.address import fetch_picture
+    from latentsearch.cli.stderr import Bar
+
+    with Bar("fetching", unit="bytes") as bar:
+        return fetch_picture(address, bar.show if bar.is_shown else None)
+
+
 @click.command("query", cls=QueryCommand)
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=_picture)
+@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=picture_name)
 @click.option(
     "--id", "ids", type=COUNT, multiple=True, metavar="N", help="Query with the stored picture of this id, too."
 )
-@click.option("--minus", type=_picture, multiple=True, metavar="IMAGE", help="Subtract a picture; may be repeated.")
+@click.option("--minus", type=picture_name, multiple=True, metavar="IMAGE", help="Subtract a picture; may be repeated.")
 @click.option(
     "--set",
     "changes",
@@ -77,29 +103,21 @@ def _picture(given: str) -> Name:
 @click.option(
     "--diverse", type=float, metavar="[LAMBDA]", help="Unlike one another, too: 1 likeness, 0 variety  [0.5]."
 )
-@click.option("--index", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX, else the user's own].")
-@click.option("--encoder", metavar="NAME", help="Insist on this encoder, by name or folder; it must be the index's.")
+@index_option
+@encoder_option("Insist on this encoder, by name or folder; it must be the index's.")
 @click.option(
     "--exclude-self", is_flag=True, help="Leave out the queried pictures themselves and exact copies of them."
 )
-@click.option("--table", "as_table", is_flag=True, help="Print a table, in a pipe too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; with --batch, one a line.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a column for every label.")
-@click.option("--paths", "as_paths", is_flag=True, help="Print the paths alone, one a line.")
-@click.option("-0", "--null", is_flag=True, help="With --paths: end each with a NUL byte, for `xargs -0`.")
+@form_options
 @click.option("--sheet", type=PATH, metavar="FILE", help="Also write a contact sheet.")
 def command(
     images: tuple[Name, ...],
     ids: tuple[int, ...],
     minus: tuple[Name, ...],
     batch: Path | None,
-    index: str | None,
+    location: str | None,
     encoder: str | None,
-    as_table: bool,
-    as_json: bool,
-    as_csv: bool,
-    as_paths: bool,
-    null: bool,
+    form: Form,
     sheet: Path | None,
     **chosen: Any,
 ) -> None:
@@ -123,28 +141,22 @@ def command(
     A terminal gets a table, with the labels that are true; a pipe gets lines of rank, id, distance, similarity,
     path and labels, separated by tabs.
     """
-    form = Form.chosen({"table": as_table, "json": as_json, "csv": as_csv, "paths": as_paths}, null)
-    if batch is not None and (images or ids):
-        raise click.UsageError("--batch searches for the pictures of its folder alone: name no others")
-    if batch is None and not images and not ids:
-        raise click.UsageError("name a picture, or a stored one with --id, or a folder of them with --batch")
-    if sheet:
-        _check_sheet(sheet)
+    _check(bool(images or ids), batch, sheet)
     from latentsearch.query import Options, Query
 
     options = Options(**chosen)
     options.check()
-    given = _given(images + minus)
+    given = contents_of(images + minus)
     if batch is not None:
         from latentsearch.search.folder import FolderSearch
 
-        with FolderSearch(batch, options, minus, given, index=index, encoder=encoder, tell=_tell) as search:
+        with FolderSearch(batch, options, minus, given, index=location, encoder=encoder) as search:
             _search_folder(search, options, given, form, sheet)
     else:
         from latentsearch.search.search import search as search_once
 
         query = Query(images, ids, minus, given)
-        results = search_once(query, options, index=index, encoder=encoder, tell=_tell)
+        results = search_once(query, options, index=location, encoder=encoder)
         _show(results, options, given, form, sheet)
 
 
@@ -154,34 +166,16 @@ def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
     return tuple(map(Change.parse, given))
 
 
-def _check_sheet(target: Path) -> None:
-    from latentsearch.search.contact_sheet import check_target
+def _check(is_picture_named: bool, batch: Path | None, sheet: Path | None) -> None:
+    """Look at what was asked before anything is opened."""
+    if batch is not None and is_picture_named:
+        raise click.UsageError("--batch searches for the pictures of its folder alone: name no others")
+    if batch is None and not is_picture_named:
+        raise click.UsageError("name a picture, or a stored one with --id, or a folder of them with --batch")
+    if sheet:
+        from latentsearch.search.contact_sheet import check_target
 
-    check_target(target)
-
-
-def _given(names: tuple[Name, ...]) -> dict[str, bytes]:
-    """The bytes of pictures that are no files."""
-    from latentsearch.query import PIPED, Address, check_files
-
-    check_files(names)
-    given = {str(PIPED): _piped()} if PIPED in names else {}
-    addresses = [name for name in dict.fromkeys(names) if isinstance(name, Address)]
-    return given | {address: _fetched(address) for address in addresses}
-
-
-def _piped() -> bytes:
-    if sys.stdin.isatty():
-        raise click.UsageError("- is a picture on standard input: pipe one in")
-    return sys.stdin.buffer.read()
-
-
-def _fetched(address: str) -> bytes:
-    from latentsearch.address import fetch_picture
-    from latentsearch.cli.progress import Bar
-
-    with Bar("fetching", unit="bytes") as bar:
-        return fetch_picture(address, _tell, bar.show if bar.is_shown else None)
+        check_target(sheet)
 
 
 def _show(results: Results, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None) -> None:
@@ -191,7 +185,7 @@ def _show(results: Results, options: Options, given: Mapping[str, bytes], form: 
 
         write_sheet(results, sheet, given)
     if len(results.hits) < options.k:
-        _tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
+        tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
 
 
 def _why_fewer(results: Results, options: Options) -> str:
@@ -204,7 +198,7 @@ def _why_fewer(results: Results, options: Options) -> str:
 def _search_folder(
     search: FolderSearch, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None
 ) -> None:
-    from latentsearch.results import Results
+    from latentsearch.query import Results
 
     asked = unread = fewer = 0
     rows: list[Results] = []
@@ -218,17 +212,13 @@ def _search_folder(
         else:
             unread += 1
     if unread:
-        _tell(f"{unread} of {asked} pictures could not be read")
+        tell(f"{unread} of {asked} pictures could not be read")
     if fewer:
         matching = f": {search.matching} in the index match" if search.matching is not None else ""
-        _tell(f"fewer than {options.k} pictures returned for {fewer} of {asked}{matching}")
+        tell(f"fewer than {options.k} pictures returned for {fewer} of {asked}{matching}")
     if sheet:
         from latentsearch.search.contact_sheet import write_rows
 
         write_rows(rows, sheet, given)
         if len(rows) < asked - unread:
-            _tell(f"the sheet shows the first {len(rows)} of {asked - unread}")
-
-
-def _tell(sentence: str) -> None:
-    click.echo(f"latentsearch: {sentence}", err=True)
+            tell(f"the sheet shows the first {len(rows)} of {asked - unread}")

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import click
 
+from latentsearch.cli.options import PATH, Verb, index_option
 
-@click.command("remove")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
-def command(paths: tuple[Path, ...], option: str | None) -> None:
+
+@click.command("remove", cls=Verb)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
+@index_option
+def command(paths: tuple[Path, ...], location: str | None) -> None:
     """Remove pictures, or all pictures of folders, from the index; their files stay.
 
     A file that is still there comes back when its folder is indexed again.
     """
     from indexer.index.writer import IndexWriter
 
-    with IndexWriter.open(IndexWriter.locate(option)) as index:
+    with IndexWriter.open(IndexWriter.locate(location)) as index:
         removed = index.remove(paths)
     click.echo(f"{len(removed)} {'picture' if len(removed) == 1 else 'pictures'} removed")

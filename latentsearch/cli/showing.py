@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentsearch.cli import tell
+from latentsearch.cli.options import csv_option, json_option
+
 if TYPE_CHECKING:
-    from latentsearch.results import Answer, Results
+    from latentsearch.query import Answer, Results
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,13 @@ class Form:
 
     def show_one(self, answer: Answer, label_names: Sequence[str]) -> None:
         """Print one of many; of a picture that could not be read, JSON tells on standard output, the others beside."""
-        from latentsearch.results import Unreadable
+        from latentsearch.query import Unreadable
         from latentsearch.search import formats
 
         if self.name == "json":
             _print(formats.as_json_line(answer))
         elif isinstance(answer, Unreadable):
-            click.echo(f"latentsearch: {formats.readable(answer.query)}: {answer.reason}", err=True)
+            tell(f"{formats.readable(answer.query)}: {answer.reason}")
         elif self.name == "table":
             click.echo(formats.readable(formats.name_of(answer)))
             self._show_table(answer)
@@ -75,6 +79,22 @@ class Form:
 
         console = Console()
         console.print(formats.as_table(results, console.width))
+
+
+def form_options(command: Callable[..., None]) -> Callable[..., None]:
+    """--table, --json, --csv, --paths and -0 for a command, which gets what they say as `form`."""
+
+    @click.option("--table", "as_table", is_flag=True, help="Print a table, in a pipe too.")
+    @json_option("Print one JSON object; with --batch, one a line.")
+    @csv_option("Print CSV, a column for every label.")
+    @click.option("--paths", "as_paths", is_flag=True, help="Print the paths alone, one a line.")
+    @click.option("-0", "--null", is_flag=True, help="With --paths: end each with a NUL byte, for `xargs -0`.")
+    @wraps(command)
+    def with_form(*, as_table: bool, as_json: bool, as_csv: bool, as_paths: bool, null: bool, **others: Any) -> None:
+        asked = {"table": as_table, "json": as_json, "csv": as_csv, "paths": as_paths}
+        command(form=Form.chosen(asked, null), **others)
+
+    return with_form
 
 
 def _print(content: bytes) -> None:

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentsearch.cli.options import Verb, index_option, json_option
+
 if TYPE_CHECKING:
     from indexer.index.index import Index
 
 
-@click.command("status")
-@click.option("--index", "option", metavar="DIR", help="The index  [default: $LATENTSEARCH_INDEX or the user's own].")
+@click.command("status", cls=Verb)
+@index_option
 @click.option("--failures", is_flag=True, help="List the files that cannot be used, and why.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(option: str | None, failures: bool, as_json: bool) -> None:
+@json_option()
+def command(location: str | None, failures: bool, as_json: bool) -> None:
     """Show what the index holds: how many pictures, by which encoder, and what could not be used."""
     from indexer.index.index import Index
 
-    with Index.open(Index.locate(option)) as index:
+    with Index.open(Index.locate(location)) as index:
         if as_json:
             click.echo(json.dumps(_plain(index, failures), indent=2))
         else:

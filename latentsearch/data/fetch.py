@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from indexer.errors import InputError, TransferError
+from indexer.progress import StepReport
 from latentsearch.data.by_hand import by_hand
 from latentsearch.data.check import FileReport, check_file
 from latentsearch.data.manifest import File, Manifest
-from latentsearch.data.transfer import Progress, Refused, transfer
+from latentsearch.data.transfer import Refused, transfer
 from latentsearch.data.unpack import unpack
 from latentsearch.data.verify import Report, folder_of, verify
+
+logger = logging.getLogger(__name__)
 
 _ABSENT = {"missing", "partial"}
 _PACKED = {"missing", "partial", "packed"}
 
 
-Tell = Callable[[str], None]
-
-
 def fetch(
     manifest: Manifest,
     root: Path,
-    progress: Progress,
+    progress: StepReport,
     *,
     base_url: str | None = None,
     everything: bool = False,
-    tell: Tell = lambda sentence: None,
 ) -> Report:
     """Fetch what is missing of a data set, unpack its archives, and verify the result.
 
-    `base_url` is asked for every file instead of the publisher's servers; `everything` adds the optional files. tell:
-    gets a sentence before each file that is fetched. Raises InputError if a file of the same name and other content is
-    in the way, TransferError if a file could not be had.
+    `base_url` is asked for every file instead of the publisher's servers; `everything` adds the optional files.
+    Raises InputError if a file of the same name and other content is in the way, TransferError if a file could not be
+    had.
     """
     folder = folder_of(manifest, root)
     files = manifest.files if everything else manifest.needed()
@@ -45,7 +44,7 @@ def fetch(
     absent = [file for file, report in found if report.status in _ABSENT]
     packed = [file for file, report in found if report.status in _PACKED]
     try:
-        _transfer_all(manifest, root, absent, base_url, progress, tell)
+        _transfer_all(manifest, root, absent, base_url, progress)
         _unpack_all(folder, packed, progress)
     except OSError as error:
         raise TransferError(f"{error.filename or folder}: {error.strerror or error}") from error
@@ -63,7 +62,7 @@ def _require_room(folder: Path, found: list[tuple[File, FileReport]]) -> None:
 
 
 def _transfer_all(
-    manifest: Manifest, root: Path, files: list[File], base_url: str | None, progress: Progress, tell: Tell
+    manifest: Manifest, root: Path, files: list[File], base_url: str | None, progress: StepReport
 ) -> None:
     folder = folder_of(manifest, root)
     refused: dict[str, list[File]] = {}
@@ -71,7 +70,7 @@ def _transfer_all(
         _make_writable(folder)
         urls = _urls(file, base_url)
         if urls:
-            tell(f"fetching {file.name} from {' or '.join(urlsplit(url).netloc for url in urls)}")
+            logger.info("fetching %s from %s", file.name, " or ".join(urlsplit(url).netloc for url in urls))
         try:
             transfer(file, folder, urls, progress)
         except Refused as refusal:
@@ -102,7 +101,7 @@ def _urls(file: File, base_url: str | None) -> tuple[str, ...]:
     return (f"{base_url.rstrip('/')}/{file.name}",)
 
 
-def _unpack_all(folder: Path, files: list[File], progress: Progress) -> None:
+def _unpack_all(folder: Path, files: list[File], progress: StepReport) -> None:
     for file in files:
         if file.unpacks_to:
             unpack(folder / file.name, file.unpacks_to, file.pictures or len(file.members), progress)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
+from indexer.progress import StepReport
 from latentsearch.data.manifest import File
 
 CHUNK = 1 << 20
 TIMEOUT_S = (10, 60)  # to connect; between two chunks
 HASH_ORDER = ("sha256", "md5")
-
-# What is under way, bytes or files done, and how many there will be (None: unknown).
-Progress = Callable[[str, int, int | None], None]
 
 
 class Refused(Exception):
@@ -38,7 +35,7 @@ class Resuming:
 
     file: File
     part: Path
-    progress: Progress
+    progress: StepReport
     resumed: bool = False
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
@@ -91,7 +88,7 @@ class Resuming:
             raise Refused(f"offers {total:,} bytes where {self.file.bytes:,} were published")
 
 
-def transfer(file: File, folder: Path, urls: tuple[str, ...], progress: Progress) -> None:
+def transfer(file: File, folder: Path, urls: tuple[str, ...], progress: StepReport) -> None:
     """Bring a file into folder from the first server that gives it; raises Refused with every server's reason."""
     reasons = []
     for url in urls:
@@ -102,7 +99,7 @@ def transfer(file: File, folder: Path, urls: tuple[str, ...], progress: Progress
     raise Refused("; ".join(reasons))
 
 
-def _transfer_from(url: str, file: File, folder: Path, progress: Progress) -> None:
+def _transfer_from(url: str, file: File, folder: Path, progress: StepReport) -> None:
     """Try one server for as long as every attempt brings more of the file."""
     downloader = Resuming(file, folder / f"{file.name}.part", progress)
     while True:

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from indexer.errors import TransferError
+from indexer.progress import StepReport
 from indexer.system.disk import atomic_write
-from latentsearch.data.transfer import Progress
 
 
 class Entry(NamedTuple):
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     open: Callable[[], IO[bytes]]
 
 
-def unpack(archive: Path, top: str, count: int, progress: Progress) -> None:
+def unpack(archive: Path, top: str, count: int, progress: StepReport) -> None:
     """Unpack what an archive holds below its folder `top` beside the archive; files that are there already stay.
 
     `count` is how many files are expected, for the progress. Raises TransferError for a damaged archive and for one

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.decoding.fingerprint import SIDE
+from indexer.progress import Report
 from indexer.vectors.exact import import_faiss
 from latentsearch.duplicates.compare.alignment import WHOLE, Array, align, correlation, sampling, through
 from latentsearch.duplicates.compare.turns import turned, turned_alike
-from latentsearch.duplicates.pairs import Pairs, Report
+from latentsearch.duplicates.pairs import Pairs
 
 FREQUENCIES = 8
 SIZE = FREQUENCIES**2 - 1

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from indexer.catalog.images import ImageRecord
 from indexer.index.index import Index
-from latentsearch.duplicates.near import Report, near_duplicates
+from indexer.progress import StepReport
+from latentsearch.duplicates.near import near_duplicates
 from latentsearch.duplicates.results import EXACT, Copy, Duplicates, LeftOut, Tie, age
 from latentsearch.duplicates.source_files import still_there
 
@@ -14,7 +15,7 @@ SAME_BYTES = Tie(EXACT)
 
 
 def find_duplicates(
-    index: str | None = None, *, exact: bool = False, near: bool = False, report: Report | None = None
+    index: str | None = None, *, exact: bool = False, near: bool = False, report: StepReport | None = None
 ) -> Duplicates:
     """Find the pictures of an index that are copies of one another; nothing is deleted.
 
@@ -38,7 +39,7 @@ def find_duplicates(
 def _same_bytes(index: Index) -> tuple[list[list[ImageRecord]], set[int], list[LeftOut]]:
     """Images that have the same bytes, the best first; the ids of all but the best; those that have gone or changed."""
     clusters, others, left_out = [], set(), []
-    for ids in index.catalog.exact_copies():
+    for ids in index.catalog.copies.exact():
         there, gone = still_there(index.images(ids))
         there.sort(key=age)
         clusters.append(there)
@@ -71,5 +72,5 @@ def _with_same_bytes(member: Copy, by_best: Mapping[int, Sequence[Copy]]) -> lis
     return [member, *(Copy(image, member.to_best, member.image.id, SAME_BYTES) for image in others)]
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def _silent(what: str, done: int, total: int | None) -> None:
     """Report nothing."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from indexer.decoding.decode import read_file
 from indexer.decoding.fingerprint import BYTES, Fingerprint, fingerprint_of
 from indexer.errors import UnreadableImage
-from indexer.system.memory import Reserve
-from indexer.workers.decode_worker import FileTask
-from indexer.workers.memory_share import Share
+from indexer.system.limits import Reserve
+from indexer.workers.budget import Share
+from indexer.workers.tasks import FileTask
 from latentsearch.duplicates.compare.alignment import SIDE
 from latentsearch.duplicates.compare.contents import Facts, facts_of
 from latentsearch.duplicates.compare.frames import all_frames, first_frame, is_several

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.catalog.images import ImageRecord
 from indexer.index.index import Index
+from indexer.progress import StepReport
 from latentsearch.duplicates.candidates import candidates, candidates_by_view
 from latentsearch.duplicates.compare.alignment import SIDE
 from latentsearch.duplicates.compare.changes import Relation
@@ -22,11 +23,8 @@ from latentsearch.duplicates.results import Copy, LeftOut, Tie
 from latentsearch.duplicates.source_files import complete_fingerprints, file_of, judge_pairs, look_at, still_there
 from latentsearch.duplicates.verification import compared, verified
 
-# What is being done, how much of it is done, and of how much.
-Report = Callable[[str, int, int], None]
 
-
-def near_duplicates(index: Index, without: set[int], report: Report) -> tuple[list[list[Copy]], list[LeftOut]]:
+def near_duplicates(index: Index, without: set[int], report: StepReport) -> tuple[list[list[Copy]], list[LeftOut]]:
     """Groups of pictures that look the same, the best of each first, and images that could not be compared.
 
     without: ids of images to leave aside. Raises MissingExtra without FAISS.
@@ -65,7 +63,7 @@ def _once(left_out: Sequence[LeftOut]) -> list[LeftOut]:
 class _Search:
     """Groups images, of candidates by their places among these; left_out: those whose files cannot be used."""
 
-    def __init__(self, records: Sequence[ImageRecord], fingerprints: NDArray[np.uint8], report: Report) -> None:
+    def __init__(self, records: Sequence[ImageRecord], fingerprints: NDArray[np.uint8], report: StepReport) -> None:
         self._records = records
         self._fingerprints = fingerprints
         self._report = report

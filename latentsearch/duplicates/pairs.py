@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.system.cores import cores
+from indexer.progress import Report
+from indexer.system.limits import cores
 from latentsearch.duplicates.compare.alignment import WHOLE, Array
 from latentsearch.duplicates.compare.turns import TURNS
-
-# Done, and in all.
-Report = Callable[[int, int], None]
 
 # By how much more alike a turned picture must be.
 TURNED_LESS = 0.02

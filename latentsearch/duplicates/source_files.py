@@ -16,15 +16,14 @@ from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
 from indexer.numbers import size_and_mtime
 from indexer.paths import reason_for
-from indexer.workers.chunks import CHUNK_BYTES, CHUNK_FILES
-from indexer.workers.decode_worker import FileTask
+from indexer.progress import Report
 from indexer.workers.pool import TaskPool
+from indexer.workers.tasks import CHUNK_BYTES, CHUNK_FILES, FileTask
 from latentsearch.duplicates.compare.contents import Facts
 from latentsearch.duplicates.compare.judge import CHANGED, Judged, JudgePairs
 from latentsearch.duplicates.compare.same_frames import File, Pair
 from latentsearch.duplicates.grey_pictures import GreyPictures
 from latentsearch.duplicates.looks import Indexed, LookAtFiles, MakeFingerprints
-from latentsearch.duplicates.pairs import Report
 from latentsearch.duplicates.results import LeftOut
 
 # An index without fingerprints gets them in parts of this size, each kept when it is done.
@@ -94,18 +93,18 @@ def complete_fingerprints(
     Missing ones are made from the files. They are kept in the index for the next time unless another process writes to
     it, or it may not be written to. Left out are images whose files cannot be read, or have changed.
     """
-    missing = index.catalog.without_fingerprint()
+    missing = index.catalog.copies.without_fingerprint()
     unkept: dict[int, Fingerprint] = {}
     left_out: list[LeftOut] = []
     for start in range(0, len(missing), KEPT_AT_ONCE):
         # Not all of them may be there any more: once a part is kept, others' removals are seen.
-        records = list(index.catalog.images(missing[start : start + KEPT_AT_ONCE]).values())
+        records = list(index.catalog.images.of_ids(missing[start : start + KEPT_AT_ONCE]).values())
         made, unusable = _fingerprints(records, _behind(report, start, len(missing)))
         left_out += unusable
         if not _kept(index, made):
             unkept.update(made)
-    ids, fingerprints = index.catalog.fingerprints()
-    views = index.catalog.further_views()
+    ids, fingerprints = index.catalog.copies.fingerprints()
+    views = index.catalog.copies.further_views()
     return *_with(unkept, ids, fingerprints), _with_views(unkept, *views), left_out
 
 
@@ -184,7 +183,7 @@ def _behind(report: Report | None, done: int, total: int) -> Report | None:
 def _kept(index: Index, fingerprints: list[tuple[int, Fingerprint]]) -> bool:
     try:
         with IndexWriter.open(index.folder) as writer:
-            writer.catalog.add_fingerprints(fingerprints)
+            writer.catalog.copies.add_fingerprints(fingerprints)
             writer.commit()
     except (LockedIndex, PermissionError):
         return False

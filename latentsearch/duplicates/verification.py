@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.progress import Report
 from latentsearch.duplicates.candidates import laid_over
 from latentsearch.duplicates.compare.alignment import (
     LEAST_FIELD,
@@ -18,7 +19,7 @@ from latentsearch.duplicates.compare.alignment import (
 )
 from latentsearch.duplicates.compare.turns import turned
 from latentsearch.duplicates.grey_pictures import GreyPictures
-from latentsearch.duplicates.pairs import Pairs, Report
+from latentsearch.duplicates.pairs import Pairs
 
 STEPS = 3
 # Details of a pair that is less alike than this before it is laid over one another are those of two pictures: of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,17 @@ from latentsearch.export.model_card import write_model
 from latentsearch.export.network_by_parts import Network, ReadByParts, Wish
 from latentsearch.export.onnx_graphs import compress, export_graph
 from latentsearch.export.stored_weights import store_as_int8
+from latentsearch.models.whitening import whitening
 from latentsearch.training.datasets.images import Images
 from latentsearch.training.engine.trained import Trained
+
+logger = logging.getLogger(__name__)
 
 ENCODER = "encoder.onnx"
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
-LEAST_VARIANCE = 1e-6
 EDGE = 1 / 9
-Report = Callable[[str], None]
 
 
 def unit(codes: Tensor) -> Tensor:
@@ -105,7 +106,6 @@ def export(
     precision: str = "fp16",
     distance: str = "cosine",
     read: Wish | None = None,
-    report: Report = lambda sentence: None,
 ) -> dict[str, Any]:
     """Write a bundle and return its model.json.
 
@@ -118,18 +118,18 @@ def export(
     if read is not None and distance != "cosine":
         raise InputError("codes by parts are compared by cosine: leave out --distance")
     encoder = Whitened(trained, images, distance) if read is None else ReadByParts(_network(trained), images, read)
-    with new_bundle(folder) as place:
-        codes = encoder.write(place, precision, report)
-        _write_others(trained, images, place, precision)
-        model = _describe(trained, place, codes, name=name, precision=precision, distance=distance)
+    with new_bundle(folder) as staging:
+        codes = encoder.write(staging, precision)
+        _write_others(trained, images, staging, precision)
+        model = _describe(trained, staging, codes, name=name, precision=precision, distance=distance)
         model |= encoder.facts | describe_labels(trained, images)
-        write_model(place, model)
-        report(f"checking them on {CHECK_IMAGES} images")
-        model["fidelity"] = encoder.check(place, codes)
+        write_model(staging, model)
+        logger.info("checking them on %d images", CHECK_IMAGES)
+        model["fidelity"] = encoder.check(staging, codes)
         if trained.generator is not None:
-            model["fidelity"] |= check_generator(trained, place)
-        model["fidelity"] |= check_attributes(trained, place, images.pixels[:CHECK_IMAGES])
-        write_model(place, model)
+            model["fidelity"] |= check_generator(trained, staging)
+        model["fidelity"] |= check_attributes(trained, staging, images.pixels[:CHECK_IMAGES])
+        write_model(staging, model)
     return model
 
 
@@ -142,22 +142,22 @@ class Whitened:
         self.trained, self.images, self.distance = trained, images, distance
         self.graph = published_graph(trained) if distance == "cosine" else EncoderGraph(trained.encoder).eval()
 
-    def write(self, place: Path, precision: str, report: Report) -> NDArray[np.float32]:
+    def write(self, staging: Path, precision: str) -> NDArray[np.float32]:
         """Write encoder.onnx and return PyTorch's codes of training images."""
         training = self.images.pixels[self.images.held_out :][:FIT_IMAGES]
-        report(f"encoding {len(training)} training images")
+        logger.info("encoding %d training images", len(training))
         codes = encode(self.graph, training)
         if self.distance == "cosine":
             self.graph.fit_whitening(codes, self.trained.latent_size)
             codes = encode_whitened(self.graph, codes)
-        report(f"writing the graphs as {precision}")
-        export_graph(self.graph, _example(self.trained), place / ENCODER, "images", "codes")
-        compress(place / ENCODER, precision, training)
+        logger.info("writing the graphs as %s", precision)
+        export_graph(self.graph, _example(self.trained), staging / ENCODER, "images", "codes")
+        compress(staging / ENCODER, precision, training)
         return codes
 
-    def check(self, place: Path, codes: NDArray[np.float32]) -> dict[str, float]:
+    def check(self, staging: Path, codes: NDArray[np.float32]) -> dict[str, float]:
         """How close the bundle's codes are to PyTorch's."""
-        return check(self.graph, place, self.images, codes[:CHECK_GALLERY])
+        return check(self.graph, staging, self.images, codes[:CHECK_GALLERY])
 
 
 def _network(trained: Trained) -> Network:
@@ -194,23 +194,6 @@ def encode_whitened(graph: EncoderGraph, codes: NDArray[np.float32]) -> NDArray[
     """The network's own codes as the graph whitens and normalises them."""
     assert graph.whiten is not None
     return unit(graph.whiten(torch.from_numpy(codes))).numpy()
-
-
-def whitening(
-    codes: NDArray[np.float32], size: int | None = None, power: float = 0.5
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(mean (d,), matrix (d, size)) such that (codes - mean) @ matrix has unit covariance.
-
-    Directions that hardly vary are left at zero, not blown up. size: below d, how many principal axes are kept. power:
-    each axis is divided by its variance to this power; below 1/2, axes that vary more go on counting for more.
-    """
-    mean = codes.mean(0, dtype=np.float64)
-    values, vectors = np.linalg.eigh(np.cov(codes - mean, rowvar=False))
-    lively = values > LEAST_VARIANCE * values.max()
-    scales = np.where(lively, np.where(lively, values, 1) ** -power, 0)
-    if size is not None and size < len(values):
-        return mean, (vectors * scales)[:, -size:]
-    return mean, vectors * scales @ vectors.T
 
 
 def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np.float32]) -> dict[str, float]:

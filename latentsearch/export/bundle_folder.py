@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding.decode import Framing
 from indexer.encoders.encoder import FORMAT
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.export.calibration import closest_pairs, random_pair_distances
 
@@ -31,12 +31,12 @@ def new_bundle(folder: Path) -> Iterator[Path]:
         raise InputError(f"{folder} is not empty: name a new folder for the bundle")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-        place = Path(unfinished) / "bundle"
-        place.mkdir()
-        yield place
+        staging = Path(unfinished) / "bundle"
+        staging.mkdir()
+        yield staging
         if folder.exists():
             folder.rmdir()
-        shutil.move(place, folder)
+        shutil.move(staging, folder)
 
 
 def describe_bundle(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from latentsearch.parts.boxes import Part, to_json
 from latentsearch.parts.fit import Block, Settings, each_code, finish, fit_reading
 from latentsearch.parts.network import CHANNEL_PICTURES, LayerMaps, NetworkLayers
 from latentsearch.training.datasets.images import Images
+
+logger = logging.getLogger(__name__)
 
 ENCODER = "encoder.onnx"
 CHECK_IMAGES = 256
@@ -55,12 +58,12 @@ class ReadByParts:
         self._network, self._images, self._wish = network, images, wish
         self.facts: dict[str, Any] = {}
 
-    def write(self, place: Path, precision: str, report: Callable[[str], None]) -> Codes:
+    def write(self, staging: Path, precision: str) -> Codes:
         """Write encoder.onnx and return its codes of training images. Raises InputError for a layer that is none."""
         images = self._images.first(FIT_IMAGES)
         with tempfile.TemporaryDirectory() as folder:
             layers, exact, stored = self._cut(Path(folder), precision, images)
-            report(f"reading layer {layers[0]} by parts on {len(images)} training images")
+            logger.info("reading layer %d by parts on %d training images", layers[0], len(images))
             settings = Settings(self._wish.parts, self._wish.latent_size)
             reading = fit_reading(stored, images, settings, lambda what, done, total: None)
         self.facts = {
@@ -68,10 +71,10 @@ class ReadByParts:
         }
         content = finish(stored, reading)
         self._exact = finish(exact, reading)
-        (place / ENCODER).write_bytes(content)
+        (staging / ENCODER).write_bytes(content)
         if precision != "fp32":
-            store_as_fp16(place / ENCODER)
-        content = (place / ENCODER).read_bytes()
+            store_as_fp16(staging / ENCODER)
+        content = (staging / ENCODER).read_bytes()
         return np.concatenate([codes for _, codes in each_code(content, images)])
 
     def _cut(self, folder: Path, precision: str, images: Images) -> tuple[tuple[int, int], LayerMaps, LayerMaps]:
@@ -88,9 +91,9 @@ class ReadByParts:
         stored = LayerMaps((folder / "cut.onnx").read_bytes(), self._network.views, maps, framed, some)
         return (number, len(layers.layers)), stored.of(exact), stored
 
-    def check(self, place: Path, codes: Codes) -> dict[str, float]:
+    def check(self, staging: Path, codes: Codes) -> dict[str, float]:
         """How close its codes are to those of the same reading of the network in full precision."""
-        content = (place / ENCODER).read_bytes()
+        content = (staging / ENCODER).read_bytes()
         queries = Block(np.array(self._images.pixels[:CHECK_IMAGES]))
         gallery = self._images.first(min(CHECK_GALLERY, len(codes)))
         mine, theirs = (

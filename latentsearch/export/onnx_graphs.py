@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from indexer.system.onnx_runtime import import_onnxruntime
+from indexer.system.extras import import_onnxruntime
 from latentsearch.export.stored_weights import store_as_fp16
 
 OPSET = 20

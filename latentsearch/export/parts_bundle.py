@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from latentsearch.training.engine import run as runs
 from latentsearch.training.engine.training_facts import run_facts
 from latentsearch.training.families.parts import ENCODER, GENERATOR, Recipe
 
+logger = logging.getLogger(__name__)
+
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 DISTANCE = "cosine"
@@ -35,7 +37,6 @@ def export_fitted(
     precision: str = "fp16",
     distance: str = DISTANCE,
     terms: str,
-    report: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, Any]:
     """Write the bundle of a fitted run and return its model.json.
 
@@ -51,14 +52,14 @@ def export_fitted(
     about = runs.read(run)
     recipe = Recipe(**about["recipe"])
     images = cached_images(run, recipe.framing)
-    with new_bundle(folder) as place:
-        report(f"encoding {min(len(images), FIT_IMAGES)} training images")
+    with new_bundle(folder) as staging:
+        logger.info("encoding %d training images", min(len(images), FIT_IMAGES))
         codes = _codes((run / ENCODER).read_bytes(), images)
-        report(f"writing the graphs as {precision}")
-        _write_graphs(run, place, precision)
+        logger.info("writing the graphs as %s", precision)
+        _write_graphs(run, staging, precision)
         facts = run_facts(about, 0, about["seconds"], terms) | {"boxes": about["boxes"]}
         model = describe_bundle(
-            place,
+            staging,
             codes,
             name=name,
             family=about["family"],
@@ -69,10 +70,10 @@ def export_fitted(
         )
         # Codes have length 1 and are no sample of anything: the generator only draws what pictures gave.
         model["generator"] = {"latent_size": codes.shape[1], "prior": "none"}
-        write_model(place, model)
-        report(f"checking them against full precision on {CHECK_IMAGES} images")
-        model["fidelity"] = _check(run, place, images, codes)
-        write_model(place, model)
+        write_model(staging, model)
+        logger.info("checking them against full precision on %d images", CHECK_IMAGES)
+        model["fidelity"] = _check(run, staging, images, codes)
+        write_model(staging, model)
     return model
 
 
@@ -80,17 +81,17 @@ def _codes(encoder: bytes, images: Images) -> Codes:
     return np.concatenate([codes for _, codes in each_code(encoder, images.first(FIT_IMAGES))])
 
 
-def _write_graphs(run: Path, place: Path, precision: str) -> None:
+def _write_graphs(run: Path, staging: Path, precision: str) -> None:
     for file in (ENCODER, GENERATOR):
-        (place / file).write_bytes((run / file).read_bytes())
+        (staging / file).write_bytes((run / file).read_bytes())
     if precision == "fp16":
-        store_as_fp16(place / ENCODER)
-        store_as_int8(place / GENERATOR)
+        store_as_fp16(staging / ENCODER)
+        store_as_int8(staging / GENERATOR)
 
 
-def _check(run: Path, place: Path, images: Images, gallery: Codes) -> dict[str, float]:
+def _check(run: Path, staging: Path, images: Images, gallery: Codes) -> dict[str, float]:
     """The stored graph against full precision, on held-out images where there are any."""
-    encoder = load_encoder(place)
+    encoder = load_encoder(staging)
     queries = np.array(images.pixels[:CHECK_IMAGES])
     ((_, exact),) = each_code((run / ENCODER).read_bytes(), Block(queries))
     training = np.concatenate(list(images.first(CHECK_GALLERY).blocks()))

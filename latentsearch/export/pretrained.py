@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.decode import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import InputError, TransferError
 from indexer.system.extras import require_extra
 from latentsearch.export.bundle_folder import FIT_IMAGES
 from latentsearch.training.datasets.images import Images, load_images
 from latentsearch.training.engine.trained import Trained
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "timm:"
 # Numbers in a code for cosine distance, where there are that many features and pictures to find their axes.
@@ -45,14 +48,12 @@ class Normalised(nn.Module):
         return features
 
 
-def load_pretrained(
-    name: str, untrained: bool = False, seed: int = 0, tell: Callable[[str], None] = lambda sentence: None
-) -> Trained:
+def load_pretrained(name: str, untrained: bool = False, seed: int = 0) -> Trained:
     """A network of timm by its name there, without its classifier, in eval mode on the CPU.
 
-    untrained: with random weights instead of the pretrained ones. tell: gets a sentence before the
-    Internet may be asked. Raises MissingExtra without timm, InputError for a name that it does not know, TransferError
-    where the weights are neither here nor can be fetched.
+    untrained: with random weights instead of the pretrained ones. Logs a line before it may ask the Internet. Raises
+    MissingExtra without timm, InputError for a name that it does not know, TransferError where the weights are neither
+    here nor can be fetched.
     """
     require_extra("pretrained", "timm")
     timm = importlib.import_module("timm")
@@ -60,7 +61,7 @@ def load_pretrained(
     if not timm.is_model(architecture):
         raise InputError(f"timm {timm.__version__} has no network {architecture!r}: `timm.list_models()` lists them")
     if not untrained:
-        tell(f"timm takes the weights of {PREFIX}{name} from its cache, or fetches them from the Internet")
+        logger.info("timm takes the weights of %s%s from its cache, or fetches them from the Internet", PREFIX, name)
     network = _untrained(timm, name, seed) if untrained else _with_weights(timm, name)
     about = network.pretrained_cfg
     _, height, width = about["input_size"]
@@ -111,14 +112,13 @@ def with_pretrained(
     pictures: Path,
     untrained: bool = False,
     terms: str | None = None,
-    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Iterator[tuple[Trained, Images]]:
     """A network by `timm:NAME`, and the decoded pictures of a folder, which are there for as long as this lasts.
 
-    terms: under which the weights may be used, where they are known. tell: as `load_pretrained` has it. Raises what
-    that raises, and InputError where the folder is missing or holds no picture.
+    terms: under which the weights may be used, where they are known. Raises what `load_pretrained`
+    raises, and InputError where the folder is missing or holds no picture.
     """
-    trained = load_pretrained(source.removeprefix(PREFIX), untrained, tell=tell)
+    trained = load_pretrained(source.removeprefix(PREFIX), untrained)
     with tempfile.TemporaryDirectory() as folder:
         images = load_images(pictures, Path(folder), trained.framing)
         facts = trained.facts | {"pictures": min(len(images), FIT_IMAGES)} | ({"terms": terms} if terms else {})

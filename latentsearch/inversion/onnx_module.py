@@ -13,8 +13,8 @@ import onnx
 from onnx import NodeProto
 from torch import Tensor, nn
 
-from indexer.decoding.decode import Framing
 from indexer.encoders.encoder import DEFAULT_GENERATOR, REPAIR, find_bundle, read_model, read_verified
+from indexer.encoders.framing import Framing
 from indexer.errors import EncoderError
 from latentsearch.inversion.onnx_operators import OPERATORS, apply, to_tensor
 

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from indexer.progress import Report
 from latentsearch.training.engine.losses import squared_error
 
 Generator = Callable[[Tensor], Tensor]
 Method = Literal["gradient", "projected"]
-Report = Callable[[int, int], None]
 METHODS: tuple[Method, ...] = ("gradient", "projected")
 BATCH = 64
 

@@ -18,8 +18,9 @@ from torch import Tensor
 from indexer.encoders.encoder import load_encoder
 from indexer.errors import EncoderError, InputError
 from indexer.paths import printable
+from indexer.progress import Report
 from latentsearch.inversion.onnx_module import GraphGenerator, load_differentiable
-from latentsearch.inversion.optimise import SCHEDULES, Method, Report, cross_entropy, draw, invert, radius
+from latentsearch.inversion.optimise import SCHEDULES, Method, cross_entropy, draw, invert, radius
 from latentsearch.pictures import load_pictures
 from latentsearch.search.contact_sheet import FORMATS
 from latentsearch.training.datasets.images import to_float
@@ -98,31 +99,45 @@ def reconstruct(
         learning_rate=learning_rate,
         report=report,
     )
-    seconds = time.perf_counter() - began
-    longest = radius(generator.prior, generator.latent_size)
-    reconstructions = []
-    for row, image in enumerate(images):
-        one = slice(row, row + 1)
-        _, start = _fit(generator, x[one], first[one])
-        pixels, end = _fit(generator, x[one], found.codes[one])
-        reconstructions.append(
-            Reconstruction(
-                image=str(image),
-                generator=generator.name,
-                method=method,
-                start_from=encoder or "random",
-                seed=seed,
-                steps=steps,
-                learning_rate=learning_rate,
-                start=start,
-                end=end,
-                radius=None if math.isinf(longest) else round(longest, 4),
-                seconds=round(seconds, 3),
-                code=found.codes[row].numpy(),
-                pixels=pixels,
-            )
+    search = _Search(generator, method, encoder or "random", seed, steps, learning_rate, time.perf_counter() - began)
+    return [
+        search.reconstruction(image, x[row : row + 1], first[row : row + 1], found.codes[row : row + 1])
+        for row, image in enumerate(images)
+    ]
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What the pictures of one search share; its fields are those of Reconstruction."""
+
+    generator: GraphGenerator
+    method: Method
+    start_from: str
+    seed: int
+    steps: int
+    learning_rate: float
+    seconds: float
+
+    def reconstruction(self, image: Path, x: Tensor, first: Tensor, code: Tensor) -> Reconstruction:
+        """One picture's: x (1, 3, h, w), the code that its search began at and the one that it found, (1, d)."""
+        _, start = _fit(self.generator, x, first)
+        pixels, end = _fit(self.generator, x, code)
+        longest = radius(self.generator.prior, self.generator.latent_size)
+        return Reconstruction(
+            image=str(image),
+            generator=self.generator.name,
+            method=self.method,
+            start_from=self.start_from,
+            seed=self.seed,
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            start=start,
+            end=end,
+            radius=None if math.isinf(longest) else round(longest, 4),
+            seconds=round(self.seconds, 3),
+            code=code[0].numpy(),
+            pixels=pixels,
         )
-    return reconstructions
 
 
 def targets(images: Sequence[Path], target: Path) -> list[Path]:

@@ -14,9 +14,9 @@ from latentsearch.models import autoencoder
 from latentsearch.models.autoencoder import Decoder, Layers
 from latentsearch.models.dcgan import InverseGenerator
 from latentsearch.models.ivegan import Reader
+from latentsearch.models.whitening import PrincipalAxes
 
 MOMENTUM = 0.01
-LEAST_VARIANCE = 1e-6
 
 
 class Encoder(nn.Module):
@@ -122,10 +122,8 @@ def projection(latent_size: int) -> nn.Linear:
 
 def power(matrix: Tensor, exponent: float) -> Tensor:
     """A power of a symmetric matrix (d, d) without negative eigenvalues; those near 0 are raised a little."""
-    values, vectors = torch.linalg.eigh(matrix.double().cpu())
-    raised = values.clamp(min=LEAST_VARIANCE * float(values.max())) ** exponent
-    raised_matrix: Tensor = (vectors * raised @ vectors.T).to(matrix)
-    return raised_matrix
+    principal = PrincipalAxes.of(matrix.double().cpu().numpy())
+    return torch.from_numpy(principal.matrix_power(exponent)).to(matrix)
 
 
 def _linear(matrix: Tensor, bias: Tensor) -> nn.Linear:

@@ -4,7 +4,7 @@ Images are float32 (n, channels, size, size) in [0, 1], codes z (n, latent_size)
 `width` is 64 in Table 1 and 32 in Table 2. Pictures have size 64; digits, grey, are padded to 32 and have one stage
 fewer: G is without the table's fourth full convolution, D without its fourth convolution.
 
-y joins what the first `position` layers give, 0 for the input: as so many channels more, the same at every place.
+y joins what the first `position` layers give, 0 for the input: as so many channels more, the same at every position.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Joined(nn.Module):
 
 
 def join(x: Tensor, y: Tensor) -> Tensor:
-    """x (n, c, h, w) with y (n, labels) at every place: (n, c + labels, h, w)."""
+    """x (n, c, h, w) with y (n, labels) at every position: (n, c + labels, h, w)."""
     everywhere = y.to(x.dtype)[:, :, None, None].expand(-1, -1, *x.shape[2:])
     return torch.cat([x, everywhere], 1)
 
@@ -47,8 +47,8 @@ class Generator(nn.Module):
         super().__init__()
         large = channels == 3
 
-        def joined(size: int, place: int) -> int:
-            return size + labels * (place == position)
+        def joined(size: int, layer: int) -> int:
+            return size + labels * (layer == position)
 
         first = width * (8 if large else 4)
         layers: list[nn.Module] = [
@@ -68,7 +68,7 @@ class Generator(nn.Module):
 
 
 def _first_deconvolution(channels_in: int, channels_out: int) -> nn.Sequential:
-    """A full convolution 4x4 of a single place, without padding: (n, c, 1, 1) -> (n, channels_out, 4, 4)."""
+    """A full convolution 4x4 of a single position, without padding: (n, c, 1, 1) -> (n, channels_out, 4, 4)."""
     return nn.Sequential(
         nn.ConvTranspose2d(channels_in, channels_out, KERNEL, stride=2, bias=False),
         nn.BatchNorm2d(channels_out),
@@ -83,8 +83,8 @@ class Discriminator(nn.Module):
         super().__init__()
         large = channels == 3
 
-        def joined(size: int, place: int) -> int:
-            return size + labels * (place == position)
+        def joined(size: int, layer: int) -> int:
+            return size + labels * (layer == position)
 
         last = width * (8 if large else 4)
         layers: list[nn.Module] = [
@@ -165,5 +165,5 @@ def _convolutions(width: int, channels: int, conditions: int = 0) -> list[nn.Mod
 
 def _fully_connected(width: int, channels: int, hidden: int, size_out: int) -> tuple[nn.Module, nn.Module]:
     """The two of Table 2."""
-    places = 4 * 4 if channels == 3 else 2 * 2
-    return dense(places * width * 8, hidden, nn.ReLU(inplace=True), normalise=True), dense(hidden, size_out)
+    positions = 4 * 4 if channels == 3 else 2 * 2
+    return dense(positions * width * 8, hidden, nn.ReLU(inplace=True), normalise=True), dense(hidden, size_out)

@@ -33,8 +33,6 @@ from latentsearch.models.layers import (
 )
 
 DIGIT_SIZE, PICTURE_SIZES = 32, (64, 128)
-MATCHED_SIZE = 64  # numbers by which the matcher tells pictures apart
-PREDICTOR_WIDTH = 128
 
 
 class Reader(nn.Module):
@@ -143,19 +141,28 @@ def digit_networks(
     compares: whether D also reads how two differ; spectral: whether D_enc, D and D' have spectral normalisation (Miyato
     et al., 2018) instead of D_enc's batch normalisation.
     """
+    # Layers are made in this order, and so draw the same initial weights from a seed as in every run before.
+    generator = _digit_generator(width, latent_size, noise_size)
+    judges = _digit_judges(width, compares, spectral)
+    encoder = _digit_reader(width, dense(width * 4, latent_size, nn.Tanh()))
+    return {"encoder": Reader(encoder, pictures=True), "generator": Generator(generator, torch.sigmoid), **judges}
 
-    def reader(last: nn.Sequential, normalise: bool = True) -> nn.Sequential:
-        return nn.Sequential(
-            convolution(1, width, leaky(), kernel=5, stride=2, normalise=normalise),
-            convolution(width, width * 2, leaky(), kernel=3, stride=2, normalise=normalise),
-            convolution(width * 2, width * 4, leaky(), kernel=3, stride=2, normalise=normalise),
-            convolution(width * 4, width * 4, leaky(), kernel=3, stride=2, normalise=normalise),
-            convolution(width * 4, width * 4, leaky(), kernel=2, stride=1, normalise=normalise),
-            nn.Flatten(),
-            last,
-        )
 
-    generator = nn.Sequential(
+def _digit_reader(width: int, last: nn.Sequential, normalise: bool = True) -> nn.Sequential:
+    """The layers of E and of D_enc, which differ in the last."""
+    return nn.Sequential(
+        convolution(1, width, leaky(), kernel=5, stride=2, normalise=normalise),
+        convolution(width, width * 2, leaky(), kernel=3, stride=2, normalise=normalise),
+        convolution(width * 2, width * 4, leaky(), kernel=3, stride=2, normalise=normalise),
+        convolution(width * 4, width * 4, leaky(), kernel=3, stride=2, normalise=normalise),
+        convolution(width * 4, width * 4, leaky(), kernel=2, stride=1, normalise=normalise),
+        nn.Flatten(),
+        last,
+    )
+
+
+def _digit_generator(width: int, latent_size: int, noise_size: int) -> nn.Sequential:
+    return nn.Sequential(
         dense(noise_size + latent_size, 4 * 4 * width * 4, leaky(), normalise=True),
         Unflatten(width * 4, 4),
         deconvolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
@@ -163,6 +170,10 @@ def digit_networks(
         deconvolution(width * 2, width, leaky(), kernel=5, stride=2, normalise=False),
         last_deconvolution(width, 1, kernel=5, stride=1),
     )
+
+
+def _digit_judges(width: int, compares: bool, spectral: bool) -> dict[str, nn.Module]:
+    """D_enc, D and D'."""
     discriminator = nn.Sequential(
         dense((4 if compares else 2) * width * 16, width * 2, leaky()),
         dense(width * 2, width, leaky()),
@@ -173,7 +184,7 @@ def digit_networks(
         dense(width * 16, width, leaky()),
         dense(width, 1),
     )
-    features = reader(dense(width * 4, width * 16, leaky()), normalise=not spectral)
+    features = _digit_reader(width, dense(width * 4, width * 16, leaky()), normalise=not spectral)
     judges: dict[str, nn.Module] = {
         "features": Reader(features, pictures=True),
         "discriminator": Discriminator(discriminator, compares),
@@ -182,35 +193,7 @@ def digit_networks(
     if spectral:
         for network in judges.values():
             bound(network)
-    return {
-        "encoder": Reader(reader(dense(width * 4, latent_size, nn.Tanh())), pictures=True),
-        "generator": Generator(generator, torch.sigmoid),
-        **judges,
-    }
-
-
-def matcher(width: int, channels: int, size: int) -> Reader:
-    """Not in the paper: pictures (n, channels, size, size) -> (n, 64); as many convolutions as take them to 4x4."""
-    widths = [channels, width, width * 2, width * 4, width * 4, width * 4][: size.bit_length() - 2]
-    layers = nn.Sequential(
-        *(
-            convolution(before, after, leaky(), kernel=5 if before == channels else 3, stride=2)
-            for before, after in pairwise(widths)
-        ),
-        nn.Flatten(),
-        dense(widths[-1] * 4 * 4, MATCHED_SIZE),
-    )
-    return Reader(layers, pictures=True)
-
-
-def predictor(latent_size: int) -> Reader:
-    """Not in the paper: codes (n, latent_size) -> what the matcher says of their pictures (n, 64)."""
-    layers = nn.Sequential(
-        dense(latent_size, PREDICTOR_WIDTH, leaky()),
-        dense(PREDICTOR_WIDTH, PREDICTOR_WIDTH, leaky()),
-        dense(PREDICTOR_WIDTH, MATCHED_SIZE),
-    )
-    return Reader(layers, pictures=False)
+    return judges
 
 
 def bound(network: nn.Module) -> None:
@@ -229,23 +212,47 @@ def picture_networks(
     eighth transposed convolutions.
     """
     large = size == 128
+    # Layers are made in this order, and so draw the same initial weights from a seed as in every run before.
+    generator = _picture_generator(width, latent_size, noise_size, large)
+    discriminator = nn.Sequential(
+        dense(2 * width * 8, width * 8, leaky()),
+        dense(width * 8, width * 4, leaky()),
+        dense(width * 4, width, leaky()),
+        dense(width, 1),
+    )
+    prior_discriminator = nn.Sequential(
+        dense(width * 8, width, leaky()),
+        dense(width, 1),
+    )
+    encoder_end = dense(width * 8, latent_size, nn.Tanh())
+    return {
+        "encoder": Reader(_picture_reader(width, encoder_end, large), pictures=True),
+        "generator": Generator(generator, torch.sigmoid),
+        "features": Reader(_picture_reader(width, dense(width * 8, width * 8, leaky()), large), pictures=True),
+        "discriminator": Discriminator(discriminator),
+        "prior_discriminator": Discriminator(prior_discriminator),
+    }
 
-    def reader(last: nn.Sequential) -> nn.Sequential:
-        return nn.Sequential(
-            convolution(3, width, leaky(), kernel=5, stride=2),
-            *([convolution(width, width, leaky(), kernel=5, stride=2)] if large else []),
-            convolution(width, width * 2, leaky(), kernel=5, stride=2),
-            convolution(width * 2, width * 2, leaky(), kernel=3, stride=2),
-            convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
-            convolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
-            convolution(width * 4, width * 8, leaky(), kernel=2, stride=1),
-            nn.Flatten(),
-            last,
-        )
 
+def _picture_reader(width: int, last: nn.Sequential, large: bool) -> nn.Sequential:
+    """The layers of E and of D_enc, which differ in the last."""
+    return nn.Sequential(
+        convolution(3, width, leaky(), kernel=5, stride=2),
+        *([convolution(width, width, leaky(), kernel=5, stride=2)] if large else []),
+        convolution(width, width * 2, leaky(), kernel=5, stride=2),
+        convolution(width * 2, width * 2, leaky(), kernel=3, stride=2),
+        convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
+        convolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
+        convolution(width * 4, width * 8, leaky(), kernel=2, stride=1),
+        nn.Flatten(),
+        last,
+    )
+
+
+def _picture_generator(width: int, latent_size: int, noise_size: int, large: bool) -> nn.Sequential:
     seventh = deconvolution(width * 2, width, leaky(), kernel=5, stride=2)
     eighth = deconvolution(width, width, leaky(), kernel=5, stride=1)
-    generator = nn.Sequential(
+    return nn.Sequential(
         dense(noise_size + latent_size, 2 * 2 * width * 8, leaky(), normalise=True),
         Unflatten(width * 8, 2),
         deconvolution(width * 8, width * 4, leaky(), kernel=2, stride=2),
@@ -260,23 +267,6 @@ def picture_networks(
         deconvolution(width, _part(width, 2), leaky(), kernel=5, stride=2, normalise=False),
         last_deconvolution(_part(width, 2), 3, kernel=5, stride=1),
     )
-    discriminator = nn.Sequential(
-        dense(2 * width * 8, width * 8, leaky()),
-        dense(width * 8, width * 4, leaky()),
-        dense(width * 4, width, leaky()),
-        dense(width, 1),
-    )
-    prior_discriminator = nn.Sequential(
-        dense(width * 8, width, leaky()),
-        dense(width, 1),
-    )
-    return {
-        "encoder": Reader(reader(dense(width * 8, latent_size, nn.Tanh())), pictures=True),
-        "generator": Generator(generator, torch.sigmoid),
-        "features": Reader(reader(dense(width * 8, width * 8, leaky())), pictures=True),
-        "discriminator": Discriminator(discriminator),
-        "prior_discriminator": Discriminator(prior_discriminator),
-    }
 
 
 def _part(width: int, divisor: int) -> int:

@@ -100,8 +100,8 @@ def _read(path: Path) -> dict[str, Any]:
         hint = "" if path.suffix else f", and is none of the names {FACES} and {GRID}"
         raise InputError(f"{path} cannot be read ({error.strerror}){hint}") from error
     except (ValueError, RecursionError) as error:  # also of bytes that are not UTF-8
-        kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
-        raise InputError(f"{path} is not {kind}: {' '.join(str(error).split())}") from error
+        language = "JSON" if path.suffix.lower() == ".json" else "TOML"
+        raise InputError(f"{path} is not {language}: {' '.join(str(error).split())}") from error
     return content if isinstance(content, dict) else {}
 
 

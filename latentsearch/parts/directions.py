@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from latentsearch.models.whitening import PrincipalAxes
+
 # Below this share of the liveliest direction's variance, a direction is rounding.
 LEAST_VARIANCE = 1e-7
 # The covariance of n pictures' alterations is taken to lack this / n of the pictures' mean variance in each direction.
@@ -77,10 +79,9 @@ def directions(total: Matrix, within: Matrix, pictures: int, count: int, share: 
 
 def principal_axes(covariance: Matrix, count: int, power: float = 0.0) -> Matrix:
     """The axes of most variance, each divided by its standard deviation to this power: (d, at most count)."""
-    values, vectors = np.linalg.eigh(_symmetric(covariance))
-    chosen = np.argsort(-values, kind="stable")[:count]
-    chosen = chosen[values[chosen] > LEAST_VARIANCE * max(values[-1], 1e-30)]
-    return np.asarray(vectors[:, chosen] * values[chosen] ** (-power / 2))
+    principal = PrincipalAxes.of(_symmetric(covariance))
+    varying = principal.varying(LEAST_VARIANCE) & (principal.variances > 0)
+    return principal.whitening(power / 2, LEAST_VARIANCE)[:, varying][:, ::-1][:, :count]
 
 
 def _symmetric(matrix: Matrix) -> Matrix:

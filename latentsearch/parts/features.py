@@ -24,11 +24,11 @@ MIRRORED = [(DIRECTIONS // 2 - direction) % DIRECTIONS for direction in range(DI
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A sort of map: its output's name in the graph, and its shape.
+class FeatureMap:
+    """A map of the picture: its output's name in the graph, and its shape.
 
     folded: whether its columns are those of the left half, to which the right half, mirrored, has been added. few: of
-    how many numbers a part of it becomes, where other kinds give more. weight: of its parts beside those of others.
+    how many numbers a part of it becomes, where other maps give more. weight: of its parts beside those of others.
     """
 
     name: str
@@ -40,34 +40,34 @@ class Kind:
     weight: float = 1.0
 
 
-def kinds(mirror: bool, colour: float) -> tuple[Kind, ...]:
+def feature_maps(mirror: bool, colour: float) -> tuple[FeatureMap, ...]:
     """The maps of `picture_maps`. colour: the weight of colours beside derivatives; 0 leaves them out."""
     columns = CELLS // 2 if mirror else CELLS
-    gradients = Kind("gradients", DIRECTIONS, CELLS, columns, mirror)
-    colours = Kind("colours", 3, CELLS, columns, mirror, few=True, weight=colour)
+    gradients = FeatureMap("gradients", DIRECTIONS, CELLS, columns, mirror)
+    colours = FeatureMap("colours", 3, CELLS, columns, mirror, few=True, weight=colour)
     return (gradients, colours) if colour else (gradients,)
 
 
-def picture_maps(graph: Graph, images: str, size: int, wanted: tuple[Kind, ...]) -> None:
-    """Add the nodes from pictures uint8 (n, size, size, 3) to the maps, each called by its kind's name."""
+def picture_maps(graph: Graph, images: str, size: int, wanted: tuple[FeatureMap, ...]) -> None:
+    """Add the nodes from pictures uint8 (n, size, size, 3) to the maps, each called by its own name."""
     pixels = graph.add("Cast", images, to=1)
-    for kind in wanted:
-        whole = f"{kind.name}_whole" if kind.folded else kind.name
-        (_gradients if kind.name == "gradients" else _colours)(graph, pixels, size, whole)
-        if kind.folded:
-            _fold(graph, whole, kind)
+    for feature in wanted:
+        whole = f"{feature.name}_whole" if feature.folded else feature.name
+        (_gradients if feature.name == "gradients" else _colours)(graph, pixels, size, whole)
+        if feature.folded:
+            _fold(graph, whole, feature)
 
 
 def _gradients(graph: Graph, pixels: str, size: int, name: str) -> None:
     root = graph.add("Sqrt", _grey(graph, pixels, size))
     edged = graph.add("Pad", root, graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
-    # Of 2x2 pixels at once: a channel for each of the four places keeps the processor's vectors full.
+    # Of 2x2 pixels at once: a channel for each of the four positions keeps the processor's vectors full.
     waves = graph.add("Conv", edged, graph.constant(_derivatives()), kernel_shape=[4, 4], strides=[2, 2])
     waves = graph.add("Relu", waves)
     cell = size // CELLS // 2
     if cell > 1:
         waves = graph.add("AveragePool", waves, kernel_shape=[cell, cell], strides=[cell, cell])
-    means = graph.add("Conv", waves, graph.constant(_mean_of_places()), kernel_shape=[1, 1])
+    means = graph.add("Conv", waves, graph.constant(_mean_of_positions()), kernel_shape=[1, 1])
     around = graph.constant(np.ones((1, DIRECTIONS, 3, 3)))
     squares = graph.add("Conv", graph.add("Mul", means, means), around, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
     length = graph.add("Sqrt", graph.add("Add", squares, graph.constant(FAINT**2)))
@@ -82,7 +82,7 @@ def _grey(graph: Graph, pixels: str, size: int) -> str:
 
 
 def _derivatives() -> NDArray[np.float64]:
-    """Central differences in each direction at each of 2x2 places: (4 directions, 1, 4, 4)."""
+    """Central differences in each direction at each of 2x2 positions: (4 directions, 1, 4, 4)."""
     kernels = np.zeros((DIRECTIONS, 2, 2, 4, 4))
     for direction, angle in enumerate(2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS):
         for y, x in np.ndindex(2, 2):
@@ -91,7 +91,7 @@ def _derivatives() -> NDArray[np.float64]:
     return kernels.reshape(-1, 1, 4, 4)
 
 
-def _mean_of_places() -> NDArray[np.float64]:
+def _mean_of_positions() -> NDArray[np.float64]:
     return np.kron(np.eye(DIRECTIONS), np.full((1, 4), 1 / 4))[..., None, None]
 
 
@@ -105,10 +105,10 @@ def _colours(graph: Graph, pixels: str, size: int, name: str) -> None:
     graph.add("Transpose", graph.reshape(means, -1, CELLS, CELLS, 3), perm=[0, 3, 1, 2], name=name)
 
 
-def _fold(graph: Graph, whole: str, kind: Kind) -> None:
+def _fold(graph: Graph, whole: str, feature: FeatureMap) -> None:
     """Add the mirror image's map: what it has on the left is what the picture has on the right."""
-    left = graph.slice(whole, 3, 0, kind.columns)
-    right = graph.slice(whole, 3, 2 * kind.columns - 1, kind.columns - 1, -1)
-    if kind.channels == DIRECTIONS:
+    left = graph.slice(whole, 3, 0, feature.columns)
+    right = graph.slice(whole, 3, 2 * feature.columns - 1, feature.columns - 1, -1)
+    if feature.channels == DIRECTIONS:
         right = graph.add("Gather", right, graph.constant(MIRRORED, np.int64), axis=1)
-    graph.add("Add", left, right, name=kind.name)
+    graph.add("Add", left, right, name=feature.name)

@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
-from indexer.system.cores import cores
+from indexer.progress import StepReport
+from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.boxes import Part
 from latentsearch.parts.directions import Moments, directions, principal_axes
-from latentsearch.parts.features import Kind
+from latentsearch.parts.features import FeatureMap
 from latentsearch.parts.graph import Graph, open_graph, run_graph
-from latentsearch.parts.reading import SIDE_BY_SIDE, PartReading, Place, Reading, places
+from latentsearch.parts.reading import SIDE_BY_SIDE, PartReading, Reading, Region, regions_of
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Pixels = NDArray[np.uint8]
-Report = Callable[[str, int, int], None]
 # Parts of this share of the picture and more get as many axes as the whole.
 LARGE = 0.39
 BATCH = 64
@@ -58,10 +58,10 @@ class Block:
 
 
 class Maps(Protocol):
-    """What is read: a graph from `images`, pictures of this shape (h, w, 3), to maps of these kinds."""
+    """What is read: a graph from `images`, pictures of this shape (h, w, 3), to these maps."""
 
     shape: tuple[int, int, int]
-    kinds: tuple[Kind, ...]
+    features: tuple[FeatureMap, ...]
 
     def graph(self) -> Graph:
         """The graph so far, to which a reading is appended."""
@@ -72,7 +72,7 @@ class Maps(Protocol):
 class Settings:
     """How a reading is fitted.
 
-    large, small, few: axes of large and of small parts, and of those kinds that get few. share: of the pictures'
+    large, small, few: axes of large and of small parts, and of those maps that get few. share: of the pictures'
     covariance in the metric of directions. power: of its standard deviation by which each axis of the code is divided.
     """
 
@@ -86,11 +86,11 @@ class Settings:
     alterations: Alterations = field(default_factory=Alterations)
     seed: int = 0
 
-    def axes(self, place: Place) -> int:
+    def axes(self, region: Region) -> int:
         """How many numbers a part becomes."""
-        if place.kind.few:
+        if region.feature.few:
             return self.few
-        return self.large if place.share >= LARGE else self.small
+        return self.large if region.share >= LARGE else self.small
 
 
 class Runner:
@@ -105,7 +105,7 @@ class Runner:
         found = list(self._pool.map(partial(run_graph, session), batches))
         return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
-    def each(self, function: Callable[[Place], PartReading], items: list[Place]) -> list[PartReading]:
+    def each(self, function: Callable[[Region], PartReading], items: list[Region]) -> list[PartReading]:
         """A function's results, a thread each."""
         return list(self._pool.map(function, items))
 
@@ -115,7 +115,7 @@ class Runner:
         return np.stack(list(self._pool.map(alterations, pixels, seeds)))
 
 
-def fit_reading(maps: Maps, pictures: Pictures, settings: Settings, report: Report) -> Reading:
+def fit_reading(maps: Maps, pictures: Pictures, settings: Settings, report: StepReport) -> Reading:
     """A reading of these maps by parts, fitted on pictures.
 
     report: called with the name of the pass, how many pictures are done and how many there are. Raises InputError
@@ -129,29 +129,31 @@ def fit_reading(maps: Maps, pictures: Pictures, settings: Settings, report: Repo
         return _fit_reduction(Reading(tuple(parts)), maps, pictures, settings, runner, report)
 
 
-def _fit_parts(maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: Report) -> list[PartReading]:
-    moments = {kind.name: Moments() for kind in maps.kinds}
-    session = open_graph(_finished(maps, {kind.name: _shape(kind) for kind in maps.kinds}), 1)
+def _fit_parts(
+    maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: StepReport
+) -> list[PartReading]:
+    moments = {feature.name: Moments() for feature in maps.features}
+    session = open_graph(_finished(maps, {feature.name: _shape(feature) for feature in maps.features}), 1)
     for done, pixels in _counted(pictures, report, "directions"):
         rows = runner(session, pixels)
         altered = runner(session, runner.alter(pixels, settings.alterations, settings.seed, done))
         for name, sums in moments.items():
             sums.add(rows[name].reshape(len(pixels), -1), altered[name].reshape(len(pixels), -1))
-    found = places(settings.parts, maps.kinds)
-    readings = runner.each(lambda place: _fit_part(place, moments[place.kind.name], settings), found)
+    found = regions_of(settings.parts, maps.features)
+    readings = runner.each(lambda region: _fit_part(region, moments[region.feature.name], settings), found)
     return [reading for reading in readings if reading.matrix.shape[1]]
 
 
-def _fit_part(place: Place, moments: Moments, settings: Settings) -> PartReading:
-    cells = place.cells
+def _fit_part(region: Region, moments: Moments, settings: Settings) -> PartReading:
+    cells = region.cells
     square = np.ix_(cells, cells)
     total, within = moments.covariance[square], moments.change[square]
-    matrix = directions(total, within, moments.count, settings.axes(place), settings.share)
-    return PartReading(place, moments.mean[cells], matrix)
+    matrix = directions(total, within, moments.count, settings.axes(region), settings.share)
+    return PartReading(region, moments.mean[cells], matrix)
 
 
 def _fit_reduction(
-    parts: Reading, maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: Report
+    parts: Reading, maps: Maps, pictures: Pictures, settings: Settings, runner: Runner, report: StepReport
 ) -> Reading:
     moments = Moments()
     session = open_graph(finish(maps, parts, SIDE_BY_SIDE), 1)
@@ -172,11 +174,11 @@ def _finished(maps: Maps, outputs: dict[str, list[int]]) -> bytes:
     return maps.graph().finish(("images", np.uint8, list(maps.shape)), outputs)
 
 
-def _shape(kind: Kind) -> list[int]:
-    return [kind.channels, kind.rows, kind.columns]
+def _shape(feature: FeatureMap) -> list[int]:
+    return [feature.channels, feature.rows, feature.columns]
 
 
-def _counted(pictures: Pictures, report: Report, what: str) -> Iterator[tuple[int, Pixels]]:
+def _counted(pictures: Pictures, report: StepReport, what: str) -> Iterator[tuple[int, Pixels]]:
     """Blocks, with the number of the first picture of each."""
     done = 0
     for pixels in pictures.blocks():
@@ -186,7 +188,7 @@ def _counted(pictures: Pictures, report: Report, what: str) -> Iterator[tuple[in
 
 
 def each_code(
-    content: bytes, pictures: Pictures, report: Report = lambda what, done, total: None, what: str = "encoding"
+    content: bytes, pictures: Pictures, report: StepReport = lambda what, done, total: None, what: str = "encoding"
 ) -> Iterator[tuple[Pixels, NDArray[np.float32]]]:
     """Block by block the pictures and their codes by a finished graph."""
     session = open_graph(content, 1)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.system.extras import require_extra
-from indexer.system.onnx_runtime import import_onnxruntime
+from indexer.system.extras import import_onnxruntime, require_extra
 
 if TYPE_CHECKING:
     import onnx
@@ -42,10 +41,10 @@ class Graph:
         graph._opsets = list(model.opset_import)
         return graph
 
-    def constant(self, value: Any, kind: type = np.float32) -> str:
+    def constant(self, value: Any, dtype: type = np.float32) -> str:
         """A constant tensor."""
         name = f"{self._prefix}constant_{len(self.constants)}"
-        self.constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(value, kind), name))
+        self.constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(value, dtype), name))
         return name
 
     def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
@@ -68,11 +67,11 @@ class Graph:
         length = self.add("ReduceL2", value, self.constant([1], np.int64), keepdims=1)
         return self.add("Div", value, self.add("Max", length, self.constant(1e-6)), name=name)
 
-    def finish(self, given: Given, wanted: dict[str, list[int]], kind: type = np.float32) -> bytes:
-        """The model. wanted: the outputs' names and shapes after the batch; kind: their type."""
+    def finish(self, given: Given, wanted: dict[str, list[int]], dtype: type = np.float32) -> bytes:
+        """The model. wanted: the outputs' names and shapes after the batch; dtype: their type."""
         helper = self._onnx.helper
         values = [self._described(*given)]
-        outputs = [self._described(name, kind, shape) for name, shape in wanted.items()]
+        outputs = [self._described(name, dtype, shape) for name, shape in wanted.items()]
         graph = helper.make_graph(self.nodes, "codes-by-parts", values, outputs, self.constants)
         model = helper.make_model(
             graph, opset_imports=self._opsets, ir_version=IR_VERSION, producer_name="latentsearch"
@@ -81,9 +80,9 @@ class Graph:
         content: bytes = model.SerializeToString()
         return content
 
-    def _described(self, name: str, kind: type, shape: list[int]) -> onnx.ValueInfoProto:
+    def _described(self, name: str, dtype: type, shape: list[int]) -> onnx.ValueInfoProto:
         helper = self._onnx.helper
-        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), ["n", *shape])
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), ["n", *shape])
 
 
 def open_graph(content: bytes, threads: int) -> InferenceSession:

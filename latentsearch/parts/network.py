@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import InputError
 from latentsearch.parts.directions import Moments, principal_axes
-from latentsearch.parts.features import Kind
+from latentsearch.parts.features import FeatureMap
 from latentsearch.parts.fit import Pictures
 from latentsearch.parts.graph import Graph, open_graph, run_graph
 
@@ -72,9 +72,9 @@ def with_mirrored(content: bytes) -> bytes:
     flipped = graph.slice("images", 2, -1, -(2**31), -1)
     both = graph.add("Concat", "images", flipped, axis=0)
     for node in model.graph.node:
-        for place, name in enumerate(node.input):
+        for position, name in enumerate(node.input):
             if name == "images":
-                node.input[place] = both
+                node.input[position] = both
     nodes = [*graph.nodes, *model.graph.node]
     del model.graph.node[:], model.graph.value_info[:]
     model.graph.node.extend(nodes)
@@ -121,10 +121,10 @@ class LayerMaps:
         rows, columns = maps[1] // self._cell, maps[2] // self._cell
         channels = min(maps[0], max(1, MOST_NUMBERS // (rows * columns)))
         self._axes: NDArray[np.float64] | None = None
-        self.kinds: tuple[Kind, ...] = (Kind(LAYER, maps[0], rows, columns),)
+        self.features: tuple[FeatureMap, ...] = (FeatureMap(LAYER, maps[0], rows, columns),)
         if channels < maps[0]:
             self._axes = _channel_axes(self._finished(), some, channels)
-            self.kinds = (Kind(LAYER, self._axes.shape[1], rows, columns),)
+            self.features = (FeatureMap(LAYER, self._axes.shape[1], rows, columns),)
 
     def of(self, content: bytes) -> LayerMaps:
         """The same maps of another precision's graph: with the axes that these have."""
@@ -152,9 +152,9 @@ class LayerMaps:
         return graph
 
     def _finished(self) -> bytes:
-        (kind,) = self.kinds
+        (feature,) = self.features
         return self.graph().finish(
-            ("images", np.uint8, list(self.shape)), {LAYER: [kind.channels, kind.rows, kind.columns]}
+            ("images", np.uint8, list(self.shape)), {LAYER: [feature.channels, feature.rows, feature.columns]}
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentsearch.parts.boxes import Part
-from latentsearch.parts.features import Kind
+from latentsearch.parts.features import FeatureMap
 from latentsearch.parts.graph import Graph
 
 Matrix = NDArray[np.float64]
@@ -18,38 +18,40 @@ SIDE_BY_SIDE = "parts"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A part's cells in maps of one kind."""
+class Region:
+    """A part's cells in a map."""
 
     part: Part
-    kind: Kind
+    feature: FeatureMap
     rows: slice
     columns: slice
 
     @property
     def cells(self) -> NDArray[np.int64]:
         """Where its numbers stand in the flattened maps (channels, rows, columns)."""
-        kind = self.kind
-        places = np.arange(kind.channels * kind.rows * kind.columns).reshape(kind.channels, kind.rows, kind.columns)
-        return places[:, self.rows, self.columns].ravel()
+        feature = self.feature
+        positions = np.arange(feature.channels * feature.rows * feature.columns).reshape(
+            feature.channels, feature.rows, feature.columns
+        )
+        return positions[:, self.rows, self.columns].ravel()
 
     @property
     def share(self) -> float:
         """Of the map, 0 to 1."""
         rows, columns = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
-        return float(rows * columns / (self.kind.rows * self.kind.columns))
+        return float(rows * columns / (self.feature.rows * self.feature.columns))
 
 
-def places(parts: Sequence[Part], kinds: Sequence[Kind]) -> list[Place]:
-    """The places of all parts in all kinds of maps; one where folded maps make parts the same."""
-    found: dict[tuple[str, int, int, int, int], Place] = {}
-    for kind in kinds:
+def regions_of(parts: Sequence[Part], features: Sequence[FeatureMap]) -> list[Region]:
+    """The regions of all parts in all maps; one where folded maps make parts the same."""
+    found: dict[tuple[str, int, int, int, int], Region] = {}
+    for feature in features:
         for part in parts:
-            rows, columns = part.cells(kind.rows, kind.columns * (2 if kind.folded else 1))
-            if kind.folded:
-                columns = _folded(columns, kind.columns)
-            key = (kind.name, rows.start, rows.stop, columns.start, columns.stop)
-            found.setdefault(key, Place(part, kind, rows, columns))
+            rows, columns = part.cells(feature.rows, feature.columns * (2 if feature.folded else 1))
+            if feature.folded:
+                columns = _folded(columns, feature.columns)
+            key = (feature.name, rows.start, rows.stop, columns.start, columns.stop)
+            found.setdefault(key, Region(part, feature, rows, columns))
     return list(found.values())
 
 
@@ -65,7 +67,7 @@ def _folded(columns: slice, half: int) -> slice:
 class PartReading:
     """A part's numbers (d,) -> (numbers - mean) @ matrix (d, k), scaled to length 1."""
 
-    place: Place
+    region: Region
     mean: NDArray[np.float64]
     matrix: Matrix
 
@@ -85,7 +87,7 @@ class Reading:
         return sum(int(matrix.shape[1]) for matrix in matrices)
 
     def append(self, graph: Graph, name: str) -> None:
-        """Add the nodes from maps, called by their kinds' names, to the codes float32 (n, size), called so."""
+        """Add the nodes from maps, called by their names, to the codes float32 (n, size), called so."""
         if self.matrix is None or self.mean is None:
             graph.add("Concat", *self._side_by_side(graph), axis=1, name=name)
             return
@@ -94,11 +96,11 @@ class Reading:
 
     def _side_by_side(self, graph: Graph) -> Iterator[str]:
         for part in self.parts:
-            place, kind = part.place, part.place.kind
-            cells = graph.slice(kind.name, 2, place.rows.start, place.rows.stop)
-            cells = graph.slice(cells, 3, place.columns.start, place.columns.stop)
+            region, feature = part.region, part.region.feature
+            cells = graph.slice(feature.name, 2, region.rows.start, region.rows.stop)
+            cells = graph.slice(cells, 3, region.columns.start, region.columns.stop)
             code = graph.unit(_affine(graph, graph.add("Flatten", cells), part.mean, part.matrix))
-            weight = kind.weight * place.part.weight
+            weight = feature.weight * region.part.weight
             yield graph.add("Mul", code, graph.constant(weight)) if weight != 1 else code
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from indexer.decoding.decode import Whole, decode_bytes
+from indexer.decoding.decode import decode_bytes
+from indexer.encoders.framing import Whole
 from indexer.errors import InputError, UnreadableImage
 from indexer.files.sheets import marked
 from indexer.paths import printable
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 from indexer.workers.in_order import decoded_in_order, job_at
-from latentsearch.results import Results
+from latentsearch.query import Results
 
 TILE = 160
 CAPTION = 22

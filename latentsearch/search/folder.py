@@ -7,7 +7,7 @@ decoder harms nothing; each chunk of pictures is searched for at once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -19,14 +19,12 @@ from indexer.errors import InputError
 from indexer.files.discover import Found, Problem, discover
 from indexer.paths import printable
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk, EncodingPool
-from indexer.workers.decode_worker import Job, Outcome
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import Job, Outcome
 from latentsearch.attributes.learned import load_or_learn
 from latentsearch.attributes.redraw import editing_encoder
-from latentsearch.query import Name, Options, check_files
-from latentsearch.results import Answer, Results, Stopwatch, Timings, Unreadable
-from latentsearch.search.exclude_self import Excluded, ids_at
-from latentsearch.search.ranking import Finder
+from latentsearch.query import Answer, Name, Options, Results, Stopwatch, Timings, Unreadable, check_files
+from latentsearch.search.ranking import Excluded, Finder, ids_at
 from latentsearch.search.search import combined, encode_files, encoder_of, open_filled, read_contents
 
 AT_ONCE = 32
@@ -50,7 +48,6 @@ class FolderSearch:
         *,
         index: str | None = None,
         encoder: str | None = None,
-        tell: Callable[[str], None] | None = None,
     ) -> None:
         options.check()
         check_files(minus)
@@ -61,18 +58,18 @@ class FolderSearch:
         self._watch = Stopwatch()
         self._names = tuple(map(str, minus))
         with self._watch.stage("load"):
-            self._index = open_filled(index, tell)
+            self._index = open_filled(index)
         try:
             with self._watch.stage("load"):
                 self._encoder = encoder_of(self._index, encoder)
             self._minus = encode_files(read_contents(minus, given), minus, self._encoder)
-            edited = load_or_learn(() if options.drawn_anew else options.changes, self._index, tell)
+            edited = load_or_learn(() if options.drawn_anew else options.changes, self._index)
             self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
             self._reader = editing_encoder(self._encoder, options)
         except BaseException:
             self._index.close()
             raise
-        self.label_names = self._index.catalog.label_names()
+        self.label_names = self._index.catalog.labels.names()
         self.matching = self._finder.matching
 
     def __enter__(self) -> FolderSearch:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from indexer.paths import printable
-from latentsearch.results import Answer, Hit, Label, Results, Unreadable
+from latentsearch.query import Answer, Hit, Label, Results, Unreadable
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,13 @@ from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
 from indexer.errors import IndexStateError, InputError, UnreadableImage
 from indexer.index.index import Index
 from indexer.paths import printable
-from latentsearch.attributes.learned import load_or_learn
-from latentsearch.attributes.redraw import editing_encoder
-from latentsearch.query import PIPED, Name, Options, Query
-from latentsearch.results import Results, Stopwatch
-from latentsearch.search.exclude_self import Excluded
-from latentsearch.search.ranking import Finder
+from latentsearch.query import PIPED, Name, Options, Query, Results, Stopwatch
+from latentsearch.search.ranking import Excluded, Finder
+
+if TYPE_CHECKING:
+    from latentsearch.attributes.search import EditedSearch
+
+logger = logging.getLogger(__name__)
 
 Codes = NDArray[np.float32]
 # Shorter than this, what is left of unit codes when some are subtracted is rounding.
@@ -31,12 +34,10 @@ def search(
     *,
     index: str | None = None,
     encoder: str | None = None,
-    tell: Callable[[str], None] | None = None,
 ) -> Results:
     """Find the pictures of an index that are most like others.
 
-    index: the folder, None for the usual one. encoder: must be the index's own; None takes that. tell: called with a
-    sentence where something is wrong with the index that only makes it slow.
+    index: the folder, None for the usual one. encoder: must be the index's own; None takes that.
     Raises InputError (no such picture, id or label; a number that makes no sense), UnreadableImage, IndexStateError,
     EncoderError.
     """
@@ -46,11 +47,11 @@ def search(
         raise InputError("of a stored picture there is only its code, which cannot be drawn anew: name its file")
     watch = Stopwatch()
     with watch.stage("load"):
-        opened = open_filled(index, tell)
+        opened = open_filled(index)
     with opened:
         with watch.stage("load"):
             model = encoder_of(opened, encoder, network=bool(query.files))
-            edited = load_or_learn(() if options.drawn_anew else options.changes, opened, tell)
+            edited = _edited(opened, options)
         finder = Finder(opened, model, options, watch, edited)
         with watch.stage("encode"):
             contents = read_contents(query.files, query.given)
@@ -59,6 +60,7 @@ def search(
             stored = opened.images(query.ids)
             itself = Excluded.of(query.files, contents, stored, opened) if options.exclude_self else Excluded()
             (hits,) = finder.hits(code[None], [itself])
+    logger.debug("%s", ", ".join(f"{stage}: {spent:.1f} ms" for stage, spent in watch.spent.items()))
     return Results(
         (*map(str, query.images), *(record.path for record in stored)),
         model.name,
@@ -70,6 +72,24 @@ def search(
         options.diverse,
         tuple(map(str, options.changes)),
     )
+
+
+def _edited(index: Index, options: Options) -> EditedSearch | None:
+    """What searches with labels set in the codes themselves; None where none are."""
+    if options.drawn_anew or not options.changes:
+        return None
+    from latentsearch.attributes.learned import load_or_learn
+
+    return load_or_learn(options.changes, index)
+
+
+def _picture_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
+    """The encoder, behind a generator that draws pictures anew where that is asked for."""
+    if not options.drawn_anew:
+        return encoder
+    from latentsearch.attributes.redraw import editing_encoder
+
+    return editing_encoder(encoder, options)
 
 
 def encoder_of(index: Index, option: str | None = None, *, network: bool = True) -> Encoder:
@@ -85,16 +105,18 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
     return encoder
 
 
-def open_filled(option: str | None, tell: Callable[[str], None] | None = None) -> Index:
-    """Open an index that holds pictures, and tell what only makes it slow. Raises IndexStateError where it is empty."""
+def open_filled(option: str | None) -> Index:
+    """Open an index that holds pictures, and log what only makes it slow. Raises IndexStateError where it is empty."""
     index = Index.open(Index.locate(option))
     if index.count() == 0:
         index.close()
         raise IndexStateError(
             f"the index at {printable(index.folder)} is empty: add pictures with `latentsearch index DIR`"
         )
-    if tell and index.problem:
-        tell(index.problem)
+    if index.problem:
+        logger.warning("%s", index.problem)
+    kind = index.base.kind if index.base else "none, every code is compared"
+    logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, kind)
     return index
 
 
@@ -147,7 +169,7 @@ def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
 
 def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder, options: Options) -> Codes:
     count = len(query.images)
-    plus = encode_files(contents[:count], query.images, editing_encoder(encoder, options))
+    plus = encode_files(contents[:count], query.images, _picture_encoder(encoder, options))
     minus = encode_files(contents[count:], query.minus, encoder)
     if query.ids:
         plus = np.concatenate([plus, index.codes(query.ids)])

@@ -25,7 +25,7 @@ def parameters(layer: torch.nn.Module) -> int:
 
 def copy_of(family: Family) -> dict[str, list[torch.Tensor]]:
     """The weights of every network and of every average, by name."""
-    networks = family.networks | {f"{name} average": average.network for name, average in family.averages.items()}
+    networks = family.networks | {f"{name} average": ema.network for name, ema in family.emas.items()}
     return {name: [weight.detach().clone() for weight in network.parameters()] for name, network in networks.items()}
 
 

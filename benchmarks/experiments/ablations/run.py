@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.results import CHECKOUT, RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.results import CHECKOUT
 from benchmarks.datasets.celeba import Faces, load_faces
-from benchmarks.experiments.label_similarity.run import measure
 from benchmarks.methods.encoders import import_torch
+from benchmarks.statistics.label_search import search
 from benchmarks.statistics.label_statistics import KS, PERSON_KS, RESAMPLES
 from indexer.errors import InputError
 from indexer.system.disk import atomic_write
@@ -78,7 +79,7 @@ def learn(trial: Trial, data: Path, options: Sequence[str]) -> None:
         train(FAMILY, data, trial.folder, ["--preset", "small", "--seed", str(trial.seed), *options, *changed])
 
 
-def score(trial: Trial, gallery: Faces, queries: Faces) -> None:
+def measure(trial: Trial, gallery: Faces, queries: Faces) -> None:
     """Measure the run's codes as label-similarity does, whitened by cosine and as they are, and keep what came out."""
     from benchmarks.methods.learned import encoder_facts, of_runs
 
@@ -87,7 +88,7 @@ def score(trial: Trial, gallery: Faces, queries: Faces) -> None:
     methods = of_runs([trial.folder])
     arrays: dict[str, NDArray[Any]] = {}
     for form, method in zip(("raw", "whitened"), methods, strict=True):
-        measured = measure(method, gallery, queries)
+        measured = search(method, gallery, queries)
         arrays[f"{form}_agreement"] = metrics.agreement(measured.counts, KS, len(queries.attribute_names))
         arrays[f"{form}_person_ranks"] = measured.person_ranks
     [facts] = encoder_facts(methods).values()
@@ -127,19 +128,17 @@ def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats
     for column, k in enumerate(KS):
         ours = np.stack([one[f"{form}_agreement"][:, column] for one, _ in pairs])
         apart = ours - np.stack([other[f"{form}_agreement"][:, column] for _, other in pairs])
-        found[f"agreement@{k}"] = _mean(ours.mean(0), weights)
-        found[f"change@{k}"] = _mean(apart.mean(0), weights) | {"seeds": np.round(apart.mean(1), 5).tolist()}
+        found[f"agreement@{k}"] = metrics.mean_with_interval(ours.mean(0), weights)
+        found[f"change@{k}"] = metrics.mean_with_interval(apart.mean(0), weights) | {
+            "seeds": np.round(apart.mean(1), 5).tolist()
+        }
     for k in PERSON_KS:
         hits = np.stack([metrics.hit_rate(one[f"{form}_person_ranks"], k) for one, _ in pairs])
-        found[f"same person@{k}"] = _mean(hits.mean(0), weights)
+        found[f"same person@{k}"] = metrics.mean_with_interval(hits.mean(0), weights)
     return found
 
 
-def _mean(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
-
-
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--change", "changes", multiple=True, type=click.Choice(tuple(CHANGES)), help="Again for more. [all]")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
@@ -149,7 +148,7 @@ def _mean(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
 @click.option("--train/--no-train", "learns", default=True, help="Train what is missing, or measure what there is.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="The runs' folder. [runs/ablations]")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path,
     changes: tuple[str, ...],
@@ -176,15 +175,9 @@ def command(
         if learns:
             learn(trial, data, words)
         if is_finished(trial.folder):
-            score(trial, gallery, queries)
+            measure(trial, gallery, queries)
             click.echo(f"measured: {trial.key}", err=True)
     measured = [trial for trial in trials(runs, tuple(CHANGES), seeds) if (trial.folder / "scores.npz").exists()]
     if not any(trial.change == AS_IS for trial in measured):
         raise InputError(f"{runs} has no finished run of the recipe {AS_IS}: nothing to compare with")
-    path = store(NAME, summarise(measured, gallery, queries), results)
-    click.echo(f"stored in {path}; `python -m benchmarks report` makes the page")
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, summarise(measured, gallery, queries), results)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,80 +10,19 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core import metrics
-from benchmarks.core.exact_search import Codes, distance_matrix
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.merge import keep_arrays, keep_rows
-from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.alterations import altered_faces, load_strengths
 from benchmarks.datasets.celeba import Faces, load_faces, together
 from benchmarks.experiments.altered_search.page import recall_table
 from benchmarks.methods.learned import encoder_facts, learned_methods
 from benchmarks.methods.methods import Method, baselines
-from indexer.errors import InputError, MissingExtra
+from benchmarks.statistics.altered_recall import BASELINES, KS, QUERIES, Measured, measure_all, summarise
+from indexer.errors import InputError
 
 NAME = "altered-search"
 # The same with faces on which no encoder was trained or fitted.
 UNSEEN = "altered-search-unseen"
-# What needs no training, by key; the paper compares with dHash, pHash and the histogram.
-BASELINES = ("dhash", "phash", "ahash", "whash", "colours", "pixels", "pca-cosine")
-HASHES = ("dhash", "phash", "ahash", "whash")
-KS = (1, 10)
-QUERIES, RESAMPLES = 500, 1_000
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where each query's original stands among the results: `closer` pictures before it, `ties` (itself one of them).
-
-    int64 (q,) each. Hashes put many pictures at the same distance; those come in no order of their own.
-    """
-
-    closer: NDArray[np.int64]
-    ties: NDArray[np.int64]
-
-    def recall(self, k: int) -> metrics.Floats:
-        """The chance that the original is among the first k, ties in random order: float64 (q,)."""
-        return np.clip((k - self.closer) / self.ties, 0, 1)
-
-
-def places(queries: Codes, gallery: Codes, originals: NDArray[np.int64], distance: str) -> Places:
-    """Search every query (q, d) in the gallery (n, d); originals: the gallery's row of each, int64 (q,)."""
-    distances = distance_matrix(queries, gallery, distance)
-    own = distances[np.arange(len(distances)), originals][:, None]
-    return Places((distances < own).sum(axis=1), (distances == own).sum(axis=1))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one method's searches gave: places by alteration."""
-
-    method: Method
-    places: dict[str, Places]
-    seconds: float
-
-
-def measure(method: Method, gallery: Faces, originals: NDArray[np.int64], altered: dict[str, Faces]) -> Measured:
-    """Search the altered faces by one method. Raises MissingExtra where its library is missing."""
-    started = time.perf_counter()
-    method.fit(gallery)
-    codes = method.codes(gallery)
-    found = {name: places(method.codes(faces), codes, originals, method.distance) for name, faces in altered.items()}
-    return Measured(method, found, round(time.perf_counter() - started, 2))
-
-
-def measure_all(
-    methods: Iterable[Method], gallery: Faces, originals: NDArray[np.int64], altered: dict[str, Faces]
-) -> tuple[list[Measured], dict[str, str]]:
-    """Measure all methods; those whose library is missing are left out: key -> the reason."""
-    measured, left_out = [], {}
-    for method in methods:
-        try:
-            measured.append(measure(method, gallery, originals, altered))
-            click.echo(f"measured: {method.name}, {method.distance}", err=True)
-        except MissingExtra as error:
-            left_out[method.key] = str(error)
-            click.echo(f"left out: {method.name} ({error})", err=True)
-    return measured, left_out
 
 
 def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[str], seed: int) -> list[Method]:
@@ -100,33 +37,13 @@ def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[
     return methods + learned_methods(runs, bundles, [method.key for method in methods])
 
 
-def summarise(measured: Sequence[Measured], gallery: Faces, queries: int, seed: int) -> dict[str, Any]:
-    """Recall of all methods with 95 % intervals, over the same resamples of the queries for each, as plain data."""
-    weights = metrics.bootstrap_weights(queries, RESAMPLES, seed)
-    return {
-        "seed": seed,
-        "protocol": {
-            "gallery": len(gallery),
-            "gallery_names_sha256": gallery.names_sha256,
-            "queries": queries,
-            "ks": list(KS),
-            "resamples": RESAMPLES,
-            "strengths": load_strengths(),
-        },
-        "methods": [_summary(one, weights) for one in measured],
-    }
-
-
-def _summary(one: Measured, weights: metrics.Floats) -> dict[str, Any]:
-    method = one.method
-    kind = "hash" if method.key in HASHES else "baseline" if method.key in BASELINES else "learned"
-    recall = {name: {str(k): _mean(found.recall(k), weights) for k in KS} for name, found in one.places.items()}
-    facts = {"key": method.key, "name": method.name, "code": method.code, "distance": method.distance}
-    return facts | {"kind": kind, "recall": recall, "seconds": one.seconds}
-
-
-def _mean(scores: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(scores.mean()), 5), "interval": metrics.interval(weights @ scores)}
+def measure(
+    methods: Sequence[Method], gallery: Faces, originals: NDArray[np.int64], altered: dict[str, Faces], seed: int
+) -> tuple[list[Measured], dict[str, Any]]:
+    """What each method finds, and a summary of all as plain data."""
+    measured, left_out = measure_all(methods, gallery, originals, altered)
+    summary = summarise(measured, gallery, len(originals), seed)
+    return measured, summary | {"left_out": left_out, "encoders": encoder_facts(methods)}
 
 
 def store_raw(
@@ -139,7 +56,7 @@ def store_raw(
     arrays: dict[str, NDArray[Any]] = {"originals": originals}
     for one in measured:
         for field in ("closer", "ties"):
-            by_alteration = [getattr(found, field) for found in one.places.values()]
+            by_alteration = [getattr(found, field) for found in one.ranks.values()]
             arrays[f"{one.method.key}_{field}"] = np.asarray(by_alteration, np.uint32)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.npz"
@@ -147,7 +64,7 @@ def store_raw(
     return path
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
@@ -155,7 +72,7 @@ def store_raw(
 @click.option("--seed", default=0, show_default=True, help="Of the queries, the alterations and the resamples.")
 @click.option("--unseen", is_flag=True, help="Alter faces of the validation partition, which the gallery then has too.")
 @click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path,
     runs: tuple[Path, ...],
@@ -178,19 +95,11 @@ def command(
     random = np.random.default_rng([seed, 3])
     originals = np.sort(random.choice(candidates, min(QUERIES, len(candidates)), replace=False))
     chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed)
-    altered = {kind: altered_faces(gallery, originals, kind, seed) for kind in load_strengths()}
-    measured, left_out = measure_all(chosen, gallery, originals, altered)
-    summary = summarise(measured, gallery, len(originals), seed)
-    summary |= {"left_out": left_out, "encoders": encoder_facts(chosen)}
+    altered = {name: altered_faces(gallery, originals, name, seed) for name in load_strengths()}
+    measured, summary = measure(chosen, gallery, originals, altered, seed)
     summary["protocol"]["unseen"] = unseen
     if keep:
         summary = keep_rows(name, summary, results)
     store_raw(measured, originals, results, keep, name)
-    path = store(name, summary, results)
     click.echo(recall_table(summary, KS[0]))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(name, summary, results)

@@ -67,7 +67,7 @@ def partners(count: int, seed: int) -> NDArray[np.int64]:
     return partners
 
 
-def save_generated_sheet(editor: Editor, asked: tuple[str, ...], path: Path, seed: int) -> None:
+def save_generated_grid(editor: Editor, asked: tuple[str, ...], path: Path, seed: int) -> None:
     """Write generated faces, a row a code: with a training face's labels, then with each asked one turned over."""
     columns = [editor.labels.index(name) for name in asked if name in editor.labels]
     rows = []
@@ -82,7 +82,7 @@ def save_generated_sheet(editor: Editor, asked: tuple[str, ...], path: Path, see
     save_image(torch.cat(rows), path, nrow=len(columns) + 1)
 
 
-def save_face_sheets(editor: Editor, x: Tensor, faces: Coded, asked: tuple[str, ...], folder: Path, seed: int) -> None:
+def save_face_grids(editor: Editor, x: Tensor, faces: Coded, asked: tuple[str, ...], folder: Path, seed: int) -> None:
     """Write Figs 5b, 6a and 6b with real faces, into a folder that is not passed on."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = [editor.labels.index(name) for name in asked if name in editor.labels]

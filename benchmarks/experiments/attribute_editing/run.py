@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.attribute_editing.page import table
-from benchmarks.experiments.edited_search.run import ASKED
 from benchmarks.methods.encoders import import_torch
+from benchmarks.statistics.edited_queries import ASKED
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +26,16 @@ if TYPE_CHECKING:
 
 NAME = "attribute-editing"
 RESAMPLES = 1_000
+
+
+def measure(editor: Editor, x: Tensor, faces: Coded, seed: int) -> dict[str, Any]:
+    """What comes of setting, swapping and blending; x: the images (n, 3, h, w) that `faces` are the codes of."""
+    return {
+        "seen_again": round(float((editor.judge.sees(x) == faces.seen).mean()), 5),
+        "set": measure_setting(editor, faces, seed),
+        "swapped": measure_swaps(editor, faces, seed),
+        "blended": measure_blends(editor, faces, seed),
+    }
 
 
 def measure_setting(editor: Editor, faces: Coded, seed: int) -> dict[str, list[dict[str, Any]]]:
@@ -52,9 +61,9 @@ def _set(editor: Editor, faces: Coded, column: int, value: int, apart: float, se
     return {
         "value": value,
         "faces": len(lacking),
-        "seen": _score(after.seen[:, column] == bool(value), weights),
-        "others_changed": _score(changed.mean(axis=1), weights),
-        "moved": _score(moved, weights),
+        "seen": metrics.mean_with_interval(after.seen[:, column] == bool(value), weights),
+        "others_changed": metrics.mean_with_interval(changed.mean(axis=1), weights),
+        "moved": metrics.mean_with_interval(moved, weights),
     }
 
 
@@ -71,8 +80,8 @@ def measure_swaps(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
     from_z, from_y = (_distances(swapped.images, images) for images in (faces.images, faces.images[others]))
     return {
         "pairs": len(faces),
-        "taken": _score(taken, weights),
-        "nearer_z": _score(from_z < from_y, weights),
+        "taken": metrics.mean_with_interval(taken, weights),
+        "nearer_z": metrics.mean_with_interval(from_z < from_y, weights),
     }
 
 
@@ -94,8 +103,8 @@ def measure_blends(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
     return {
         "pairs": len(faces),
         "steps": STEPS,
-        "grows": _score((np.diff(from_start, axis=0) > 0).mean(axis=0), weights),
-        "largest_step": _score(steps.max(axis=0) / steps.sum(axis=0), weights),
+        "grows": metrics.mean_with_interval((np.diff(from_start, axis=0) > 0).mean(axis=0), weights),
+        "largest_step": metrics.mean_with_interval(steps.max(axis=0) / steps.sum(axis=0), weights),
     }
 
 
@@ -111,25 +120,18 @@ def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
     return np.asarray((images - others).abs().flatten(1).mean(1).numpy(), np.float64)
 
 
-def _score(values: NDArray[Any], weights: metrics.Floats) -> dict[str, Any]:
-    return {
-        "mean": round(float(np.mean(values)), 5),
-        "interval": metrics.interval(weights @ np.asarray(values, np.float64)),
-    }
-
-
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
 @click.option("--faces", "count", type=click.IntRange(8), default=1_000, show_default=True, help="At most.")
 @click.option("--sheets", type=click.Path(path_type=Path), help="Where sheets with real faces go; none without it.")
 @click.option("--seed", default=0, show_default=True, help="Of the pairs, the codes and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, run: Path, judge_run: Path, count: int, sheets: Path | None, seed: int, results: Path) -> None:
     """Set, swap and blend the attributes of validation faces, and measure what is seen."""
     import_torch()
-    from benchmarks.experiments.attribute_editing.attribute_editor import Editor, save_face_sheets, save_generated_sheet
+    from benchmarks.experiments.attribute_editing.attribute_editor import Editor, save_face_grids, save_generated_grid
     from benchmarks.judges.attribute_judge import AttributeJudge
     from benchmarks.judges.inverters import to_images
     from benchmarks.methods.learned import FACTS
@@ -145,20 +147,11 @@ def command(data: Path, run: Path, judge_run: Path, count: int, sheets: Path | N
         "faces": len(faces),
         "judge": judge.facts,
         "run": {fact: trained.facts.get(fact) for fact in FACTS},
-        "seen_again": round(float((judge.sees(x) == faces.seen).mean()), 5),
-        "set": measure_setting(editor, faces, seed),
-        "swapped": measure_swaps(editor, faces, seed),
-        "blended": measure_blends(editor, faces, seed),
+        **measure(editor, x, faces, seed),
         "asked": ASKED,
     }
-    save_generated_sheet(editor, ASKED, results / f"{NAME}-sheet.png", seed)
+    save_generated_grid(editor, ASKED, results / f"{NAME}-sheet.png", seed)
     if sheets:
-        save_face_sheets(editor, x, faces, ASKED, sheets, seed)
-    path = store(NAME, result, results)
+        save_face_grids(editor, x, faces, ASKED, sheets, seed)
     click.echo(table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, result, results)

@@ -17,7 +17,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.results import CHECKOUT, RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.results import CHECKOUT
 from benchmarks.core.timing import bar
 from benchmarks.datasets.planted_copies import plant
 from indexer.errors import InputError
@@ -101,13 +102,13 @@ def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
     return {"ratios": ratios, "bars": bars}
 
 
-@click.command(NAME, help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.argument("commit")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
 @click.option("--encoder", metavar="NAME", default="contrastive", show_default=True, help="A bundle that both have.")
 @click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="How many copies to plant.")
 @click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True)
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(commit: str, data: Path, encoder: str, copies: int, rounds: int, results: Path) -> None:
     """Measure, print and store."""
     files = [file.path for file in discover([data.absolute()]) if isinstance(file, Found)]
@@ -129,9 +130,4 @@ def command(commit: str, data: Path, encoder: str, copies: int, rounds: int, res
     result |= {"encoder": encoder, "load_average": load_before}
     for one in result["bars"]:
         click.echo(f"{one['what']}: {one['measured']:.3f}, bar {one['limit']:.2f}: {'met' if one['met'] else 'MISSED'}")
-    click.echo(f"stored in {store(NAME, result, results)}")
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)
+    publish(NAME, result, results, has_page=False)

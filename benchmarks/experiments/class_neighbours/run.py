@@ -10,10 +10,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.image_sets import Sets, Split, load_sets
 from benchmarks.experiments.class_neighbours.page import table
-from benchmarks.experiments.mnist.run import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components
+from benchmarks.statistics.neighbours_vote import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from latentsearch.attributes.redraw import scaled
@@ -64,11 +64,11 @@ def measure(sets: Sets, encoders: list[Encoder], seed: int) -> list[dict[str, An
     return rows
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or an .npz file of CIFAR-10.")
 @click.option("--bundle", "bundles", multiple=True, required=True, help="An encoder, by name or folder; and more.")
 @click.option("--seed", default=0, show_default=True, help="Of the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, bundles: tuple[str, ...], seed: int, results: Path) -> None:
     """Measure codes as they are searched. Gallery: the training images. Queries: the test images."""
     sets = load_sets(data)
@@ -83,11 +83,5 @@ def command(data: Path, bundles: tuple[str, ...], seed: int, results: Path) -> N
         "neighbours": NEIGHBOURS,
         "rows": rows,
     }
-    path = store(f"{NAME}-{sets.name}", summary, results)
     click.echo(table(summary))
-    click.echo(f"stored in {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(f"{NAME}-{sets.name}", summary, results)

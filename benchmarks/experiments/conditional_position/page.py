@@ -42,9 +42,9 @@ def report(record: dict[str, Any]) -> str:
     )
 
 
-def key(network: str, place: int) -> str:
+def key(network: str, position: int) -> str:
     """The run in which a network has its labels there."""
-    return f"g0-d{place}" if network == "discriminator" else f"g{place}-d1"
+    return f"g0-d{position}" if network == "discriminator" else f"g{position}-d1"
 
 
 def table(result: dict[str, Any]) -> str:
@@ -57,8 +57,8 @@ def table(result: dict[str, Any]) -> str:
 def _rows(result: dict[str, Any]) -> Iterator[list[str]]:
     yield ["real faces", "", *_figures(result["rows"]["real"], PAPER_REAL)]
     for network, papers in PAPER.items():
-        for place, (name, paper) in enumerate(zip(PLACES, papers, strict=True)):
-            yield [network, name, *_figures(result["rows"][key(network, place)], paper)]
+        for position, (name, paper) in enumerate(zip(PLACES, papers, strict=True)):
+            yield [network, name, *_figures(result["rows"][key(network, position)], paper)]
 
 
 def _figures(row: dict[str, Any], paper: tuple[float, float]) -> list[str]:
@@ -82,7 +82,7 @@ def _protocol(result: dict[str, Any]) -> str:
 def _verdict(result: dict[str, Any]) -> str:
     lines = []
     for network in PAPER:
-        f1 = [result["rows"][key(network, place)]["f1"]["mean"] for place in range(len(PLACES))]
+        f1 = [result["rows"][key(network, position)]["f1"]["mean"] for position in range(len(PLACES))]
         best, worst = max(range(len(f1)), key=f1.__getitem__), min(range(len(f1)), key=f1.__getitem__)
         papers = [paper[1] for paper in PAPER[network]]
         lines.append(

@@ -29,7 +29,7 @@ def report(record: dict[str, Any]) -> str:
         "# Deblurring",
         _protocol_text(summary),
         "## Verdict",
-        "\n".join(f"- {sentence}" for kind in summary["originals"] for sentence in _verdict(summary, kind)),
+        "\n".join(f"- {sentence}" for origin in summary["originals"] for sentence in _verdict(summary, origin)),
         f"![closeness to the originals against the blur's width](./{NAME}.png)",
         "## Generated originals, as in the paper",
         generated,
@@ -55,20 +55,22 @@ def _protocol_text(summary: Summary) -> str:
     )
 
 
-def _verdict(summary: Summary, kind: str) -> list[str]:
+def _verdict(summary: Summary, origin: str) -> list[str]:
     """By measure, from which width on the reconstruction is closer."""
-    return [_sentence(kind, words, summary["originals"][kind][name]["closer_from"]) for name, words in MEASURES.items()]
+    return [
+        _sentence(origin, words, summary["originals"][origin][name]["closer_from"]) for name, words in MEASURES.items()
+    ]
 
 
-def _sentence(kind: str, measure: str, sigma: float | None) -> str:
-    what = f"{kind.capitalize()} originals, {measure.partition(',')[0]}"
+def _sentence(origin: str, measure: str, sigma: float | None) -> str:
+    what = f"{origin.capitalize()} originals, {measure.partition(',')[0]}"
     if sigma is None:
         return f"{what}: missed, the reconstruction is at no width closer than the blurred picture."
     return f"{what}: met, the reconstruction is closer than the blurred picture from sigma {sigma:g} px on."
 
 
 def summary_tables(summary: Summary) -> list[str]:
-    """A table for each kind of originals: every measure of blurred and reconstructed, by width."""
+    """A table for each origin: every measure of blurred and reconstructed, by width."""
     return [_table(summary["sigmas"], measured) for measured in summary["originals"].values()]
 
 
@@ -76,13 +78,13 @@ def _table(sigmas: list[float], measured: dict[str, Any]) -> str:
     header = ["sigma"]
     for words in MEASURES.values():
         header += [f"{words}: blurred", "reconstructed", "gain"]
-    return markdown(header, [_row(sigma, place, measured) for place, sigma in enumerate(sigmas)], words=0)
+    return markdown(header, [_row(sigma, column, measured) for column, sigma in enumerate(sigmas)], words=0)
 
 
-def _row(sigma: float, place: int, measured: dict[str, Any]) -> list[str]:
+def _row(sigma: float, column: int, measured: dict[str, Any]) -> list[str]:
     cells = [f"{sigma:g}"]
     for name, digits in DIGITS.items():
-        scores = {what: measured[name][what][place] for what in ("blurred", "reconstructed", "gain")}
+        scores = {what: measured[name][what][column] for what in ("blurred", "reconstructed", "gain")}
         low, high = scores["gain"]["interval"]
         cells += [f"{scores[what]['mean']:.{digits}f}" for what in ("blurred", "reconstructed")]
         cells += [f"{scores['gain']['mean']:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"]
@@ -93,10 +95,10 @@ def plot(summary: Summary, path: Path) -> Path:
     """Draw every measure against the width: blurred dashed, reconstructed solid, generated and real originals."""
     figure, panels = import_pyplot().subplots(1, len(MEASURES), figsize=(13, 4))
     for panel, (name, words) in zip(panels, MEASURES.items(), strict=True):
-        for kind, colour in (("generated", "tab:blue"), ("real", "tab:orange")):
-            measured = summary["originals"][kind][name]
+        for origin, colour in (("generated", "tab:blue"), ("real", "tab:orange")):
+            measured = summary["originals"][origin][name]
             for what, style in (("blurred", "--"), ("reconstructed", "-")):
-                _draw(panel, summary["sigmas"], measured[what], style, colour, f"{kind}, {what}")
+                _draw(panel, summary["sigmas"], measured[what], style, colour, f"{origin}, {what}")
         if name == "psnr":
             panel.set_ylim(8, 45)  # equal pictures are beyond the top
         panel.set(title=words, xlabel="sigma of the blur, px")

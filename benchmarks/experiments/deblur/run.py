@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.results import PICTURES, RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.results import PICTURES
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.deblur.page import summary_tables
 from benchmarks.methods.dhash import dhash_bits, similarity
@@ -122,7 +123,7 @@ def closer_from(lows: list[float]) -> float | None:
     return found
 
 
-def save_sheet(inverter: Inverter, originals: Pixels, path: Path) -> list[str]:
+def save_image_grid(inverter: Inverter, originals: Pixels, path: Path) -> list[str]:
     """Write a row of originals, and of some widths the blurred pictures and their reconstructions; what rows show."""
     import torch
     from torchvision.utils import save_image
@@ -139,12 +140,12 @@ def save_sheet(inverter: Inverter, originals: Pixels, path: Path) -> list[str]:
     return titles
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run, AEGAN's.")
 @click.option("--images", type=click.IntRange(SHOWN), default=500, show_default=True, help="Generated ones, real ones.")
 @click.option("--seed", default=0, show_default=True, help="Of the codes and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 @click.option(
     "--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Where the sheet of real faces goes."
 )
@@ -158,31 +159,25 @@ def command(data: Path, run: Path, images: int, seed: int, results: Path, pictur
         "generated": to_pixels(inverter.generate(images, seed)),
         "real": np.array(load_faces(data, "validation").pixels(inverter.trained.framing)[:images]),
     }
-    measured = {kind: measure(inverter, pixels) for kind, pixels in originals.items()}
+    measured = {origin: measure(inverter, pixels) for origin, pixels in originals.items()}
     store_raw(measured, results)
     result: dict[str, Any] = {
         "seed": seed,
-        "images": {kind: len(pixels) for kind, pixels in originals.items()},
+        "images": {origin: len(pixels) for origin, pixels in originals.items()},
         "sigmas": list(SIGMAS),
         "resamples": RESAMPLES,
         "inverter": {"key": inverter.key, "name": inverter.name, "run": inverter.facts},
-        "originals": {kind: summarise(values, seed) for kind, values in measured.items()},
-        "sheet": save_sheet(inverter, originals["generated"], results / f"{NAME}-sheet.png"),
+        "originals": {origin: summarise(values, seed) for origin, values in measured.items()},
+        "sheet": save_image_grid(inverter, originals["generated"], results / f"{NAME}-sheet.png"),
     }
-    save_sheet(inverter, originals["real"], pictures / f"{NAME}-real.png")
-    path = store(NAME, result, results)
+    save_image_grid(inverter, originals["real"], pictures / f"{NAME}-real.png")
     click.echo("\n\n".join(summary_tables(result)))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
+    publish(NAME, result, results)
 
 
 def store_raw(measured: dict[str, dict[str, metrics.Floats]], folder: Path) -> None:
     """Write every picture's values, deblur.npz: ORIGINALS_MEASURE_WHAT, each (len(SIGMAS), n)."""
-    arrays = {f"{kind}_{name}": values for kind, by_name in measured.items() for name, values in by_name.items()}
+    arrays = {f"{origin}_{name}": values for origin, by_name in measured.items() for name, values in by_name.items()}
     folder.mkdir(parents=True, exist_ok=True)
     rounded = {name: np.asarray(values, np.float32) for name, values in arrays.items()}
     np.savez_compressed(folder / f"{NAME}.npz", allow_pickle=False, **rounded)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

@@ -15,13 +15,14 @@ import click
 from PIL import Image
 
 from benchmarks.core.child_process import MemoryWatch
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.timing import bar
+from indexer.decoding.file_types import PNG
 from indexer.decoding.memory_needs import needed_bytes
-from indexer.files.formats import PNG
-from indexer.system.cores import cores
-from indexer.system.memory import parse_size
+from indexer.system.limits import cores, parse_size
 from indexer.workers.budget import workers_within
+
+NAME = "decoding-memory"
 
 # Nothing of these formats can be decoded at a reduced size.
 MODES = ("RGB", "RGBA")
@@ -69,11 +70,11 @@ def verdicts(run: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-@click.command("decoding-memory", help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.option("--count", default=40, show_default=True, help="Pictures.")
 @click.option("--needed", default="600MB", show_default=True, help="What each takes to decode.")
 @click.option("--cap", "caps", multiple=True, default=("1GB", "2GB", "4GB"), show_default=True, help="May be repeated.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(count: int, needed: str, caps: tuple[str, ...], results: Path) -> None:
     """Draw, measure, print and store."""
     with tempfile.TemporaryDirectory() as folder:
@@ -86,9 +87,4 @@ def command(count: int, needed: str, caps: tuple[str, ...], results: Path) -> No
             click.echo(runs[-1])
     result = {"count": count, "needed": needed, "side": side, "runs": runs}
     result["bars"] = [one for run in runs for one in verdicts(run)]
-    click.echo(f"stored in {store('decoding-memory', result, results)}")
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name="python -m benchmarks decoding-memory", standalone_mode=False)
+    publish(NAME, result, results)

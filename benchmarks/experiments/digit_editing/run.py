@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.experiments.digit_editing.page import table
 from benchmarks.methods.encoders import import_torch
 from indexer.errors import InputError
@@ -101,11 +101,11 @@ def _score(right: NDArray[np.bool_], weights: metrics.Floats) -> dict[str, Any]:
     return {"mean": round(float(right.mean()), 5), "interval": metrics.interval(weights @ right)}
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or a folder of its files.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan on it.")
 @click.option("--seed", default=0, show_default=True, help="Of the classifier and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, run: Path, seed: int, results: Path) -> None:
     """Draw the test digits as each of the ten, and read them."""
     import_torch()
@@ -119,11 +119,5 @@ def command(data: Path, run: Path, seed: int, results: Path) -> None:
     result: dict[str, Any] = {"seed": seed, "digits": len(test), "run": facts, **measured}
     results.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet(test, drawn)).save(results / f"{NAME}-sheet.png")
-    path = store(NAME, result, results)
     click.echo(table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, result, results)

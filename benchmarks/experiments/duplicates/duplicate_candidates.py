@@ -32,7 +32,7 @@ Ids = NDArray[np.int64]
 def compare_candidates(index: Path, planted: Planted) -> dict[str, Any]:
     """How many planted copies are among the candidates by fingerprint, and among as many pairs of nearest codes."""
     with Index.open(index) as opened:
-        ids, fingerprints = opened.catalog.fingerprints()
+        ids, fingerprints = opened.catalog.copies.fingerprints()
         names = [Path(record.path).name for record in opened.images(ids.tolist())]
         codes, distance = opened.codes(ids.tolist()), opened.distance
     pairs = candidates(fingerprints)

@@ -11,14 +11,14 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.results import RESULTS, load, store
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.results import earlier_result
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.datasets.planted_copies import Planted, known_copies, load_strengths, plant
 from benchmarks.datasets.planted_look_alikes import find_look_alikes
 from benchmarks.experiments.duplicates.duplicate_candidates import compare_candidates, search_many
 from benchmarks.experiments.duplicates.judged_copies import judge
 from indexer.encoders.encoder import load_encoder
-from indexer.errors import InputError
 from indexer.index.writer import IndexWriter
 from indexer.pipeline.run import index_folders
 from latentsearch.duplicates.compare.alignment import LEAST_FIELD, LEAST_LIKENESS
@@ -29,7 +29,19 @@ SEED = 0
 PARTS = ("copies", "look-alikes", "scale")
 
 
-@click.command(NAME, help=__doc__)
+def measure(part: str, faces: Faces, count: int, look_alikes: int, scale: int) -> dict[str, Any]:
+    """What a part finds among the faces, and how much of that is right; its sizes are those of the options."""
+    with tempfile.TemporaryDirectory() as folder:
+        if part == "look-alikes":
+            return find_look_alikes(faces.paths, look_alikes, Path(folder), SEED)
+        planted = _plant(faces, count, Path(folder))
+        if part == "copies":
+            return find_copies(faces, planted, Path(folder))
+        copies = sorted((Path(folder) / "planted").iterdir())
+        return search_many(scale, faces.paths, copies, planted, SEED)
+
+
+@experiment(NAME, help=__doc__)
 @click.option(
     "--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder in CelebA's format."
 )
@@ -43,22 +55,11 @@ PARTS = ("copies", "look-alikes", "scale")
 def command(data: Path, parts: tuple[str, ...], count: int, look_alikes: int, scale: int, keep: bool) -> None:
     """Measure, print and store; a part that is not run keeps what is stored of it."""
     faces = load_faces(data, "train")
-    measured: dict[str, Any] = {}
-    for part in parts or PARTS:
-        with tempfile.TemporaryDirectory() as folder:
-            if part == "look-alikes":
-                measured[part] = find_look_alikes(faces.paths, look_alikes, Path(folder), SEED)
-                continue
-            planted = _plant(faces, count, Path(folder))
-            if part == "copies":
-                measured[part] = find_copies(faces, planted, Path(folder))
-            else:
-                copies = sorted((Path(folder) / "planted").iterdir())
-                measured[part] = search_many(scale, faces.paths, copies, planted, SEED)
+    measured = {part: measure(part, faces, count, look_alikes, scale) for part in parts or PARTS}
     for part, result in measured.items():
         click.echo(f"{part}: {result}")
     if keep:
-        click.echo(store(NAME, _stored() | measured | {"seed": SEED}))
+        publish(NAME, earlier_result(NAME) | measured | {"seed": SEED})
 
 
 def _plant(faces: Faces, count: int, scratch: Path) -> Planted:
@@ -88,16 +89,3 @@ def find_copies(faces: Faces, planted: Planted, scratch: Path) -> dict[str, Any]
         "strengths": load_strengths(),
         "candidates": compare_candidates(scratch / "index", planted),
     }
-
-
-def _stored() -> dict[str, Any]:
-    try:
-        stored: dict[str, Any] = load(NAME, RESULTS)["result"]
-    except InputError:
-        return {}
-    return stored
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name="python -m benchmarks duplicates", standalone_mode=False)

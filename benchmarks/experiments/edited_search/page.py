@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.page import markdown, page, provenance, with_interval, write_page
+from benchmarks.statistics.edited_queries import LEAST_ASKED, MOST_LOST
 
 NAME = "edited-search"
 PAGES = (NAME,)
-LEAST_ASKED, MOST_LOST = 0.8, 0.02
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:

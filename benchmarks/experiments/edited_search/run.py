@@ -20,26 +20,15 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import Codes, Distances, distance_matrix, smallest
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.encoders import Bundle
+from benchmarks.statistics.edited_queries import ASKED, RESAMPLES, K, in_first_half, lacking
 from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
 from indexer.encoders.encoder import load_encoder
 from latentsearch.attributes.ranking import EditedRanking, Setting, fit_ranking, settable
 
 NAME = "edited-search"
-# Named before any was measured on the encoder that ships: seen at once in a face, and in 5 % of the faces or more.
-ASKED = (
-    "Bangs",
-    "Black_Hair",
-    "Blond_Hair",
-    "Eyeglasses",
-    "Male",
-    "Mouth_Slightly_Open",
-    "No_Beard",
-    "Smiling",
-    "Wearing_Hat",
-)
 # Attributes that say more of the same thing, so that whoever changes the one must change them: a beard is a goatee, a
 # mustache, sideburns or a shadow, and of hair's colours there is one.
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
@@ -48,8 +37,7 @@ SAME_THING = {
     "Black_Hair": HAIR,
     "Blond_Hair": HAIR,
 }
-K, DEEP = 10, 1_000
-QUERIES, RESAMPLES = 500, 1_000
+DEEP = 1_000
 
 
 @dataclass(frozen=True)
@@ -67,8 +55,7 @@ class Half:
 
 def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
     """The faces of half of the people, and those of the others; a person's stand together."""
-    people = np.random.default_rng([seed, 0]).permutation(np.unique(faces.identity))
-    first = np.isin(faces.identity, people[: len(people) // 2])
+    first = in_first_half(faces.identity, seed)
     order = np.argsort(faces.identity, kind="stable")
     parts = (order[first[order]], order[~first[order]])
     made = [Half(codes[part], faces.attributes[part], faces.identity[part], faces.attribute_names) for part in parts]
@@ -80,8 +67,7 @@ def measure(
 ) -> dict[str, Any]:
     """Search for faces that lack a value of an attribute, as they are and with it set, among the others' faces."""
     value = setting.value
-    lacking = np.flatnonzero(half.attributes[:, attribute] != value)
-    queries = np.sort(np.random.default_rng([seed, 1]).permutation(lacking)[:QUERIES])
+    queries = lacking(half.attributes[:, attribute], value, seed)
     own = distance_matrix(half.codes[queries], half.codes, distance)
     own[np.arange(len(queries)), queries] = np.inf
     edited = ranking.distances(own, ranking.slopes(half.codes[queries], [setting]), half.codes)
@@ -160,21 +146,21 @@ def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
 
 
 def measure_all(
-    faces: Faces, method: Bundle, asked: Sequence[str], seed: int, eyes: AttributeEncoder | None = None
+    faces: Faces, method: Bundle, asked: Sequence[str], seed: int, predictor: AttributeEncoder | None = None
 ) -> dict[str, Any]:
     """Learn from half of the people, and measure each attribute both ways on the other half.
 
-    eyes: if any, it is measured as well what comes of learning from the labels that this predicts.
+    predictor: if any, it is measured as well what comes of learning from the labels that this predicts.
     """
     codes = method.codes(faces)
     learned_from, measured_on = halves(codes, faces, seed)
     rows = measure_each(learned_from, measured_on, asked, method.distance, seed)
     predicted = {}
-    if eyes is not None:
-        seen = (eyes.values(np.array(faces.pixels(eyes.framing))) >= HOLDS).astype(np.uint8)
-        described, _ = halves(codes, replace(faces, attribute_names=eyes.labels, attributes=seen), seed)
-        told = [name for name in rows if name in eyes.labels]
-        predicted = {"name": eyes.name, "asked": measure_each(described, measured_on, told, method.distance, seed)}
+    if predictor is not None:
+        seen = (predictor.values(np.array(faces.pixels(predictor.framing))) >= HOLDS).astype(np.uint8)
+        described, _ = halves(codes, replace(faces, attribute_names=predictor.labels, attributes=seen), seed)
+        told = [name for name in rows if name in predictor.labels]
+        predicted = {"name": predictor.name, "asked": measure_each(described, measured_on, told, method.distance, seed)}
     return {
         "predicted": predicted,
         "faces": len(faces),
@@ -201,8 +187,8 @@ def measure_each(
     rows = {}
     for name in asked:
         if name in settable_names:
-            place, attribute = settable_names.index(name), measured_on.names.index(name)
-            settings = [Setting(place, value, float(counts_for[place, value])) for value in (1, 0)]
+            label, attribute = settable_names.index(name), measured_on.names.index(name)
+            settings = [Setting(label, value, float(counts_for[label, value])) for value in (1, 0)]
             rows[name] = {
                 "share_of_faces": float(measured_on.attributes[:, attribute].mean()),
                 "ways": [measure(measured_on, attribute, setting, ranking, distance, seed) for setting in settings],
@@ -210,13 +196,13 @@ def measure_each(
     return rows
 
 
-@click.command(NAME, help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
 @click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
 @click.option("--predicted-by", metavar="NAME", help="What predicts labels  [default: the one that ships].")
 @click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path, encoder: str | None, predicted_by: str | None, asked: tuple[str, ...], seed: int, results: Path
 ) -> None:
@@ -230,9 +216,4 @@ def command(
                 f"{name}={way['value']}: {way['asked']['mean']:.3f} of the first {K} have it "
                 f"({way['asked_before']['mean']:.3f} before), others kept {way['others_kept_change']['mean']:+.4f}"
             )
-    click.echo(f"stored in {store(NAME, result, results)}")
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)
+    publish(NAME, result, results)

@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from benchmarks.core import metrics
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.encoder_designs.page import table
 from benchmarks.judges.attribute_scores import Seen, scores
@@ -90,9 +90,9 @@ def measure_real(trained: Trained, faces: Faces, judge: AttributeJudge, seed: in
     kept = np.asarray((judge.sees(x_hat) == judge.sees(x)).mean(axis=1), np.float64)
     return {
         "labels": scores(values >= HOLDS, asked, judge.labels, seed),
-        "label_error": _score(label_errors, weights),
-        "image_error": _score((x_hat - x).square().flatten(1).mean(1).double().numpy(), weights),
-        "attributes_kept": _score(kept, weights),
+        "label_error": metrics.mean_with_interval(label_errors, weights),
+        "image_error": metrics.mean_with_interval((x_hat - x).square().flatten(1).mean(1).double().numpy(), weights),
+        "attributes_kept": metrics.mean_with_interval(kept, weights),
     }
 
 
@@ -109,23 +109,19 @@ def measure(
     for design, trained in designs.items():
         if trained.labels != judge.labels:
             raise InputError(f"the judge {judge.run} learned with other labels than the runs")
-        rows[design] = {"code_error": _score(errors_of_codes(trained, asked, seed), weights)}
+        rows[design] = {"code_error": metrics.mean_with_interval(errors_of_codes(trained, asked, seed), weights)}
         rows[design] |= measure_real(trained, faces, judge, seed)
         rows[design]["run"] = {fact: trained.facts.get(fact) for fact in FACTS}
     return rows
 
 
-def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
-
-
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
 @click.option("--run", "runs", multiple=True, required=True, type=click.Path(path_type=Path), help="A run of icgan.")
 @click.option("--pictures", type=click.IntRange(1), default=5_000, show_default=True, help="Generated.")
 @click.option("--seed", default=0, show_default=True, help="Of the codes and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, judge_run: Path, runs: tuple[Path, ...], pictures: int, seed: int, results: Path) -> None:
     """Measure Le of runs of one generator; --run again for more, the first one's generator counting for all."""
     import_torch()
@@ -134,11 +130,5 @@ def command(data: Path, judge_run: Path, runs: tuple[Path, ...], pictures: int, 
     judge, designs = AttributeJudge(judge_run), load_designs(runs)
     rows = measure(designs, load_faces(data, "validation"), judge, pictures, seed)
     result = {"seed": seed, "pictures": pictures, "judge": judge.facts, "labels": judge.labels, "rows": rows}
-    path = store(NAME, result, results)
     click.echo(table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, result, results)

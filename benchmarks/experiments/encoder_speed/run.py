@@ -9,10 +9,10 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.timing import bar, in_turn
 from indexer.encoders.encoder import DEFAULT_ENCODER, Encoder, load_encoder
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 
 NAME = "encoder-speed"
 # The encoder that the others are held against, the best network; and how many times as fast the default has to be.
@@ -56,10 +56,10 @@ def measure(encoders: dict[str, Encoder], rounds: int, count: int, seed: int = 0
     }
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="How often each encodes.")
 @click.option("--images", type=click.IntRange(min=1), default=1_024, show_default=True, help="Encoded at a time.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(rounds: int, images: int, results: Path) -> None:
     """Measure, print and store. To be run on idle cores."""
     names = (DEFAULT_ENCODER, REFERENCE, *OTHERS)
@@ -68,9 +68,4 @@ def command(rounds: int, images: int, results: Path) -> None:
         click.echo(
             f"{row['key']:12} {row['images_per_second']:8.0f} images/s, {row['to_reference']:.2f} of {REFERENCE}"
         )
-    click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, result, results)

@@ -17,7 +17,7 @@ WRITERS, READERS = 2, 8
 LOCKED = "another process writes to the index"
 
 
-def crowd(collection: Collection, scratch: Path, seconds: float) -> dict[str, Any]:
+def concurrent_use(collection: Collection, scratch: Path, seconds: float) -> dict[str, Any]:
     """Let them work on one index for so long. Writers add, remove and rebuild through the command line."""
     index = scratch / "index"
     pictures = scratch / "pictures"
@@ -72,7 +72,7 @@ def _read(index: Path, end: float, counted: Counter[str], problems: list[str]) -
 
 def _look(opened: Index, problems: list[str]) -> None:
     """One state: what a search returns is there, has itself at distance 0, and is all that there is."""
-    records = list(opened.catalog.all_images())
+    records = list(opened.catalog.images.all())
     if not records:
         return
     assert opened.count() == len(records), f"{opened.count()} counted, {len(records)} there"

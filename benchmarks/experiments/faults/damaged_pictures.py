@@ -37,7 +37,8 @@ SECONDS_A_FILE = 20.0
 DECODE = """
 import json, sys, time
 from benchmarks.core.child_process import own_peak_kib
-from indexer.decoding.decode import CELEBA, decode
+from indexer.decoding.decode import decode
+from indexer.encoders.framing import CELEBA
 from indexer.errors import UnreadableImage
 for path in json.load(open(sys.argv[1])):
     print(json.dumps({"path": path}), flush=True)

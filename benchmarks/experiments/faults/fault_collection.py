@@ -18,10 +18,10 @@ from indexer.index.writer import IndexWriter
 # Small chunks, many commits, and time between them to be killed in: a run of a second has as many stages as a long one.
 SLOWED = """
 import time
-import indexer.pipeline.store, indexer.vectors.index_types, indexer.workers.chunks
+import indexer.pipeline.store, indexer.vectors.index_types, indexer.workers.tasks
 add = indexer.pipeline.store.Store.add
 indexer.pipeline.store.Store.add = lambda store, decoded: (add(store, decoded), time.sleep(0.02))
-indexer.workers.chunks.CHUNK_FILES, indexer.pipeline.store.SECONDS_BETWEEN_COMMITS = 8, 0.02
+indexer.workers.tasks.CHUNK_FILES, indexer.pipeline.store.SECONDS_BETWEEN_COMMITS = 8, 0.02
 indexer.vectors.index_types.FLAT_ALWAYS_BELOW = 0
 from latentsearch.cli import main
 main({arguments}, prog_name="latentsearch")
@@ -93,7 +93,7 @@ def run(arguments: Sequence[str], slowed: bool = False, **circumstances: Any) ->
 def content(index: Path) -> dict[str, Any]:
     """What an index holds, by path, in a form that two indexes of the same pictures share; and what a search finds."""
     with IndexWriter.open(index) as opened:
-        records = list(opened.catalog.all_images())
+        records = list(opened.catalog.images.all())
         ids = [record.id for record in records]
         labels, codes = opened.labels(ids), opened.codes(ids)
         images = {

@@ -22,8 +22,8 @@ IN_MEMORY = Path("/dev/shm")
 
 def future_times(collection: Collection, scratch: Path) -> dict[str, Any]:
     """Give pictures such times, index them, and use the index in every way."""
-    place = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else scratch
-    with tempfile.TemporaryDirectory(dir=place) as folder:
+    parent = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else scratch
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
         copy = Collection(Path(folder) / "copy")
         shutil.copytree(collection.folder, copy.folder)
         beyond = _set_times(copy)
@@ -59,7 +59,7 @@ def _used(collection: Collection, scratch: Path) -> dict[str, Any]:
         ["import", str(file), "--index", str(other)],
     ]
     problems = [problem for command in commands if (problem := _problem_of(command))]
-    problems += [f"{place.name}: {found}" for place in (index, other) if (found := _wrong(collection, place, total))]
+    problems += [f"{one.name}: {found}" for one in (index, other) if (found := _wrong(collection, one, total))]
     if not problems and content(index) != content(other):
         problems.append("the index that was imported differs from the one that was exported")
     return {"pictures": total, "commands": len(commands), "problems": problems}

@@ -1,4 +1,4 @@
-"""The page of faults: kills, crowds, damaged pictures and indexes, failures that pass, and what came of them."""
+"""The page of faults: kills, concurrent use, damaged pictures and indexes, failures that pass, and their outcomes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _kill(result: dict[str, Any]) -> str:
     )
 
 
-def _crowd(result: dict[str, Any]) -> str:
+def _concurrent(result: dict[str, Any]) -> str:
     return page(
         "## Two indexers and eight readers at once",
         f"For {result['for_seconds']:g} s two processes in turn added, removed and checked, and eight readers opened "
@@ -141,7 +141,7 @@ COUNTERS = {
 }
 SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "kill": _kill,
-    "crowd": _crowd,
+    "crowd": _concurrent,
     "images": _images,
     "files": _files,
     "worker-killed": _worker_killed,

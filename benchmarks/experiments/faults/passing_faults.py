@@ -229,6 +229,6 @@ def _counts(total: int, **counts: int) -> dict[str, int]:
 def _ids(index: Path) -> dict[str, tuple[int, Any]]:
     """Ids and labels, by path."""
     with Index.open(index) as opened:
-        records = list(opened.catalog.all_images())
+        records = list(opened.catalog.images.all())
         labels = opened.labels([record.id for record in records])
         return {record.path: (record.id, labels.get(record.id)) for record in records}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.core.results import RESULTS, load, store
-from benchmarks.experiments.faults.concurrent import crowd
+from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.results import earlier_result
+from benchmarks.experiments.faults.concurrent import concurrent_use
 from benchmarks.experiments.faults.damaged_indexes import damaged_indexes
 from benchmarks.experiments.faults.damaged_pictures import damaged_pictures
 from benchmarks.experiments.faults.fault_collection import Collection
@@ -24,9 +25,9 @@ from benchmarks.experiments.faults.passing_faults import (
     permission_back,
     workers_killed,
 )
-from benchmarks.experiments.faults.sigkill import killed
-from indexer.errors import InputError
+from benchmarks.experiments.faults.sigkill import sigkill
 
+NAME = "faults"
 SEED = 0
 
 
@@ -43,8 +44,8 @@ class Sizes:
 
 Part = Callable[[Collection, Path, Sizes], dict[str, Any]]
 PARTS: dict[str, Part] = {
-    "kill": lambda collection, scratch, sizes: killed(collection, scratch, sizes.kills, SEED),
-    "crowd": lambda collection, scratch, sizes: crowd(collection, scratch, sizes.seconds),
+    "kill": lambda collection, scratch, sizes: sigkill(collection, scratch, sizes.kills, SEED),
+    "crowd": lambda collection, scratch, sizes: concurrent_use(collection, scratch, sizes.seconds),
     "images": lambda collection, scratch, sizes: damaged_pictures(scratch, sizes.images, SEED),
     "files": lambda collection, scratch, sizes: damaged_indexes(collection, scratch, sizes.files, SEED),
     "worker-killed": lambda collection, scratch, sizes: workers_killed(collection, scratch, sizes.rounds, SEED),
@@ -55,40 +56,33 @@ PARTS: dict[str, Part] = {
 }
 
 
-@click.command("faults", help=__doc__)
+def measure(parts: Iterable[str], pictures: int, sizes: Sizes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What came of each part, by name, on a collection of so many drawn pictures."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        collection = Collection.draw(folder / "collection", pictures)
+        for part in parts:
+            begin = time.perf_counter()
+            (folder / part).mkdir()
+            measured = PARTS[part](collection, folder / part, sizes)
+            yield part, measured | {"took_s": round(time.perf_counter() - begin, 1)}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@experiment(NAME, help=__doc__)
 @click.option("--part", "parts", type=click.Choice(list(PARTS)), multiple=True, help="Only this; may be repeated.")
 @click.option("--kills", default=200, show_default=True)
-@click.option("--seconds", default=300.0, show_default=True, help="How long the crowd goes on.")
+@click.option("--seconds", default=300.0, show_default=True, help="How long the processes go on.")
 @click.option("--images", default=1_000, show_default=True, help="Damaged picture files.")
 @click.option("--files", default=200, show_default=True, help="Damaged files of indexes and bundles.")
 @click.option("--rounds", default=20, show_default=True, help="Runs whose workers are killed.")
 @click.option("--pictures", default=160, show_default=True, help="How many the collection has.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(parts: tuple[str, ...], pictures: int, results: Path, **sizes: Any) -> None:
     """Measure, print and store; parts that are not run keep what is stored of them."""
     measured: dict[str, Any] = {}
-    folder = Path(tempfile.mkdtemp())
-    try:
-        collection = Collection.draw(folder / "collection", pictures)
-        for part in parts or PARTS:
-            begin = time.perf_counter()
-            (folder / part).mkdir()
-            measured[part] = PARTS[part](collection, folder / part, Sizes(**sizes))
-            measured[part]["took_s"] = round(time.perf_counter() - begin, 1)
-            click.echo(f"{part}: {measured[part]}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    click.echo(f"stored in {store('faults', _stored(results) | measured | {'seed': SEED}, results)}")
-
-
-def _stored(results: Path) -> dict[str, Any]:
-    try:
-        stored: dict[str, Any] = load("faults", results)["result"]
-    except InputError:
-        return {}
-    return stored
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name="python -m benchmarks faults", standalone_mode=False)
+    for part, found in measure(parts or PARTS, pictures, Sizes(**sizes)):
+        measured[part] = found
+        click.echo(f"{part}: {found}")
+    publish(NAME, earlier_result(NAME, results) | measured | {"seed": SEED}, results)

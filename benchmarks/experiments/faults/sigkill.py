@@ -36,18 +36,18 @@ class Run:
 Prepare = Callable[[Collection, Path, Path], tuple[Path | None, list[str]]]
 
 
-def killed(collection: Collection, scratch: Path, kills: int, seed: int) -> dict[str, Any]:
-    """Kill each kind of run in turn, do it once more undisturbed, and compare with one that was never killed.
+def sigkill(collection: Collection, scratch: Path, kills: int, seed: int) -> dict[str, Any]:
+    """Kill each of RUNS in turn, do it once more undisturbed, and compare with one that was never killed.
 
     A run that ends before its moment comes is not counted, and says how long such a run takes.
     """
     random = np.random.default_rng(seed)
     whole = scratch / "whole"
     assert run(collection.index(whole))[0] == 0
-    runs = {name: _prepared(prepare, collection, scratch / name, whole) for name, prepare in KINDS.items()}
-    problems, landed = [], dict.fromkeys(KINDS, 0)
+    runs = {name: _prepared(prepare, collection, scratch / name, whole) for name, prepare in RUNS.items()}
+    problems, landed = [], dict.fromkeys(RUNS, 0)
     for number in range(kills):
-        name = list(KINDS)[number % len(KINDS)]
+        name = list(RUNS)[number % len(RUNS)]
         index = scratch / f"{name}-{number}"
         while (ended_after := _kill(runs[name], index, random.uniform(0.05, 1.0))) is not None:
             runs[name] = replace(runs[name], seconds=ended_after)
@@ -60,9 +60,9 @@ def killed(collection: Collection, scratch: Path, kills: int, seed: int) -> dict
     return {"kills": kills, "killed_before_their_end": landed, "problems": problems}
 
 
-def _prepared(prepare: Prepare, collection: Collection, place: Path, whole: Path) -> Run:
-    before, arguments = prepare(collection, place, whole)
-    after = place.with_name(f"{place.name}-after")
+def _prepared(prepare: Prepare, collection: Collection, index: Path, whole: Path) -> Run:
+    before, arguments = prepare(collection, index, whole)
+    after = index.with_name(f"{index.name}-after")
     if before is not None:
         shutil.copytree(before, after)
     begin = time.perf_counter()
@@ -103,45 +103,45 @@ def _taken(folder: Path) -> list[Path]:
     return everything[: len(everything) // TAKEN]
 
 
-def _index(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
+def _index(collection: Collection, index: Path, whole: Path) -> tuple[Path | None, list[str]]:
     return None, ["index", str(collection.pictures), "--labels", str(collection.labels)]
 
 
-def _fewer(collection: Collection, place: Path) -> Path:
+def _fewer(collection: Collection, index: Path) -> Path:
     """The same pictures, of which the first are gone."""
-    folder = place.with_name(f"{place.name}-pictures")
+    folder = index.with_name(f"{index.name}-pictures")
     shutil.copytree(collection.pictures, folder)
     return folder
 
 
-def _prune(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
-    folder = _fewer(collection, place)
-    assert run(["index", str(folder), "--labels", str(collection.labels), "--index", str(place)])[0] == 0
+def _prune(collection: Collection, index: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    folder = _fewer(collection, index)
+    assert run(["index", str(folder), "--labels", str(collection.labels), "--index", str(index)])[0] == 0
     for path in _taken(folder):
         path.unlink()
-    return place, ["index", str(folder), "--labels", str(collection.labels), "--prune"]
+    return index, ["index", str(folder), "--labels", str(collection.labels), "--prune"]
 
 
-def _remove(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
-    shutil.copytree(whole, place)
-    return place, ["remove", *map(str, _taken(collection.pictures))]
+def _remove(collection: Collection, index: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, index)
+    return index, ["remove", *map(str, _taken(collection.pictures))]
 
 
-def _retrain(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
-    shutil.copytree(whole, place)
-    return place, [*_index(collection, place, whole)[1], "--kind", "ivf-sq8", "--recall", "1"]
+def _retrain(collection: Collection, index: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, index)
+    return index, [*_index(collection, index, whole)[1], "--kind", "ivf-sq8", "--recall", "1"]
 
 
-def _check(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
-    shutil.copytree(whole, place)
-    (place / "vectors.faiss").unlink()
-    return place, ["check"]
+def _check(collection: Collection, index: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, index)
+    (index / "vectors.faiss").unlink()
+    return index, ["check"]
 
 
-def _migrate(collection: Collection, place: Path, whole: Path) -> tuple[Path | None, list[str]]:
-    shutil.copytree(whole, place)
-    downgrade(place / "catalog.sqlite")
-    return place, ["check"]
+def _migrate(collection: Collection, index: Path, whole: Path) -> tuple[Path | None, list[str]]:
+    shutil.copytree(whole, index)
+    downgrade(index / "catalog.sqlite")
+    return index, ["check"]
 
 
 def downgrade(path: Path) -> None:
@@ -175,7 +175,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
     return {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
 
 
-KINDS: dict[str, Prepare] = {
+RUNS: dict[str, Prepare] = {
     "index": _index,
     "remove": _remove,
     "prune": _prune,

@@ -15,22 +15,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.core import metrics
-from benchmarks.core.results import CHECKOUT, RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.results import PICTURES
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.interpolation.page import path_table
 from benchmarks.judges.inverters import Inverter, in_blocks, to_images
 from benchmarks.judges.judge import Judge
-from benchmarks.judges.noise import measure_noise, save_noise_sheets
+from benchmarks.judges.noise import measure_noise, save_noise_grids
 from indexer.errors import InputError
 from latentsearch.training.engine.family import Family
-from latentsearch.training.engine.image_grids import save_sheet
+from latentsearch.training.engine.image_grids import save_image_grid
 from latentsearch.training.engine.trained import load_family, load_trained
 
 NAME = "interpolation"
 PAIRS, STEPS, RESAMPLES = 200, 10, 1_000
 SHOWN = 8
-# Sheets that hold CelebA's faces, which may not be passed on: git ignores this folder.
-PICTURES = CHECKOUT / "benchmarks" / "pictures_out"
 
 Painter = Callable[[Tensor], Tensor]
 
@@ -161,7 +160,7 @@ def _row(one: Measured, weights: metrics.Floats) -> dict[str, Any]:
         "encoder": one.inverter.facts,
         "codes": _statistics(one.codes, weights),
         "fades": _statistics(one.fades, weights),
-        "misses": _mean(one.misses, weights),
+        "misses": metrics.mean_with_interval(one.misses, weights),
         "noise": one.noise,
         "seconds": one.seconds,
     }
@@ -171,16 +170,12 @@ def _statistics(walked: Walk, weights: metrics.Floats) -> dict[str, Any]:
     curves = walked.distances / np.maximum(walked.distances[:, -1:], 1e-12)
     steps = np.diff(walked.distances, axis=1, prepend=0) > 0
     return {
-        "monotone": _mean(walked.monotone, weights),
-        "growing_steps": _mean(steps.mean(axis=1), weights),
-        "largest_jump": _mean(walked.largest_jump, weights),
+        "monotone": metrics.mean_with_interval(walked.monotone, weights),
+        "growing_steps": metrics.mean_with_interval(steps.mean(axis=1), weights),
+        "largest_jump": metrics.mean_with_interval(walked.largest_jump, weights),
         "curve": np.round(curves.mean(axis=0), 5).tolist(),
         "curve_spread": np.round(np.percentile(curves, metrics.PERCENTILES, axis=0), 5).tolist(),
     }
-
-
-def _mean(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
 
 
 def store_raw(measured: Sequence[Measured], rows: NDArray[np.int64], folder: Path) -> Path:
@@ -200,10 +195,10 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
     codes = zip(*(in_blocks(inverter.trained.encoder, side) for side in (first, last)), strict=True)
     ways = [in_blocks(inverter.generator, between(*pair)) for pair in codes]
     lines = [torch.cat([a[None], way, b[None]]) for a, way, b in zip(first, ways, last, strict=True)]
-    save_sheet(folder / f"{NAME}-{inverter.key}.png", torch.cat(lines), columns=STEPS + 3)
+    save_image_grid(folder / f"{NAME}-{inverter.key}.png", torch.cat(lines), columns=STEPS + 3)
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option(
     "--run",
@@ -230,7 +225,7 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
     default=PICTURES,
     help="Where sheets with CelebA's faces go. [benchmarks/pictures_out]",
 )
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path, runs: tuple[Path, ...], judges: tuple[Path, ...], pairs: int, threads: int | None, seed: int,
     pictures: Path, results: Path,
@@ -250,15 +245,9 @@ def command(
             raise InputError(f"every judge has trained {run}, or its generator: name another with --judge")
         measured += [measure(inverter, family, judge, pixels, seed) for judge in fit]
         save_ways(inverter, pixels, pictures)
-        save_noise_sheets(family, pixels[0], seed, results / f"{NAME}-noise.png", pictures)
+        save_noise_grids(family, pixels[0], seed, results / f"{NAME}-noise.png", pictures)
         click.echo(f"measured: {inverter.name}", err=True)
     summary = summarise(measured, seed)
     store_raw(measured, rows, results)
-    path = store(NAME, summary, results)
     click.echo(path_table(summary))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, summary, results)

@@ -92,10 +92,10 @@ def label_report(record: dict[str, Any]) -> str:
 def _other_classes(summary: dict[str, Any]) -> list[str]:
     """What labels add, in tables of their own; nothing where no such code was measured."""
     parts = []
-    for kind, sentence in OTHER_CLASSES.items():
-        rows = of_class(summary, kind)
+    for label_class, sentence in OTHER_CLASSES.items():
+        rows = of_class(summary, label_class)
         if rows["methods"]:
-            parts += [f"## Learned {kind}", sentence, tables.main_table(rows)]
+            parts += [f"## Learned {label_class}", sentence, tables.main_table(rows)]
     return parts
 
 

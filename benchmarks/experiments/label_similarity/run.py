@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core import metrics
-from benchmarks.core.exact_search import nearest
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.merge import keep_arrays, keep_rows
-from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.by_parts import by_parts_methods
 from benchmarks.methods.efficientnet import EfficientNet
@@ -26,48 +23,15 @@ from benchmarks.methods.methods import COMPONENTS, Method, Projected, baselines
 from benchmarks.methods.metric_head import ATTRIBUTES, IDENTITIES, MetricHead
 from benchmarks.methods.reference import check_against_reference
 from benchmarks.statistics.differences import state_differences
+from benchmarks.statistics.label_search import run_methods
 from benchmarks.statistics.label_statistics import KS, PERSON_KS, Measured, summarise
 from benchmarks.statistics.label_tables import main_table, reference_sentence
-from indexer.errors import InputError, MissingExtra
+from indexer.errors import InputError
 from latentsearch.export.model_card import FITTED_FAMILY, record_scores
 
 NAME = "label-similarity"
 # Without these two nothing can be corrected for chance.
 ALWAYS = ("random", "oracle")
-
-
-def measure(method: Method, gallery: Faces, queries: Faces) -> Measured:
-    """Search every query in the gallery, and among the other queries for the same person.
-
-    Raises MissingExtra where the method's library is missing.
-    """
-    started = time.perf_counter()
-    method.fit(gallery)
-    gallery_codes, query_codes = method.codes(gallery), method.codes(queries)
-    encoded = time.perf_counter()
-    found = nearest(query_codes, gallery_codes, max(KS), method.distance)
-    among_queries = nearest(query_codes, query_codes, max(PERSON_KS), method.distance, exclude_self=True)
-    searched = time.perf_counter()
-    matches = metrics.agreeing(queries.attributes, gallery.attributes, found)
-    return Measured(
-        method=method,
-        counts=metrics.agreement_counts(matches, KS),
-        by_attribute=metrics.attribute_agreement(matches, KS),
-        person_ranks=metrics.first_rank(queries.identity, queries.identity, among_queries),
-        seconds={"fit and encode": round(encoded - started, 2), "search": round(searched - encoded, 2)},
-    )
-
-
-def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tuple[list[Measured], dict[str, str]]:
-    """Measure all methods; those whose library is missing are left out: key -> the reason."""
-    measured, left_out = [], {}
-    for method in methods:
-        try:
-            measured.append(measure(method, gallery, queries))
-        except MissingExtra as error:
-            left_out[method.key] = str(error)
-            click.echo(f"left out: {method.name} ({error})", err=True)
-    return measured, left_out
 
 
 def chosen_methods(
@@ -110,6 +74,15 @@ def layers_by_parts(bundle: Bundle, wished: bool) -> list[Method]:
     return [LayerByParts(bundle.encoder, f"{bundle.key}-by-parts", f"bundle {bundle.encoder.name}")]
 
 
+def measure(
+    methods: Sequence[Method], gallery: Faces, queries: Faces, seed: int
+) -> tuple[list[Measured], dict[str, Any]]:
+    """What each method finds, and a summary of all as plain data."""
+    measured, left_out = run_methods(methods, gallery, queries)
+    summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out, "encoders": encoder_facts(methods)}
+    return measured, summary | {"reference": check_against_reference(summary)}
+
+
 def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) -> Path:
     """Write what every query gave, label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured.
 
@@ -142,7 +115,7 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
             record_scores(method.encoder.folder, scores | people)
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
@@ -151,7 +124,7 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
 @click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
 @click.option("--by-parts", is_flag=True, help="Of each bundle's network read the best layer by parts, too: minutes.")
 @click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path,
     runs: tuple[Path, ...],
@@ -172,24 +145,15 @@ def command(
         if len(faces) < needed:
             raise InputError(f"{data} has {len(faces)} faces of a partition where {needed} are needed")
     chosen = chosen_methods([key for key in methods.split(",") if key], runs, bundles, seed, by_parts)
-    measured, left_out = run_methods(chosen, gallery, queries)
-    summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out}
-    summary["encoders"] = encoder_facts(chosen)
-    summary["reference"] = check_against_reference(summary)
+    measured, summary = measure(chosen, gallery, queries, seed)
     if record:
         record_in_bundles(chosen, summary)
     if keep:
         summary = keep_rows(NAME, summary, results)
     state_differences(summary, _counts(store_raw(measured, results, keep)))
-    path = store(NAME, summary, results)
-    for kind in (WITHOUT_LABELS, WITH_LABELS, ELSEWHERE):
-        rows = of_class(summary, kind)
+    for label_class in (WITHOUT_LABELS, WITH_LABELS, ELSEWHERE):
+        rows = of_class(summary, label_class)
         if rows["methods"]:
-            click.echo(f"Learned {kind}:\n{main_table(rows)}")
+            click.echo(f"Learned {label_class}:\n{main_table(rows)}")
     click.echo(reference_sentence(summary))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, summary, results)

@@ -52,7 +52,7 @@ def _mean(values: metrics.Floats, chosen: NDArray[np.bool_], weights: metrics.Fl
 
 
 def summarise(mapped: Sequence[Mapped], faces: Faces, names: Sequence[str], seed: int) -> dict[str, Any]:
-    """Sharing by method, place (the codes' space, the plane) and attribute, with 95 % intervals, as plain data.
+    """Sharing by method, space (the codes' space, the plane) and attribute, with 95 % intervals, as plain data.
 
     The first method is what the others are compared with, over the same resamples.
     """
@@ -81,24 +81,24 @@ Estimates = dict[str, dict[str, dict[str, metrics.Floats]]]
 
 
 def _estimates(one: Mapped, attributes: NDArray[np.uint8], names: Sequence[str], weights: metrics.Floats) -> Estimates:
-    places = {"codes": one.near, "plane": one.near_in_plane}
+    spaces = {"codes": one.near, "plane": one.near_in_plane}
     return {
-        place: {name: sharing(near[:, i], attributes[:, i], weights) for i, name in enumerate(names)}
-        for place, near in places.items()
+        space: {name: sharing(near[:, i], attributes[:, i], weights) for i, name in enumerate(names)}
+        for space, near in spaces.items()
     }
 
 
 def _summary(one: Mapped, estimates: Estimates, baseline: Estimates) -> dict[str, Any]:
     method = one.method
     shared = {
-        place: {
+        space: {
             name: {
-                measure: _score(values) | {"beyond_baseline": _score(values - baseline[place][name][measure])}
+                measure: _score(values) | {"beyond_baseline": _score(values - baseline[space][name][measure])}
                 for measure, values in measures.items()
             }
             for name, measures in by_name.items()
         }
-        for place, by_name in estimates.items()
+        for space, by_name in estimates.items()
     }
     facts = {"key": method.key, "name": method.name, "code": method.code, "distance": method.distance}
     return facts | {"sharing": shared, "seconds": one.seconds}

@@ -13,7 +13,7 @@ from benchmarks.statistics.label_tables import distance
 
 NAME = "latent-map"
 PAGES = (NAME,)
-PLACES = {"codes": "by the codes themselves", "plane": "in the plane of t-SNE"}
+SPACES = {"codes": "by the codes themselves", "plane": "in the plane of t-SNE"}
 MEASURES = {"having": "of faces that have it", "balanced": "balanced"}
 # The paper's colours (Fig. 8 b and d).
 COLOURS = {"Eyeglasses": "red", "Wearing_Hat": "green", "Bangs": "blue", "Blond_Hair": "gold"}
@@ -35,12 +35,12 @@ def report(record: dict[str, Any]) -> str:
     summary = record["result"]
     tables = [
         part
-        for place, words in PLACES.items()
+        for space, words in SPACES.items()
         for part in (
             f"## Neighbours {words}",
-            sharing_table(summary, place, "having"),
+            sharing_table(summary, space, "having"),
             "Balanced:",
-            sharing_table(summary, place, "balanced"),
+            sharing_table(summary, space, "balanced"),
         )
     ]
     return page(
@@ -69,12 +69,12 @@ def _protocol_text(protocol: dict[str, Any]) -> str:
     )
 
 
-def sharing_table(summary: Summary, place: str, measure: str) -> str:
-    """A row a method, a column an attribute; place: "codes" or "plane"; measure: "having" or "balanced"."""
+def sharing_table(summary: Summary, space: str, measure: str) -> str:
+    """A row a method, a column an attribute; space: "codes" or "plane"; measure: "having" or "balanced"."""
     names = summary["protocol"]["attributes"]
     rows = [["a random face", "", *(f"{summary['chance'][name][measure]:.3f}" for name in names)]]
     for method in summary["methods"]:
-        scores = method["sharing"][place]
+        scores = method["sharing"][space]
         rows.append([method["name"], distance(method), *(with_interval(scores[name][measure]) for name in names)])
     return markdown(["neighbours", "distance", *(word(name) for name in names)], rows, words=2)
 
@@ -87,11 +87,11 @@ def word(attribute: str) -> str:
 def _verdict(summary: Summary) -> list[str]:
     names = summary["protocol"]["attributes"]
     compared = [
-        (method, place, measure)
+        (method, space, measure)
         for method in summary["methods"]
         if method["key"] != summary["baseline"]
         for measure in MEASURES
-        for place in PLACES
+        for space in SPACES
     ]
     bar = (
         "The bar: the codes ahead of the pixels on each of the five, the 95 % interval of the difference between what "
@@ -100,19 +100,19 @@ def _verdict(summary: Summary) -> list[str]:
     rows = [
         [
             f"{method['name']}, {distance(method)}",
-            f"{PLACES[place]}, {MEASURES[measure]}",
-            *(_difference(method["sharing"][place][name][measure]) for name in names),
+            f"{SPACES[space]}, {MEASURES[measure]}",
+            *(_difference(method["sharing"][space][name][measure]) for name in names),
         ]
-        for method, place, measure in compared
+        for method, space, measure in compared
     ]
     table = markdown(["beyond pixels", "neighbours", *(word(name) for name in names)], rows, words=2)
     return [bar, "\n".join(_outcome(*one, names) for one in compared), table]
 
 
-def _outcome(method: Method, place: str, measure: str, names: list[str]) -> str:
-    lost = [word(name) for name in names if not is_ahead(method["sharing"][place][name][measure])]
+def _outcome(method: Method, space: str, measure: str, names: list[str]) -> str:
+    lost = [word(name) for name in names if not is_ahead(method["sharing"][space][name][measure])]
     outcome = f"missed on {', '.join(lost)}" if lost else "met"
-    return f"- {method['name']}, {distance(method)}, {PLACES[place]}, {MEASURES[measure]}: {outcome}."
+    return f"- {method['name']}, {distance(method)}, {SPACES[space]}, {MEASURES[measure]}: {outcome}."
 
 
 def is_ahead(score: dict[str, Any]) -> bool:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.exact_search import Codes, nearest
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.merge import keep_arrays, keep_rows
-from benchmarks.core.results import RESULTS, store
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.latent_map.map_statistics import (
     PIXEL_COMPONENTS,
@@ -125,7 +125,18 @@ def store_raw(mapped: Sequence[Mapped], attributes: NDArray[np.uint8], folder: P
     return path
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+def measure(
+    methods: Sequence[Method], gallery: Faces, faces: Faces, attributes: NDArray[np.uint8], seed: int
+) -> list[Mapped]:
+    """The maps of faces by the codes of each method, fitted on the gallery."""
+    mapped = []
+    for method in methods:
+        mapped.append(map_codes(method, gallery, faces, attributes, seed))
+        click.echo(f"mapped: {method.name}, {method.distance}, {mapped[-1].seconds}", err=True)
+    return mapped
+
+
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more.")
@@ -133,7 +144,7 @@ def store_raw(mapped: Sequence[Mapped], attributes: NDArray[np.uint8], folder: P
 @click.option("--threads", type=click.IntRange(1), help="Processor threads of PyTorch.")
 @click.option("--seed", default=0, show_default=True, help="Of the faces, t-SNE and the resamples.")
 @click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], count: int, threads: int | None, seed: int,
     keep: bool, results: Path,
@@ -154,18 +165,10 @@ def command(
     for bundle in bundles:
         methods += of_bundle(load_encoder(bundle), [method.key for method in methods])
     mapped = [stored_baseline(results)] if keep else []
-    for method in methods:
-        mapped.append(map_codes(method, gallery, faces, attributes, seed))
-        click.echo(f"mapped: {method.name}, {method.distance}, {mapped[-1].seconds}", err=True)
+    mapped += measure(methods, gallery, faces, attributes, seed)
     summary = summarise(mapped, faces, ATTRIBUTES, seed) | {"encoders": encoder_facts(methods)}
     if keep:
         summary = keep_earlier(summary, results)
     store_raw(mapped, attributes, results, keep)
-    path = store(NAME, summary, results)
     click.echo(sharing_table(summary, "codes", "having"))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the tables and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, summary, results)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.experiments.latent_size.models import FAMILIES
 from benchmarks.judges.inverters import to_images
-from latentsearch.training.engine.image_grids import save_sheet
+from latentsearch.training.engine.image_grids import save_image_grid
 
 if TYPE_CHECKING:
     from benchmarks.experiments.latent_size.study import Study
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PROBES = ("train", "validation", "shifted by 4", "CIFAR-10", "noise")
 
 
-def save_sheets(study: Study, folder: Path, name: str) -> dict[str, list[str]]:
+def save_image_grids(study: Study, folder: Path, name: str) -> dict[str, list[str]]:
     """Write NAME-PROBE.png into the folder for every probe that was looked at; file -> what its columns show.
 
     A row an image; the first column is the original, then one a size, of autoencoders first.
@@ -30,7 +30,7 @@ def save_sheets(study: Study, folder: Path, name: str) -> dict[str, list[str]]:
         if found:
             path = folder / f"{name}-{probe.replace(' ', '-').lower()}.png"
             shown = torch.stack([to_images(pixels) for pixels in found.values()], 1)
-            save_sheet(path, shown.flatten(0, 1), len(found))
+            save_image_grid(path, shown.flatten(0, 1), len(found))
             written[path.name] = list(found)
     return written
 

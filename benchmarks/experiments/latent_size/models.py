@@ -109,7 +109,7 @@ def train_missing(sets: Sets, folder: Path, sizes: Sequence[int], seeds: Sequenc
                     train(family, sets.path, run, [*options, *(["--mirrored"] if family == "autoencoder" else [])])
 
 
-def finished(folder: Path, sizes: Sequence[int], seeds: Sequence[int]) -> Iterator[Model]:
+def trained_models(folder: Path, sizes: Sequence[int], seeds: Sequence[int]) -> Iterator[Model]:
     """The runs that have taken all their steps, smallest first."""
     for seed in seeds:
         for size in sizes:
@@ -124,8 +124,8 @@ def load(run: Path, family: str, size: int, seed: int) -> Model:
     trained = load_family(run)
     generator = trained.generator()
     assert generator is not None
-    about, place = runs.read(run), json.loads((run / STATE).read_text())
-    trained_for = {"steps": place["total_step"], "seconds": round(place["seconds"])}
+    about, position = runs.read(run), json.loads((run / STATE).read_text())
+    trained_for = {"steps": position["total_step"], "seconds": round(position["seconds"])}
     facts = about | about["data"] | trained_for | {"seed": seed}
     return Model(
         family=family,

@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.core.metrics import Floats
+from benchmarks.core.metrics import Floats, resampled
 from benchmarks.datasets.image_sets import Pixels, Sets
 from benchmarks.experiments.latent_size.models import Model, Search
-from benchmarks.experiments.reconstruction.run import score
 from benchmarks.judges.inverters import to_images, to_pixels
 from latentsearch.data.cifar10 import load_photographs
 
 SHOWN = 8
+RESAMPLES = 1_000
 SHIFTS = (1, 2, 4, 8)  # pixels to the right and downwards
 NOISE_VARIANCE = 1 / 3  # of U(-1, 1)
 # Numbers of images are those of networks that end in tanh, in [-1, 1]; a squared error of two in [0, 1] is a quarter.
@@ -74,24 +74,27 @@ def measure(model: Model, images: Tensor, search: Search, shown: Path, refine: b
     codes = model.codes(images, search)
     drawn = model.draw(codes)
     keep_shown(shown, to_pixels(drawn[:SHOWN].clamp(0, 1)))
-    measured = {"error": score(errors(images, drawn), search.seed), "length": round(float(codes.norm(dim=1).mean()), 3)}
+    measured = {
+        "error": resampled(errors(images, drawn), RESAMPLES, search.seed),
+        "length": round(float(codes.norm(dim=1).mean()), 3),
+    }
     if refine and model.encoder is not None:
         refined = model.draw(model.refine(codes, images, search))
-        measured["refined"] = score(errors(images, refined), search.seed)
+        measured["refined"] = resampled(errors(images, refined), RESAMPLES, search.seed)
     return measured
 
 
 def measure_own(model: Model, count: int, search: Search) -> dict[str, Any]:
     """The same of images that the model drew itself, whose codes it is started far from."""
     images = model.sample(count, search.seed + 1)
-    return {"error": score(errors(images, model.reconstruct(images, search)), search.seed)}
+    return {"error": resampled(errors(images, model.reconstruct(images, search)), RESAMPLES, search.seed)}
 
 
 def measure_encoded(model: Model, sets: Sets, count: int, seed: int) -> dict[str, Any]:
     """An autoencoder's errors of more images than codes can be sought of: close sizes are told apart by many."""
     images = known_images(sets, count, seed)
     drawn = {name: model.reconstruct(x, Search(0, (), seed)) for name, x in images.items()}
-    return {name: {"error": score(errors(x, drawn[name]), seed)} for name, x in images.items()}
+    return {name: {"error": resampled(errors(x, drawn[name]), RESAMPLES, seed)} for name, x in images.items()}
 
 
 def errors_of_the_mean(sets: Sets, count: int, seed: int) -> dict[str, float]:

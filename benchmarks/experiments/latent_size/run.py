@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.core.results import CHECKOUT, PICTURES, RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.results import CHECKOUT, PICTURES
 from benchmarks.methods.encoders import import_torch
 from indexer.errors import InputError
 
@@ -32,7 +34,7 @@ PARTS = {
 }
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option(
     "--data",
     required=True,
@@ -60,7 +62,7 @@ PARTS = {
 @click.option("--seed", default=0, show_default=True, help="Of the first run, the images and the starts.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="The runs' folder. [runs/latent-size]")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 @click.option("--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Where sheets of photographs go.")
 def command(
     data: Path,
@@ -83,11 +85,11 @@ def command(
     by one. What is stored are all parts that were measured so far with these settings.
     """
     import_torch().set_num_threads(threads)
-    from benchmarks.datasets.image_sets import load_sets, place
-    from benchmarks.experiments.latent_size.image_grids import save_sheets
+    from benchmarks.datasets.image_sets import load_sets, locate
+    from benchmarks.experiments.latent_size.image_grids import save_image_grids
     from benchmarks.experiments.latent_size.study import Settings, Study
 
-    sets = load_sets(place(data, root))
+    sets = load_sets(locate(data, root))
     count = seeds or (3 if sets.name == "mnist" else 1)
     seed = settings.pop("seed")
     chosen = Settings(sizes=sizes or SIZES, seeds=tuple(range(seed, seed + count)), preset=preset, **settings)
@@ -97,15 +99,16 @@ def command(
     study.load()
     if not study.models:
         raise InputError(f"{runs / sets.name} holds no finished run: leave out --no-train, or name another with --runs")
-    for part in parts or PARTS:
-        study.measure(part)
     name = f"{NAME}-{sets.name}"
-    result = _result(study, seed)
-    result["sheets"] = save_sheets(study, results if sets.name == "mnist" else pictures, name)
-    click.echo(f"stored in {store(name, result, results)}; `python -m benchmarks report` makes the page")
+    result = measure(study, parts or tuple(PARTS), seed)
+    result["sheets"] = save_image_grids(study, results if sets.name == "mnist" else pictures, name)
+    publish(name, result, results)
 
 
-def _result(study: Study, seed: int) -> dict[str, Any]:
+def measure(study: Study, parts: Sequence[str], seed: int) -> dict[str, Any]:
+    """Measure these parts where they are missing, and return all that were measured so far."""
+    for part in parts:
+        study.measure(part)
     return {
         "seed": seed,
         "data": study.sets.name,
@@ -113,8 +116,3 @@ def _result(study: Study, seed: int) -> dict[str, Any]:
         "runs": {model.key: model.facts for model in study.models},
         "parts": study.summary(PARTS),
     }
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

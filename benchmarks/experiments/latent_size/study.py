@@ -14,7 +14,7 @@ from benchmarks.datasets.image_sets import Sets
 from benchmarks.experiments.latent_size import generators, probes, uses
 from benchmarks.experiments.latent_size.classifier import Classifier, accuracy, trained_once
 from benchmarks.experiments.latent_size.kept import Kept, Task
-from benchmarks.experiments.latent_size.models import Model, Search, finished, train_missing
+from benchmarks.experiments.latent_size.models import Model, Search, train_missing, trained_models
 from benchmarks.experiments.latent_size.quality import Judge
 from benchmarks.judges.inverters import to_pixels
 
@@ -64,7 +64,7 @@ class Study:
 
     def load(self) -> None:
         """Load what is trained."""
-        self.models = list(finished(self.folder, self.settings.sizes, self.settings.seeds))
+        self.models = list(trained_models(self.folder, self.settings.sizes, self.settings.seeds))
 
     def measure(self, part: str) -> None:
         """Do those tasks of a part that have not been done; a part may have none on this data."""

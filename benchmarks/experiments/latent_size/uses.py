@@ -8,14 +8,14 @@ from typing import Any
 
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.datasets.image_sets import Sets, Split
-from benchmarks.experiments.label_similarity.run import measure
 from benchmarks.experiments.latent_size.classifier import accuracy, train
 from benchmarks.experiments.latent_size.models import Model, Search
 from benchmarks.judges.inverters import to_images, to_pixels
 from benchmarks.methods.encoders import Network
 from benchmarks.methods.methods import Method, Oracle, Random, whitened
+from benchmarks.statistics.label_search import search
 from benchmarks.statistics.label_statistics import summarise
-from indexer.decoding.decode import CELEBA
+from indexer.encoders.framing import CELEBA
 
 
 def learned_from(split: Split, test: Split, seed: int) -> dict[str, float]:
@@ -40,6 +40,6 @@ def label_agreement(models: Sequence[Model], sets: Sets, seed: int) -> dict[str,
         assert model.encoder is not None
         network = Network(model.encoder, model.latent_size, CELEBA, model.key, model.key, model.facts)
         methods += [network, whitened(network, model.key)]
-    summary = summarise([measure(method, gallery, queries) for method in methods], gallery, queries, seed)
+    summary = summarise([search(method, gallery, queries) for method in methods], gallery, queries, seed)
     kept = ("key", "agreement", "same_person")
     return {"rows": [{name: row[name] for name in kept} for row in summary["methods"]], "chance": summary["chance"]}

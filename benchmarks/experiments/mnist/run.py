@@ -9,9 +9,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core import metrics
-from benchmarks.core.exact_search import nearest
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.statistics.neighbours_vote import NEIGHBOURS, Read, Scores, flat, neighbours_vote, principal_components
 from indexer.errors import InputError, MissingExtra
 from latentsearch.data.digits import Digits, load_digits
 
@@ -19,61 +18,17 @@ if TYPE_CHECKING:
     from benchmarks.judges.digit_models import DigitRun
 
 NAME = "mnist"
-NEIGHBOURS = 5
-RESAMPLES = 1_000
 CLASSIFIER_EPOCHS = 3
 SAMPLES, RECONSTRUCTIONS, CLOUD = 64, 20, 5_000
 
-Codes = NDArray[np.float32]
-Read = NDArray[np.uint8]
 
-
-def neighbours_vote(
-    gallery: Codes, gallery_labels: NDArray[np.int64], queries: Codes, distance: str = "euclidean"
-) -> Read:
-    """The commonest label among the nearest NEIGHBOURS of each query, of several the nearest one's: uint8 (q,).
-
-    gallery (n, d) with labels (n,), queries (q, d). distance: as benchmarks.core.exact_search has it.
-    """
-    labels = gallery_labels[nearest(queries, gallery, NEIGHBOURS, distance)]
-    votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
-    commonest: Read = labels[np.arange(len(labels)), votes.argmax(1)].astype(np.uint8)
-    return commonest
-
-
-def principal_components(train: Codes, test: Codes, size: int) -> tuple[Codes, Codes]:
-    """Training and test pictures (n, d) by the first components of the training pictures."""
-    mean = train.mean(0)
-    centred = train - mean
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    axes = vectors[:, ::-1][:, :size]
-    return centred @ axes, (test - mean) @ axes
-
-
-def flat(images: NDArray[np.uint8]) -> Codes:
-    """Images uint8 (n, ...) as rows of numbers in [0, 1]: float32 (n, d)."""
-    return np.asarray(images.reshape(len(images), -1) / np.float32(255), np.float32)
-
-
-class Scores:
-    """Right or not (n,) -> the mean and its interval by bootstrap over the test digits."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        self.weights = metrics.bootstrap_weights(count, RESAMPLES, seed)
-
-    def __call__(self, right: NDArray[np.bool_]) -> dict[str, Any]:
-        """{"mean", "interval"}."""
-        values = right.astype(float)
-        return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(self.weights @ values)}
-
-
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or a folder of MNIST's files.")
 @click.option("--run", "runs", required=True, multiple=True, type=click.Path(path_type=Path), help="A run; and more.")
 @click.option("--seed", default=0, show_default=True, help="Of the classifier, the noise and the resamples.")
 @click.option("--classifier-epochs", default=CLASSIFIER_EPOCHS, show_default=True, type=click.IntRange(1))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: int, threads: int, results: Path) -> None:
     """Measure codes and reconstructions of runs on digits. Gallery: the training digits. Queries: the test digits."""
     try:
@@ -110,7 +65,7 @@ def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: in
     }
     results.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(results / f"{NAME}.npz", allow_pickle=False, **arrays)
-    click.echo(f"stored in {store(NAME, summary, results)}; `python -m benchmarks report` makes the page")
+    publish(NAME, summary, results)
 
 
 def baselines(
@@ -158,7 +113,7 @@ def measure(
         arrays[f"{model.key}_cloud"] = codes[:CLOUD].astype(np.float16)
     row = {
         "key": model.key,
-        "kind": model.kind,
+        "kind": model.model_family,
         "size": model.latent_size,
         "knn": scores(votes == test.labels),
         "same_digit": scores(again == seen),
@@ -167,8 +122,3 @@ def measure(
     }
     click.echo(f"{model.key}: neighbours {row['knn']}, same digit {row['same_digit']}", err=True)
     return row
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

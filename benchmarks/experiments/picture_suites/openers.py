@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from indexer.decoding.decode import Whole, decode_bytes, read_file
+from indexer.decoding.decode import decode_bytes, read_file
+from indexer.encoders.framing import Whole
 from indexer.errors import UnreadableImage
 
 SIDE = 64

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.pictures import progress
 from benchmarks.experiments.picture_suites.exceptions import reason_for_difference
 from benchmarks.experiments.picture_suites.openers import WAYS, Opener, pixels_of
@@ -27,7 +27,7 @@ NOT_SUPPORTED = ("not supported", "not a picture")
 DIFFERENCE_BAR = 3.0
 
 
-def measured(folder: Path) -> dict[str, Any]:
+def measure(folder: Path) -> dict[str, Any]:
     """What becomes of every file of a suite."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
     with ExitStack() as stack:
@@ -93,16 +93,11 @@ def _summary(suite: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(folders: tuple[Path, ...], results: Path) -> None:
     """Open every file of every FOLDER, each a public suite of pictures, and store what became of it."""
-    suites = [measured(folder) for folder in folders]
+    suites = [measure(folder) for folder in folders]
     opened, indexed = (sum(suite[key] for suite in suites) for key in ("opened_by_a_reference", "indexed_of_opened"))
-    click.echo(store(NAME, {"suites": suites, "indexed_share": round(indexed / max(opened, 1), 4)}, results))
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, {"suites": suites, "indexed_share": round(indexed / max(opened, 1), 4)}, results)

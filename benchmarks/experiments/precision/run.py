@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import nearest
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from indexer.encoders.encoder import Encoder, load_encoder
 
@@ -24,35 +24,34 @@ TIMED_IMAGES = 1_000
 ROUNDS = 5
 
 
-def main(arguments: list[str]) -> None:
-    """Run the command; arguments are those after the benchmark's name."""
-    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)
-
-
-@click.command(NAME)
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, run: Path, results: Path) -> None:
     """Export a run in every precision and compare their codes of validation faces.
 
     Gallery: the train partition. Queries: the validation partition.
     """
+    result = measure(run, load_faces(data, "train"), load_faces(data, "validation"))
+    for precision in PRECISIONS:
+        click.echo(f"{precision}: {result[precision]}, {result['images_per_second'][precision]} images/s")
+    publish(NAME, result, results, has_page=False)
+
+
+def measure(run: Path, gallery: Faces, queries: Faces) -> dict[str, Any]:
+    """The codes and the speed of a training run's encoder in every precision."""
     from latentsearch.export.bundle import export
     from latentsearch.training.engine.trained import load_trained
 
-    gallery, queries = load_faces(data, "train"), load_faces(data, "validation")
     trained, images = load_trained(run, terms="")
     with tempfile.TemporaryDirectory() as folder:
         encoders = {}
         for precision in PRECISIONS:
             export(trained, images, Path(folder) / precision, name=precision, precision=precision)
             encoders[precision] = load_encoder(Path(folder) / precision)
-        result: dict[str, Any] = {"seed": 0, "queries": len(queries), "gallery": len(gallery)}
-        result |= compare(encoders, gallery, queries) | {"images_per_second": speeds(encoders, queries)}
-    for precision in PRECISIONS:
-        click.echo(f"{precision}: {result[precision]}, {result['images_per_second'][precision]} images/s")
-    click.echo(f"stored in {store(NAME, result, results)}", err=True)
+        sizes = {"seed": 0, "queries": len(queries), "gallery": len(gallery)}
+        return sizes | compare(encoders, gallery, queries) | {"images_per_second": speeds(encoders, queries)}
 
 
 def compare(encoders: dict[str, Encoder], gallery: Faces, queries: Faces) -> dict[str, dict[str, float]]:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.predicted_labels.page import table
 from benchmarks.judges.attribute_scores import said_of, scores
@@ -25,18 +25,18 @@ from latentsearch.export.model_card import record_scores
 NAME = "predicted-labels"
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--attributes", help="A bundle that learned with labels, by name or folder. [the one that ships]")
 @click.option("--codes", help="An encoder whose codes are asked, by name or folder. [the one that ships]")
 @click.option("--seed", default=0, show_default=True, help="Of the resamples.")
 @click.option("--record", is_flag=True, help="Write the scores into the bundle's model.json and model card too.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, attributes: str | None, codes: str | None, seed: int, record: bool, results: Path) -> None:
     """Compare predicted labels of validation faces with those that people gave."""
     result = measure(data, attributes, codes, seed)
     click.echo(table(result))
-    click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page")
+    publish(NAME, result, results)
     if record:
         row = result["rows"]["attributes"]
         scores = {name: round(row[key]["mean"], 4) for name, key in (("accuracy", "accuracy"), ("F1", "f1"))}
@@ -48,26 +48,21 @@ def measure(data: Path, attributes: str | None, codes: str | None, seed: int) ->
 
     Raises InputError where the faces lack a label that the bundle tells.
     """
-    eyes, encoder = load_attribute_encoder(attributes), load_encoder(codes)
+    predictor, encoder = load_attribute_encoder(attributes), load_encoder(codes)
     training, faces = load_faces(data, "train"), load_faces(data, "validation")
-    learned, asked = said_of(training, eyes.labels), said_of(faces, eyes.labels)
+    learned, asked = said_of(training, predictor.labels), said_of(faces, predictor.labels)
     method = Bundle(encoder, "codes", encoder.name)
     directions = fit_directions(method.codes(training), learned.astype(np.int8))
     seen = {
-        "attributes": eyes.values(np.array(faces.pixels(eyes.framing))) >= HOLDS,
+        "attributes": predictor.values(np.array(faces.pixels(predictor.framing))) >= HOLDS,
         "codes": directions.probabilities(method.codes(faces)) >= HOLDS,
         "commoner": np.broadcast_to(learned.mean(axis=0) >= 1 / 2, asked.shape),
     }
     return {
         "seed": seed,
-        "labels": list(eyes.labels),
+        "labels": list(predictor.labels),
         "training": len(training),
-        "names": {"attributes": eyes.name, "codes": encoder.name},
-        "sha256": {"attributes": eyes.sha256, "codes": encoder.sha256},
-        "rows": {key: scores(values, asked, eyes.labels, seed) for key, values in seen.items()},
+        "names": {"attributes": predictor.name, "codes": encoder.name},
+        "sha256": {"attributes": predictor.sha256, "codes": encoder.sha256},
+        "rows": {key: scores(values, asked, predictor.labels, seed) for key, values in seen.items()},
     }
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.exact_search import Codes, unit
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.alterations import altered_faces, load_strengths
 from benchmarks.datasets.celeba import Faces, load_faces
-from benchmarks.experiments.altered_search import run as altered_search
-from benchmarks.experiments.label_similarity import run as label_similarity
 from benchmarks.experiments.published_codes.page import main_table
 from benchmarks.methods.encoders import import_torch
 from benchmarks.methods.methods import Oracle, Random
+from benchmarks.statistics import altered_recall
+from benchmarks.statistics.label_search import run_methods
 from benchmarks.statistics.label_statistics import summarise
 from indexer.errors import InputError
 
@@ -81,7 +81,7 @@ class Variant:
 
     def fit(self, gallery: Faces) -> None:
         """Fit centre and matrix, once: both measures ask for it."""
-        from latentsearch.export.bundle import whitening
+        from latentsearch.models.whitening import whitening
 
         if self._fitted_on == gallery.names_sha256:
             return
@@ -98,11 +98,11 @@ class Variant:
         return unit(codes) if self.distance == "cosine" else codes
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run of a family with features.")
 @click.option("--seed", default=0, show_default=True, help="Of the altered faces, the alterations and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, run: Path, seed: int, results: Path) -> None:
     """Measure label similarity and the recall of altered faces after each of some steps, and write the results.
 
@@ -118,21 +118,20 @@ def command(data: Path, run: Path, seed: int, results: Path) -> None:
     variants = [Variant(source, steps, f"variant-{number}") for number, steps in enumerate(VARIANTS)]
     result = {"seed": seed, "run": {"family": trained.family} | trained.facts}
     result |= measure(variants, load_faces(data, "train"), load_faces(data, "validation"), seed)
-    path = store(NAME, result, results)
     click.echo(main_table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
+    publish(NAME, result, results)
 
 
 def measure(variants: list[Variant], gallery: Faces, queries: Faces, seed: int) -> dict[str, Any]:
     """Both measures of every variant, with their intervals, as plain data."""
-    measured, _ = label_similarity.run_methods([Random(seed), Oracle(), *variants], gallery, queries)
+    measured, _ = run_methods([Random(seed), Oracle(), *variants], gallery, queries)
     labels = summarise(measured, gallery, queries, seed)
     random = np.random.default_rng([seed, 3])
-    count = min(altered_search.QUERIES, len(gallery))
+    count = min(altered_recall.QUERIES, len(gallery))
     originals = np.sort(random.choice(len(gallery), count, replace=False))
     altered = {name: altered_faces(gallery, originals, name, seed) for name in load_strengths()}
-    found, _ = altered_search.measure_all(variants, gallery, originals, altered)
-    recalls = {row["key"]: row["recall"] for row in altered_search.summarise(found, gallery, count, seed)["methods"]}
+    found, _ = altered_recall.measure_all(variants, gallery, originals, altered)
+    recalls = {row["key"]: row["recall"] for row in altered_recall.summarise(found, gallery, count, seed)["methods"]}
     return {
         "protocol": labels["protocol"] | {"altered": count},
         "variants": [
@@ -147,8 +146,3 @@ def measure(variants: list[Variant], gallery: Faces, queries: Faces, seed: int) 
             if row["key"] in recalls
         ],
     }
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

@@ -7,33 +7,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.core.results import store
-from indexer.privacy import REFUSED
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.timing import process_seconds
 
+NAME = "query-speed"
 IMPORTS = "import numpy, onnxruntime, faiss, PIL.Image, sqlalchemy, click"
 BAR = 1.6
-
-
-def seconds(command: list[str]) -> float:
-    """The wall-clock time of one process, whose output is thrown away. Raises CalledProcessError when it fails."""
-    # An installed package is compiled, so a checkout's modules must be too.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | REFUSED
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-    return time.perf_counter() - start
 
 
 def measure(query: list[str], pairs: int) -> dict[str, Any]:
     """Time a query and the bare imports in turn, so that both meet the same machine; each has run once before."""
     imports = [sys.executable, "-c", IMPORTS]
-    seconds(imports), seconds(query)
-    timed = [(seconds(imports), seconds(query)) for _ in range(pairs)]
+    process_seconds(imports), process_seconds(query)
+    timed = [(process_seconds(imports), process_seconds(query)) for _ in range(pairs)]
     ratios = [query_time / import_time for import_time, query_time in timed]
     return {
         "imports_s": statistics.median(import_time for import_time, _ in timed),
@@ -59,7 +50,7 @@ def make_index(folder: Path, count: int, encoder: str | None) -> tuple[Path, Pat
     return index, next(path for path in sorted(query.iterdir()) if path.is_file())
 
 
-@click.command("query-speed", help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.option("--index", type=click.Path(path_type=Path, exists=True), help="An index; without it, one is made.")
 @click.option("--picture", type=click.Path(path_type=Path, exists=True), help="What to query --index with.")
 @click.option("--count", default=21_000, show_default=True, help="How many pictures to draw for an index.")
@@ -77,9 +68,4 @@ def command(index: Path | None, picture: Path | None, count: int, encoder: str |
         result = measure(query, pairs) | {"load_average": os.getloadavg()[0]}
     click.echo(f"query {result['query_s']:.3f} s, imports {result['imports_s']:.3f} s, ratio {result['ratio']:.2f}")
     if keep:
-        click.echo(store("query-speed", result))
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name="python -m benchmarks query-speed", standalone_mode=False)
+        publish(NAME, result, has_page=False)

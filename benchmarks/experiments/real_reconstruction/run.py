@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.real_reconstruction.page import BY_FEATURES, MEASURES, SQUARED, main_table
 from benchmarks.methods.efficientnet import SIDE, load_network
@@ -122,29 +122,26 @@ def load_runs(runs: Sequence[Path]) -> dict[str, Trained]:
     return found
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+def measure(trained: dict[str, Trained], training: Faces, faces: Faces, seed: int) -> dict[str, Any]:
+    """The errors of faces drawn by each run, and by the mean of the training faces, as plain data."""
+    features = load_features()
+    errors = {"mean": errors_of(mean_picture(training), faces.pixels(), features)}
+    for family, one in trained.items():
+        errors[family] = errors_of(reconstruct(one), faces.pixels(one.framing), features)
+    facts = {key: {fact: one.facts.get(fact) for fact in FACTS} for key, one in trained.items()}
+    return summarise(errors, facts, seed)
+
+
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, required=True, type=click.Path(path_type=Path), help="A training run.")
 @click.option("--seed", default=0, show_default=True, help="Of the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, runs: tuple[Path, ...], seed: int, results: Path) -> None:
     """Encode the validation faces, draw their codes and measure the error; --run again for more, one an autoencoder.
 
     Colour by colour, and by the features of EfficientNet-Lite0 where the extras bench and pretrained are installed.
     """
-    trained = load_runs(runs)
-    faces = load_faces(data, "validation")
-    features = load_features()
-    errors = {"mean": errors_of(mean_picture(load_faces(data, "train")), faces.pixels(), features)}
-    for family, one in trained.items():
-        errors[family] = errors_of(reconstruct(one), faces.pixels(one.framing), features)
-    facts = {key: {fact: one.facts.get(fact) for fact in FACTS} for key, one in trained.items()}
-    result = summarise(errors, facts, seed)
-    path = store(NAME, result, results)
+    result = measure(load_runs(runs), load_faces(data, "train"), load_faces(data, "validation"), seed)
     click.echo(main_table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(NAME, result, results)

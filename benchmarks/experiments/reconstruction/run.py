@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from benchmarks.core import metrics
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.reconstruction.page import summary_table
 from benchmarks.methods.dhash import Bits, dhash_bits, random_pairs, similarity
@@ -135,19 +135,13 @@ def summarise(measured: Sequence[Measured], real_pairs: dict[str, metrics.Floats
     """Means with 95 % intervals, random pairs and diversity of each generator, and differences, as plain data."""
     return {
         "methods": [_summary(one, real_pairs, seed) for one in measured],
-        "real_pairs": {key: score(pairs, seed) for key, pairs in real_pairs.items()},
+        "real_pairs": {key: metrics.resampled(pairs, RESAMPLES, seed) for key, pairs in real_pairs.items()},
         "differences": [_difference(a, b, seed) for a, b in pairwise(_in_papers_order(measured))],
     }
 
 
-def score(values: metrics.Floats, seed: int) -> dict[str, Any]:
-    """A mean with its bootstrap interval over images."""
-    weights = metrics.bootstrap_weights(len(values), RESAMPLES, seed)
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values), "n": len(values)}
-
-
 def _summary(one: Measured, real_pairs: dict[str, metrics.Floats], seed: int) -> dict[str, Any]:
-    pairs, real = score(one.pairs, seed), real_pairs.get(one.key)
+    pairs, real = metrics.resampled(one.pairs, RESAMPLES, seed), real_pairs.get(one.key)
     diversity = None if real is None else round(float((1 - one.pairs.mean()) / (1 - real.mean())), 5)
     above = one.generated.mean() - one.pairs.mean()
     return {
@@ -155,11 +149,11 @@ def _summary(one: Measured, real_pairs: dict[str, metrics.Floats], seed: int) ->
         "name": one.name,
         "generator": one.generator,
         "paper": PAPER.get(one.key),
-        "similarity": score(one.generated, seed),
+        "similarity": metrics.resampled(one.generated, RESAMPLES, seed),
         "random_pairs": pairs,
         "above_random_pairs": round(float(above), 5),
         "relative_diversity": diversity,
-        "real": None if one.real is None else score(one.real, seed),
+        "real": None if one.real is None else metrics.resampled(one.real, RESAMPLES, seed),
         "run": one.facts,
     }
 
@@ -199,7 +193,7 @@ def store_raw(measured: Sequence[Measured], path: Path) -> None:
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
-def save_sheet(measured: Sequence[Measured], path: Path) -> list[str]:
+def save_image_grid(measured: Sequence[Measured], path: Path) -> list[str]:
     """Write a row of generated pictures a generator with the rows of their reconstructions; returns what rows show."""
     import torch
     from torchvision.utils import save_image
@@ -216,7 +210,7 @@ def save_sheet(measured: Sequence[Measured], path: Path) -> list[str]:
     return titles
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option(
     "--run",
@@ -232,7 +226,7 @@ def save_sheet(measured: Sequence[Measured], path: Path) -> list[str]:
 )
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Of gradient descent.")
 @click.option("--seed", default=0, show_default=True, help="Of the codes, the pairs and the resamples.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     data: Path, runs: tuple[Path, ...], images: int, descended: int, steps: int, seed: int, results: Path
 ) -> None:
@@ -254,12 +248,6 @@ def command(
     result |= summarise(measured, {key: random_pairs(one, seed) for key, one in bits.items()}, seed)
     name = name_of(inverters)
     store_raw(measured, results / f"{name}.npz")
-    result["sheet"] = save_sheet(measured, results / f"{name}-sheet.png")
-    path = store(name, result, results)
+    result["sheet"] = save_image_grid(measured, results / f"{name}-sheet.png")
     click.echo(summary_table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the table and the plot", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+    publish(name, result, results)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.page import markdown, page, provenance, with_interval, write_page
-from benchmarks.experiments.edited_search.page import LEAST_ASKED, MOST_LOST
+from benchmarks.statistics.edited_queries import LEAST_ASKED, MOST_LOST
 
 NAME = "redrawn-search"
 PAGES = (NAME,)
@@ -55,7 +55,7 @@ def _rows(result: dict[str, Any]) -> Iterator[list[str]]:
                 f"{asked['as_it_is']['mean']:.3f}",
                 f"{asked['drawn_anew']['mean']:.3f}",
                 with_interval(asked["set"]),
-                *(_change(changes[kind]) for kind in ("drawn_anew", "set")),
+                *(_change(changes[way]) for way in ("drawn_anew", "set")),
             ]
 
 

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import Codes, nearest
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
-from benchmarks.experiments.edited_search.run import ASKED, QUERIES, RESAMPLES, K
 from benchmarks.experiments.redrawn_search.page import table
 from benchmarks.methods.learned import FACTS
+from benchmarks.statistics.edited_queries import ASKED, RESAMPLES, K, in_first_half, lacking
 from indexer.encoders.encoder import Encoder, load_encoder, read_model
 from latentsearch.attributes.redraw import Redrawing, RedrawingEncoder
 from latentsearch.query import Change
@@ -44,8 +44,7 @@ class Gallery:
 
 def searched_half(faces: Faces, encoder: Encoder, seed: int) -> Gallery:
     """The faces of the half of the people on which edited-search measures."""
-    people = np.random.default_rng([seed, 0]).permutation(np.unique(faces.identity))
-    rows = np.flatnonzero(~np.isin(faces.identity, people[: len(people) // 2]))
+    rows = np.flatnonzero(~in_first_half(faces.identity, seed))
     pixels = faces.pixels(encoder.framing)[rows]
     return Gallery(pixels, encoder.encode(pixels), faces.attributes[rows], faces.attribute_names, encoder.distance)
 
@@ -53,8 +52,7 @@ def searched_half(faces: Faces, encoder: Encoder, seed: int) -> Gallery:
 def measure(gallery: Gallery, encoder: Encoder, bundle: str, name: str, value: int, seed: int) -> dict[str, Any]:
     """Search for faces that lack a value: as they are, drawn anew as they are, and drawn anew with it set."""
     attribute = gallery.names.index(name)
-    lacking = np.flatnonzero(gallery.attributes[:, attribute] != value)
-    queries = np.sort(np.random.default_rng([seed, 1]).permutation(lacking)[:QUERIES])
+    queries = lacking(gallery.attributes[:, attribute], value, seed)
     weights = metrics.bootstrap_weights(len(queries), RESAMPLES, seed)
     codes = {
         "as_it_is": gallery.codes[queries],
@@ -68,10 +66,12 @@ def measure(gallery: Gallery, encoder: Encoder, bundle: str, name: str, value: i
         "value": value,
         "queries": len(queries),
         "asked": {
-            way: _score((gallery.attributes[rows, attribute] == value).mean(axis=1), weights)
+            way: metrics.mean_with_interval((gallery.attributes[rows, attribute] == value).mean(axis=1), weights)
             for way, rows in found.items()
         },
-        "others_kept_change": {way: _score(agreed[way] - agreed["as_it_is"], weights) for way in ("drawn_anew", "set")},
+        "others_kept_change": {
+            way: metrics.mean_with_interval(agreed[way] - agreed["as_it_is"], weights) for way in ("drawn_anew", "set")
+        },
     }
 
 
@@ -90,10 +90,6 @@ def _agreed(
     return np.asarray((gallery.attributes[found][:, :, others] == own).mean(axis=(1, 2)), np.float64)
 
 
-def _score(values: NDArray[Any], weights: metrics.Floats) -> dict[str, Any]:
-    return {"mean": round(float(values.mean()), 5), "interval": metrics.interval(weights @ values)}
-
-
 def measure_all(faces: Faces, encoder: Encoder, bundle: str, asked: Sequence[str], seed: int) -> dict[str, Any]:
     """Both values of every attribute."""
     gallery = searched_half(faces, encoder, seed)
@@ -101,13 +97,13 @@ def measure_all(faces: Faces, encoder: Encoder, bundle: str, asked: Sequence[str
     return {"measured_on": len(gallery.codes), "k": K, "resamples": RESAMPLES, "asked": rows, "seed": seed}
 
 
-@click.command(NAME, help=__doc__)
+@experiment(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
 @click.option("--set-by", "bundle", required=True, metavar="BUNDLE", help="A bundle of icgan, Euclidean.")
 @click.option("--encoder", metavar="NAME", help="That searches, by name or folder  [default: the one that ships].")
 @click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(data: Path, bundle: str, encoder: str | None, asked: tuple[str, ...], seed: int, results: Path) -> None:
     """Measure, print and store."""
     loaded = load_encoder(encoder)
@@ -115,11 +111,5 @@ def command(data: Path, bundle: str, encoder: str | None, asked: tuple[str, ...]
     model = read_model(load_encoder(bundle, network=False).folder)
     facts = {fact: model["trained"].get(fact) for fact in FACTS}
     result |= {"encoder": loaded.name, "generator": {"name": model["name"], **facts}}
-    path = store(NAME, result, results)
     click.echo(table(result))
-    click.echo(f"written: {path}; `python -m benchmarks report` makes the page", err=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name=f"python -m benchmarks {NAME}", standalone_mode=False)
+    publish(NAME, result, results)

@@ -14,7 +14,8 @@ from latentsearch.training.datasets.images import epoch_batches
 from latentsearch.training.datasets.ring import Points
 from latentsearch.training.engine.losses import discriminator_loss, generator_loss
 from latentsearch.training.engine.precision import Precision
-from latentsearch.training.families.ivegan import RING_SCALE, Ivegan, Recipe
+from latentsearch.training.families.ivegan import Ivegan
+from latentsearch.training.families.ivegan_recipe import RING_SCALE, Recipe
 
 Floats = NDArray[np.float32]
 
@@ -31,8 +32,8 @@ class PlainGan(Ivegan):
         self.descend(d_loss, "prior_discriminator")
         g_loss = generator_loss(self._judged(generated))
         self.descend(g_loss, "generator")
-        if "generator" in self.averages:
-            self.averages["generator"].update(self.networks["generator"])
+        if "generator" in self.emas:
+            self.emas["generator"].update(self.networks["generator"])
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def _judged(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 from latentsearch.data import draw_ring, load_manifest
 from latentsearch.data.manifest import Ring
 
@@ -48,7 +48,7 @@ def measure(points: Floats, ring: Ring) -> dict[str, Any]:
     }
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--preset", type=click.Choice(("paper", "small")), default="small", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="The first of the seeds.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many.")
@@ -56,7 +56,7 @@ def measure(points: Floats, ring: Ring) -> dict[str, Any]:
 @click.option("--batch", type=click.IntRange(2), help="Instead of the preset's.")
 @click.option("--points", "count", type=click.IntRange(2), help="How many points there are. [as for a run]")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(
     preset: str,
     seed: int,
@@ -72,7 +72,7 @@ def command(
 
     from benchmarks.experiments.ring.ring_training import MODELS
     from latentsearch.training.datasets.ring import POINTS, Points
-    from latentsearch.training.families.ivegan import PRESETS
+    from latentsearch.training.families.ivegan_recipe import PRESETS
 
     torch.set_num_threads(threads)
     ring = load_manifest(NAME).ring
@@ -96,7 +96,7 @@ def command(
     }
     results.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(results / f"{NAME}.npz", allow_pickle=False, **arrays)
-    click.echo(f"stored in {store(NAME, summary, results)}; `python -m benchmarks report` makes the page")
+    publish(NAME, summary, results)
 
 
 def run_one(model: str, recipe: Any, points: Any, ring: Ring, arrays: dict[str, Floats]) -> dict[str, Any]:
@@ -119,8 +119,3 @@ def run_one(model: str, recipe: Any, points: Any, ring: Ring, arrays: dict[str, 
     ]
     click.echo(f"{model}, seed {recipe.seed}: {measured[-1]} in {seconds:.0f} s")
     return {"model": model, "seed": recipe.seed, "seconds": round(seconds, 1), "looks": measured}
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.index.index import Index
-from indexer.index.location import CATALOGUE
+from indexer.paths import CATALOGUE
 from indexer.vectors.exact import import_faiss, pad
 from indexer.vectors.faiss_file import FILE_NAME as BASE_FILE
-from indexer.vectors.faiss_file import parameters_of
-from indexer.vectors.index_types import FLAT
+from indexer.vectors.faiss_file import FLAT, parameters_of
 
 TRUTH_BLOCK = 200_000
 

@@ -26,7 +26,7 @@ def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: i
     shutil.copytree(folder, copy)
     try:
         with Index.open(copy) as index:
-            count, kind = index.count(), status_of(index)["vectors"]["kind"]
+            count, index_type = index.count(), status_of(index)["vectors"]["kind"]
             paths = [record.path for record in index.images(range(1, count, max(1, count // CHANGED))[:CHANGED])]
         seconds = {
             "add": _seconds(lambda: _add(copy, source, seed)),
@@ -39,7 +39,7 @@ def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: i
         bar(f"{what} {CHANGED:,}, to the base made anew", seconds[what] / seconds["anew"], SHARE)
         for what in ("add", "remove")
     ]
-    return {"images": count, "kind": kind, "changed": CHANGED, "seconds": seconds, "bars": bars}
+    return {"images": count, "kind": index_type, "changed": CHANGED, "seconds": seconds, "bars": bars}
 
 
 def _add(folder: Path, source: SyntheticCodes, seed: int) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.core.timing import bar
-from benchmarks.experiments.query_speed.run import seconds
+from benchmarks.core.timing import bar, process_seconds
 
 TIMES = 2.5
 
@@ -20,7 +19,7 @@ def measure_cold(large: Path, small: Path, pairs: int) -> dict[str, Any]:
     for number in range(pairs + 1):
         for name, folder in (("large", large), ("small", small)):
             words = ["query", "--id", str(1 + 7 * number), "-k", "20", "--index", str(folder)]
-            took = seconds([sys.executable, "-m", "latentsearch", *words])
+            took = process_seconds([sys.executable, "-m", "latentsearch", *words])
             if number:
                 spent[name].append(took)
     ratio = float(np.median(np.array(spent["large"]) / np.array(spent["small"])))

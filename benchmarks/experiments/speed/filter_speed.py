@@ -19,6 +19,7 @@ from benchmarks.datasets.synthetic_index import NUMBERS
 from benchmarks.experiments.speed.bare_search import BareSearch, recall
 from benchmarks.experiments.speed.search_speed import P99_TO_MEDIAN, RECALL, K
 from indexer.index.index import Index
+from indexer.vectors.exact import Selection
 
 SHARES = (0.1, 0.01, 0.0001)
 TIMES = 1.5
@@ -40,13 +41,14 @@ def measure_filters(folder: Path, queries: Codes) -> list[dict[str, Any]]:
 
 def _measured(index: Index, bare: BareSearch, share: float) -> dict[str, Any]:
     condition = f"number<{round(share * NUMBERS)}"
-    evaluation, within = _evaluated(index, condition)
+    evaluation, selection = _evaluated(index, condition)
+    within = selection.ids
     rows = np.sort(bare.row_of_id[within])
     truth, _ = bare.truth(rows)
     found: list[Ids] = [np.empty(0, np.int64)] * len(bare.queries)
 
     def ours(number: int) -> None:
-        found[number] = index.search(bare.queries[number : number + 1], K, within=within)[1][0]
+        found[number] = index.search(bare.queries[number : number + 1], K, within=selection)[1][0]
 
     exactly: dict[str, Call] = {
         "exactly": lambda number: bare.exactly(number, rows),
@@ -87,7 +89,7 @@ def _beside(ours: Call, name: str, others: dict[str, Call], count: int) -> dict[
     return {one: told(seconds) for one, seconds in in_turn({name: ours, **others}, count).items()}
 
 
-def _evaluated(index: Index, condition: str) -> tuple[float, Ids]:
+def _evaluated(index: Index, condition: str) -> tuple[float, Selection]:
     """The median milliseconds that a condition takes, and the ids for which it holds."""
     spent = []
     for _ in range(EVALUATIONS):

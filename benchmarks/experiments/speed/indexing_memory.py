@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.child_process import MemoryWatch
+from benchmarks.core.indexing_rates import measure
 from benchmarks.core.timing import bar
-from benchmarks.experiments.indexing_speed.run import measure
 from indexer.files.discover import Found, discover
 from indexer.files.label_files import find_celeba_files
 

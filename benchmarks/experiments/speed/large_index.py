@@ -26,15 +26,15 @@ TIMES_THE_SMALL = 100
 Codes = NDArray[np.float32]
 
 
-def derived(folder: Path, kind: str, recall: float, note: str = "") -> dict[str, Any]:
+def derived(folder: Path, index_type: str, recall: float, note: str = "") -> dict[str, Any]:
     """Make the base of an index that was filled, in a process of its own; what it took stands beside the index.
 
     An index whose base was made by this is not made again. note: what else ran on the machine meanwhile.
     """
     stored = folder.with_suffix(".build.json")
     if not stored.is_file():
-        seconds, taken = in_child(_derive, folder, kind, recall)
-        built = {"kind": kind, "note": note, "load_average": os.getloadavg()[0], **taken, "derive_s": seconds}
+        seconds, taken = in_child(_derive, folder, index_type, recall)
+        built = {"kind": index_type, "note": note, "load_average": os.getloadavg()[0], **taken, "derive_s": seconds}
         stored.write_text(json.dumps(built, indent=1))
     told: dict[str, Any] = json.loads(stored.read_text())
     return told
@@ -68,10 +68,10 @@ def large_bars(large: dict[str, Any], small_median_ms: float) -> list[dict[str, 
     ]
 
 
-def _derive(folder: Path, kind: str, recall: float) -> float:
+def _derive(folder: Path, index_type: str, recall: float) -> float:
     begin = time.perf_counter()
     with IndexWriter.create(folder, load_encoder(ENCODER, network=False)) as index:
-        index.rebuild(kind, recall, anew=True)
+        index.rebuild(index_type, recall, anew=True)
     return time.perf_counter() - begin
 
 

@@ -147,7 +147,7 @@ def _growth(part: Result) -> list[str]:
 
 def _size(one: Result) -> list[str]:
     build, search = one["build"]["peak_bytes"], one["search_process"]["peak_bytes"]
-    memory = [f"{peak[kind] / GIB:.2f}" for peak in (build, search) for kind in ("total", "anonymous")]
+    memory = [f"{peak[pages] / GIB:.2f}" for peak in (build, search) for pages in ("total", "anonymous")]
     times = one["times"]["ours"]
     figures = [f"{one['recall']:.3f}", f"{times['median_ms']:.2f}", f"{times['p99_ms']:.2f}"]
     return [
@@ -238,9 +238,9 @@ def plot_growth(growth: Result, path: Path) -> Path:
     panels[0].set_ylabel("ms a search")
     panels[1].plot(counts, [one["build"]["derive_s"] for one in sizes], "o-", label="building the base")
     panels[1].set_ylabel("s")
-    for kind in ("total", "anonymous"):
-        peaks = [one["search_process"]["peak_bytes"][kind] / GIB for one in sizes]
-        panels[2].plot(counts, peaks, "o-", label=f"searching, {kind}")
+    for pages in ("total", "anonymous"):
+        peaks = [one["search_process"]["peak_bytes"][pages] / GIB for one in sizes]
+        panels[2].plot(counts, peaks, "o-", label=f"searching, {pages}")
     panels[2].set_ylabel("GiB")
     for panel in panels:
         panel.set_xscale("log")

@@ -13,6 +13,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.core.experiment import experiment
 from benchmarks.core.merge import earlier_runs
 from benchmarks.core.results import RESULTS, load, store
 from benchmarks.datasets.synthetic_codes import (
@@ -39,6 +40,7 @@ from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
 from indexer.pipeline.run import index_folders
 
+NAME = "speed"
 SEED = 0
 # Of the noises that `codes` tries, the first that is enough up to 1,000,000 codes.
 NOISE = 3.0
@@ -67,7 +69,7 @@ class Bench:
         self.queries_file = keep / "queries.npy"
         np.save(self.queries_file, self.queries)
 
-    def collection(self, count: int, kind: str = "auto", recall: float = RECALL) -> tuple[Path, Result]:
+    def collection(self, count: int, index_type: str = "auto", recall: float = RECALL) -> tuple[Path, Result]:
         """The folder of an index of so many synthetic codes, and what making its base took."""
         folder = self.keep / f"c{count}"
         if not Index.exists(folder):
@@ -75,7 +77,7 @@ class Bench:
                 begin = time.perf_counter()
                 fill(index, self.source, count, SEED)
                 click.echo(f"{count:,} codes filled in {time.perf_counter() - begin:.0f} s", err=True)
-        return folder, derived(folder, kind, recall, self.note)
+        return folder, derived(folder, index_type, recall, self.note)
 
     def _real_codes(self) -> Codes:
         """The codes of real pictures, indexed here; searched for, and moved, to make synthetic ones."""
@@ -116,7 +118,15 @@ def growth_part(bench: Bench, counts: list[int]) -> Result:
     return {"sizes": measured, "bars": large_bars(measured[-1], small)}
 
 
-@click.command("speed", help=__doc__)
+def measure(work: Callable[[], Result], note: str) -> Result:
+    """What a part measures, with how long it took and how busy the machine was."""
+    begin, load_before = time.perf_counter(), os.getloadavg()[0]
+    measured = work()
+    measured |= {"seconds_in_all": round(time.perf_counter() - begin, 1), "note": note}
+    return measured | {"load_average": [load_before, os.getloadavg()[0]]}
+
+
+@experiment(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
 @click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; may be repeated.")
 @click.option("--count", default=1_000_000, show_default=True, help="Codes to search among.")
@@ -160,14 +170,10 @@ def command(
         }
         done: dict[str, Result] = {}
         for part in parts or PARTS:
-            begin, load_before = time.perf_counter(), os.getloadavg()[0]
-            measured = work[part]()
-            measured |= {"seconds_in_all": round(time.perf_counter() - begin, 1), "note": note}
-            measured["load_average"] = [load_before, os.getloadavg()[0]]
-            _print(part, measured)
-            done[part] = measured
+            done[part] = measure(work[part], note)
+            _print(part, done[part])
             if keep_result:
-                store("speed", _with_stored(done))
+                store(NAME, _with_stored(done))
 
 
 def _together(filters: list[Result]) -> Result:
@@ -186,13 +192,8 @@ def _with_stored(done: dict[str, Result]) -> Result:
     """The parts that were measured, beside the others as they are stored, and where those came from."""
     new: Result = {**done, "seed": SEED}
     try:
-        record = load("speed", RESULTS)
+        record = load(NAME, RESULTS)
     except InputError:
         return new
     stored: Result = record["result"]
     return stored | new | {"kept": earlier_runs(record, [name for name in PARTS if name in stored], done)}
-
-
-def main(arguments: list[str]) -> None:
-    """Run with command-line options."""
-    command.main(arguments, prog_name="python -m benchmarks speed", standalone_mode=False)

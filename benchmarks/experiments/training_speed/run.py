@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.core.results import RESULTS, store
+from benchmarks.core.experiment import experiment, publish, results_option
 
 if TYPE_CHECKING:
     from latentsearch.training.engine.family import Family
 
+NAME = "training-speed"
 WARM_UP = 2
 # Name of a step -> the family that takes it, and the method's name.
 STEPS = {
@@ -26,17 +27,12 @@ STEPS = {
 }
 
 
-def main(arguments: list[str]) -> None:
-    """Run the command; arguments are those after the benchmark's name."""
-    command.main(arguments, prog_name="python -m benchmarks training-speed", standalone_mode=False)
-
-
-@click.command("training-speed")
+@experiment(NAME)
 @click.option("--width", default=64, show_default=True)
 @click.option("--batch", default=64, show_default=True)
 @click.option("--pairs", default=10, show_default=True, help="Turns, a step of each.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where to. [benchmarks/results]")
+@results_option
 def command(width: int, batch: int, pairs: int, device: str, results: Path) -> None:
     """Compare the precision that `latentsearch train` chooses here with fp32 in PyTorch's default memory format."""
     import torch
@@ -52,13 +48,13 @@ def command(width: int, batch: int, pairs: int, device: str, results: Path) -> N
     for name, (family, step) in STEPS.items():
         recipe = choose_recipe(family, "pictures", "small", {"width": width, "batch": batch})
         families = {key: load_module(family).FAMILY(recipe, precision) for key, precision in precisions.items()}
-        result[name] = compare(families, step, pairs)
+        result[name] = measure(families, step, pairs)
         told = ", ".join(f"{key} {ratio:.2f}" for key, ratio in result[name]["ratios"].items())
         click.echo(f"{name.replace('_', ' ')}, times fp32's images/s: {told}; chosen: {chosen}")
-    click.echo(f"stored in {store('training-speed', result, results)}")
+    publish(NAME, result, results, has_page=False)
 
 
-def compare(families: dict[str, Family], step: str, pairs: int) -> dict[str, Any]:
+def measure(families: dict[str, Family], step: str, pairs: int) -> dict[str, Any]:
     """Median images/s of each, and of the others' ratios to fp32 turn by turn."""
     speeds: dict[str, list[float]] = {name: [] for name in families}
     for number in range(WARM_UP + pairs):

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from benchmarks.core.results import RESULTS, load, store
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.results import RESULTS, load
 from benchmarks.experiments.training_time.page import table
 
 NAME = "training-time"
@@ -27,10 +28,17 @@ EXPERIMENTS = (
 )
 
 
-@click.command(NAME, context_settings={"help_option_names": ["-h", "--help"]})
+@experiment(NAME)
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="From and to where. [this checkout]")
 def command(results: Path) -> None:
     """Add up the seconds of all runs, each once, though several experiments measure it."""
+    result = {"seed": None, "rows": measure(results)}
+    click.echo(table(result))
+    publish(NAME, result, results)
+
+
+def measure(results: Path) -> list[dict[str, Any]]:
+    """The runs and the seconds of each experiment that are not an earlier one's, from the results in a folder."""
     counted: set[str] = set()
     rows = []
     for name in EXPERIMENTS:
@@ -38,15 +46,13 @@ def command(results: Path) -> None:
         new = {run: seconds for run, seconds in runs_of(record["result"], name) if run not in counted}
         counted |= new.keys()
         rows.append({"experiment": name, "runs": len(new), "seconds": sum(new.values())})
-    result = {"seed": None, "rows": rows}
-    click.echo(table(result))
-    click.echo(f"stored in {store(NAME, result, results)}; `python -m benchmarks report` makes the page")
+    return rows
 
 
-def runs_of(found: Any, place: str) -> Iterator[tuple[str, float]]:
+def runs_of(found: Any, path: str) -> Iterator[tuple[str, float]]:
     """Every run that a result describes: what tells it from others, and how many seconds it took.
 
-    That is its commit and commands, so that it is the same run wherever it stands, or else its place in the result.
+    That is its commit and commands, so that it is the same run wherever it stands, or else its path in the result.
     """
     if isinstance(found, list):
         found = dict(enumerate(found))
@@ -54,11 +60,6 @@ def runs_of(found: Any, place: str) -> Iterator[tuple[str, float]]:
         return
     if isinstance(found.get("seconds"), int | float):
         commands = found.get("commands")
-        yield " ".join([str(found.get("commit")), *commands]) if commands else place, found["seconds"]
+        yield " ".join([str(found.get("commit")), *commands]) if commands else path, found["seconds"]
     for key, value in found.items():
-        yield from runs_of(value, f"{place}/{key}")
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    command(arguments, standalone_mode=False)
+        yield from runs_of(value, f"{path}/{key}")

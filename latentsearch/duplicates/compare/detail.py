@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decoding.decode import over_white
+from indexer.decoding.srgb import over_white
 from latentsearch.duplicates.compare.contents import MANY, Facts
 
 LANCZOS = Image.Resampling.LANCZOS

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decoding.decode import opened, orientation_of, over_white, shrunk_srgb, to_srgb, upright
 from indexer.decoding.fingerprint import has_several_frames
-from indexer.system.memory import Reserve, refuse_above_cap
+from indexer.decoding.opened import opened
+from indexer.decoding.srgb import orientation_of, over_white, shrunk_srgb, to_srgb, upright
+from indexer.system.limits import Reserve, refuse_above_cap
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 # What stands behind these is not looked at.

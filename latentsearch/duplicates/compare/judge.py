@@ -10,8 +10,8 @@ from PIL import Image
 
 from indexer.decoding.decode import read_file
 from indexer.errors import UnreadableImage
-from indexer.workers.decode_worker import FileTask
-from indexer.workers.memory_share import Share
+from indexer.workers.budget import Share
+from indexer.workers.tasks import FileTask
 from latentsearch.duplicates.compare import changes as words
 from latentsearch.duplicates.compare.changes import Relation, in_order
 from latentsearch.duplicates.compare.contents import ON_OR_OFF, SOFT, Facts

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
+from indexer.progress import Report
 from latentsearch.data.cifar10 import holds_photographs, load_photographs
 from latentsearch.data.digits import holds_digits, load_digits
 from latentsearch.training.datasets.images import Images, find_pictures, load_arrays, load_images
@@ -40,9 +40,7 @@ def count(data: Path) -> int:
     return len(load_digits(data, "train")) if kind_of(data) == "digits" else len(find_pictures(data)[1])
 
 
-def load(
-    data: Path, run: Path, framing: Framing, report: Callable[[int, int], None], scale: bool = False
-) -> Images | Points:
+def load(data: Path, run: Path, framing: Framing, report: Report, scale: bool = False) -> Images | Points:
     """The examples; images are kept decoded in the run's folder.
 
     scale: whether MNIST and CIFAR-10 are scaled to the framing; else it has to have their size.

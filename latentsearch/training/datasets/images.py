@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 from indexer.paths import printable
+from indexer.progress import Report
 from indexer.system.disk import atomic_write, write_json
-from indexer.workers.decode_worker import Job
 from indexer.workers.in_order import decoded_in_order
+from indexer.workers.tasks import Job
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
 SHOWN = 32
 BLOCK = 256
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,8 @@ def fingerprint(files: Sequence[Found], framing: Framing) -> str:
 
 
 def _partition(folder: Path) -> dict[str, str] | None:
-    places = (place / "list_eval_partition.txt" for place in (folder, folder.absolute().parent))
-    file = next((place for place in places if place.is_file()), None)
+    files = (parent / "list_eval_partition.txt" for parent in (folder, folder.absolute().parent))
+    file = next((file for file in files if file.is_file()), None)
     return dict(line.split() for line in file.read_text().splitlines() if line.strip()) if file else None
 
 

@@ -129,8 +129,8 @@ class Alteration:
         least, most = HIDDEN
         length = least + (most - least) * torch.rand(len(x), generator=random)
         start = (1 - length) * torch.rand(len(x), generator=random)
-        place = (torch.arange(x.shape[-1]) + 0.5) / x.shape[-1]
-        return ((place >= start[:, None]) & (place < (start + length)[:, None])).to(x.device)
+        position = (torch.arange(x.shape[-1]) + 0.5) / x.shape[-1]
+        return ((position >= start[:, None]) & (position < (start + length)[:, None])).to(x.device)
 
 
 @dataclass(frozen=True)

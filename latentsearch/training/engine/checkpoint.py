@@ -23,11 +23,11 @@ STATE = "checkpoint.json"
 class Checkpoint:
     """Everything that the rest of a run depends on.
 
-    tensors: weights, batch statistics, Adam's moments and random states by name; place: JSON values, stage and step.
+    tensors: weights, batch statistics, Adam's moments and random states by name; position: JSON values, stage and step.
     """
 
     tensors: dict[str, Tensor]
-    place: dict[str, Any] = field(default_factory=dict)
+    position: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
@@ -35,11 +35,11 @@ def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
 
     Raises OSError (a full disk), after which the one before still stands.
     """
-    place = checkpoint.place
-    weights = run / f"checkpoint-{place['stage']}-{place['step']:08d}.safetensors"
+    position = checkpoint.position
+    weights = run / f"checkpoint-{position['stage']}-{position['step']:08d}.safetensors"
     with atomic_path(weights) as unfinished:
         _save({name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}, unfinished)
-    write_json(run / STATE, {**place, "weights": weights.name, "sha256": _sha256(weights)})
+    write_json(run / STATE, {**position, "weights": weights.name, "sha256": _sha256(weights)})
     for old in run.glob("checkpoint-*.safetensors"):
         if old != weights:
             old.unlink()
@@ -49,11 +49,11 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
     """The last whole checkpoint of a run, or None where there is none. Raises InputError when it is damaged."""
     if not (run / STATE).exists():
         return None
-    place = json.loads((run / STATE).read_text())
-    weights = run / place.pop("weights")
-    if not weights.exists() or _sha256(weights) != place.pop("sha256"):
+    position = json.loads((run / STATE).read_text())
+    weights = run / position.pop("weights")
+    if not weights.exists() or _sha256(weights) != position.pop("sha256"):
         raise InputError(f"{weights} is not the file that {run / STATE} names: restore it, or train into a new folder")
-    return Checkpoint(load_file(weights), place)
+    return Checkpoint(load_file(weights), position)
 
 
 def _save(tensors: dict[str, Tensor], path: Path) -> None:

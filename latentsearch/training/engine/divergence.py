@@ -14,7 +14,7 @@ LEAST_DEVIATION = 0.02
 WARM_UP_STEPS = 500  # a generator begins grey, whatever the code
 
 
-class Health:
+class DivergenceWatch:
     """Watches the losses and the samples of a run and raises TrainingError, saying what happened."""
 
     def __init__(self) -> None:

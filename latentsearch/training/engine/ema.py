@@ -11,7 +11,7 @@ from torch import Tensor, nn
 RECALIBRATION_BATCHES = 64
 
 
-class Average:
+class Ema:
     """A copy of a network that follows it: weights and batch statistics alike.
 
     The decay is min(decay, (1 + t) / (10 + t)) after t steps, so that a short run does not hold the initial weights.

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.decode import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import InputError
 from latentsearch.training.datasets.transforms import Alteration
-from latentsearch.training.engine.ema import Average
+from latentsearch.training.engine.ema import Ema
 from latentsearch.training.engine.precision import Precision
 
 
@@ -80,8 +80,8 @@ class Family(ABC):
         torch.manual_seed(recipe.seed)
         self.networks = self.build_networks()
         for network in self.networks.values():
-            precision.place(network)
-        self.averages = self.make_averages()
+            precision.move(network)
+        self.emas = self.make_emas()
         self.optimisers = {name: self.make_optimiser(name, network) for name, network in self.networks.items()}
         self.scaler = precision.scaler()
         self.random = torch.Generator().manual_seed(recipe.seed)
@@ -91,7 +91,7 @@ class Family(ABC):
     def build_networks(self) -> dict[str, nn.Module]:
         """The networks by name, with their initial weights."""
 
-    def make_averages(self) -> dict[str, Average]:
+    def make_emas(self) -> dict[str, Ema]:
         """Moving averages by the name of the network that they follow."""
         return {}
 
@@ -120,7 +120,7 @@ class Family(ABC):
         """The stages in their order."""
 
     @abstractmethod
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Images to look at, by name; `samples` are generated ones, from the same codes each time."""
 
     @abstractmethod

@@ -13,7 +13,7 @@ from indexer.files.sheets import marked
 from indexer.system.disk import atomic_write
 
 
-def save_sheet(path: Path, images: Tensor, columns: int = 8) -> None:
+def save_image_grid(path: Path, images: Tensor, columns: int = 8) -> None:
     """Write images (n, 3, h, w) in [0, 1] as one PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = make_grid(images, nrow=columns).mul(255).add_(0.5).clamp_(0, 255).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""The loop that every family shares: stages of steps, with checkpoints, statistics, sheets and a watch on health."""
+"""The loop that every family shares: stages of steps, checkpoints, statistics, image grids, a watch for divergence."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from indexer.system.interrupts import interruptible
 from latentsearch.training.datasets.images import epoch_batches
 from latentsearch.training.engine import run as runs
 from latentsearch.training.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from latentsearch.training.engine.divergence import Health
+from latentsearch.training.engine.divergence import DivergenceWatch
 from latentsearch.training.engine.family import Family, Stage
-from latentsearch.training.engine.image_grids import save_sheet
+from latentsearch.training.engine.image_grids import save_image_grid
 
 STATS_EVERY_STEPS = 20
 
@@ -44,7 +44,7 @@ class Examples(Protocol):
         ...
 
     def shown(self) -> Tensor:
-        """The few that stand on the sheets, in the same form."""
+        """The few that stand on the image grids, in the same form."""
         ...
 
 
@@ -61,7 +61,7 @@ class Progress:
 
 
 @dataclass
-class Place:
+class Position:
     """The next step to take."""
 
     stage: int = 0
@@ -75,7 +75,7 @@ class Schedule:
     """How often a run is saved and shown."""
 
     checkpoint_seconds: float = 120.0
-    sheet_steps: int = 250
+    grid_steps: int = 250
 
 
 def train(
@@ -120,78 +120,78 @@ class Training:
     ) -> None:
         self.family, self.examples, self.folder = family, examples, folder
         self.report, self.schedule, self.interrupted = report, schedule, interrupted
-        self.place, self.health = Place(), Health()
+        self.position, self.divergence = Position(), DivergenceWatch()
         checkpoint = load_checkpoint(folder)
         if checkpoint:
             restore(family, checkpoint.tensors)
-            self.health.steps_won = checkpoint.place.pop("steps_won")
-            self.place = Place(**checkpoint.place)
-        self.stats = runs.Stats(folder, self.place.total_step)
-        self.started = time.monotonic() - self.place.seconds
+            self.divergence.steps_won = checkpoint.position.pop("steps_won")
+            self.position = Position(**checkpoint.position)
+        self.stats = runs.Stats(folder, self.position.total_step)
+        self.started = time.monotonic() - self.position.seconds
         self.saved_at = time.monotonic()
 
     def go(self) -> None:
         """Take every step that is left."""
-        for stage in self.family.stages[self.place.stage :]:
+        for stage in self.family.stages[self.position.stage :]:
             self._stage(stage)
 
     def _stage(self, stage: Stage) -> None:
         steps_per_epoch = len(self.examples) // self.family.batch
         steps = stage.epochs * steps_per_epoch
-        clock, clock_step = time.monotonic(), self.place.step
-        while self.place.step < steps:
-            epoch, start = divmod(self.place.step, steps_per_epoch)
-            seed = (self.family.seed, self.place.stage, epoch)
+        clock, clock_step = time.monotonic(), self.position.step
+        while self.position.step < steps:
+            epoch, start = divmod(self.position.step, steps_per_epoch)
+            seed = (self.family.seed, self.position.stage, epoch)
             for rows in epoch_batches(len(self.examples), self.family.batch, seed)[start:]:
-                self.family.progress = self.place.step / steps
+                self.family.progress = self.position.step / steps
                 losses = stage.step(*self._batch(rows))
-                self.place.step += 1
-                self.place.total_step += 1
-                if self.place.total_step % STATS_EVERY_STEPS == 0:
-                    rate = (self.place.step - clock_step) * self.family.batch / (time.monotonic() - clock)
+                self.position.step += 1
+                self.position.total_step += 1
+                if self.position.total_step % STATS_EVERY_STEPS == 0:
+                    rate = (self.position.step - clock_step) * self.family.batch / (time.monotonic() - clock)
                     self._look(stage, steps, {name: value.item() for name, value in losses.items()}, rate)
-                    clock, clock_step = time.monotonic(), self.place.step
+                    clock, clock_step = time.monotonic(), self.position.step
                 self._keep()
         if steps:  # a generator that was taken from another run stays as it is
             stage.finish()
         if stage is not self.family.stages[-1]:  # the last can be resumed with more epochs
-            self.place.stage, self.place.step = self.place.stage + 1, 0
+            self.position.stage, self.position.step = self.position.stage + 1, 0
         self.save()
 
     def _batch(self, rows: NDArray[np.int64]) -> list[Tensor]:
         parts = (self.examples.batch(rows), self.examples.labels(rows))
-        return [self.family.precision.place_batch(part) for part in parts if part is not None]
+        return [self.family.precision.move_batch(part) for part in parts if part is not None]
 
     def _look(self, stage: Stage, steps: int, losses: dict[str, float], rate: float) -> None:
-        self.health.losses(self.place.total_step, losses, STATS_EVERY_STEPS)
-        self.stats.add(total_step=self.place.total_step, stage=stage.name, step=self.place.step, **losses)
-        left = (steps - self.place.step) * self.family.batch / rate
-        self.report(Progress(stage.name, self.place.step, steps, rate, left, losses))
+        self.divergence.losses(self.position.total_step, losses, STATS_EVERY_STEPS)
+        self.stats.add(total_step=self.position.total_step, stage=stage.name, step=self.position.step, **losses)
+        left = (steps - self.position.step) * self.family.batch / rate
+        self.report(Progress(stage.name, self.position.step, steps, rate, left, losses))
 
     def _keep(self) -> None:
         if self.interrupted.is_set():
             self.save()
             raise KeyboardInterrupt
-        if self.place.total_step % self.schedule.sheet_steps == 0:
+        if self.position.total_step % self.schedule.grid_steps == 0:
             self.show()
         if time.monotonic() - self.saved_at > self.schedule.checkpoint_seconds:
             self.save()
 
     @torch.no_grad()
     def show(self) -> None:
-        """Write the sheets and see that the samples differ from one another."""
-        shown = self.family.precision.place_batch(self.examples.shown())
-        for name, sheet in self.family.sheets(shown).items():
+        """Write the image grids and see that the samples differ from one another."""
+        shown = self.family.precision.move_batch(self.examples.shown())
+        for name, grid in self.family.image_grids(shown).items():
             if name == "samples":
-                self.health.samples(self.place.total_step, sheet)
-            save_sheet(self.folder / "sheets" / f"{name}-{self.place.total_step:07d}.png", sheet)
+                self.divergence.samples(self.position.total_step, grid)
+            save_image_grid(self.folder / "sheets" / f"{name}-{self.position.total_step:07d}.png", grid)
 
     def save(self) -> None:
         """Write a checkpoint."""
         self.stats.flush()
-        self.place.seconds = time.monotonic() - self.started
-        place = {**vars(self.place), "steps_won": self.health.steps_won}
-        save_checkpoint(self.folder, Checkpoint(snapshot(self.family), place))
+        self.position.seconds = time.monotonic() - self.started
+        position = {**vars(self.position), "steps_won": self.divergence.steps_won}
+        save_checkpoint(self.folder, Checkpoint(snapshot(self.family), position))
         self.saved_at = time.monotonic()
 
 
@@ -200,9 +200,9 @@ def snapshot(family: Family) -> dict[str, Tensor]:
     tensors = {"random": family.random.get_state()}
     for name, network in family.networks.items():
         tensors |= {f"{name}/{key}": value for key, value in network.state_dict().items()}
-    for name, average in family.averages.items():
-        tensors |= {f"{name}_average/{key}": value for key, value in average.network.state_dict().items()}
-        tensors[f"{name}_average_steps"] = torch.tensor(average.steps)
+    for name, ema in family.emas.items():
+        tensors |= {f"{name}_average/{key}": value for key, value in ema.network.state_dict().items()}
+        tensors[f"{name}_average_steps"] = torch.tensor(ema.steps)
     for name, optimiser in family.optimisers.items():
         for index, moments in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}_optimiser/{index}/{key}": value for key, value in moments.items()}
@@ -214,9 +214,9 @@ def restore(family: Family, tensors: dict[str, Tensor]) -> None:
     family.random.set_state(tensors["random"])
     for name, network in family.networks.items():
         network.load_state_dict(_below(tensors, name))
-    for name, average in family.averages.items():
-        average.network.load_state_dict(_below(tensors, f"{name}_average"))
-        average.steps = int(tensors[f"{name}_average_steps"])
+    for name, ema in family.emas.items():
+        ema.network.load_state_dict(_below(tensors, f"{name}_average"))
+        ema.steps = int(tensors[f"{name}_average_steps"])
     for name, optimiser in family.optimisers.items():
         state: dict[int, Any] = {}
         for key, value in _below(tensors, f"{name}_optimiser").items():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from indexer.errors import InputError
-from indexer.system.cores import cores
+from indexer.system.limits import cores
 
 # How many times as fast as fp32 bf16 has to be, and how often both are tried.
 LEAST_GAIN, TRIALS = 1.2, 5
@@ -41,7 +41,7 @@ class Precision:
         memory_format = torch.contiguous_format if dtype == torch.float32 else torch.channels_last
         return cls(found, dtype, memory_format)
 
-    def place(self, network: nn.Module) -> None:
+    def move(self, network: nn.Module) -> None:
         """Move a network to the device and memory format; its weights stay float32."""
         for tensor in (*network.parameters(), *network.buffers()):
             fits = tensor.dim() == 4
@@ -49,7 +49,7 @@ class Precision:
                 self.device, memory_format=self.memory_format if fits else torch.preserve_format
             )
 
-    def place_batch(self, x: Tensor) -> Tensor:
+    def move_batch(self, x: Tensor) -> Tensor:
         """Move a batch to the device and, where it is one of images, to the memory format."""
         return x.to(self.device, memory_format=self.memory_format if x.dim() == 4 else torch.preserve_format)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.training.datasets.images import Images, cached_images
 from latentsearch.training.datasets.transforms import Alteration
@@ -76,7 +76,7 @@ def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
         latent_size=family.recipe.latent_size,
         framing=family.recipe.framing,
         prior=family.prior,
-        facts=run_facts(about, checkpoint.place["total_step"], checkpoint.place["seconds"], terms)
+        facts=run_facts(about, checkpoint.position["total_step"], checkpoint.position["seconds"], terms)
         | {"torch": torch.__version__},
         features=None if features is None else features.eval().requires_grad_(False),
         invariance=family.invariance(),

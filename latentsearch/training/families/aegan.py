@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from indexer.errors import InputError
 from latentsearch.models.dcgan import Discriminator, Generator, InverseGenerator
 from latentsearch.training.engine import family
-from latentsearch.training.engine.ema import Average, recalibrate
+from latentsearch.training.engine.ema import Ema, recalibrate
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import beside
 from latentsearch.training.engine.losses import discriminator_loss, generator_loss, image_cross_entropy
@@ -66,10 +66,10 @@ class Aegan(Family):
             "inverse_generator": self.inverse_generator,
         }
 
-    def make_averages(self) -> dict[str, Average]:
+    def make_emas(self) -> dict[str, Ema]:
         """The averaged generator, which the inverse is learned for and which is published."""
-        self.average = Average(self.generator_network, self.recipe.average_decay)
-        return {"generator": self.average}
+        self.ema = Ema(self.generator_network, self.recipe.average_decay)
+        return {"generator": self.ema}
 
     def plan(self) -> list[Stage]:
         """The generator first, then its inverse (section 3.2)."""
@@ -84,7 +84,7 @@ class Aegan(Family):
 
     def generator(self) -> Generator:
         """The averaged G."""
-        network = self.average.network
+        network = self.ema.network
         assert isinstance(network, Generator)
         return network
 
@@ -111,7 +111,7 @@ class Aegan(Family):
             g_loss = generator_loss(self.discriminator(fake))
         self.descend(g_loss, "generator")
         self.discriminator.requires_grad_(True)
-        self.average.update(self.generator_network)
+        self.ema.update(self.generator_network)
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def inverse_step(self, x: Tensor) -> dict[str, Tensor]:
@@ -133,7 +133,7 @@ class Aegan(Family):
         recalibrate(self.generator(), lambda: self.codes(self.batch))
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Samples from the same codes each time, and generated and real pictures beside their reconstructions."""
         samples = self.generator()(self.shown_codes)
         self.inverse_generator.eval()

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from latentsearch.models.icgan import Encoder
 from latentsearch.training.datasets.digits import pad_digits
+from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.datasets.transforms import mirrored
 from latentsearch.training.engine.family import Family, LabelledRecipe, Stage
 from latentsearch.training.families.icgan_published import Reader
-from latentsearch.training.families.ivegan import FRAMINGS
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Anet(Family):
         """It makes no images."""
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """None: it makes no images."""
         return {}
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from latentsearch.models.autoencoder import (
     Decoder,
     Encoder,
@@ -171,7 +171,7 @@ class Autoencoder(Family):
         return mean + (log_variance / 2).exp() * noise, gaussian_divergence(mean, log_variance)
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Real pictures beside their reconstructions; where there is a prior, samples from the same codes each time."""
         reconstructions = self.generator()(self.encoder()(pictures))
         shown = {"reconstructions": beside(pictures, reconstructions)}

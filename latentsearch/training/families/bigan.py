@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from latentsearch.models.bigan import JointDiscriminator
 from latentsearch.models.dcgan import Generator, InverseGenerator
 from latentsearch.training.engine import family
-from latentsearch.training.engine.ema import Average, recalibrate
+from latentsearch.training.engine.ema import Ema, recalibrate
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import beside
 from latentsearch.training.engine.losses import discriminator_loss
@@ -69,12 +69,12 @@ class Bigan(Family):
             "discriminator": self.discriminator,
         }
 
-    def make_averages(self) -> dict[str, Average]:
+    def make_emas(self) -> dict[str, Ema]:
         """Averages of G and E: they were trained together, so they are published together."""
         decay = self.recipe.average_decay
-        self.generator_average = Average(self.generator_network, decay)
-        self.encoder_average = Average(self.encoder_network, decay)
-        return {"generator": self.generator_average, "encoder": self.encoder_average}
+        self.generator_ema = Ema(self.generator_network, decay)
+        self.encoder_ema = Ema(self.encoder_network, decay)
+        return {"generator": self.generator_ema, "encoder": self.encoder_ema}
 
     def plan(self) -> list[Stage]:
         """All three networks together."""
@@ -82,11 +82,11 @@ class Bigan(Family):
 
     def encoder(self) -> nn.Module:
         """The averaged E."""
-        return self.encoder_average.network
+        return self.encoder_ema.network
 
     def generator(self) -> nn.Module:
         """The averaged G."""
-        return self.generator_average.network
+        return self.generator_ema.network
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         """One step of D and one of G and E together (AEGAN eq. 1)."""
@@ -108,18 +108,18 @@ class Bigan(Family):
     @torch.no_grad()
     def follow(self, x: Tensor) -> None:
         """Move the averages; E's also reads x, so that its batch statistics are those of its own weights."""
-        self.generator_average.update(self.generator_network)
-        self.encoder_average.update(self.encoder_network)
+        self.generator_ema.update(self.generator_network)
+        self.encoder_ema.update(self.encoder_network)
         with self.precision.autocast():
-            self.encoder_average.network.train()(x)
-        self.encoder_average.network.eval()
+            self.encoder_ema.network.train()(x)
+        self.encoder_ema.network.eval()
 
     def recalibrate(self) -> None:
         """Measure the averaged generator's batch statistics anew."""
         recalibrate(self.generator(), lambda: self.uniform(self.batch, self.recipe.latent_size))
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Samples from the same codes each time, and generated and real pictures beside their reconstructions."""
         samples = self.generator()(self.shown_codes)
         originals = torch.cat([samples[:32], pictures])

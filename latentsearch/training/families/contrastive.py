@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from latentsearch.models.autoencoder import Decoder
 from latentsearch.models.contrastive import (
     ColouringGenerator,
@@ -28,14 +28,14 @@ from latentsearch.models.contrastive import (
     projection,
 )
 from latentsearch.training.datasets.digits import pad_digits, unpad_digits
+from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.datasets.transforms import Alteration, Transformation, mirrored
 from latentsearch.training.engine import family
-from latentsearch.training.engine.ema import Average
+from latentsearch.training.engine.ema import Ema
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import beside
 from latentsearch.training.engine.losses import contrastive_loss
 from latentsearch.training.engine.precision import Precision
-from latentsearch.training.families.ivegan import FRAMINGS
 
 SHOWN = 64
 WARM_UP = 0.02  # of the steps
@@ -150,9 +150,9 @@ class Contrastive(Family):
             "projection": self.projection,
         }
 
-    def make_averages(self) -> dict[str, Average]:
+    def make_emas(self) -> dict[str, Ema]:
         """The averaged encoder and generator, which are published."""
-        return {name: Average(self.networks[name], self.recipe.average_decay) for name in ("encoder", "generator")}
+        return {name: Ema(self.networks[name], self.recipe.average_decay) for name in ("encoder", "generator")}
 
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
         """Adam with decoupled weight decay."""
@@ -171,14 +171,14 @@ class Contrastive(Family):
         first = mirrored(x, self.random) if self.recipe.flip else x
         views = torch.cat([first, self.alter(x, self.random)])
         with self.precision.autocast():
-            codes = self.encoder_network(self.precision.place_batch(views))
+            codes = self.encoder_network(self.precision.move_batch(views))
             projections = self.projection(codes)
         contrast = contrastive_loss(projections[: len(x)], projections[len(x) :], self.recipe.temperature)
         error = self.reconstruction_error(first, codes)
         self.descend(contrast + self.recipe.reconstruction * error, *self.networks)
         self.encoder_network.follow(codes.detach()[: len(x)])
-        for name, average in self.averages.items():
-            average.update(self.networks[name])
+        for name, ema in self.emas.items():
+            ema.update(self.networks[name])
         return {"contrastive_loss": contrast.detach(), "reconstruction_error": error.detach()}
 
     def set_learning_rate(self) -> None:
@@ -197,29 +197,29 @@ class Contrastive(Family):
 
     def encoder(self) -> WhiteningEncoder:
         """The averaged encoder, its codes made N(0, 1)."""
-        return WhiteningEncoder(self._averaged_encoder()).eval()
+        return WhiteningEncoder(self._ema_encoder()).eval()
 
     def generator(self) -> ColouringGenerator:
         """The averaged generator of such codes."""
-        network = self.averages["generator"].network
+        network = self.emas["generator"].network
         assert isinstance(network, Decoder)
-        return ColouringGenerator(self._averaged_encoder(), network).eval()
+        return ColouringGenerator(self._ema_encoder(), network).eval()
 
     def code_features(self) -> Features:
         """What the averaged encoder's last layer reads: it knows more than the codes say."""
-        return Features(self._averaged_encoder()).eval()
+        return Features(self._ema_encoder()).eval()
 
     def invariance(self) -> Alteration:
         """The alterations of the second view."""
         return self.alter
 
-    def _averaged_encoder(self) -> Encoder:
-        network = self.averages["encoder"].network
+    def _ema_encoder(self) -> Encoder:
+        network = self.emas["encoder"].network
         assert isinstance(network, Encoder)
         return network
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Samples from the same codes each time, and real pictures beside their reconstructions."""
         generator = self.generator()
         reconstructions = generator(self.encoder()(pictures))

@@ -17,18 +17,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.models.icgan import HIDDEN, Discriminator, Encoder, Generator, SingleEncoder
 from latentsearch.training.datasets.digits import pad_digits
+from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.datasets.transforms import mirrored
-from latentsearch.training.engine.ema import Average, recalibrate
+from latentsearch.training.engine.ema import Ema, recalibrate
 from latentsearch.training.engine.family import Family, LabelledRecipe, Stage
 from latentsearch.training.engine.image_grids import beside
 from latentsearch.training.engine.losses import generator_loss, matching_aware_loss
 from latentsearch.training.engine.precision import Precision
 from latentsearch.training.families.icgan_published import Conditioned, Reader, SideBySide
-from latentsearch.training.families.ivegan import FRAMINGS
 
 DESIGNS = ("IND", "IND-COND", "SNG")
 SHOWN = 64
@@ -132,10 +132,10 @@ class Icgan(Family):
         self.attribute_encoder = Encoder(HIDDEN["y"] * width, labels, width, channels)
         return networks | {"latent_encoder": self.latent_encoder, "attribute_encoder": self.attribute_encoder}
 
-    def make_averages(self) -> dict[str, Average]:
+    def make_emas(self) -> dict[str, Ema]:
         """The averaged generator, which is encoded and published."""
-        self.average = Average(self.generator_network, self.recipe.average_decay)
-        return {"generator": self.average}
+        self.ema = Ema(self.generator_network, self.recipe.average_decay)
+        return {"generator": self.ema}
 
     def plan(self) -> list[Stage]:
         """The conditional GAN first, then Ey and Ez."""
@@ -158,7 +158,7 @@ class Icgan(Family):
             raise InputError("--generator needs a run of icgan that learned with the same labels")
         self.generator_network.load_state_dict(other.generator_network.state_dict())
         self.discriminator.load_state_dict(other.discriminator.state_dict())
-        self.average.network.load_state_dict(other.average.network.state_dict())
+        self.ema.network.load_state_dict(other.ema.network.state_dict())
         if "SNG" not in (self.recipe.design, other.recipe.design) and not self.recipe.attribute_epochs:
             self.attribute_encoder.load_state_dict(other.attribute_encoder.state_dict())
 
@@ -196,7 +196,7 @@ class Icgan(Family):
             g_loss = generator_loss(self.discriminator(fake, drawn))
         self.descend(g_loss, "generator")
         self.discriminator.requires_grad_(True)
-        self.average.update(self.generator_network)
+        self.ema.update(self.generator_network)
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def attribute_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -234,7 +234,7 @@ class Icgan(Family):
         """Codes z, and the averaged G's images of them with drawn labels."""
         z, drawn = self.codes(count), self.drawn_labels(count)
         with self.precision.autocast():
-            return z, self.average.network(z, drawn)
+            return z, self.ema.network(z, drawn)
 
     @torch.no_grad()
     def condition(self, x: Tensor) -> Tensor | None:
@@ -270,10 +270,10 @@ class Icgan(Family):
 
     def generator(self) -> nn.Module:
         """The averaged G of z and y side by side."""
-        return SideBySide(self.average.network, self.recipe.latent_size, self.recipe.data)
+        return SideBySide(self.ema.network, self.recipe.latent_size, self.recipe.data)
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Samples from the same codes each time, and generated and real pictures beside their reconstructions."""
         rows = torch.arange(SHOWN) % len(self.values)
         samples = self.generator()(torch.cat([self.shown_codes, self.values[rows]], 1))

@@ -18,15 +18,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer.decoding.decode import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.errors import InputError
 from indexer.files.discover import Found
-from indexer.system.cores import cores
+from indexer.progress import StepReport
 from indexer.system.disk import atomic_write
+from indexer.system.limits import cores
 from latentsearch.parts.alterations import Alterations
 from latentsearch.parts.boxes import AUTO, FACES, GRID, Part, choose_parts, to_json
-from latentsearch.parts.features import CELLS, Kind, kinds, picture_maps
-from latentsearch.parts.fit import Block, Report, Settings, each_code, finish, fit_reading
+from latentsearch.parts.features import CELLS, FeatureMap, feature_maps, picture_maps
+from latentsearch.parts.fit import Block, Settings, each_code, finish, fit_reading
 from latentsearch.parts.generator import SIDE, LinearGenerator, fit_generator
 from latentsearch.parts.graph import Graph
 from latentsearch.training.datasets.images import Images, find_pictures
@@ -113,12 +114,12 @@ class PictureMaps:
 
     def __init__(self, recipe: Recipe) -> None:
         self.shape = (recipe.size, recipe.size, 3)
-        self.kinds: tuple[Kind, ...] = kinds(recipe.mirror, recipe.colour)
+        self.features: tuple[FeatureMap, ...] = feature_maps(recipe.mirror, recipe.colour)
 
     def graph(self) -> Graph:
         """From pictures to maps."""
         graph = Graph()
-        picture_maps(graph, "images", self.shape[0], self.kinds)
+        picture_maps(graph, "images", self.shape[0], self.features)
         return graph
 
 
@@ -162,7 +163,7 @@ def _size(path: str | bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def fit(recipe: Recipe, images: Images, folder: Path, report: Report) -> None:
+def fit(recipe: Recipe, images: Images, folder: Path, report: StepReport) -> None:
     """Fit a recipe to a run's pictures and write both graphs, full precision, and a sheet into its folder.
 
     report: called with what is being done, how many pictures are done and how many there are. Raises InputError where
@@ -174,7 +175,7 @@ def fit(recipe: Recipe, images: Images, folder: Path, report: Report) -> None:
     generator = fit_generator(each_code(encoder, images, report, "generator"), min(SIDE, recipe.size))
     _write(folder / ENCODER, encoder)
     _write(folder / GENERATOR, generator.to_onnx())
-    _write_sheet(folder / SHEET, encoder, generator, images)
+    _write_image_grid(folder / SHEET, encoder, generator, images)
     runs.describe(
         folder,
         boxes=to_json(settings.parts),
@@ -189,7 +190,7 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _write_sheet(path: Path, encoder: bytes, generator: LinearGenerator, images: Images) -> None:
+def _write_image_grid(path: Path, encoder: bytes, generator: LinearGenerator, images: Images) -> None:
     """Pictures, held-out ones where there are any, beside what the generator draws of their codes."""
     ((pixels, codes),) = each_code(encoder, Block(np.array(images.pixels[:SHOWN])))
     drawn = generator(codes)

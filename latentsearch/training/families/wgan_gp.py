@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.models.wgan import Generator, Reader
 from latentsearch.training.engine import family
-from latentsearch.training.engine.ema import Average, recalibrate
+from latentsearch.training.engine.ema import Ema, recalibrate
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.losses import gradient_penalty
 from latentsearch.training.engine.precision import Precision
@@ -96,10 +96,10 @@ class WganGp(Family):
         self.critic = Reader(recipe.width, 1, *SIZES[recipe.data])
         return {"generator": self.generator_network, "critic": self.critic}
 
-    def make_averages(self) -> dict[str, Average]:
+    def make_emas(self) -> dict[str, Ema]:
         """The averaged generator, which is published, where the recipe asks for one."""
         decay = self.recipe.average_decay
-        return {"generator": Average(self.generator_network, decay)} if decay else {}
+        return {"generator": Ema(self.generator_network, decay)} if decay else {}
 
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
         """Adam as Gulrajani et al. set it, but for the rate of the layer that reads codes."""
@@ -128,8 +128,8 @@ class WganGp(Family):
 
     def published(self) -> nn.Module:
         """G itself, averaged where there is an average: codes -> images in [-1, 1]."""
-        average = self.averages.get("generator")
-        return average.network if average else self.generator_network
+        ema = self.emas.get("generator")
+        return ema.network if ema else self.generator_network
 
     def codes(self, count: int) -> Tensor:
         """z ~ N(0, 1): float32 (count, latent_size)."""
@@ -161,17 +161,17 @@ class WganGp(Family):
             loss: Tensor = -self.critic(self.generator_network(self.codes(self.recipe.batch))).mean()
         self.descend(loss, "generator")
         self.critic.requires_grad_(True)
-        for average in self.averages.values():
-            average.update(self.generator_network)
+        for ema in self.emas.values():
+            ema.update(self.generator_network)
         return loss.detach()
 
     def recalibrate(self) -> None:
         """Measure the averaged generator's batch statistics anew."""
-        for average in self.averages.values():
-            recalibrate(average.network, lambda: self.codes(self.recipe.batch))
+        for ema in self.emas.values():
+            recalibrate(ema.network, lambda: self.codes(self.recipe.batch))
 
     @torch.no_grad()
-    def sheets(self, pictures: Tensor) -> dict[str, Tensor]:
+    def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Samples of the same codes each time."""
         samples = self.generator()(self.shown_codes)
         self.generator_network.train()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from indexer.decoding.decode import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from latentsearch.training.datasets.digits import pad_digits, unpad_digits
 
 FRAMINGS = {"pictures": CELEBA, "cifar10": Framing(32, 32), "digits": Framing(28, 28)}

@@ -149,17 +149,17 @@ def test_slant_is_told_by_the_ink():
 
 
 def test_a_query_drawn_anew_is_searched_as_it_is_and_with_an_attribute_set(place):
-    eyes = make_bundle(place / "bundles", "eyes", "euclidean", generator=True, attributes=True)
-    about = json.loads((eyes / "model.json").read_text())
+    predictor = make_bundle(place / "bundles", "predictor", "euclidean", generator=True, attributes=True)
+    about = json.loads((predictor / "model.json").read_text())
     names = ["Red_Background", "Large", "Dark"]
     about["attributes"]["labels"] = about["generator"]["labels"]["names"] = names
-    (eyes / "model.json").write_text(json.dumps(about))
+    (predictor / "model.json").write_text(json.dumps(about))
     search = make_bundle(place / "bundles", "search")
-    words = ["--data", str(place / "celeba"), "--set-by", str(eyes), "--encoder", str(search)]
+    words = ["--data", str(place / "celeba"), "--set-by", str(predictor), "--encoder", str(search)]
     run(["redrawn-search", *words, "--attribute", "Red_Background", "--results", str(place / "results")])
     record = load("redrawn-search", place / "results")
     result = record["result"]
-    assert result["measured_on"] == 32 and result["generator"]["name"] == "eyes"
+    assert result["measured_on"] == 32 and result["generator"]["name"] == "predictor"
     for way in result["asked"]["Red_Background"]:
         # Its first label is how red the whole picture is.
         assert way["asked"]["set"]["mean"] > way["asked"]["as_it_is"]["mean"]

@@ -41,65 +41,65 @@ def test_the_tables_have_the_columns_that_queries_name(catalog: Catalog) -> None
 
 def test_images_come_back_as_they_were_added(catalog: Catalog) -> None:
     records = [record(1), record(2, STRANGE), record(3)]
-    catalog.add_images(records)
-    assert list(catalog.all_images()) == records
-    assert catalog.images([3, 2, 7]) == {2: records[1], 3: records[2]}
-    assert (catalog.id_of(STRANGE), catalog.id_of("/p/7.jpg"), catalog.count()) == (2, None, 3)
-    assert [column.tolist() for column in catalog.positions()] == [[1, 2, 3], [101, 102, 103]]
-    assert [column.tolist() for column in catalog.positions([3, 1])] == [[1, 3], [101, 103]]
+    catalog.images.add(records)
+    assert list(catalog.images.all()) == records
+    assert catalog.images.of_ids([3, 2, 7]) == {2: records[1], 3: records[2]}
+    assert (catalog.images.id_of(STRANGE), catalog.images.id_of("/p/7.jpg"), catalog.images.count()) == (2, None, 3)
+    assert [column.tolist() for column in catalog.images.positions()] == [[1, 2, 3], [101, 102, 103]]
+    assert [column.tolist() for column in catalog.images.positions([3, 1])] == [[1, 3], [101, 103]]
 
 
 def test_a_folder_holds_what_lies_in_it_and_nothing_that_only_looks_alike(catalog: Catalog) -> None:
     paths = ["/p", "/p/a.jpg", "/p/b/c.jpg", "/p.jpg", "/p0/a.jpg", "/o/a.jpg"]
-    catalog.add_images(record(number, path) for number, path in enumerate(paths, 1))
-    assert {path for _, path in catalog.images_under("/p")} == {"/p", "/p/a.jpg", "/p/b/c.jpg"}
-    assert len(list(catalog.images_under("/"))) == len(paths)
+    catalog.images.add(record(number, path) for number, path in enumerate(paths, 1))
+    assert {path for _, path in catalog.images.under("/p")} == {"/p", "/p/a.jpg", "/p/b/c.jpg"}
+    assert len(list(catalog.images.under("/"))) == len(paths)
 
 
 def test_ids_are_never_given_again(catalog: Catalog) -> None:
-    catalog.add_images([record(1), record(2)])
-    catalog.remove_images([2])
-    assert (catalog.next_id(), catalog.removed()) == (3, [2])
-    catalog.forget_removed()
-    assert (catalog.next_id(), catalog.removed()) == (3, [])
+    catalog.images.add([record(1), record(2)])
+    catalog.images.remove([2])
+    assert (catalog.images.next_id(), catalog.images.removed()) == (3, [2])
+    catalog.images.forget_removed()
+    assert (catalog.images.next_id(), catalog.images.removed()) == (3, [])
 
 
 def test_labels_keep_their_types_and_go_with_their_image(catalog: Catalog) -> None:
-    catalog.add_images([record(1), record(2)])
-    catalog.add_labels([(1, {"Young": 1, "age": 0.1, "name": "007"}), (2, {"Young": 0})])
-    catalog.add_labels([(2, {"age": 2.0})])
-    assert catalog.labels([1, 2, 3]) == {1: {"Young": 1, "age": 0.1, "name": "007"}, 2: {"Young": 0, "age": 2.0}}
-    assert catalog.label_names() == ["Young", "age", "name"]
-    catalog.remove_images([1])
-    assert catalog.labels([1, 2]) == {2: {"Young": 0, "age": 2.0}}
+    catalog.images.add([record(1), record(2)])
+    catalog.labels.add([(1, {"Young": 1, "age": 0.1, "name": "007"}), (2, {"Young": 0})])
+    catalog.labels.add([(2, {"age": 2.0})])
+    assert catalog.labels.of_ids([1, 2, 3]) == {1: {"Young": 1, "age": 0.1, "name": "007"}, 2: {"Young": 0, "age": 2.0}}
+    assert catalog.labels.names() == ["Young", "age", "name"]
+    catalog.images.remove([1])
+    assert catalog.labels.of_ids([1, 2]) == {2: {"Young": 0, "age": 2.0}}
 
 
 def test_failures(catalog: Catalog) -> None:
-    catalog.add_failures([Failure("/p/b.jpg", "cut off", 3, 4), Failure(STRANGE, "empty")])
-    catalog.add_failures([Failure("/p/b.jpg", "empty", 0, 5)])
-    assert catalog.failures() == [Failure("/p/b.jpg", "empty", 0, 5), Failure(STRANGE, "empty")]
-    catalog.add_failures([Failure(STRANGE, "permission denied", 1, 2, True, "Pillow 1")])
-    assert catalog.failures()[1] == Failure(STRANGE, "permission denied", 1, 2, True, "Pillow 1")
-    assert (catalog.count_failures(), catalog.count_failures_that_may_pass()) == (2, 1)
-    catalog.remove_failures([STRANGE])
-    assert (catalog.count_failures(), list(catalog.failures_under("/p"))) == (1, ["/p/b.jpg"])
+    catalog.failures.add([Failure("/p/b.jpg", "cut off", 3, 4), Failure(STRANGE, "empty")])
+    catalog.failures.add([Failure("/p/b.jpg", "empty", 0, 5)])
+    assert catalog.failures.all() == [Failure("/p/b.jpg", "empty", 0, 5), Failure(STRANGE, "empty")]
+    catalog.failures.add([Failure(STRANGE, "permission denied", 1, 2, True, "Pillow 1")])
+    assert catalog.failures.all()[1] == Failure(STRANGE, "permission denied", 1, 2, True, "Pillow 1")
+    assert (catalog.failures.count(), catalog.failures.count_that_may_pass()) == (2, 1)
+    catalog.failures.remove([STRANGE])
+    assert (catalog.failures.count(), list(catalog.failures.under("/p"))) == (1, ["/p/b.jpg"])
 
 
 def test_a_reader_sees_what_was_committed_and_waits_for_nobody(catalog: Catalog) -> None:
     reader = Catalog.read(catalog.path)
-    catalog.add_images([record(1)])
-    assert reader.count() == 0
+    catalog.images.add([record(1)])
+    assert reader.images.count() == 0
     catalog.commit()
-    assert reader.count() == 0
+    assert reader.images.count() == 0
     reader.refresh()
-    assert reader.count() == 1
+    assert reader.images.count() == 1
     reader.close()
 
 
 def test_what_was_not_committed_is_gone(catalog: Catalog) -> None:
-    catalog.add_images([record(1)])
+    catalog.images.add([record(1)])
     catalog.refresh()
-    assert (catalog.count(), catalog.facts()) == (0, FACTS)
+    assert (catalog.images.count(), catalog.facts()) == (0, FACTS)
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path, catalog: Catalog) -> None:
@@ -154,11 +154,11 @@ def test_every_earlier_schema_is_brought_up_to_date(tmp_path: Path, catalog: Cat
     migrated = Catalog.write(path)
     assert migrated.version() == schema.SCHEMA_VERSION
     assert migrated.facts() == FACTS
-    assert list(migrated.all_images()) == [ImageRecord(7, STRANGE, 10, 11, b"d" * 32, 2, 3, 0, 1.5)]
-    assert (migrated.failures(), migrated.removed()) == ([Failure("/p/bad.jpg", "empty", 0, 5)], [3])
-    assert (migrated.labels([7]), migrated.label_sources()) == ({7: {"age": 30}}, {"/p/labels.csv": b"e" * 32})
-    assert migrated.without_fingerprint() == ([7] if version < VIEWS_VERSION else [])
-    assert (migrated.next_id(), migrated.damage()) == (8, [])
+    assert list(migrated.images.all()) == [ImageRecord(7, STRANGE, 10, 11, b"d" * 32, 2, 3, 0, 1.5)]
+    assert (migrated.failures.all(), migrated.images.removed()) == ([Failure("/p/bad.jpg", "empty", 0, 5)], [3])
+    assert (migrated.labels.of_ids([7]), migrated.labels.sources()) == ({7: {"age": 30}}, {"/p/labels.csv": b"e" * 32})
+    assert migrated.copies.without_fingerprint() == ([7] if version < VIEWS_VERSION else [])
+    assert (migrated.images.next_id(), migrated.damage()) == (8, [])
     migrated.close()
     assert the_schema(path) == the_schema(catalog.path)
 

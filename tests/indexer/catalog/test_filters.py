@@ -46,8 +46,8 @@ def catalog_of(folder: Path, images: Images) -> Iterator[Catalog]:
     for file in folder.glob("catalog.sqlite*"):
         file.unlink()
     catalog = Catalog.write(path, FACTS_OF_INDEX)
-    catalog.add_images(image for image, _ in images)
-    catalog.add_labels((image.id, labels) for image, labels in images)
+    catalog.images.add(image for image, _ in images)
+    catalog.labels.add((image.id, labels) for image, labels in images)
     try:
         yield catalog
     finally:
@@ -278,7 +278,7 @@ def test_under_takes_any_of_the_folders_and_their_links(tmp_path: Path) -> None:
 
 def test_removed_images_match_nothing(tmp_path: Path) -> None:
     with catalog_of(tmp_path, labelled(1, 1, 1)) as catalog:
-        catalog.remove_images([2])
+        catalog.images.remove([2])
         assert matching_ids(catalog, ["age=1"]).tolist() == matching_ids(catalog).tolist() == [1, 3]
 
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from indexer.decoding.decode import CELEBA, Crop, Decoded, Framing, decode, decode_bytes, read_file
+from indexer.decoding.decode import Decoded, decode, decode_bytes, read_file
+from indexer.decoding.file_types import load_plugin
+from indexer.encoders.framing import CELEBA, Crop, Framing
 from indexer.errors import UnreadableImage
-from indexer.files.formats import load_plugin
 from tests.hostile import SIZE, Hostile, draw_hostile, encode_picture
 from tests.support import draw_picture
 

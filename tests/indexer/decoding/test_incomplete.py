@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.decoding.decode import Whole, decode_bytes
+from indexer.decoding.decode import decode_bytes
+from indexer.encoders.framing import Whole
 from indexer.errors import UnreadableImage
 from tests.hostile import encode_picture
 from tests.support import draw_picture

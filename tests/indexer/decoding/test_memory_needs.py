@@ -17,8 +17,9 @@ from tests.support import draw_picture
 
 CHILD = """
 import sys
-from indexer.decoding.decode import CELEBA, decode_bytes
-from indexer.files.formats import identify, load_plugin
+from indexer.decoding.decode import decode_bytes
+from indexer.encoders.framing import CELEBA
+from indexer.decoding.file_types import identify, load_plugin
 def peak():
     line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024

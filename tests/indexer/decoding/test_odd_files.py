@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from indexer.decoding.decode import Whole, decode_bytes
+from indexer.decoding.decode import decode_bytes
+from indexer.encoders.framing import Whole
 from indexer.errors import UnreadableImage
 from tests.drawn_files import PROPHOTO, SRGB, XMP_TURNED, chunk, gif_part, icc, png_of, tiff_of, with_chunk, with_clap
 from tests.hostile import encode_picture
@@ -228,7 +229,7 @@ def test_what_is_known_and_not_supported_is_said_to_be(start: bytes, name: str) 
     [(b"\xff\x0a", "jxl", "pillow_jxl"), (b"II*\0\x10\0\0\0CR\2\0", "raw", "rawpy")],
 )
 def test_extras_are_named(monkeypatch: pytest.MonkeyPatch, first: bytes, extra: str, module: str) -> None:
-    from indexer.files.formats import load_plugin
+    from indexer.decoding.file_types import load_plugin
 
     monkeypatch.setitem(__import__("sys").modules, module, None)
     load_plugin.cache_clear()

@@ -21,8 +21,8 @@ from indexer.index.index import Index
 from indexer.index.status import status_of
 from indexer.index.writer import IndexWriter
 from indexer.vectors import exact, index_types
-from indexer.vectors.faiss_file import write_faiss_file
-from indexer.vectors.tuning import Tuning
+from indexer.vectors.exact import Selection
+from indexer.vectors.faiss_file import Tuning, write_faiss_file
 from tests.support import make_bundle
 
 COUNT = 60
@@ -46,9 +46,9 @@ def draw_codes(encoder: Encoder, count: int, seed: int = 0) -> NDArray[np.float3
 
 
 def add(index: Index, codes: NDArray[np.float32], folder: str = "/p") -> None:
-    first = index.catalog.next_id()
+    first = index.catalog.images.next_id()
     positions = index.append(codes)
-    index.catalog.add_images(
+    index.catalog.images.add(
         ImageRecord(first + row, f"{folder}/{first + row}.jpg", 1, 2, bytes(32), 178, 218, position, 0.0)
         for row, position in enumerate(positions)
     )
@@ -129,7 +129,7 @@ def test_within_some_images_the_nearest_are_found_by_either_way(
     monkeypatch.setattr(vector_search, "RANKED_AT_ONCE", ranked_at_once)
     codes, queries = draw_codes(encoder, COUNT), draw_codes(encoder, 3, seed=1)
     within = np.arange(2, COUNT, 1)
-    distances, ids = opened.search(queries, 7, within=within)
+    distances, ids = opened.search(queries, 7, within=Selection(within))
     for row, query in enumerate(queries):
         expected = by_brute_force(encoder, query, codes[within - 1])
         assert ids[row].tolist() == within[expected.argsort()[:7]].tolist()
@@ -157,7 +157,7 @@ def test_removing_many_writes_the_base_anew(opened: Index, monkeypatch: pytest.M
     monkeypatch.setattr(maintenance, "IMAGES_BESIDE", 20)
     remove(opened, [f"/p/{number}.jpg" for number in range(1, 31)])
     assert status_of(opened)["vectors"]["in_base"] == 30
-    assert opened.catalog.removed() == []
+    assert opened.catalog.images.removed() == []
     assert opened.search(opened.code(31)[None], 100)[1].shape == (1, 30)
 
 
@@ -323,23 +323,23 @@ def test_results_are_those_of_brute_force_whatever_has_come_and_gone_since(
         with IndexWriter.create(opened.folder, encoder) as index:
             if step % 3 == 2:
                 gone = random.choice(list(codes), 9, replace=False)
-                index.catalog.remove_images(int(number) for number in gone)
+                index.catalog.images.remove(int(number) for number in gone)
                 for number in gone:
                     del codes[int(number)]
             else:
                 more = draw_codes(encoder, 11, seed=100 + step)
-                codes |= dict(enumerate(more, start=index.catalog.next_id()))
+                codes |= dict(enumerate(more, start=index.catalog.images.next_id()))
                 add(index, more)
             index.rebuild() if step % 2 else index.commit()
         opened.refresh()
         ids = np.array(sorted(codes))
-        assert opened.count() == len(ids) == opened.catalog.count()
+        assert opened.count() == len(ids) == opened.catalog.images.count()
         within = np.sort(random.choice(ids, 25, replace=False))
         for allowed, excluded in ((ids, ()), (within, ()), (ids, within[:3]), (within, within[:3])):
             expected = np.setdiff1d(allowed, excluded)
             query = draw_codes(encoder, 1, seed=step)[0]
             distances = by_brute_force(encoder, query, np.stack([codes[number] for number in expected]))
-            among = None if allowed is ids else np.append(allowed, 10_000)
+            among = None if allowed is ids else Selection(np.append(allowed, 10_000))
             found, numbers = opened.search(query[None], 8, exclude_ids=[int(n) for n in excluded], within=among)
             assert np.allclose(found[0], np.sort(distances)[:8], atol=1e-5)
             assert set(numbers[0]) == set(expected[np.argsort(distances, kind="stable")[:8]])
@@ -348,7 +348,7 @@ def test_results_are_those_of_brute_force_whatever_has_come_and_gone_since(
 def test_a_reader_whose_base_was_replaced_goes_on(opened: Index, encoder: Encoder) -> None:
     before = opened.search(opened.codes([5, 9]), 7)[1].tolist()
     with IndexWriter.create(opened.folder, encoder) as index:
-        index.catalog.remove_images([5])
+        index.catalog.images.remove([5])
         index.rebuild(anew=True)
     assert opened.search(opened.codes([5, 9]), 7)[1].tolist() == before
     opened.refresh()
@@ -389,7 +389,7 @@ def test_the_check_tells_of_positions_that_cannot_be(folder: Path) -> None:
 
 def test_failures_can_be_removed_too(opened: Index, encoder: Encoder) -> None:
     with IndexWriter.open(opened.folder) as writer:
-        writer.catalog.add_failures([Failure("/p/bad.jpg", "empty", 0, 0)])
+        writer.catalog.failures.add([Failure("/p/bad.jpg", "empty", 0, 0)])
         writer.commit()
     opened.refresh()
     assert opened.failures() == [Failure("/p/bad.jpg", "empty", 0, 0)]

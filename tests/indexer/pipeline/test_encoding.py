@@ -9,7 +9,7 @@ import pytest
 
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.pipeline.encoding import EncodingPool
-from indexer.workers.decode_worker import DecodedChunk, Job, Outcome
+from indexer.workers.tasks import DecodedChunk, Job, Outcome
 from tests.support import make_bundle
 
 SIZES = (5, 1, 0, 64, 7, 3)

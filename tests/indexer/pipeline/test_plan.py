@@ -12,12 +12,11 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.metadata import IndexMetadata
-from indexer.decoding.decode import decoder_version
+from indexer.decoding.version import decoder_version
 from indexer.files.discover import Found, Problem
 from indexer.paths import outermost
 from indexer.pipeline.catalog_lookup import CatalogLookup
-from indexer.pipeline.path_set import PathSet
-from indexer.pipeline.plan import Plan
+from indexer.pipeline.plan import PathSet, Plan
 from indexer.pipeline.vanished import count_vanished, forget_failures
 
 FACTS = IndexMetadata("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
@@ -32,11 +31,11 @@ def path_of(number: int) -> str:
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """COUNT images and as many failures, of which the numbers go on."""
     opened = Catalog.write(tmp_path_factory.mktemp("catalog") / "catalog.sqlite", FACTS)
-    opened.add_images(
+    opened.images.add(
         ImageRecord(number + 1, path_of(number), 10, 20, number.to_bytes(32), 1, 1, number, 0.5)
         for number in range(COUNT)
     )
-    opened.add_failures(
+    opened.failures.add(
         Failure(path_of(number), "empty", 0, 5, False, decoder_version()) for number in range(COUNT, 2 * COUNT)
     )
     opened.commit()
@@ -59,7 +58,7 @@ def test_memory_does_not_grow_with_what_is_known(catalog: Catalog) -> None:
         forget_failures(catalog, ["/pictures"], plan)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert (plan.unchanged, plan.still_failing, vanished, catalog.count_failures()) == (COUNT, COUNT, 0, COUNT)
+    assert (plan.unchanged, plan.still_failing, vanished, catalog.failures.count()) == (COUNT, COUNT, 0, COUNT)
     # 40,000 paths alone take 4 MB, and with all that is known of them more than 30.
     assert peak < 8_000_000
 
@@ -75,9 +74,9 @@ def test_what_was_not_found_has_vanished(catalog: Catalog) -> None:
         plan.seen.forget(path_of(78))
         assert count_vanished(catalog, [path_of(77), path_of(78)], plan, prune=False) == 2
         forget_failures(catalog, ["/pictures"], plan)
-        assert catalog.count_failures() == COUNT - 1
+        assert catalog.failures.count() == COUNT - 1
         assert count_vanished(catalog, ["/pictures"], plan, prune=True) == 4
-        assert catalog.count() == COUNT - 4
+        assert catalog.images.count() == COUNT - 4
     catalog.refresh()
 
 
@@ -88,7 +87,7 @@ def test_what_cannot_be_seen_now_has_not_vanished(catalog: Catalog) -> None:
         assert list(plan.chunks(iter(hidden), threading.Event())) == []
         assert count_vanished(catalog, ["/pictures"], plan, prune=True) == 0
         forget_failures(catalog, ["/pictures"], plan)
-        assert (catalog.count(), catalog.count_failures(), plan.take_problems()) == (COUNT, COUNT, hidden)
+        assert (catalog.images.count(), catalog.failures.count(), plan.take_problems()) == (COUNT, COUNT, hidden)
 
 
 def test_a_plan_ends_when_it_is_told_to(catalog: Catalog) -> None:

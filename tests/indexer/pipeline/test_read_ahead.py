@@ -13,10 +13,9 @@ import pytest
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.files.discover import discover
 from indexer.index.writer import IndexWriter
-from indexer.pipeline.read_ahead import Reading
-from indexer.pipeline.run import IndexOptions, index_folders, index_scope
+from indexer.pipeline.plan import Reading
+from indexer.pipeline.run import IndexOptions, Summary, index_folders, index_scope
 from indexer.pipeline.scope import Scope
-from indexer.pipeline.summary import Summary
 from tests.support import make_bundle, make_folder
 
 COUNT = 6
@@ -44,7 +43,7 @@ def ahead(pictures: Path, encoder: Encoder) -> Iterator[Reading]:
 def stored(folder: Path, encoder: Encoder, pictures: Path, reading: Reading) -> tuple[Summary, set[str]]:
     with IndexWriter.create(folder, encoder) as index:
         summary = index_scope(index, encoder, Scope([pictures]), IndexOptions(), reading=reading)
-        return summary, {Path(record.path).name for record in index.catalog.all_images()}
+        return summary, {Path(record.path).name for record in index.catalog.images.all()}
 
 
 def test_a_first_run_stores_what_was_read_ahead(tmp_path: Path, pictures: Path, encoder: Encoder) -> None:
@@ -66,7 +65,5 @@ def test_what_was_read_ahead_is_of_no_use_where_another_has_filled_the_index(
 
 
 def test_reading_begins_before_what_takes_long_is_imported() -> None:
-    code = (
-        "import sys; import indexer.pipeline.read_ahead, indexer.index.location; sys.exit('sqlalchemy' in sys.modules)"
-    )
+    code = "import sys; import indexer.pipeline.plan, indexer.paths; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

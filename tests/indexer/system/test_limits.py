@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import InputError, UnreadableImage
-from indexer.system import cgroup, cores, memory
+from indexer.system import limits
 from tests.latentsearch.collection import assert_fails, call
 
 GB = 1_000_000_000
@@ -17,8 +17,8 @@ GB = 1_000_000_000
 @pytest.fixture
 def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of all control groups, none of which sets a limit."""
-    monkeypatch.setattr(cgroup, "ROOT", tmp_path)
-    monkeypatch.setattr(cgroup, "OWN", tmp_path / "own")
+    monkeypatch.setattr(limits, "ROOT", tmp_path)
+    monkeypatch.setattr(limits, "OWN", tmp_path / "own")
     return tmp_path
 
 
@@ -34,7 +34,7 @@ def test_limits_of_version_2_are_those_of_the_group_and_of_all_around_it(groups:
     write(groups / "memory.max", "4000000000\n")
     write(groups / "shop/till/cpu.max", "150000 100000\n")
     write(groups / "shop/cpu.max", "max 100000\n")
-    assert (cgroup.memory_limit(), cgroup.cpu_limit()) == (3_000_000_000, 1.5)
+    assert (limits.memory_limit(), limits.cpu_limit()) == (3_000_000_000, 1.5)
 
 
 def test_limits_of_version_1(groups: Path) -> None:
@@ -45,20 +45,20 @@ def test_limits_of_version_1(groups: Path) -> None:
     write(groups / "cpu/till/cpu.cfs_period_us", "100000\n")
     write(groups / "cpu/cpu.cfs_quota_us", "50000\n")
     write(groups / "cpu/cpu.cfs_period_us", "100000\n")
-    assert (cgroup.memory_limit(), cgroup.cpu_limit()) == (2_000_000_000, 0.5)
+    assert (limits.memory_limit(), limits.cpu_limit()) == (2_000_000_000, 0.5)
 
 
 def test_where_nothing_is_limited_or_told_there_is_no_limit(groups: Path) -> None:
-    assert (cgroup.memory_limit(), cgroup.cpu_limit()) == (None, None)
+    assert (limits.memory_limit(), limits.cpu_limit()) == (None, None)
     write(groups / "own", "0::/\n")
-    assert (cgroup.memory_limit(), cgroup.cpu_limit()) == (None, None)
+    assert (limits.memory_limit(), limits.cpu_limit()) == (None, None)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(None, 8), (0.5, 1), (1.5, 2), (100.0, 8)])
 def test_cores_are_those_of_the_container(monkeypatch: pytest.MonkeyPatch, limit: float | None, expected: int) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    monkeypatch.setattr(cores, "cpu_limit", lambda: limit)
-    assert cores.cores() == expected
+    monkeypatch.setattr(limits, "cpu_limit", lambda: limit)
+    assert limits.cores() == expected
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_cores_are_those_of_the_container(monkeypatch: pytest.MonkeyPatch, limit
 def test_the_default_is_a_quarter_of_what_is_there(
     monkeypatch: pytest.MonkeyPatch, there: int, limit: int | None, expected: int
 ) -> None:
-    monkeypatch.delenv(memory.VARIABLE, raising=False)
+    monkeypatch.delenv(limits.VARIABLE, raising=False)
     monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": there}[name])
-    monkeypatch.setattr(memory, "memory_limit", lambda: limit)
-    memory.default_cap.cache_clear()
-    assert memory.memory_cap() == expected
-    memory.default_cap.cache_clear()
+    monkeypatch.setattr(limits, "memory_limit", lambda: limit)
+    limits.default_cap.cache_clear()
+    assert limits.memory_cap() == expected
+    limits.default_cap.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_default_is_a_quarter_of_what_is_there(
     [("2GB", 2 * GB), ("1.5 gb", 3 * GB // 2), ("800M", 800_000_000), ("1GiB", 2**30), ("600000000", 600_000_000)],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert memory.parse_size(text, "--memory") == size
+    assert limits.parse_size(text, "--memory") == size
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_sizes(text: str, size: int) -> None:
 )
 def test_what_is_no_size_or_none_that_could_be_is_one_sentence(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^--memory: "):
-        memory.parse_size(text, "--memory")
+        limits.parse_size(text, "--memory")
     assert_fails(call("index", tmp_path, "--index", tmp_path / "index", "--memory", text), 2, "--memory: ")
     assert not (tmp_path / "index").exists()
 
 
 def test_the_variable_is_for_every_verb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(memory.VARIABLE, "700MB")
-    assert memory.memory_cap() == 700_000_000
-    memory.refuse_above_cap(700_000_000)
+    monkeypatch.setenv(limits.VARIABLE, "700MB")
+    assert limits.memory_cap() == 700_000_000
+    limits.refuse_above_cap(700_000_000)
     with pytest.raises(UnreadableImage, match=r"takes 701 MB of memory, more than the cap of 700 MB$") as refused:
-        memory.refuse_above_cap(701_000_000)
+        limits.refuse_above_cap(701_000_000)
     assert refused.value.may_pass

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import LockedIndex
-from indexer.system.lock import WriterLock
+from indexer.system.disk import WriterLock
 
 HOLD = """
 import sys
 from pathlib import Path
-from indexer.system.lock import WriterLock
+from indexer.system.disk import WriterLock
 lock = WriterLock(Path(sys.argv[1]))
 lock.acquire()
 print("held", flush=True)

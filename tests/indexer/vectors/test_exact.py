@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -19,10 +17,7 @@ QUERIES = np.random.default_rng(1).standard_normal((5, 8)).astype(np.float32)
 )
 @pytest.mark.parametrize("wanted", [0, 1, 7, 500])
 def test_nearest_rows(rows: np.ndarray, wanted: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if way == "FAISS":
-        monkeypatch.setattr(exact, "NUMPY_COMPARISONS", 0)
-    else:
-        monkeypatch.delitem(sys.modules, "faiss", raising=False)
+    monkeypatch.setattr(exact, "NUMPY_COMPARISONS", 0 if way == "FAISS" else 10**9)
     found = exact.nearest_rows(QUERIES, CODES, rows, wanted)
     assert found.shape == (5, min(wanted, len(rows)))
     distances = np.linalg.norm(QUERIES[:, None] - CODES[rows], axis=2)
@@ -48,14 +43,9 @@ def test_padding() -> None:
     assert np.array_equal(exact.pad(CODES, 8), CODES)
 
 
-@pytest.mark.parametrize("way", ["FAISS", "numpy"])
 @pytest.mark.parametrize("distance", ["euclidean", "cosine"])
 @pytest.mark.parametrize("k", [0, 1, 20, 60, 250, 500])
-def test_nearest_of_some_codes(k: int, distance: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if way == "FAISS":
-        exact.import_faiss()
-    else:
-        monkeypatch.delitem(sys.modules, "faiss", raising=False)
+def test_nearest_of_some_codes(k: int, distance: str) -> None:
     units = exact.unit(CODES)
     codes = np.concatenate([units, np.repeat(units[:1], 50, axis=0)])
     far, ids = exact.FewCodes(np.arange(250), codes, distance).nearest(units[0], k)
@@ -70,7 +60,7 @@ def test_nearest_of_some_codes(k: int, distance: str, way: str, monkeypatch: pyt
 
 @pytest.mark.parametrize("wanted", [0, 1, 20, 60, 199, 200, 500])
 def test_the_few_that_may_be_nearest_are_all_that_are(wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "FEW", 0)
+    monkeypatch.setattr(exact, "COMPARED_AT_ONCE", 0)
     far_from_the_origin = np.concatenate([CODES + 100, np.repeat(CODES[:1] + 100, 50, axis=0)]).astype(np.float32)
     query = CODES[0] + np.float32(100)
     few = exact.nearest_few(query, far_from_the_origin, wanted)
@@ -80,3 +70,9 @@ def test_the_few_that_may_be_nearest_are_all_that_are(wanted: int, monkeypatch: 
     assert set(order) <= set(few.tolist())
     if wanted == 20:  # the query and its 50 copies are equally near
         assert set(few.tolist()) >= {0, *range(200, 250)} and len(few) < 250
+
+
+@pytest.mark.parametrize("wrong", [CODES.astype(np.float64), CODES[:, ::2], CODES.T])
+def test_faiss_gets_no_pointer_to_what_it_would_read_wrongly(wrong: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="FAISS takes contiguous float32"):
+        exact.pointer(wrong, np.float32)

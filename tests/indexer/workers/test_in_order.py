@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.decoding.decode import Framing, decode
-from indexer.workers import chunks, in_order
+from indexer.decoding.decode import decode
+from indexer.encoders.framing import Framing
+from indexer.workers import in_order, tasks
 from indexer.workers.in_order import decoded_in_order, job_at
 from tests.deadly import DEADLY_SIZE, DeadlyFraming
 from tests.support import draw_picture, make_folder
@@ -17,7 +18,7 @@ PLAIN = Framing(64, 64)
 
 
 def test_pictures_come_in_order_with_failures_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_FILES", 3)
+    monkeypatch.setattr(tasks, "CHUNK_FILES", 3)
     paths = make_folder(tmp_path, 20)
     draw_picture(1, DEADLY_SIZE).save(paths[4])
     paths[9].write_bytes(b"text")
@@ -48,4 +49,4 @@ def test_few_wait_and_leaving_early_ends_it(tmp_path: Path, monkeypatch: pytest.
     for _ in range(5):
         assert next(decoding)[1] is not None
     decoding.close()
-    assert given <= 5 * chunks.CHUNK_FILES
+    assert given <= 5 * tasks.CHUNK_FILES

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.decoding.decode import CELEBA, Framing, decode
-from indexer.workers import decode_worker, pool, stage
-from indexer.workers.decode_worker import Job, Outcome, Worker
+from indexer.decoding.decode import decode
+from indexer.encoders.framing import CELEBA, Framing
+from indexer.workers import pool, worker
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import Job, Outcome
+from indexer.workers.worker import Worker
 from tests.deadly import DEADLY_SIZE, DeadlyFraming, StallingFraming
 from tests.support import draw_picture, make_folder
 
@@ -68,7 +70,7 @@ def test_a_picture_that_kills_its_worker_is_the_only_one_lost(tmp_path: Path) ->
 def test_a_file_that_stalls_is_the_only_one_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "SECONDS_A_CHUNK", 2.0)
     monkeypatch.setattr(pool, "SECONDS_A_FILE", 1.0)
-    monkeypatch.setattr(decode_worker, "SECONDS_TO_DIE", 0.2)
+    monkeypatch.setattr(worker, "SECONDS_TO_DIE", 0.2)
     paths = make_folder(tmp_path, 5)
     draw_picture(1, DEADLY_SIZE).save(paths[3])
     found = run([jobs_for(paths)], StallingFraming(64, 64))
@@ -97,7 +99,7 @@ def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
 def test_a_list_of_files_that_stalls_holds_up_nobody_who_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "SECONDS_TO_END", 0.5)
+    monkeypatch.setattr(pool, "SECONDS_TO_END", 0.5)
     drive_is_back = threading.Event()
 
     def chunks() -> Iterator[list[Job]]:

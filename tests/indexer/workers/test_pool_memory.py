@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from benchmarks.core.child_process import family, resident
-from indexer.decoding.decode import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing
 from indexer.workers import budget, pool
 from indexer.workers.budget import MAIN_BYTES, WORKER_BYTES, Budget
-from indexer.workers.decode_worker import Job, Outcome, Worker
 from indexer.workers.pool import DecodingPool
+from indexer.workers.tasks import Job, Outcome
+from indexer.workers.worker import Worker
 from tests.deadly import LARGE_DEADLY_SIZE, DeadlyFraming
 from tests.support import make_folder
 
@@ -56,6 +57,14 @@ def run(chunks: list[list[Job]], cap: int = CAP, framing: Framing = CELEBA) -> l
         return [outcome for chunk in filter(None, decoding.results()) for outcome in chunk.outcomes]
 
 
+def has_begun(process: int) -> bool:
+    """Whether a process runs a program of its own: one that was forked a moment ago still counts as all of this one."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes() != Path("/proc/self/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 class Watch(threading.Thread):
     """The most memory of their own that the children have at one moment that this process starts from now on."""
 
@@ -74,7 +83,7 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.wait(0.003):
-            children = set(family(os.getpid())) - self._before
+            children = filter(has_begun, set(family(os.getpid())) - self._before)
             self.peak = max(self.peak, sum(resident(child)[0] for child in children))
 
 

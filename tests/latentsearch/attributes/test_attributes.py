@@ -23,7 +23,7 @@ from indexer.encoders.attributes import load_attribute_encoder
 from indexer.encoders.encoder import load_encoder, load_generator
 from indexer.index.writer import IndexWriter
 from indexer.pipeline import predict_labels
-from indexer.workers import chunks
+from indexer.workers import tasks
 from latentsearch.attributes.redraw import Redrawing
 from latentsearch.query import Change
 from tests.deadly import DEADLY_SIZE, DeadlyFraming
@@ -46,8 +46,8 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def eyes(tmp_path: Path) -> Path:
-    return make_bundle(tmp_path / "bundles", "eyes", "euclidean", generator=True, attributes=True)
+def predictor(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "bundles", "predictor", "euclidean", generator=True, attributes=True)
 
 
 @pytest.fixture
@@ -64,19 +64,19 @@ def labels_of(index: Path, picture: Path) -> tuple[dict[str, object], list[str]]
     return hit["labels"], hit.get("predicted", [])
 
 
-def test_attributes_of_pictures_as_json_and_as_lines(pictures: Path, eyes: Path) -> None:
+def test_attributes_of_pictures_as_json_and_as_lines(pictures: Path, predictor: Path) -> None:
     files = (pictures / "red.png", pictures / "yellow.png")
-    done = call("attributes", *files, "--encoder", eyes, "--json")
+    done = call("attributes", *files, "--encoder", predictor, "--json")
     assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
-    assert [one["path"] for one in told] == list(map(str, files)) and told[0]["encoder"] == "eyes"
+    assert [one["path"] for one in told] == list(map(str, files)) and told[0]["encoder"] == "predictor"
     assert {name: seen["holds"] for name, seen in told[1]["labels"].items()} == {
         "Smiling": True,
         "Young": True,
         "Eyeglasses": False,
     }
     assert told[0]["labels"]["Smiling"]["value"] == pytest.approx(250 / 255, abs=1e-3)
-    lines = call("attributes", files[0], "--encoder", eyes).stdout.splitlines()
+    lines = call("attributes", files[0], "--encoder", predictor).stdout.splitlines()
     assert [line.split("\t")[:3] for line in lines] == [
         [str(files[0]), "Smiling", "1"],
         [str(files[0]), "Young", "0"],
@@ -84,8 +84,8 @@ def test_attributes_of_pictures_as_json_and_as_lines(pictures: Path, eyes: Path)
     ]
 
 
-def test_attributes_need_no_torch_and_print_a_table_in_a_terminal(pictures: Path, eyes: Path) -> None:
-    words = ["attributes", str(pictures / "red.png"), "--encoder", str(eyes)]
+def test_attributes_need_no_torch_and_print_a_table_in_a_terminal(pictures: Path, predictor: Path) -> None:
+    words = ["attributes", str(pictures / "red.png"), "--encoder", str(predictor)]
     code = f"import sys; sys.modules['torch'] = None\nfrom latentsearch.cli import main; main({words})"
     ours, theirs = pty.openpty()
     plain = {**os.environ, "TERM": "dumb"}
@@ -102,20 +102,20 @@ def test_an_encoder_without_attributes_and_a_broken_picture_are_one_sentence(pic
     plain = make_bundle(tmp_path / "bundles", "plain")
     done = call("attributes", pictures / "red.png", "--encoder", plain)
     assert done.exit_code == 4 and "tells no attributes" in done.stderr and done.stderr.count("\n") == 1
-    eyes = make_bundle(tmp_path / "bundles", "eyes", attributes=True)
+    predictor = make_bundle(tmp_path / "bundles", "predictor", attributes=True)
     (pictures / "broken.png").write_bytes(b"no picture")
     for name, status in (("broken.png", 3), ("nowhere.png", 2)):
-        done = call("attributes", pictures / name, "--encoder", eyes)
+        done = call("attributes", pictures / name, "--encoder", predictor)
         assert done.exit_code == status and name in done.stderr and done.stderr.count("\n") == 1
-    model = json.loads((eyes / "model.json").read_text())
+    model = json.loads((predictor / "model.json").read_text())
     model["attributes"]["labels"].append("Bald")
-    (eyes / "model.json").write_text(json.dumps(model))
-    done = call("attributes", pictures / "red.png", "--encoder", eyes)
+    (predictor / "model.json").write_text(json.dumps(model))
+    done = call("attributes", pictures / "red.png", "--encoder", predictor)
     assert done.exit_code == 4 and "another number of labels" in done.stderr
 
 
-def test_predicted_labels_are_stored_and_told_as_predicted(pictures: Path, eyes: Path, index: Path) -> None:
-    made = call("index", pictures, "--encoder", eyes, "--index", index, "--predict-labels", eyes, "--json")
+def test_predicted_labels_are_stored_and_told_as_predicted(pictures: Path, predictor: Path, index: Path) -> None:
+    made = call("index", pictures, "--encoder", predictor, "--index", index, "--predict-labels", predictor, "--json")
     assert made.exit_code == 0 and json.loads(made.stdout)["predicted"] == 5, made.stderr
     for name in COLOURS:
         assert labels_of(index, pictures / f"{name}.png") == (SEEN[name], list(ATTRIBUTES))
@@ -123,17 +123,17 @@ def test_predicted_labels_are_stored_and_told_as_predicted(pictures: Path, eyes:
     assert told["Smiling"]["predicted"] == told["Smiling"]["count"] == 5
     assert "2 yes, 3 no (5 predicted)" in call("labels", "--index", index).stdout
     status = call("status", "--index", index)
-    assert "some are predicted by eyes" in status.stdout
-    assert json.loads(call("status", "--index", index, "--json").stdout)["predicted_by"]["name"] == "eyes"
+    assert "some are predicted by predictor" in status.stdout
+    assert json.loads(call("status", "--index", index, "--json").stdout)["predicted_by"]["name"] == "predictor"
     found = call("query", pictures / "red.png", "--index", index, "--where", "Young=1", "--csv").stdout
     assert {Path(row["path"]).stem for row in csv.DictReader(io.StringIO(found))} == {"green", "yellow"}
 
 
-def test_a_given_label_is_never_replaced_by_a_predicted_one(pictures: Path, eyes: Path, index: Path) -> None:
+def test_a_given_label_is_never_replaced_by_a_predicted_one(pictures: Path, predictor: Path, index: Path) -> None:
     table = index.parent / "labels.csv"
     table.write_text("file,Smiling\nred.png,0\n")
-    words = ("index", pictures, "--encoder", eyes, "--index", index)
-    assert call(*words, "--predict-labels", eyes, "--labels", table).exit_code == 0
+    words = ("index", pictures, "--encoder", predictor, "--index", index)
+    assert call(*words, "--predict-labels", predictor, "--labels", table).exit_code == 0
     expected = ({**SEEN["red"], "Smiling": 0}, ["Young", "Eyeglasses"])
     assert labels_of(index, pictures / "red.png") == expected
     table.write_text("file,Smiling\nred.png,0\ngreen.png,1\n")  # and takes the place of one that was predicted before
@@ -144,65 +144,65 @@ def test_a_given_label_is_never_replaced_by_a_predicted_one(pictures: Path, eyes
     assert labels_of(index, pictures / "red.png") == expected
 
 
-def test_later_pictures_are_predicted_by_a_later_run_alone(pictures: Path, eyes: Path, index: Path) -> None:
-    words = ("index", pictures, "--encoder", eyes, "--index", index, "--json")
+def test_later_pictures_are_predicted_by_a_later_run_alone(pictures: Path, predictor: Path, index: Path) -> None:
+    words = ("index", pictures, "--encoder", predictor, "--index", index, "--json")
     assert json.loads(call(*words).stdout)["predicted"] == 0
     assert labels_of(index, pictures / "red.png") == ({}, [])
-    assert json.loads(call(*words, "--predict-labels", eyes).stdout)["predicted"] == 5
-    assert json.loads(call(*words, "--predict-labels", eyes).stdout)["predicted"] == 0
+    assert json.loads(call(*words, "--predict-labels", predictor).stdout)["predicted"] == 5
+    assert json.loads(call(*words, "--predict-labels", predictor).stdout)["predicted"] == 0
     Image.new("RGB", (64, 64), (250, 250, 250)).save(pictures / "red.png")  # another content
-    assert json.loads(call(*words, "--predict-labels", eyes).stdout)["predicted"] == 1
+    assert json.loads(call(*words, "--predict-labels", predictor).stdout)["predicted"] == 1
     assert labels_of(index, pictures / "red.png")[0] == dict.fromkeys(ATTRIBUTES, 1)
 
 
 def test_a_prediction_that_was_stopped_goes_on_where_it_was(
-    pictures: Path, eyes: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: Path, predictor: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(predict_labels, "IMAGES_AT_ONCE", 2)
-    call("index", pictures, "--encoder", eyes, "--index", index)
+    call("index", pictures, "--encoder", predictor, "--index", index)
     stop, looked_at = threading.Event(), []
 
     def report(done: int, total: int | None) -> None:
         looked_at.append((done, total))
         stop.set()
 
-    with IndexWriter.create(index, load_encoder(eyes)) as opened:
-        assert predict_labels.predict_labels(opened, load_attribute_encoder(eyes), stop, report) == 2
+    with IndexWriter.create(index, load_encoder(predictor)) as opened:
+        assert predict_labels.predict_labels(opened, load_attribute_encoder(predictor), stop, report) == 2
     assert looked_at == [(2, 5)]
-    words = ("index", pictures, "--encoder", eyes, "--index", index, "--predict-labels", eyes, "--json")
+    words = ("index", pictures, "--encoder", predictor, "--index", index, "--predict-labels", predictor, "--json")
     assert json.loads(call(*words).stdout)["predicted"] == 3
     assert labels_of(index, pictures / "black.png") == (SEEN["black"], list(ATTRIBUTES))
 
 
 def test_a_prediction_that_is_interrupted_within_a_part_loses_and_repeats_nothing(
-    pictures: Path, eyes: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: Path, predictor: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
-    call("index", pictures, "--encoder", eyes, "--index", index)
+    monkeypatch.setattr(tasks, "CHUNK_FILES", 1)
+    call("index", pictures, "--encoder", predictor, "--index", index)
     stop = threading.Event()
-    with IndexWriter.create(index, load_encoder(eyes)) as opened:
+    with IndexWriter.create(index, load_encoder(predictor)) as opened:
         first = predict_labels.predict_labels(
-            opened, load_attribute_encoder(eyes), stop, lambda done, total: stop.set()
+            opened, load_attribute_encoder(predictor), stop, lambda done, total: stop.set()
         )
         assert first < 5
         stop.clear()
-        assert predict_labels.predict_labels(opened, load_attribute_encoder(eyes), stop) == 5 - first
+        assert predict_labels.predict_labels(opened, load_attribute_encoder(predictor), stop) == 5 - first
     for name in COLOURS:
         assert labels_of(index, pictures / f"{name}.png") == (SEEN[name], list(ATTRIBUTES))
 
 
 def test_pictures_that_crash_their_decoder_or_changed_since_are_left_without_labels(
-    pictures: Path, eyes: Path, index: Path
+    pictures: Path, predictor: Path, index: Path
 ) -> None:
     Image.new("RGB", DEADLY_SIZE, (250, 0, 0)).save(pictures / "deadly.png")
-    call("index", pictures, "--encoder", eyes, "--index", index)
+    call("index", pictures, "--encoder", predictor, "--index", index)
     Image.new("RGB", (64, 64), (250, 250, 250)).save(pictures / "red.png")
     (pictures / "blue.png").unlink()
-    predictor = load_attribute_encoder(eyes)
-    predictor.framing = DeadlyFraming(64, 64)
-    with IndexWriter.create(index, load_encoder(eyes)) as opened:
-        assert predict_labels.predict_labels(opened, predictor, threading.Event()) == 3
-        ids = {Path(record.path).stem: record.id for record in opened.catalog.all_images()}
+    dying = load_attribute_encoder(predictor)
+    dying.framing = DeadlyFraming(64, 64)
+    with IndexWriter.create(index, load_encoder(predictor)) as opened:
+        assert predict_labels.predict_labels(opened, dying, threading.Event()) == 3
+        ids = {Path(record.path).stem: record.id for record in opened.catalog.images.all()}
         told = opened.labels(list(ids.values()))
     assert {name: told.get(image_id, {}) for name, image_id in ids.items()} == {
         **{name: SEEN[name] for name in ("black", "green", "yellow")},
@@ -210,21 +210,21 @@ def test_pictures_that_crash_their_decoder_or_changed_since_are_left_without_lab
     }
 
 
-def test_one_broken_picture_of_several_is_told_and_the_others_are_looked_at(pictures: Path, eyes: Path) -> None:
+def test_one_broken_picture_of_several_is_told_and_the_others_are_looked_at(pictures: Path, predictor: Path) -> None:
     (pictures / "broken.png").write_bytes(b"no picture")
     files = [pictures / f"{name}.png" for name in ("red", "broken", "green", "red")]
-    done = call("attributes", *files, "--encoder", eyes, "--json")
+    done = call("attributes", *files, "--encoder", predictor, "--json")
     assert done.exit_code == 0
     assert [one["path"] for one in json.loads(done.stdout)] == [str(files[place]) for place in (0, 2, 3)]
     assert done.stderr == f"latentsearch: {files[1]}: not a picture: it holds text\n"
-    done = call("attributes", files[1], files[1], "--encoder", eyes)
+    done = call("attributes", files[1], files[1], "--encoder", predictor)
     assert done.exit_code == 3 and done.stdout == "" and done.stderr.count("\n") == 1
 
 
-def test_another_predictor_replaces_what_the_first_one_said(pictures: Path, eyes: Path, index: Path) -> None:
-    words = ("index", pictures, "--encoder", eyes, "--index", index, "--json")
-    call(*words, "--predict-labels", eyes)
-    other = make_bundle(eyes.parent, "other", attributes=True)
+def test_another_predictor_replaces_what_the_first_one_said(pictures: Path, predictor: Path, index: Path) -> None:
+    words = ("index", pictures, "--encoder", predictor, "--index", index, "--json")
+    call(*words, "--predict-labels", predictor)
+    other = make_bundle(predictor.parent, "other", attributes=True)
     graph = other / "attributes.onnx"
     model = onnx.load(graph)
     model.producer_name = "another file"
@@ -238,18 +238,20 @@ def test_another_predictor_replaces_what_the_first_one_said(pictures: Path, eyes
     assert labels == {"Red": 1, "Green": 0, "Blue": 0} and predicted == ["Red", "Green", "Blue"]
 
 
-def test_predicted_labels_are_not_exported(pictures: Path, eyes: Path, index: Path, tmp_path: Path) -> None:
+def test_predicted_labels_are_not_exported(pictures: Path, predictor: Path, index: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     table = tmp_path / "labels.csv"
     table.write_text("file,Smiling\nred.png,0\n")
-    call("index", pictures, "--encoder", eyes, "--index", index, "--predict-labels", eyes, "--labels", table)
+    call("index", pictures, "--encoder", predictor, "--index", index, "--predict-labels", predictor, "--labels", table)
     assert call("export", "-o", tmp_path / "codes.parquet", "--index", index).exit_code == 0
     rows = parquet.read_table(tmp_path / "codes.parquet", columns=["path", "labels"]).to_pylist()
     given = {Path(row["path"]).stem: row["labels"] for row in rows}
     assert given["red"] == {"Smiling": 0} and given["green"] == {"Smiling": None}
 
 
-def test_a_query_can_be_drawn_anew_with_labels_set(pictures: Path, eyes: Path, index: Path, tmp_path: Path) -> None:
+def test_a_query_can_be_drawn_anew_with_labels_set(
+    pictures: Path, predictor: Path, index: Path, tmp_path: Path
+) -> None:
     search = make_bundle(tmp_path / "bundles", "search", "euclidean", seed=3)
     assert call("index", pictures, "--encoder", search, "--index", index).exit_code == 0
 
@@ -260,22 +262,26 @@ def test_a_query_can_be_drawn_anew_with_labels_set(pictures: Path, eyes: Path, i
 
     red = pictures / "red.png"
     assert nearest(red) == "red"
-    assert nearest(red, "--set", "Young=1", "--set-by", eyes) == "yellow"
-    assert nearest(red, "--set", "Smiling=0", "--set", "Eyeglasses=1", "--set-by", eyes) == "blue"
+    assert nearest(red, "--set", "Young=1", "--set-by", predictor) == "yellow"
+    assert nearest(red, "--set", "Smiling=0", "--set", "Eyeglasses=1", "--set-by", predictor) == "blue"
     only = tmp_path / "only"
     only.mkdir()
     (only / "red.png").write_bytes(red.read_bytes())
-    done = call("query", "--batch", only, "-k", "1", "--index", index, "--set", "Young=1", "--set-by", eyes, "--json")
+    done = call(
+        "query", "--batch", only, "-k", "1", "--index", index, "--set", "Young=1", "--set-by", predictor, "--json"
+    )
     assert Path(json.loads(done.stdout)["results"][0]["path"]).stem == "yellow", done.stderr
 
 
-def test_what_cannot_be_drawn_anew_is_one_sentence(pictures: Path, eyes: Path, index: Path, tmp_path: Path) -> None:
-    call("index", pictures, "--encoder", eyes, "--index", index)
+def test_what_cannot_be_drawn_anew_is_one_sentence(
+    pictures: Path, predictor: Path, index: Path, tmp_path: Path
+) -> None:
+    call("index", pictures, "--encoder", predictor, "--index", index)
     red, whitened = pictures / "red.png", make_bundle(tmp_path / "w", "white", generator=True, attributes=True)
     for words, status, said in (
-        ((red, "--set", "Bald=1", "--set-by", eyes), 2, "cannot set Bald: it learned with Smiling"),
-        (("--id", "1", "--set", "Young=1", "--set-by", eyes), 2, "only its code"),
-        ((red, "--set-by", eyes), 2, "nothing is set"),
+        ((red, "--set", "Bald=1", "--set-by", predictor), 2, "cannot set Bald: it learned with Smiling"),
+        (("--id", "1", "--set", "Young=1", "--set-by", predictor), 2, "only its code"),
+        ((red, "--set-by", predictor), 2, "nothing is set"),
         ((red, "--set", "Young=1", "--set-by", whitened), 4, "whitens its codes"),
         ((red, "--set", "Young=1", "--set-by", "contrastive"), 4, "tells no attributes"),
         ((red, "--set", "Young=1", "--set-by", tmp_path / "nowhere"), 4, "no encoder"),
@@ -284,18 +290,18 @@ def test_what_cannot_be_drawn_anew_is_one_sentence(pictures: Path, eyes: Path, i
         assert done.exit_code == status and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
 
-def test_a_generator_with_labels_draws_with_those_of_training_pictures(eyes: Path) -> None:
-    drawn = {tuple(picture[0, 0] // 255) for picture in load_generator(eyes).draw(40, seed=1)}
+def test_a_generator_with_labels_draws_with_those_of_training_pictures(predictor: Path) -> None:
+    drawn = {tuple(picture[0, 0] // 255) for picture in load_generator(predictor).draw(40, seed=1)}
     assert drawn == {(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0)}
 
 
-def test_redrawing_keeps_what_is_not_set(eyes: Path) -> None:
+def test_redrawing_keeps_what_is_not_set(predictor: Path) -> None:
     pixels = np.full((2, 64, 64, 3), (200, 0, 51), np.uint8)
-    redrawn = Redrawing(str(eyes), [Change("Young", 1)]).redraw(pixels)
+    redrawn = Redrawing(str(predictor), [Change("Young", 1)]).redraw(pixels)
     assert redrawn.shape == pixels.shape and np.abs(redrawn.astype(int) - (200, 255, 51)).max() <= 1
 
 
-def test_a_label_is_set_further_until_it_is_seen(eyes: Path) -> None:
+def test_a_label_is_set_further_until_it_is_seen(predictor: Path) -> None:
     class Faint:
         """Draws two fifths of each label."""
 
@@ -306,7 +312,7 @@ def test_a_label_is_set_further_until_it_is_seen(eyes: Path) -> None:
             colours = (np.clip(codes[:, -3:] * 0.4, 0, 1) * 255).round().astype(np.uint8)
             return np.broadcast_to(colours[:, None, None], (len(codes), 64, 64, 3))
 
-    redrawing = Redrawing(str(eyes), [Change("Young", 1)])
+    redrawing = Redrawing(str(predictor), [Change("Young", 1)])
     redrawing._generator = Faint()  # type: ignore[assignment]
     redrawn = redrawing.redraw(np.zeros((3, 64, 64, 3), np.uint8))
     assert Faint.asked == [3, 3] and np.abs(redrawn.astype(int) - (0, 153, 0)).max() <= 1

@@ -22,8 +22,9 @@ from indexer.index.index import Index
 from indexer.index.status import status_of
 from indexer.index.writer import IndexWriter
 from indexer.pipeline import plan, store
-from indexer.workers import chunks, pool
-from indexer.workers.decode_worker import DecodedChunk, Job, Worker
+from indexer.workers import pool, tasks
+from indexer.workers.tasks import DecodedChunk, Job
+from indexer.workers.worker import Worker
 from tests.latentsearch.collection import call
 from tests.latentsearch.unprivileged import read_only, run_unprivileged
 from tests.support import draw_picture, make_bundle, make_folder
@@ -50,7 +51,7 @@ class Place:
     def paths(self) -> list[str]:
         with IndexWriter.open(self.index) as index:
             assert index.check().problems == []
-            return sorted(os.path.relpath(record.path, self.pictures) for record in index.catalog.all_images())
+            return sorted(os.path.relpath(record.path, self.pictures) for record in index.catalog.images.all())
 
     def failures(self) -> dict[str, str]:
         with Index.open(self.index) as index:
@@ -80,7 +81,7 @@ def place(fresh: Place) -> Place:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of four files, by one worker, looked up as they come."""
-    monkeypatch.setattr(chunks, "CHUNK_FILES", 4)
+    monkeypatch.setattr(tasks, "CHUNK_FILES", 4)
     monkeypatch.setattr(plan, "ASKED_AT_ONCE", 4)
     monkeypatch.setattr(pool, "cores", lambda: 1)
 
@@ -276,11 +277,11 @@ def test_many_copies_of_one_picture_move_one_by_one(
         shutil.copy(fresh.pictures / "a" / "000001.jpg", fresh.pictures / "a" / f"{number:06}.jpg")
     fresh.run()
     with Index.open(fresh.index) as index:
-        before = sorted(record.id for record in index.catalog.all_images())
+        before = sorted(record.id for record in index.catalog.images.all())
     (fresh.pictures / "a").rename(fresh.pictures / "c")
     assert fresh.run() == {"found": COUNT, "unchanged": COUNT // 2, "moved": COUNT // 2}
     with Index.open(fresh.index) as index:
-        assert sorted(record.id for record in index.catalog.all_images()) == before
+        assert sorted(record.id for record in index.catalog.images.all()) == before
 
 
 # Clocks

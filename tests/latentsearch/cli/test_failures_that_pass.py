@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 
-from indexer.decoding.decode import Framing
+from indexer.encoders.framing import Framing
 from indexer.errors import UnreadableImage
 from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
 from indexer.paths import may_pass, reason_for
-from indexer.workers import decode_worker, pool
-from indexer.workers.decode_worker import Worker, decode_chunk
+from indexer.workers import pool, serve, worker
+from indexer.workers.serve import decode_chunk
+from indexer.workers.worker import Worker
 from tests.latentsearch.collection import call
 from tests.latentsearch.following import followed
 from tests.latentsearch.unprivileged import run_unprivileged
@@ -68,7 +69,7 @@ class Place:
         """Ids and labels by name."""
         with IndexWriter.open(self.index) as index:
             assert index.check().problems == []
-            records = list(index.catalog.all_images())
+            records = list(index.catalog.images.all())
             labels = index.labels([record.id for record in records])
             return {Path(record.path).name: (record.id, labels.get(record.id, {})) for record in records}
 
@@ -251,7 +252,7 @@ def test_errors_of_drives_and_of_the_system_pass(
         raise UnreadableImage(reason_for(path, error), may_pass=may_pass(error))
 
     with monkeypatch.context() as patch:
-        patch.setattr(decode_worker, "read_file", refuse)
+        patch.setattr(serve, "read_file", refuse)
         for _ in range(2):
             failed = {"found": COUNT + 1, "unchanged": COUNT - 1, "failed": 2, "may_pass": 2}
             assert place.here() == failed
@@ -269,7 +270,7 @@ def test_memory_that_runs_out_passes(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(decode_worker, where, fill_memory)
+        patch.setattr(serve, where, fill_memory)
         assert place.here() == {"found": COUNT + 1, "unchanged": COUNT, "failed": 1, "may_pass": 1}
         ((reason, _),) = place.failures().values()
         assert "memory" in reason
@@ -323,8 +324,8 @@ def test_what_the_system_killed_passes_and_what_its_content_crashed_does_not(
 ) -> None:
     monkeypatch.setattr(pool, "SECONDS_A_CHUNK", 4.0)
     monkeypatch.setattr(pool, "SECONDS_A_FILE", 2.0)
-    monkeypatch.setattr(decode_worker, "SECONDS_TO_DIE", 0.2)
-    monkeypatch.setattr(decode_worker, "BUSY", 0.05)  # on a busy machine, a process that computes gets little time to
+    monkeypatch.setattr(worker, "SECONDS_TO_DIE", 0.2)
+    monkeypatch.setattr(worker, "BUSY", 0.05)  # on a busy machine, a process that computes gets little time to
     begin = Worker.__init__
     draw_picture(1, (13, 13)).save(place.pictures / "odd.png")
     with monkeypatch.context() as patch:
@@ -375,7 +376,7 @@ def test_thousands_that_still_fail_are_looked_at_but_not_read(
         patch.setattr("indexer.workers.second_look.load_plugin", missing)
         patch.setattr("indexer.decoding.opened.load_plugin", missing)
         assert place.here()["may_pass"] == 2_001
-        patch.setattr(decode_worker, "read_file", lambda path: read.append(path))
+        patch.setattr(serve, "read_file", lambda path: read.append(path))
         began = time.perf_counter()
         done = call("index", place.pictures, "--index", place.index)
         took = time.perf_counter() - began
@@ -417,8 +418,8 @@ def test_retry_failed_tries_everything_that_failed_and_nothing_else(
     (place.pictures / "bad.jpg").write_bytes(b"text")
     place.here()
     read: list[str] = []
-    read_file = decode_worker.read_file
-    monkeypatch.setattr(decode_worker, "read_file", lambda path: (read.append(Path(path).name), read_file(path))[1])
+    read_file = worker.read_file
+    monkeypatch.setattr(serve, "read_file", lambda path: (read.append(Path(path).name), read_file(path))[1])
     assert place.here() == {"found": COUNT + 1, "unchanged": COUNT, "failed": 1, "failed_before": 1}
     assert (place.here("--retry-failed"), read) == ({"found": COUNT + 1, "unchanged": COUNT, "failed": 1}, ["bad.jpg"])
 

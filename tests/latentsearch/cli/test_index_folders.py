@@ -44,7 +44,7 @@ def index(place: Place, *arguments: str | Path) -> dict[str, Any]:
 def names(place: Place) -> set[str]:
     """Of the pictures in the index, relative to the folder."""
     with Index.open(place.index) as opened:
-        return {os.path.relpath(record.path, place.pictures) for record in opened.catalog.all_images()}
+        return {os.path.relpath(record.path, place.pictures) for record in opened.catalog.images.all()}
 
 
 NAS = ("@eaDir/photo.jpg/SYNOPHOTO_THUMB_XL.jpg", "System Volume Information/x.jpg", "node_modules/a/icon.jpg")
@@ -189,9 +189,9 @@ def test_sheets_that_the_product_wrote_are_left_out_unless_asked_for(place: Plac
 def test_sheets_of_a_training_run_are_marked(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from indexer.files.sheets import is_sheet
-    from latentsearch.training.engine.image_grids import save_sheet
+    from latentsearch.training.engine.image_grids import save_image_grid
 
-    save_sheet(tmp_path / "sheets" / "samples.png", torch.rand(4, 3, 8, 8))
+    save_image_grid(tmp_path / "sheets" / "samples.png", torch.rand(4, 3, 8, 8))
     assert is_sheet((tmp_path / "sheets" / "samples.png").read_bytes())
 
 

@@ -30,7 +30,7 @@ def carry(older: Collection, other: Path, place: Path, *options: str) -> Result:
 def described(place: Path) -> dict[str, dict[str, object]]:
     """Path -> labels."""
     with Index.open(place) as index:
-        records = list(index.catalog.all_images())
+        records = list(index.catalog.images.all())
         labels = index.labels([record.id for record in records])
         return {record.path: labels.get(record.id, {}) for record in records}
 

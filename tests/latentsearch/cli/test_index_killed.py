@@ -26,10 +26,10 @@ KILLS = 20
 # one of an hour.
 RUN = """
 import time
-import indexer.pipeline.store, indexer.workers.chunks
+import indexer.pipeline.store, indexer.workers.tasks
 add = indexer.pipeline.store.Store.add
 indexer.pipeline.store.Store.add = lambda store, decoded: (add(store, decoded), time.sleep(0.04))
-indexer.workers.chunks.CHUNK_FILES, indexer.pipeline.store.SECONDS_BETWEEN_COMMITS = 8, 0.02
+indexer.workers.tasks.CHUNK_FILES, indexer.pipeline.store.SECONDS_BETWEEN_COMMITS = 8, 0.02
 from latentsearch.cli import main
 main({arguments}, prog_name="latentsearch")
 """
@@ -67,7 +67,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 def content(folder: Path) -> tuple[dict[str, Any], np.ndarray, list[tuple[str, str]], list[list[str]]]:
     """All that an index says, without ids: images and labels by path, codes in that order, failures, search results."""
     with IndexWriter.open(folder) as index:
-        records = sorted(index.catalog.all_images(), key=lambda record: record.path)
+        records = sorted(index.catalog.images.all(), key=lambda record: record.path)
         ids = [record.id for record in records]
         labels = index.labels(ids)
         images = {record.path: (*record[2:7], labels[record.id]) for record in records}

@@ -52,11 +52,11 @@ class Place:
 
     def ids(self) -> dict[str, int]:
         with Index.open(self.index) as index:
-            return {Path(record.path).name: record.id for record in index.catalog.all_images()}
+            return {Path(record.path).name: record.id for record in index.catalog.images.all()}
 
     def labels(self) -> dict[str, dict[str, Any]]:
         with Index.open(self.index) as index:
-            names = {record.id: Path(record.path).name for record in index.catalog.all_images()}
+            names = {record.id: Path(record.path).name for record in index.catalog.images.all()}
             return {names[image_id]: labels for image_id, labels in index.labels(list(names)).items()}
 
 
@@ -190,7 +190,7 @@ def test_hostile_files_among_good_ones(empty: Place) -> None:
     good = {str(empty.pictures / "odd" / name) for name in hostile.good}
     good |= {str(path) for path in empty.pictures.iterdir() if path.is_file()}
     with Index.open(empty.index) as index:
-        assert {record.path for record in index.catalog.all_images()} == good
+        assert {record.path for record in index.catalog.images.all()} == good
         reasons = {failure.path: failure.reason for failure in index.failures()}
     assert set(reasons) == {str(empty.pictures / "odd" / name) for name in hostile.bad}
     for name, reason in hostile.bad.items():

@@ -39,7 +39,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def ids(folder: Path) -> dict[str, int]:
     with Index.open(folder) as index:
-        return {record.path: record.id for record in index.catalog.all_images()}
+        return {record.path: record.id for record in index.catalog.images.all()}
 
 
 def latentsearch(*arguments: str | Path) -> str:
@@ -53,7 +53,7 @@ def assert_as_an_ordinary_run(index: Path, bundle: Path, other: Path, *folders: 
     latentsearch("index", *folders, "--index", other, "--encoder", bundle)
     with IndexWriter.open(index) as live, Index.open(other) as ordinary:
         assert live.check().problems == []
-        by_path = [{record.path: record for record in each.catalog.all_images()} for each in (live, ordinary)]
+        by_path = [{record.path: record for record in each.catalog.images.all()} for each in (live, ordinary)]
         assert {path for path in by_path[0] if os.path.exists(path)} == set(by_path[1])
         for path, record in by_path[1].items():
             assert by_path[0][path][2:7] == record[2:7]

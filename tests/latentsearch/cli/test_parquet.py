@@ -38,8 +38,8 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """An index with CelebA's labels, text and mixed labels, and a picture whose name is not UTF-8."""
     collection = make_collection(tmp_path_factory.mktemp("collection"), distance=request.param)
     with IndexWriter.open(collection.index) as index:
-        index.catalog.add_labels([(1, {"name": "007", "mixed": 3, "age": 2}), (2, {"mixed": "three", "age": 2.5})])
-        index.catalog.relocate(4, STRANGE, 12, 2**62 + 1)
+        index.catalog.labels.add([(1, {"name": "007", "mixed": 3, "age": 2}), (2, {"mixed": "three", "age": 2.5})])
+        index.catalog.images.relocate(4, STRANGE, 12, 2**62 + 1)
         index.commit()
     return collection
 
@@ -62,7 +62,7 @@ def bring_in(file: Path, place: Path, bundle: Path) -> dict[str, int]:
 def contents(place: Path) -> dict[str, Any]:
     with IndexWriter.open(place) as index:
         assert index.check().problems == []
-        records = list(index.catalog.all_images())
+        records = list(index.catalog.images.all())
         labels = index.labels([record.id for record in records])
         codes = index.codes([record.id for record in records])
         return {
@@ -127,11 +127,11 @@ def test_an_import_extends_an_index_and_may_be_repeated(made: Collection, file: 
     shutil.copytree(made.index, place)
     with IndexWriter.open(place) as index:
         index.remove([made.pictures[0], made.pictures[1]])
-        ids = {record.path: record.id for record in index.catalog.all_images()}
+        ids = {record.path: record.id for record in index.catalog.images.all()}
     assert bring_in(file, place, made.bundle) == {"found": COUNT, "added": 2, "unchanged": COUNT - 2}
     assert bring_in(file, place, made.bundle) == {"found": COUNT, "unchanged": COUNT}
     with Index.open(place) as index:
-        after = {record.path: record.id for record in index.catalog.all_images()}
+        after = {record.path: record.id for record in index.catalog.images.all()}
     assert {path: after[path] for path in ids} == ids
     assert min(after[str(path)] for path in made.pictures[:2]) > COUNT
     assert contents(place) == contents(made.index)
@@ -159,7 +159,7 @@ def test_an_index_without_labels_and_an_empty_one(made: Collection, tmp_path: Pa
     for name, count in (("empty", 0), ("bare", 3)):
         with IndexWriter.create(tmp_path / name, encoder) as index:
             codes = np.eye(count, encoder.latent_size, dtype=np.float32)
-            index.catalog.add_images(
+            index.catalog.images.add(
                 ImageRecord(number + 1, f"/p/{number}", 1, -2, bytes(32), 1, 1, position, 0.5)
                 for number, position in enumerate(index.append(codes))
             )
@@ -346,11 +346,11 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path
     encoder = load_encoder(bundle)
     with IndexWriter.create(folder / "index", encoder) as index:
         codes = np.random.default_rng(0).standard_normal((6_000, encoder.latent_size)).astype(np.float32)
-        index.catalog.add_images(
+        index.catalog.images.add(
             ImageRecord(number + 1, f"/p/{number}.jpg", 1, 2, number.to_bytes(32), 9, 9, position, 0.5)
             for number, position in enumerate(index.append(codes))
         )
-        index.catalog.add_labels((number + 1, {"number": number}) for number in range(6_000))
+        index.catalog.labels.add((number + 1, {"number": number}) for number in range(6_000))
         index.rebuild()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "ROWS_AT_ONCE", 100)

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from latentsearch.cli import progress
-from latentsearch.cli.progress import Bar
+from latentsearch.cli import stderr
+from latentsearch.cli.stderr import Bar
 
 
 class Terminal(io.StringIO):
@@ -27,7 +27,7 @@ def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_terminal_shows_what_how_much_and_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "SECONDS_BEFORE", 0.0)
+    monkeypatch.setattr(stderr, "SECONDS_BEFORE", 0.0)
     text = shown(Terminal(), monkeypatch)
     assert all(part in text for part in ("indexing", "5/10", "images/s", "left"))
 
@@ -37,5 +37,5 @@ def test_what_is_done_at_once_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_pipe_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "SECONDS_BEFORE", 0.0)
+    monkeypatch.setattr(stderr, "SECONDS_BEFORE", 0.0)
     assert shown(io.StringIO(), monkeypatch) == ""

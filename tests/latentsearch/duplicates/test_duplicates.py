@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.experiments.faults.sigkill import downgrade
-from indexer.system.lock import WriterLock
+from indexer.system.disk import WriterLock
 from latentsearch.duplicates.compare.alignment import LEAST_LIKENESS
 from latentsearch.duplicates.find import find_duplicates
 from tests.latentsearch.collection import assert_fails, call

@@ -9,8 +9,9 @@ import pytest
 torch = pytest.importorskip("torch")
 timm = pytest.importorskip("timm")
 
-from indexer.decoding.decode import CELEBA, decode  # noqa: E402
+from indexer.decoding.decode import decode  # noqa: E402
 from indexer.encoders.encoder import load_encoder  # noqa: E402
+from indexer.encoders.framing import CELEBA  # noqa: E402
 from tests.latentsearch.collection import assert_fails, call  # noqa: E402
 from tests.support import make_folder  # noqa: E402
 

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from indexer.errors import EncoderError  # noqa: E402
-from indexer.system.onnx_runtime import import_onnxruntime  # noqa: E402
+from indexer.system.extras import import_onnxruntime  # noqa: E402
 from latentsearch.inversion.onnx_operators import OPERATORS, apply, to_tensor  # noqa: E402
 
 random = np.random.default_rng(0)

@@ -9,8 +9,9 @@ torch = pytest.importorskip("torch")
 
 from click.testing import CliRunner  # noqa: E402
 
-from indexer.decoding.decode import CELEBA, decode  # noqa: E402
+from indexer.decoding.decode import decode  # noqa: E402
 from indexer.encoders.encoder import load_encoder  # noqa: E402
+from indexer.encoders.framing import CELEBA  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from tests.support import make_folder  # noqa: E402
 

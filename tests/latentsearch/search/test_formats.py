@@ -10,7 +10,7 @@ import os
 import pytest
 from rich.console import Console
 
-from latentsearch.results import Hit, Results, Timings, Unreadable
+from latentsearch.query import Hit, Results, Timings, Unreadable
 from latentsearch.search import formats
 
 AWKWARD = os.fsdecode(b"/faces/caf\xc3\xa9 \xff\n1.jpg")

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 
 from indexer.errors import EncoderError, IndexStateError, InputError, UnreadableImage
 from latentsearch.cli import main
-from latentsearch.query import Options, Query
-from latentsearch.results import Results
+from latentsearch.query import Options, Query, Results
 from latentsearch.search import search as searching
 from tests.support import make_bundle, make_folder
 

@@ -6,8 +6,9 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from indexer.decoding.decode import CELEBA, decode
+from indexer.decoding.decode import decode
 from indexer.encoders.encoder import load_encoder
+from indexer.encoders.framing import CELEBA
 from latentsearch.cli import main
 from tests.support import draw_picture, make_folder
 

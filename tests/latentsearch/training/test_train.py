@@ -15,11 +15,12 @@ torch = pytest.importorskip("torch")
 from click.testing import CliRunner  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
-from indexer.decoding.decode import Framing, decode  # noqa: E402
+from indexer.decoding.decode import decode  # noqa: E402
+from indexer.encoders.framing import Framing  # noqa: E402
 from indexer.errors import TrainingError  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.training.datasets.images import load_images  # noqa: E402
-from latentsearch.training.engine.divergence import WON_STEPS, Health  # noqa: E402
+from latentsearch.training.engine.divergence import WON_STEPS, DivergenceWatch  # noqa: E402
 from latentsearch.training.engine.precision import Precision  # noqa: E402
 from latentsearch.training.families.aegan import Aegan, Recipe  # noqa: E402
 from tests.deadly import DEADLY_SIZE, DeadlyFraming  # noqa: E402
@@ -211,7 +212,7 @@ def aegan():
     [("generator_step", {"generator", "discriminator", "generator_average"}), ("inverse_step", {"inverse_generator"})],
 )
 def test_a_step_moves_every_network_that_it_should_and_no_other(aegan, step, moved):
-    networks = {**aegan.networks, "generator_average": aegan.average.network}
+    networks = {**aegan.networks, "generator_average": aegan.ema.network}
     before = {name: {k: v.clone() for k, v in network.state_dict().items()} for name, network in networks.items()}
     losses = getattr(aegan, step)(torch.rand(4, 3, 64, 64))
     assert all(torch.isfinite(loss) for loss in losses.values())
@@ -222,11 +223,11 @@ def test_a_step_moves_every_network_that_it_should_and_no_other(aegan, step, mov
 
 
 def test_the_average_does_not_hold_the_initial_weights_after_a_short_run(aegan):
-    initial = aegan.average.network.logits[0].weight.clone()
+    initial = aegan.ema.network.logits[0].weight.clone()
     for _ in range(10):
         aegan.generator_step(torch.rand(4, 3, 64, 64))
     now = aegan.generator_network.logits[0].weight
-    assert (aegan.average.network.logits[0].weight - now).norm() < 0.5 * (initial - now).norm()
+    assert (aegan.ema.network.logits[0].weight - now).norm() < 0.5 * (initial - now).norm()
 
 
 def test_divergence_is_noticed(aegan):
@@ -234,20 +235,20 @@ def test_divergence_is_noticed(aegan):
         parameter.data.fill_(float("nan"))
     losses = {name: loss.item() for name, loss in aegan.generator_step(torch.rand(4, 3, 64, 64)).items()}
     with pytest.raises(TrainingError, match="diverged"):
-        Health().losses(1, losses)
+        DivergenceWatch().losses(1, losses)
 
 
 def test_a_discriminator_that_has_won_is_noticed():
-    health = Health()
+    watch = DivergenceWatch()
     with pytest.raises(TrainingError, match="collapsed"):
         for step in range(WON_STEPS + 1):
-            health.losses(step, {"discriminator_loss": 0.0})
+            watch.losses(step, {"discriminator_loss": 0.0})
 
 
 def test_samples_without_variance_are_noticed():
     with pytest.raises(TrainingError, match="look alike"):
-        Health().samples(1000, torch.full((8, 3, 64, 64), 0.4))
-    Health().samples(1000, torch.rand(8, 3, 64, 64))
+        DivergenceWatch().samples(1000, torch.full((8, 3, 64, 64), 0.4))
+    DivergenceWatch().samples(1000, torch.rand(8, 3, 64, 64))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is present")

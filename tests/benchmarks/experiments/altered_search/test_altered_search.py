@@ -10,7 +10,7 @@ from benchmarks.__main__ import run
 from benchmarks.core.results import load
 from benchmarks.datasets.alterations import ALTERATIONS, load_strengths
 from benchmarks.experiments.altered_search.page import nearest_to_the_bar, report
-from benchmarks.experiments.altered_search.run import BASELINES, places
+from benchmarks.statistics.altered_recall import BASELINES, ranks_of_originals
 from indexer.errors import InputError
 from tests.benchmarks.drawn_celeba import TRAIN, make_drawn_celeba
 from tests.support import make_bundle
@@ -82,7 +82,7 @@ def test_stored_results_name_no_folder_of_this_machine(results):
 
 def test_pictures_at_one_distance_share_the_first_places():
     gallery = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.uint8)
-    found = places(np.array([[0, 0], [0, 0]], np.uint8), gallery, np.array([0, 2]), "hamming")
+    found = ranks_of_originals(np.array([[0, 0], [0, 0]], np.uint8), gallery, np.array([0, 2]), "hamming")
     assert (found.closer.tolist(), found.ties.tolist()) == ([0, 1], [1, 2])
     assert found.recall(1).tolist() == [1, 0]
     assert found.recall(2).tolist() == [1, 0.5]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import run as run_experiment
 from benchmarks.core.results import load
 from benchmarks.experiments.before_after import run
 from indexer.errors import InputError
@@ -15,7 +16,7 @@ def test_both_checkouts_are_measured_and_their_ratios_stored(tmp_path: Path) -> 
     make_folder(tmp_path / "pictures", 3)
     options = {"--data": tmp_path / "pictures", "--encoder": bundle.absolute(), "--results": tmp_path}
     options |= {"--rounds": 1, "--copies": 2}
-    run.main(["HEAD", *(str(word) for option in options.items() for word in option)])
+    run_experiment([run.NAME, "HEAD", *(str(word) for option in options.items() for word in option)])
     result = load(run.NAME, tmp_path)["result"]
     assert (result["images"], len(result["rounds"])) == (3, 1)
     assert {one["what"]: one["measured"] > 0 for one in result["bars"]} == {

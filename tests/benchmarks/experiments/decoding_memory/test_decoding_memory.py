@@ -2,7 +2,8 @@
 
 from benchmarks.experiments.decoding_memory.page import NAME, write
 from benchmarks.experiments.decoding_memory.run import draw, measure, verdicts
-from indexer.decoding.decode import CELEBA, decode_bytes
+from indexer.decoding.decode import decode_bytes
+from indexer.encoders.framing import CELEBA
 
 
 def test_pictures_need_what_was_asked_for(tmp_path):

@@ -13,11 +13,11 @@ from tests.support import make_bundle
 def record(tmp_path_factory):
     folder = tmp_path_factory.mktemp("edited")
     data, bundle = make_drawn_celeba(folder / "celeba"), make_bundle(folder / "bundles")
-    eyes = make_bundle(folder / "bundles", "eyes", attributes=True)
-    about = (eyes / "model.json").read_text().replace('"Smiling"', '"Red_Background"')
-    (eyes / "model.json").write_text(about)  # it tells how red a picture is
+    predictor = make_bundle(folder / "bundles", "predictor", attributes=True)
+    about = (predictor / "model.json").read_text().replace('"Smiling"', '"Red_Background"')
+    (predictor / "model.json").write_text(about)  # it tells how red a picture is
     chosen = [word for name in ATTRIBUTES for word in ("--attribute", name)]
-    words = ["--data", str(data), "--encoder", str(bundle), "--predicted-by", str(eyes), *chosen]
+    words = ["--data", str(data), "--encoder", str(bundle), "--predicted-by", str(predictor), *chosen]
     run(["edited-search", *words, "--seed", "1", "--results", str(folder)])
     return load("edited-search", folder)
 
@@ -38,7 +38,7 @@ def test_setting_an_attribute_brings_faces_that_have_it(record):
 
 def test_it_can_be_learned_from_predicted_labels(record):
     predicted = record["result"]["predicted"]
-    assert predicted["name"] == "eyes" and set(predicted["asked"]) == {"Red_Background"}
+    assert predicted["name"] == "predictor" and set(predicted["asked"]) == {"Red_Background"}
     for way in predicted["asked"]["Red_Background"]["ways"]:
         assert way["asked"]["mean"] > way["asked_before"]["mean"]
     assert "## Learned from predicted labels" in report(record)

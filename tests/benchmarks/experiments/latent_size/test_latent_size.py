@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from benchmarks.__main__ import run  # noqa: E402
 from benchmarks.core.results import load  # noqa: E402
 from benchmarks.core.trained_runs import is_finished  # noqa: E402
-from benchmarks.datasets.image_sets import Split, in_colour, load_sets, place  # noqa: E402
+from benchmarks.datasets.image_sets import Split, in_colour, load_sets, locate  # noqa: E402
 from benchmarks.experiments.latent_size import generators, probes, quality  # noqa: E402
 from benchmarks.experiments.latent_size.classifier import accuracy, train  # noqa: E402
 from benchmarks.experiments.latent_size.models import Model, Search  # noqa: E402
@@ -176,11 +176,11 @@ def test_data_is_found_by_its_name_below_a_root(tmp_path):
     (tmp_path / "celeba").mkdir()
     for name in ("mnist.npz", "cifar10-small.npz"):
         (tmp_path / name).touch()
-    found = [place(Path(name), tmp_path).name for name in ("mnist", "cifar10", "celeba")]
+    found = [locate(Path(name), tmp_path).name for name in ("mnist", "cifar10", "celeba")]
     assert found == ["mnist.npz", "cifar10-small.npz", "celeba"]
-    assert place(tmp_path / "mnist.npz", None) == tmp_path / "mnist.npz"
+    assert locate(tmp_path / "mnist.npz", None) == tmp_path / "mnist.npz"
     with pytest.raises(InputError, match="there is no data at"):
-        place(Path("other"), tmp_path)
+        locate(Path("other"), tmp_path)
 
 
 class Linear(torch.nn.Module):

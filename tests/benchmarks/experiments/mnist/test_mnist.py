@@ -15,7 +15,7 @@ from benchmarks.__main__ import run  # noqa: E402
 from benchmarks.core.results import load  # noqa: E402
 from benchmarks.experiments.mnist.cloud import cloud_page  # noqa: E402
 from benchmarks.experiments.mnist.page import report  # noqa: E402
-from benchmarks.experiments.mnist.run import neighbours_vote, principal_components  # noqa: E402
+from benchmarks.statistics.neighbours_vote import neighbours_vote, principal_components  # noqa: E402
 from indexer.errors import InputError  # noqa: E402
 from tests.latentsearch.one_family import train  # noqa: E402
 from tests.support import make_folder  # noqa: E402

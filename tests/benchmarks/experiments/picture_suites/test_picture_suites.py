@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.experiments.picture_suites.page import report
+from benchmarks.__main__ import run
+from benchmarks.experiments.picture_suites.page import NAME, report
 from tests.drawn_files import gif_part
 from tests.hostile import encode_picture
 from tests.support import draw_picture
@@ -14,8 +15,6 @@ pytest.importorskip("pyvips")
 
 
 def test_a_suite_is_measured_and_its_page_written(tmp_path: Path) -> None:
-    from benchmarks.experiments.picture_suites.run import main
-
     suite, picture = tmp_path / "suite", draw_picture(1)
     suite.mkdir()
     jpeg = encode_picture(picture, "JPEG")
@@ -24,7 +23,7 @@ def test_a_suite_is_measured_and_its_page_written(tmp_path: Path) -> None:
     (suite / "border_touching_layers.gif").write_bytes(gif_part((90, 80), (9, 9), picture.quantize(8).resize((40, 30))))
     (suite / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")
     (suite / "text.txt").write_text("no picture")
-    main([str(suite), "--results", str(tmp_path / "results")])
+    run([NAME, str(suite), "--results", str(tmp_path / "results")])
     record = json.loads((tmp_path / "results" / "picture-suites.json").read_text())
     (found,) = record["result"]["suites"]
     assert (found["files"], found["incomplete"], found["sound_but_damaged_for_us"]) == (5, 1, [])

@@ -13,7 +13,7 @@ from tests.support import make_bundle
 
 
 def bundle_of(folder, labels):
-    bundle = make_bundle(folder, "eyes", attributes=True)
+    bundle = make_bundle(folder, "predictor", attributes=True)
     model = json.loads((bundle / "model.json").read_text())
     known = dict.fromkeys(("terms", "preset", "hardware", "precision", "commit"), "") | {"commands": []}
     changed = {"attributes": {"labels": labels}, "trained": model["trained"] | known}
@@ -37,7 +37,7 @@ def test_what_a_bundle_sees_is_compared_with_what_people_say(words, tmp_path):
     assert red["commoner"]["accuracy"] == 0.5 and red["codes"]["accuracy"] > 0.9
     assert rows["codes"]["f1"]["mean"] > 0.6 and record["result"]["training"] == 64
     page = predicted_labels.report(record)
-    assert "| bundle `eyes` |" in page and "| Red_Background | 0.500 |" in page
+    assert "| bundle `predictor` |" in page and "| Red_Background | 0.500 |" in page
     scores = json.loads((bundle / "model.json").read_text())["scores"]
     assert scores == {"accuracy": round(rows["attributes"]["accuracy"]["mean"], 4), "F1": scores["F1"]}
     assert f"- accuracy: {scores['accuracy']}" in (bundle / "MODEL_CARD.md").read_text()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import run as run_experiment
 from benchmarks.experiments.query_speed import run
 from tests.support import make_bundle
 
@@ -19,7 +20,7 @@ def test_a_process_that_fails_is_not_timed() -> None:
 
 def test_query_and_imports_are_timed_in_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = make_bundle(tmp_path, generator=True)
-    run.main(["--count", "5", "--encoder", str(bundle), "--pairs", "1", "--no-store"])
+    run_experiment([run.NAME, "--count", "5", "--encoder", str(bundle), "--pairs", "1", "--no-store"])
     assert "ratio" in capsys.readouterr().out
 
 

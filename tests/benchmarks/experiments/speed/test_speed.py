@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.__main__ import run as run_experiment
 from benchmarks.core.child_process import in_child
 from benchmarks.core.timing import bar, in_turn, told
 from benchmarks.datasets import synthetic_codes
@@ -67,7 +68,7 @@ def test_a_synthetic_index_holds_what_a_real_one_holds(folder: Path) -> None:
     with IndexWriter.open(folder) as index:
         assert index.count() == COUNT and index.check().problems == []
         within = index.matching(["number<1000"])
-        labels = index.labels(within.tolist())
+        labels = index.labels(within.ids.tolist())
         assert 0 < len(within) < COUNT and all(values["number"] < 1_000 for values in labels.values())
 
 
@@ -78,7 +79,7 @@ def test_bare_searches_find_what_the_engine_finds(folder: Path, real: np.ndarray
         truth, apart = bare.truth()
         assert np.array_equal(truth, ids) and np.allclose(apart**2 / 2, distances, atol=1e-5)
         assert recall(ids, truth) == 1 and recall(ids[:, :0], truth) == 0 and recall(ids, np.full((5, 7), -1)) == 0
-        rows = np.sort(bare.row_of_id[index.matching(["number<5000"])])
+        rows = np.sort(bare.row_of_id[index.matching(["number<5000"]).ids])
         for number in range(5):
             expected = bare.truth(rows)[0][number]
             assert np.array_equal(bare.id_of_row[bare.exactly(number, rows)], expected)
@@ -129,7 +130,7 @@ def test_the_whole_of_it_on_few_codes_and_its_page(
     monkeypatch.setattr(run, "RESULTS", tmp_path)
     monkeypatch.setattr(large_index, "in_child", _here)
     monkeypatch.setattr(other_searchers, "in_child", _here)
-    monkeypatch.setattr(cold_query, "seconds", lambda command: 0.1 if "c30" in command[-1] else 0.2)
+    monkeypatch.setattr(cold_query, "process_seconds", lambda command: 0.1 if "c30" in command[-1] else 0.2)
     monkeypatch.setattr(synthetic_codes, "QUERIES", 10)
     monkeypatch.setattr(synthetic_codes, "LEAST_SUBSET", 10)
     monkeypatch.setattr(run, "store", lambda name, result: _write(tmp_path / f"{name}.json", result))
@@ -137,13 +138,15 @@ def test_the_whole_of_it_on_few_codes_and_its_page(
     make_folder(pictures, 60)
     arguments = ["--data", str(pictures), "--count", "400", "--large", "900", "--queries", "5", "--pairs", "1"]
     parts = ("codes", "search", "filters", "edited", "growth", "cold", "changes")
-    run.main([*arguments, "--pictures", "20", *(word for part in (*parts, "others") for word in ("--part", part))])
+    run_experiment(
+        [run.NAME, *arguments, "--pictures", "20", *(word for part in (*parts, "others") for word in ("--part", part))]
+    )
     assert "search: recall@20: 1 >= 0.95  met" in capsys.readouterr().out
     record = json.loads((tmp_path / "speed.json").read_text())
     assert set(record["result"]) == {*parts, "others", "seed", "kept"}
     assert {path.name for path in write(record, tmp_path)} == {"speed.md", "speed-ratio.png", "speed-growth.png"}
     assert record["result"]["kept"] == []
-    run.main([*arguments, "--part", "edited"])
+    run_experiment([run.NAME, *arguments, "--part", "edited"])
     [earlier] = json.loads((tmp_path / "speed.json").read_text())["result"]["kept"]
     assert earlier["methods"] == [part for part in (*parts, "others") if part != "edited"]
     text = report(record)

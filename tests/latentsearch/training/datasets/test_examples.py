@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from indexer.decoding.decode import Framing  # noqa: E402
+from indexer.encoders.framing import Framing  # noqa: E402
 from indexer.errors import InputError  # noqa: E402
 from latentsearch.data.cifar10 import load_photographs  # noqa: E402
 from latentsearch.data.digits import load_digits  # noqa: E402

@@ -12,7 +12,8 @@ from click.testing import CliRunner  # noqa: E402
 
 from indexer.encoders.encoder import load_encoder, load_generator  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
-from latentsearch.export.bundle import middle, whitening  # noqa: E402
+from latentsearch.export.bundle import middle  # noqa: E402
+from latentsearch.models.whitening import whitening  # noqa: E402
 from latentsearch.training.engine.losses import contrastive_loss  # noqa: E402
 from latentsearch.training.engine.precision import Precision  # noqa: E402
 from latentsearch.training.engine.trained import load_family, load_trained  # noqa: E402
@@ -121,7 +122,7 @@ def test_the_learning_rate_warms_up_and_ends_at_nothing():
 
 def test_published_codes_have_mean_0_and_unit_covariance():
     family, x = make(), draw(count=32)
-    encoder = family.averages["encoder"].network.train()
+    encoder = family.emas["encoder"].network.train()
     codes = encoder(x).detach()
     encoder.eval()
     encoder.mean.copy_(encoder(x).mean(0))
@@ -136,7 +137,7 @@ def test_the_generator_takes_the_codes_that_the_encoder_gives():
     family, x = make(), draw()
     for _ in range(5):
         family.step(x)
-    averages = {name: family.averages[name].network for name in ("encoder", "generator")}
+    averages = {name: family.emas[name].network for name in ("encoder", "generator")}
     with torch.no_grad():
         expected = averages["generator"](averages["encoder"](x))
         assert torch.allclose(family.generator()(family.encoder()(x)), expected, atol=1e-4)
@@ -175,7 +176,7 @@ def test_the_middle_of_a_picture_is_what_lies_within_its_edges():
 def test_features_are_what_the_last_layer_reads():
     for kind in KINDS:
         family, x = make(kind), draw(kind)
-        encoder = family.averages["encoder"].network
+        encoder = family.emas["encoder"].network
         last = [layer for layer in encoder.reader.modules() if isinstance(layer, torch.nn.Linear)][-1]
         with torch.no_grad():
             expected = encoder.standardise(last(family.code_features()(x)))

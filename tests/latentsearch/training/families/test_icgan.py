@@ -215,7 +215,7 @@ def test_what_is_published_has_its_shapes(kind, design):
     assert codes.shape == (4, 6) and values.shape == (4, 3)
     images = family.generator().eval()(torch.cat([codes, values], 1))
     assert images.shape == x.shape and images.min() >= 0 and images.max() <= 1
-    assert set(family.sheets(x)) == {"samples", "reconstructions"}
+    assert set(family.image_grids(x)) == {"samples", "reconstructions"}
 
 
 def test_the_attribute_net_learns_alone():

@@ -12,7 +12,8 @@ from latentsearch.models.ivegan import compared, digit_networks, picture_network
 from latentsearch.training.datasets.transforms import Jitter  # noqa: E402
 from latentsearch.training.engine.losses import prediction_loss  # noqa: E402
 from latentsearch.training.engine.precision import Precision  # noqa: E402
-from latentsearch.training.families.ivegan import DISCRIMINATORS, NOISY, PRESETS, READ_EVERY, RING_SCALE, Ivegan  # noqa: E402
+from latentsearch.training.families.ivegan import DISCRIMINATORS, NOISY, READ_EVERY, Ivegan  # noqa: E402
+from latentsearch.training.families.ivegan_recipe import PRESETS, RING_SCALE  # noqa: E402
 from tests.latentsearch.one_family import (  # noqa: E402
     changed,
     copy_of,
@@ -419,12 +420,12 @@ def test_published_networks_take_and_give_rgb(family):
 @pytest.mark.parametrize("name", ["encoder", "generator"])
 def test_batch_statistics_of_the_averages_are_those_of_their_own_weights(family, name):
     """Not an average of the followed network's, which would lag behind."""
-    norms = [layer for layer in family.averages[name].network.modules() if "BatchNorm" in type(layer).__name__]
+    norms = [layer for layer in family.emas[name].network.modules() if "BatchNorm" in type(layer).__name__]
     before = [layer.num_batches_tracked.item() for layer in norms]
     for _ in range(READ_EVERY + 1):
         family.step(batch(family.recipe.data))
     assert [layer.num_batches_tracked.item() for layer in norms] == [count + 2 for count in before]
-    assert not any(module.training for module in family.averages[name].network.modules())
+    assert not any(module.training for module in family.emas[name].network.modules())
 
 
 @pytest.fixture(scope="module")

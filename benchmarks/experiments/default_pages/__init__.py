@@ -1,1 +1,0 @@
-"""The experiment default-pages."""

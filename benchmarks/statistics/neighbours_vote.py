@@ -1,0 +1,55 @@
+"""Which class the nearest neighbours by code show, against neighbours by pixels and by principal components."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.core.exact_search import nearest
+from benchmarks.core.metrics import bootstrap_weights, mean_with_interval
+from latentsearch.models.whitening import PrincipalAxes
+
+NEIGHBOURS = 5
+RESAMPLES = 1_000
+
+Codes = NDArray[np.float32]
+Read = NDArray[np.uint8]
+
+
+def neighbours_vote(
+    gallery: Codes, gallery_labels: NDArray[np.int64], queries: Codes, distance: str = "euclidean"
+) -> Read:
+    """The commonest label among the nearest NEIGHBOURS of each query, of several the nearest one's: uint8 (q,).
+
+    gallery (n, d) with labels (n,), queries (q, d). distance: as benchmarks.core.exact_search has it.
+    """
+    labels = gallery_labels[nearest(queries, gallery, NEIGHBOURS, distance)]
+    votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
+    commonest: Read = labels[np.arange(len(labels)), votes.argmax(1)].astype(np.uint8)
+    return commonest
+
+
+def principal_components(train: Codes, test: Codes, size: int) -> tuple[Codes, Codes]:
+    """Training and test pictures (n, d) by the first components of the training pictures."""
+    mean = train.mean(0)
+    centred = train - mean
+    axes = PrincipalAxes.of(centred.T @ centred).axes[:, ::-1][:, :size]
+    return centred @ axes, (test - mean) @ axes
+
+
+def flat(images: NDArray[np.uint8]) -> Codes:
+    """Images uint8 (n, ...) as rows of numbers in [0, 1]: float32 (n, d)."""
+    return np.asarray(images.reshape(len(images), -1) / np.float32(255), np.float32)
+
+
+class Scores:
+    """Right or not (n,) -> the mean and its interval by bootstrap over the test digits."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.weights = bootstrap_weights(count, RESAMPLES, seed)
+
+    def __call__(self, right: NDArray[np.bool_]) -> dict[str, Any]:
+        """{"mean", "interval"}."""
+        return mean_with_interval(right, self.weights)

@@ -1,0 +1,1 @@
+"""Formats that Pillow does not read, or not quite: one file each."""

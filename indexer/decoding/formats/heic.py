@@ -1,0 +1,31 @@
+"""HEIC pictures that are larger than libheif lets through by itself."""
+
+from __future__ import annotations
+
+import struct
+
+# The largest block of memory that libheif takes by default, and what an RGB pixel takes.
+LARGEST_BLOCK, BYTES_A_PIXEL = 2**29, 3
+MOST_EXTENTS = 4_096
+
+
+def lift_limit_of_libheif(data: bytes) -> None:
+    """Lift libheif's limits for a picture that needs a larger block than they allow, and set them for all others.
+
+    Our own limit, on the memory that the picture takes, comes after its header was read, in both cases.
+    """
+    from pillow_heif import options
+
+    options.DISABLE_SECURITY_LIMITS = _most_pixels(data) * BYTES_A_PIXEL > LARGEST_BLOCK
+
+
+def _most_pixels(data: bytes) -> int:
+    """The largest extent that a file's items state, in pixels."""
+    most, offset = 0, 0
+    for _ in range(MOST_EXTENTS):
+        offset = data.find(b"ispe", offset) + 4
+        if offset < 4 or offset + 12 > len(data):
+            break
+        width, height = struct.unpack_from(">II", data, offset + 4)
+        most = max(most, width * height)
+    return most

@@ -1,0 +1,156 @@
+"""`latentsearch train` for every family that is a network: PyTorch learns, step by step."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentsearch.cli.stderr import Bar
+from latentsearch.cli.train_request import AUTO, TrainRequest
+from latentsearch.training.engine import limits
+
+if TYPE_CHECKING:
+    from latentsearch.training.datasets.images import Images
+    from latentsearch.training.datasets.ring import Points
+    from latentsearch.training.engine.family import Family, Recipe
+    from latentsearch.training.engine.loop import Progress
+    from latentsearch.training.engine.precision import Precision
+
+logger = logging.getLogger(__name__)
+
+
+def train_network(asked: TrainRequest) -> None:
+    """Train a run, or go on with it, and say how it can be exported. Raises InputError, TrainingError."""
+    import torch
+
+    from latentsearch.training.engine import run as runs
+    from latentsearch.training.engine.loop import Schedule, train
+    from latentsearch.training.engine.precision import Precision, hardware
+
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    recipe = _recipe(asked, _settings(asked))
+    folder = asked.folder
+    precision = runs.precision_of(folder) if asked.resume and asked.precision == "auto" else asked.precision
+    chosen = Precision.choose(asked.device, precision)
+    logger.debug("%s on %s", recipe, chosen)
+    found = _prepare(asked, recipe)
+    learner, found = _learner(asked, recipe, chosen, found)
+    runs.describe(folder, data=found.describe(), preset=asked.preset, hardware=hardware(), precision=str(chosen))
+    started = time.monotonic()
+    schedule = Schedule(asked.checkpoint_seconds, asked.sheet_steps)
+    with Bar("training", unit="steps") as bar:
+        train(learner, found, folder, lambda now: _show(bar, now), schedule)
+    click.echo(f"trained in {time.monotonic() - started:.0f} s: latentsearch export {folder} -o BUNDLE", err=True)
+
+
+def _settings(asked: TrainRequest) -> dict[str, Any]:
+    """The recipe's fields that were asked for, with the sizes of a given generator or a latent size that was chosen."""
+    settings = asked.settings | {"labels": asked.labels or None}
+    if asked.generator:
+        settings |= _as_the_generator(asked.generator)
+    if settings["latent_size"] == AUTO:
+        settings["latent_size"] = _chosen_size(asked, settings["seed"] or 0)
+    return settings
+
+
+def _as_the_generator(run: Path) -> dict[str, Any]:
+    """The sizes of a finished run's generator, and no epochs for another."""
+    from latentsearch.training.engine import run as runs
+
+    names = ("width", "latent_size", "generator_position", "discriminator_position")
+    return {name: runs.read(run)["recipe"].get(name) for name in names} | {"generator_epochs": 0}
+
+
+def _chosen_size(asked: TrainRequest, seed: int) -> int:
+    """The latent size of a run that is resumed; of a new one, the size that the autoencoders speak for."""
+    from latentsearch.training.engine import run as runs
+    from latentsearch.training.engine.precision import Precision
+    from latentsearch.training.families.latent_size import choose
+
+    sizes, precision = _numbers(asked.auto_sizes), Precision.choose(asked.device, asked.precision)
+    if asked.resume:
+        return int(runs.read(asked.folder)["recipe"]["latent_size"])
+    with Bar("choosing", unit="steps") as bar:
+        choice = choose(
+            asked.data,
+            asked.folder,
+            sizes=sizes,
+            factor=asked.auto_factor,
+            steps=asked.auto_steps,
+            seed=seed,
+            precision=precision,
+            report=lambda size, now: bar.show(now.step, now.steps, f"autoencoder of {size} numbers", "steps"),
+        )
+    click.echo(choice.reason, err=True)
+    return choice.size
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        sizes = sorted({int(word) for word in text.split(",")})
+    except ValueError:
+        sizes = [0]
+    if sizes[0] < 1 or sizes[-1] > limits.LATENT_SIZE:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between, each from 1 to {limits.LATENT_SIZE}")
+    return sizes
+
+
+def _recipe(asked: TrainRequest, settings: dict[str, Any]) -> Recipe:
+    """The preset's recipe with what was asked for, and with the labels that the data have."""
+    from indexer.errors import InputError
+    from latentsearch.training.datasets import examples
+    from latentsearch.training.datasets.labelled import choose_labels
+    from latentsearch.training.engine import registry
+    from latentsearch.training.engine.family import LabelledRecipe
+
+    recipe = registry.choose_recipe(asked.family, examples.kind_of(asked.data), asked.preset, settings)
+    recipe = registry.change_recipe(recipe, asked.changes)
+    if isinstance(recipe, LabelledRecipe):
+        return replace(recipe, labels=choose_labels(asked.data, asked.label_file, recipe.labels))
+    if asked.label_file:
+        raise InputError(f"{asked.family} learns without labels: leave out --labels")
+    return recipe
+
+
+def _prepare(asked: TrainRequest, recipe: Recipe) -> Images | Points:
+    """Look at the data before the run's folder is made, so that bad input leaves nothing behind."""
+    from latentsearch.training.datasets import examples
+    from latentsearch.training.engine import run as runs
+    from latentsearch.training.engine.loop import require_batch
+
+    require_batch(examples.count(asked.data), recipe.step_size)
+    runs.begin(asked.folder, asked.family, recipe, asked.resume)
+    with Bar("decoding") as bar:
+        found = examples.load(asked.data, asked.folder, recipe.framing, bar.show)
+    click.echo(found.describe_for_people(), err=True)
+    return found
+
+
+def _learner(
+    asked: TrainRequest, recipe: Recipe, precision: Precision, found: Images | Points
+) -> tuple[Family, Images | Points]:
+    """The networks, and the examples with their labels where the family learns with them."""
+    from latentsearch.training.datasets.images import Images
+    from latentsearch.training.datasets.labelled import with_labels
+    from latentsearch.training.engine import registry
+    from latentsearch.training.engine.family import LabelledRecipe
+    from latentsearch.training.engine.trained import load_family
+
+    learner = registry.load_module(asked.family).FAMILY(recipe, precision)
+    if isinstance(recipe, LabelledRecipe) and isinstance(found, Images):
+        found = with_labels(found, asked.data, asked.label_file, recipe.labels, asked.folder)
+        learner.take_labels(found.all_labels())
+    if asked.generator and not asked.resume:
+        learner.take_generator(load_family(asked.generator))
+    return learner, found
+
+
+def _show(bar: Bar, now: Progress) -> None:
+    losses = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in now.losses.items())
+    bar.show(now.step, now.steps, now.stage, f"steps, {now.images_per_second:.0f} images/s, {losses}")

@@ -1,0 +1,37 @@
+"""Networks that IVE-GAN's paper does not have: what tells a picture among others, and foretells that from its code."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import nn
+
+from latentsearch.models.ivegan import Reader
+from latentsearch.models.layers import convolution, dense, leaky
+
+MATCHED_SIZE = 64  # numbers by which the matcher tells pictures apart
+PREDICTOR_WIDTH = 128
+
+
+def matcher(width: int, channels: int, size: int) -> Reader:
+    """Pictures (n, channels, size, size) -> (n, 64); as many convolutions as take them to 4x4."""
+    widths = [channels, width, width * 2, width * 4, width * 4, width * 4][: size.bit_length() - 2]
+    layers = nn.Sequential(
+        *(
+            convolution(before, after, leaky(), kernel=5 if before == channels else 3, stride=2)
+            for before, after in pairwise(widths)
+        ),
+        nn.Flatten(),
+        dense(widths[-1] * 4 * 4, MATCHED_SIZE),
+    )
+    return Reader(layers, pictures=True)
+
+
+def predictor(latent_size: int) -> Reader:
+    """Codes (n, latent_size) -> what the matcher says of their pictures (n, 64)."""
+    layers = nn.Sequential(
+        dense(latent_size, PREDICTOR_WIDTH, leaky()),
+        dense(PREDICTOR_WIDTH, PREDICTOR_WIDTH, leaky()),
+        dense(PREDICTOR_WIDTH, MATCHED_SIZE),
+    )
+    return Reader(layers, pictures=False)
