@@ -98,6 +98,7 @@ class Header:
     count: number of images. rows: length of the array of codes at the time; later rows are not in the base. trained_on:
     number of images when its lists or codebooks were trained. why: the reason for choosing this kind.
     """
+
     uuid: str
     generation: int
     kind: str
