@@ -43,10 +43,10 @@ def status_of(index: Index) -> dict[str, Any]:
 
 
 def _vectors(facts: IndexMetadata, now: VectorSearch) -> dict[str, Any]:
-    told: dict[str, Any] = {"asked": facts.kind, "kind": None, "problem": now.problem or None}
+    found: dict[str, Any] = {"asked": facts.kind, "kind": None, "problem": now.problem or None}
     if now.base is not None:
         header = now.base.header
-        told |= {
+        found |= {
             "kind": header.kind,
             "why": header.why,
             "recall@20": {"target": header.tuning.target, "reached": header.tuning.reached},
@@ -54,4 +54,4 @@ def _vectors(facts: IndexMetadata, now: VectorSearch) -> dict[str, Any]:
             "effort": header.tuning.effort(20),
             "trained_on": header.trained_on,
         }
-    return told | {"in_base": now.in_base, "since": len(now.delta.ids), "removed": len(now.gone)}
+    return found | {"in_base": now.in_base, "since": len(now.delta.ids), "removed": len(now.gone)}
