@@ -1,4 +1,4 @@
-"""What an index holds, as plain data."""
+"""Describes an index as plain data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def status_of(index: Index) -> dict[str, Any]:
-    """What `latentsearch status --json` prints: counts, labels, the encoder, bytes by file, how searches go."""
+    """Return the data of `latentsearch status --json`: counts, labels, encoder, file sizes, and search parameters."""
     facts, names = index.metadata, (CATALOGUE, code_files.FILE_NAME, bases.FILE_NAME)
     return {
         "index": printable(index.folder),

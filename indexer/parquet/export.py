@@ -49,7 +49,7 @@ def _rows(index: Index) -> Iterator[Rows]:
         if max(positions) >= len(codes):
             raise DamagedIndex(
                 f"the files of the index at {printable(index.folder)} contradict one another: "
-                "`latentsearch check` tells more"
+                "run `latentsearch check` for details"
             )
         yield Rows(records, given_labels(index, [record.id for record in records]), codes[positions])
 

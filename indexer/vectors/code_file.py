@@ -46,7 +46,7 @@ def size_of(path: Path) -> int:
 def _require_rows(path: Path, size: int) -> None:
     if size_of(path) < size:
         raise DamagedIndex(
-            f"{path} holds {size_of(path)} bytes and the catalogue names {size}: `latentsearch check` tells more"
+            f"{path} holds {size_of(path)} bytes, but the catalogue needs {size}: run `latentsearch check` for details"
         )
 
 
