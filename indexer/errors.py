@@ -1,8 +1,7 @@
 """The errors shown to users, each one clear sentence: what happened, where, and what to do.
 
 LatentsearchError              1  base of all errors below
-├── InputError                 2  an argument names something that is missing or does not fit (like click's usage
-errors)
+├── InputError                 2  an argument names something missing or unsuitable (as click's usage errors)
 │   └── UnreadableImage        3  a picture cannot be used; the message gives the reason
 ├── EncoderError               4  a bundle is missing, damaged, or not the one the index was made with
 ├── IndexStateError            5  an index is missing or empty
@@ -23,7 +22,7 @@ class LatentsearchError(Exception):
 
 
 class InputError(LatentsearchError):
-    """An argument names something that is missing or does not fit."""
+    """An argument names something missing or unsuitable."""
 
     exit_code = 2
 

@@ -41,7 +41,7 @@ def size_and_mtime(status: os.stat_result) -> tuple[int, int]:
 
 
 def comparable(number: int | float) -> int | float:
-    """Return the number in a form that SQLite compares exactly with stored ones, however large it is."""
+    """Return the number in a form that SQLite compares correctly with stored ones, however large it is."""
     if isinstance(number, float) or LEAST <= number <= GREATEST:
         return number
     try:

@@ -51,7 +51,7 @@ class Images(Statements):
         return self._scalar(select(func.count()).select_from(IMAGE))
 
     def count_incomplete(self) -> int:
-        """Count the images of which a part is missing."""
+        """Count the incomplete images."""
         return self._scalar(select(func.count()).select_from(IMAGE).where(IMAGE.c.incomplete != 0))
 
     def last_added(self) -> float | None:

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
 # Files of more than this many bytes are not read.
 BYTE_LIMIT = 2**29
-# Pictures are decoded or shrunk to this many times the size needed; framed pixels then differ little from those of a
-# full decode.
+# Pictures are decoded or shrunk to this many times the size needed, so that the result is close to a full decode.
 HEADROOM = 2
 DRAFTED = ("JPEG", "MPO")
 
@@ -145,7 +144,7 @@ def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: 
             seen.append(_Seen.of(picture, framing, with_fingerprint=False))
     rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
     if share < LEAST_SEEN:
-        raise UnreadableImage(f"{reason}; too little of it is there ({share:.0%})" if share else reason)
+        raise UnreadableImage(f"{reason}; too little of the picture is present ({share:.0%})" if share else reason)
     whole_picture = replace(seen[0], rgb=rgb, fingerprint=_fingerprint(rgb) if with_fingerprint else None)
     return whole_picture.framed(framing, file_type.name, incomplete=True)
 

@@ -99,7 +99,7 @@ def _lab(colours: NDArray[Any], is_signed: bool) -> Image.Image:
         deep = (colours.astype(np.float32) / 256 if colours.dtype.itemsize == 2 else colours.astype(np.float32)).copy()
         parts = np.where((np.arange(3) > 0) & is_signed, (deep + 128) % 256, deep)
     bands = np.rint(parts).clip(0, 255).astype(np.uint8)
-    # Pillow's mode LAB stores a* and b* as unsigned numbers; flipping their top bit converts between the two forms.
+    # Image.frombytes expects signed a* and b* in mode LAB; flipping the top bit makes the offset numbers signed.
     return Image.frombytes("LAB", bands.shape[1::-1], np.ascontiguousarray(bands ^ SIGNS).tobytes())
 
 

@@ -93,9 +93,9 @@ def _unprepared(picture: Image.Image) -> None:
 def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = _unprepared) -> Iterator[Image.Image]:
     """Open a picture file: its size, mode, frames and metadata are available, its pixels not yet decoded.
 
-    prepare: called with the picture before memory is reserved, for example to request a draft. reserve: called once
-    with the bytes that decoding will need. Raises only UnreadableImage, with the reason only, whatever the bytes are
-    and whatever the block does with the picture; prints nothing. Thread-safe.
+    prepare: called with the picture before it is decoded, for example to request a draft. reserve: called once with the
+    bytes that decoding will need. Raises only UnreadableImage, with the reason only, whatever the bytes are and
+    whatever the block does with the picture; prints nothing. Thread-safe.
     """
     try:
         with silence:
@@ -124,7 +124,7 @@ def _reader(file_type: Format) -> Callable[[bytes, Reserve, Prepare], AbstractCo
 
 def _open_prepared(file_type: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Image.Image:
     """Open a picture with Pillow. The picture is its own context manager; another would slow down small pictures."""
-    if file_type is JXL:  # its plugin decodes on opening, so memory must be reserved before
+    if file_type is JXL:  # its plugin decodes on opening, so reserve memory first
         from indexer.decoding.formats.jxl import BYTES_A_PIXEL, size_of_jxl
 
         width, height = size_of_jxl(data)

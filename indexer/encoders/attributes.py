@@ -78,7 +78,7 @@ def load_attribute_encoder(name_or_path: str | Path | None = None, threads: int 
     try:
         encoder = AttributeEncoder(folder, model, session)
     except (KeyError, TypeError) as error:
-        raise EncoderError(f"{folder / 'model.json'} does not state its labels as it should: {REPAIR}") from error
+        raise EncoderError(f"{folder / 'model.json'} has no valid list of labels: {REPAIR}") from error
     if session.get_outputs()[0].shape[-1] != len(encoder.labels):
         raise EncoderError(f"{folder / GRAPH} has another number of labels than model.json states: {REPAIR}")
     return encoder

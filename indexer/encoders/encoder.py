@@ -105,8 +105,7 @@ class Encoder:
 class Generator:
     """A loaded bundle's generator.
 
-    prior: the distribution of its codes: "uniform" for U(-1, 1), "gaussian" for N(0, 1), "none" for a plain
-    autoencoder.
+    prior: distribution of its codes: "uniform" for U(-1, 1), "gaussian" for N(0, 1), "none" for a plain autoencoder.
     labels: names of the labels whose values, 1 or 0, form the end of each code; () for an unconditional generator.
     """
 
@@ -224,7 +223,7 @@ def read_model(folder: Path) -> dict[str, Any]:
     try:
         _shares_of_pairs(model)
     except (IndexError, TypeError, ValueError) as error:
-        raise EncoderError(f"{path} does not state the distances of random pairs as it should: {REPAIR}") from error
+        raise EncoderError(f"{path} has no valid distances of random pairs: {REPAIR}") from error
     return model
 
 

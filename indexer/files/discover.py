@@ -29,8 +29,8 @@ SORTED_AT_ONCE = 65_536
 class Found:
     """A file to decode: absolute path (surrogate escapes for bytes that are not UTF-8), size in bytes, mtime in ns.
 
-    is_asked_for: whether the user named the file or a negated pattern includes it, so that it is indexed whatever its
-    type.
+    is_asked_for: whether the user named the file or a negated pattern includes it; it is then indexed even if it is one
+    of our contact sheets.
     """
 
     path: str

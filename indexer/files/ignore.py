@@ -154,7 +154,7 @@ class Rules:
     def of(self, root: str) -> FolderRules:
         """Return the rules of a folder named by the user, which is indexed wherever it lies. Raises UnusableRules.
 
-        Ignore files of the folders above also apply, unless they exclude the folder itself.
+        Ignore files of the folders above also apply, unless they would exclude the folder.
         """
         asked = Level(with_separator(root), self._compiled) if self._compiled else None
         around = FolderRules()

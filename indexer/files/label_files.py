@@ -42,7 +42,7 @@ class LabelTable:
         return {name: value for name, value in zip(self.names, self.row(path), strict=False) if value is not None}
 
     def row(self, path: str) -> tuple[Label | None, ...]:
-        """Return a picture's values from the row that matches most of its path; () if none does."""
+        """Return a picture's values from the row that matches the longest end of its path; () if none does."""
         return self.rows_of([path])[0]
 
     def rows_of(self, paths: Sequence[str]) -> list[tuple[Label | None, ...]]:

@@ -68,7 +68,7 @@ def _wrong_positions(ids: NDArray[np.int64], positions: NDArray[np.int64], rows:
         problems.append(f"{len(strange)} images name codes that were never stored, first id {strange[0]}")
     shared = ids[1:][positions[1:] == positions[:-1]]
     if len(shared):
-        problems.append(f"{len(shared)} images share their code with another, first id {shared[0]}")
+        problems.append(f"{len(shared)} images share a code with another image, first id {shared[0]}")
     return problems
 
 

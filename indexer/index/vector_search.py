@@ -25,7 +25,7 @@ NONE = np.empty(0, np.int64)
 EXCLUDED_AS_CANDIDATES = 1_000
 # Extra candidates for exact search, because float32 rounding can swap nearly equal distances.
 SPARE = 16
-# Up to this many codes, all of them are ranked exactly without a prior search for candidates.
+# Up to this many images are all compared exactly, without first searching for candidates.
 RANKED_AT_ONCE = 200
 # Rows per block of `blocks`.
 CODES_AT_ONCE = 20_000
@@ -39,7 +39,10 @@ class Delta(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Images that may be nearest: ids and rows, int64 (q, c) each, row -1 for none; available: images searched."""
+    """Images that may be nearest: ids and rows, int64 (q, c) each, row -1 for none.
+
+    available: how many images can be found at all.
+    """
 
     ids: Ids
     rows: Ids
@@ -164,7 +167,7 @@ class VectorSearch:
     def _searched(
         self, queries: Codes, wanted: int, needed: int, effort: int, allowed: NDArray[np.bool_] | None
     ) -> Ids:
-        """Search the base for at least `needed` ids per query, raising the effort until enough are found."""
+        """Search the base for `needed` ids per query, raising the effort up to the maximum until they are found."""
         assert self.base is not None
         most = self.base.header.tuning.most
         while True:

@@ -122,7 +122,7 @@ class IndexWriter(Index):
         self._commit_metadata()
 
     def note_predicted(self, name: str, sha256: str, until: int) -> None:
-        """Commit predicted labels and the last image id that this predictor has seen. Ignores given labels."""
+        """Commit predicted labels and the last image id seen by this predictor; given labels need `commit` instead."""
         self.change(predictor_name=name, predictor_sha256=sha256, predicted_until=until)
         self._commit_metadata()
 

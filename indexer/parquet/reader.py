@@ -156,7 +156,7 @@ class ParquetReader:
         wanted = columns(self.encoder["latent_size"]) if 0 < self.encoder["latent_size"] < 2**31 else {}
         missing = [name for name in wanted if schema.names.count(name) != 1]
         if missing or not wanted:
-            raise self._refusal(f"it has no column {missing[0]}" if missing else "its codes have no length")
+            raise self._refusal(f"it has no column {missing[0]}" if missing else "the length of its codes is invalid")
         code = schema.field("code").type
         if self._arrow.types.is_fixed_size_list(code) and code.list_size != self.encoder["latent_size"]:
             raise self._refusal(

@@ -69,8 +69,7 @@ class LabelStore:
         if not images:
             return
         if not self._has_added:
-            # These images lack labels from files that this run does not use, so a later run with those files must read
-            # them.
+            # These images lack labels from files that this run does not use; a later run must apply those files again.
             self._catalog.labels.set_sources(self._stored)
             self._has_added = True
         if self._sources:

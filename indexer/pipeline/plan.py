@@ -37,9 +37,9 @@ class Plan:
 
     known: lookups in the catalogue, None for an empty one. before: the first id that this run assigns. retry_failed:
     also decode files that failed before, whatever the reason. rehash: read every file, even if size and time are
-    unchanged. seen: all paths so far, at eight bytes each. problems: unusable paths that have not been taken yet.
-    recovered: the same for unchanged images that had a failure. hidden: paths that cannot be seen now. passed: counts
-    of skipped files, kept by the walk.
+    unchanged. seen: all paths so far, at eight bytes each. problems: unusable paths; recovered: paths of unchanged
+    images that had a failure; both until they are taken. hidden: paths that cannot be seen now. passed: counts of
+    skipped files, kept by the walk.
     """
 
     def __init__(

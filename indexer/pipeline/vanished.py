@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from indexer.catalog.catalog import Catalog
 
 AT_ONCE = 10_000
-# A folder that loses more than this share of its images at once, if it had at least this many, may be an unmounted
-# drive.
+# A folder that loses more than this share of its images at once may be an unmounted drive, if it had this many.
 MOST, MANY = 0.5, 20
 EXAMPLES = 3
 

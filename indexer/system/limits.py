@@ -47,7 +47,7 @@ def default_cap() -> int:
 def parse_size(text: str, source: str) -> int:
     """Parse a size such as 2GB, 1.5 GiB or 800M into bytes; `source` is named in errors.
 
-    Raises InputError for text that is not a size, and for sizes below LEAST.
+    Raises InputError for text that is not a size, and for sizes below LEAST or from 2**63 on.
     """
     match = SIZE.fullmatch(text.strip())
     if match is None:

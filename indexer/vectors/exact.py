@@ -24,10 +24,9 @@ Rows = NDArray[np.int64]
 
 
 def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
-    """Find the rows of the codes nearest to each query by Euclidean distance, nearest first.
+    """Find the given rows of codes that are nearest to each query by Euclidean distance, nearest first.
 
-    queries (q, d), codes (n, d), rows int64 (m,): the rows of codes to search, ascending, unique. Returns int64 (q,
-    min(wanted, m)).
+    queries (q, d), codes (n, d); rows int64 (m,), ascending, unique. Returns int64 (q, min(wanted, m)).
     """
     wanted = min(wanted, len(rows))
     if wanted == 0:
@@ -121,8 +120,7 @@ class Selection:
 
 
 def _from_squares(squares: NDArray[np.floating[Any]], distance: str) -> NDArray[np.floating[Any]]:
-    # For unit vectors, 1 - cosine is half the squared distance. Computed as 1 - dot, equal codes would not give exactly
-    # 0.
+    # For unit vectors, 1 - cosine is half the squared distance. As 1 - dot, it would not be exactly 0 for equal codes.
     return np.asarray(np.sqrt(squares) if distance == "euclidean" else squares * HALF)
 
 

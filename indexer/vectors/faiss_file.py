@@ -71,7 +71,7 @@ class Tuning:
         return math.ceil(k * self.factor) + SPARE
 
     def effort(self, k: float) -> int:
-        """Return the effort for k results; for a filter that a share s of the images passes, call with k / s."""
+        """Return the effort for k results; for a filter that passes a share s of the images, call with k / s."""
         if not self.efforts:
             return self.most
         ks, efforts = np.log(np.array(self.efforts, np.float64).T)

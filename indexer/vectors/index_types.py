@@ -44,19 +44,21 @@ def choose(wanted: str, count: int, latent_size: int, memory: int | None = None)
     None for half of this machine's memory.
     """
     if wanted not in (AUTO, FLAT) and count < FLAT_ALWAYS_BELOW:
-        return Choice(FLAT, f"{wanted} was asked for, but {count:,} codes are too few to learn from")
+        return Choice(FLAT, f"{wanted} was asked for, but {count:,} codes are too few to train it")
     if wanted != AUTO:
         return Choice(wanted, "asked for")
     if count < FLAT_BELOW:
-        return Choice(FLAT, f"{count:,} codes are gone through as fast as an index is read")
+        return Choice(FLAT, f"comparing all {count:,} codes is as fast as reading an index")
     room = machine_memory() // 2 if memory is None else memory
     exact, quarter = count * latent_size * 4, count * width(IVF_SQ8, latent_size)
     if exact <= room or quarter > room:
         return Choice(
-            IVF_PQ, f"{count:,} codes are found by four bits for two numbers, and ranked by their exact {_gb(exact)}"
+            IVF_PQ,
+            f"{count:,} codes are searched at 2 bits per number; {_gb(exact)} of exact codes rank the best",
         )
     return Choice(
-        IVF_SQ8, f"the {_gb(exact)} of {count:,} exact codes do not fit in {_gb(room)}: few of them are read a search"
+        IVF_SQ8,
+        f"{count:,} exact codes take {_gb(exact)}, more than {_gb(room)}, so a search reads only a few",
     )
 
 

@@ -55,8 +55,7 @@ def tune(
     # If re-ranking has too few candidates, probe more lists to make up for it.
     share = min(1.0, (target + MARGIN) / recall(factor, most))
     lists = inverted_lists(index)
-    # Behind a transformation (IndexPreTransform), the lists hold transformed codes, which cannot be compared with
-    # these.
+    # Behind an IndexPreTransform, the lists hold transformed codes, which cannot be compared with these.
     if lists is not None and hasattr(index, "nprobe"):
         needed = _lists_needed(lists, queries, codes, truth)
         for k in levels[1:]:

@@ -16,7 +16,7 @@ from indexer.system.extras import require_extra
 
 logger = logging.getLogger(__name__)
 
-# Changes are grouped for at most the first time, or until none arrives for the second; the first is also a timeout.
+# The longest time for grouping changes, which is also the interval between checks, and the pause that ends a group.
 MILLISECONDS_A_LOOK, MILLISECONDS_TOGETHER = 200, 50
 SECONDS_BETWEEN_LOOKS_AT_FOLDERS = 1.0
 SECONDS_BEFORE_ANOTHER_WATCH = 0.1
@@ -71,10 +71,11 @@ class Watcher:
         for folder in before:
             if folder not in self._watched:
                 logger.warning(
-                    "%s is gone: its pictures stay in the index, and it is watched when it is back", printable(folder)
+                    "%s is gone: its pictures stay in the index; watching resumes when it is back",
+                    printable(folder),
                 )
         if not self._watched:
-            raise InputError("none of the watched folders is there any more: nothing is left to watch")
+            raise InputError("none of the watched folders exists any more: nothing is left to watch")
 
     def _heard(self) -> Iterator[set[str]]:
         """Yield changes until one of the folders appears or disappears."""
@@ -129,5 +130,5 @@ def _errors_explained() -> Iterator[None]:
         return
     except (OSError, UnicodeEncodeError) as error:
         raise InputError(
-            f"the folders cannot be watched ({error}): raise fs.inotify.max_user_watches if that is it; {POLL}"
+            f"the folders cannot be watched ({error}): raise fs.inotify.max_user_watches if that is the cause; {POLL}"
         ) from error

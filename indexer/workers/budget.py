@@ -15,8 +15,7 @@ from typing import NamedTuple
 from indexer.errors import UnreadableImage
 from indexer.system.limits import above_cap
 
-# Bytes that each worker may use without asking; the budget reserves them. Decoding a photo at reduced size takes a few
-# MB.
+# Bytes that each worker may use without asking; the budget reserves them. Most photos need a few MB at reduced size.
 FREE_BYTES = 16_000_000
 # Bytes reserved for this process: imports, a network, pictures in transit. If it uses more, the actual amount counts;
 # with the default encoder, two encoding threads take 240 MB.

@@ -53,7 +53,7 @@ def _end_ahead() -> None:
 
 def _start() -> Interpreter:
     ours, theirs = socket.socketpair()
-    # Use our own module search path, whatever the worker's working directory.
+    # Pass on our module search path, so that workers import the same modules however this program was started.
     serve = f"from indexer.workers.serve import serve; serve({theirs.fileno()})"
     code = f"import sys; sys.path[:] = {sys.path!r}; {serve}"
     with theirs:

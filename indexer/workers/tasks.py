@@ -83,7 +83,7 @@ class FileTask(ABC, Generic[Item, Result]):
 def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     """Group jobs into chunks for workers.
 
-    Jobs that failed before get chunks of their own: if one kills its worker, the others of its chunk are decoded twice.
+    Jobs that failed before are kept apart: if one kills its worker again, the rest of its chunk is decoded twice.
     """
     sound, suspect = _Chunk(), _Chunk()
     for job in jobs:

@@ -90,7 +90,7 @@ class Worker:
         return self._connection.recv()
 
     def _allow(self, ask: Ask) -> Answer:
-        """Wait for the memory that a picture needs; before waiting or a large picture, hand back the rest of its chunk."""
+        """Wait for a picture's memory; before a wait or a large picture, hand back the rest of its chunk."""
         if self._budget is None:
             return Answer()
         if ask.size == 0:

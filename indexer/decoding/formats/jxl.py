@@ -8,8 +8,7 @@ import struct
 RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 SIZES_OF_BITS = (9, 13, 18, 30)
 CODESTREAM = b"\xff\x0a"
-# Bytes per pixel that decoding takes, measured at 27 megapixels: libjxl's buffers, the pixels as bytes, and Pillow's
-# copy.
+# Bytes per pixel for decoding, measured at 27 megapixels: libjxl's buffers, the pixels as bytes, Pillow's copy.
 BYTES_A_PIXEL = 9.5
 
 
