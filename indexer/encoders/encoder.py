@@ -149,14 +149,12 @@ class Generator:
 def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
     """Load an encoder by name or bundle folder; None loads DEFAULT_ENCODER.
 
-    threads: threads that encode batches, 0 for one per core. network: False to skip loading the network; everything but
-    `encode` then works without ONNX Runtime. Raises EncoderError if the bundle is missing or damaged, MissingExtra
-    without ONNX Runtime.
+    threads: threads that encode batches, 0 for one per core. network: False to do without ONNX Runtime and `encode`.
+    Raises EncoderError if the bundle is missing or damaged, MissingExtra without ONNX Runtime.
     """
     folder = find_bundle(name_or_path)
     model = read_model(folder)
-    # One single-threaded batch per core takes three quarters of the time of one batch on all cores, whose threads wait
-    # for one another.
+    # A single-threaded batch per core takes three quarters of the time of batches that share all cores.
     session = open_session(folder, model, "encoder.onnx", 1) if network else None
     if session is not None:
         _require_size(folder / "encoder.onnx", session.get_outputs()[0].shape[-1], model["latent_size"])

@@ -39,10 +39,7 @@ class Delta(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Images that may be nearest: ids and rows, int64 (q, c) each, row -1 for none.
-
-    available: how many images can be found at all.
-    """
+    """Possible results: ids and rows, int64 (q, c) each, row -1 for none; available: images that can be found."""
 
     ids: Ids
     rows: Ids

@@ -37,8 +37,7 @@ ALIGNED, GRAPH_ENTRIES = 8, 4_096
 AUTO, FLAT, HNSW, IVF_SQ8, IVF_PQ = KINDS = ("auto", "flat", "hnsw", "ivf-sq8", "ivf-pq")
 # Extra candidates, because re-ranking by exact codes can reorder nearly equal distances.
 SPARE = 16
-# Nanoseconds per code for exact comparison and for a FAISS visit, measured on two AVX2 cores. Only the ratio matters;
-# it is similar on other machines.
+# Nanoseconds per code, compared exactly and in FAISS, on two AVX2 cores. Only the ratio matters; it varies little.
 EXACT_COST, VISIT_COST = 50, 12
 
 Codes = NDArray[np.float32]
@@ -49,9 +48,8 @@ Ids = NDArray[np.int64]
 class Tuning:
     """Search parameters that reach a target recall.
 
-    target, reached: recall@20. factor: candidates to re-rank, as a multiple of k. efforts: (k, effort) pairs,
-    ascending; an effort is the number of lists to probe or of graph entries to keep. lists: the number of inverted
-    lists, 0 for kinds without them. most: the greatest effort.
+    target, reached: recall@20. factor: candidates to re-rank, as a multiple of k. efforts: (k, lists to probe or graph
+    entries to keep), ascending. lists: the number of inverted lists, 0 without any. most: the greatest effort.
     """
 
     target: float
@@ -215,8 +213,7 @@ class FaissFile:
 def write_faiss_file(path: Path, header: Header, index: Any | None, ids: Ids, rows: Ids) -> None:
     """Write a base, replacing any earlier one in one step, so that readers never see a partial file.
 
-    index: the FAISS index, None for the flat kind. ids, rows: int64 (n,) each, of every image. Raises OSError if the
-    disk is full.
+    index: the FAISS index, None if flat. ids, rows: int64 (n,) each, of every image. Raises OSError on a full disk.
     """
     from indexer.system.disk import atomic_write
 
