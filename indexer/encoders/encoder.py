@@ -221,7 +221,7 @@ def read_model(folder: Path) -> dict[str, Any]:
     try:
         _shares_of_pairs(model)
     except (IndexError, TypeError, ValueError) as error:
-        raise EncoderError(f"{path} has no valid distances of random pairs: {REPAIR}") from error
+        raise EncoderError(f"{path} does not state the distances of random pairs as it should: {REPAIR}") from error
     return model
 
 
