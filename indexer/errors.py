@@ -30,8 +30,8 @@ class InputError(LatentsearchError):
 class UnreadableImage(InputError):
     """A picture cannot be used.
 
-    may_pass: whether the cause is temporary or outside the file (a permission, a missing extra, a stalled drive), so
-    that every run tries the file again.
+    may_pass: whether the cause lies outside the file (a permission, a missing extra, a stalled drive), so that every
+    run tries it again.
     """
 
     exit_code = 3

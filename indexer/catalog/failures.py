@@ -15,7 +15,7 @@ from indexer.catalog.schema import FAILURE
 class Failure(NamedTuple):
     """A file that could not be indexed: the reason, and its size and time when it was tried (None if unknown).
 
-    may_pass: whether the cause is temporary, so that every run tries the file again. decoder: the version of the
+    may_pass: whether the cause lies outside the file, so that every run tries it again. decoder: the version of the
     decoders that tried it; another version tries unchanged content again.
     """
 

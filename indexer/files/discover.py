@@ -44,7 +44,7 @@ class Problem:
     """A path that cannot be used, and why.
 
     is_hidden: whether the path, or anything below it, may exist although it cannot be seen now. may_pass: whether the
-    cause is temporary (a permission, a drive), so that an image already indexed at this path is kept.
+    cause lies outside the file (a permission, a drive), so that an image already indexed at this path is kept.
     """
 
     path: str

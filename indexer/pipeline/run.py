@@ -212,12 +212,12 @@ class Summary:
 
     found = encoded + copied + unchanged + moved + failed. copied: files that got the code of another file with the same
     content. changed: encoded and copied files whose content used to differ. failed: unusable files; of these,
-    failed_before were not retried because they have not changed since an earlier run, and may_pass failed for temporary
-    reasons and are retried in every run. vanished: images whose file was not found or is now excluded. removed: the
-    vanished images that were removed. kept: folders that lost so many images that none were removed. passed_over:
-    skipped and excluded files, by type. predicted: images with newly predicted labels. seconds: by stage; decode and
-    encode are sums over workers and threads, and stages overlap, so total is less than their sum. images_per_second:
-    encoded / total.
+    failed_before were not retried because they have not changed since an earlier run, and may_pass failed for causes
+    outside the file and are retried in every run. vanished: images whose file was not found or is now excluded.
+    removed: the vanished images that were removed. kept: folders that lost so many images that none were removed.
+    passed_over: skipped and excluded files, by type. predicted: images with newly predicted labels. seconds: by stage;
+    decode and encode are sums over workers and threads, and stages overlap, so total is less than their sum.
+    images_per_second: encoded / total.
     """
 
     found: int

@@ -49,9 +49,9 @@ class Store:
     """Writes decoded and encoded files to an index, and reuses the codes of known contents.
 
     The counters say what became of the files: encoded or copied (either may be changed), unchanged except for their
-    modification time, moved, failed (may_pass of them for temporary reasons), gone before they were read, or skipped as
-    our own contact sheets. again: files that must be decoded after all, because the image with their content no longer
-    exists.
+    modification time, moved, failed (may_pass of them for causes outside the file), gone before they were read, or
+    skipped as our own contact sheets. again: files that must be decoded after all, because the image with their content
+    no longer exists.
     """
 
     def __init__(self, index: IndexWriter, plan: Plan, labels: LabelStore) -> None:
@@ -90,7 +90,7 @@ class Store:
     def note(self, problems: Sequence[Problem], recovered: Sequence[str] = ()) -> None:
         """Record unusable files, and remove the failures of recovered ones.
 
-        An unusable file's image is removed, unless the reason is temporary.
+        An unusable file's image is removed, unless the cause lies outside the file.
         """
         if recovered:
             self._index.catalog.failures.remove(recovered)

@@ -1,4 +1,4 @@
-"""A cheap check of files that failed for a temporary reason, since a run may meet thousands of them again."""
+"""A cheap check of files that failed for a cause outside them, since a run may meet thousands of them again."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Job(NamedTuple):
     """A file to decode, as discovery found it.
 
     known: SHA-256 of contents that need no decoding, because the index has their codes. again: whether the file failed
-    in an earlier run for a temporary reason. unless_sheet: whether to skip the file if it is one of our contact sheets.
+    before for a cause outside it. unless_sheet: whether to skip the file if it is one of our contact sheets.
     """
 
     path: str
@@ -44,8 +44,7 @@ class Outcome(NamedTuple):
 
     reason: why the file cannot be used, "" if it can. digest: SHA-256 of its content. width, height: of the upright
     picture. row: index of its pixels, NO_PIXELS if the content is known or the file unusable. fingerprint: None without
-    pixels. incomplete: whether part of the picture is missing. may_pass: whether the reason is temporary rather than in
-    the file's content.
+    pixels. incomplete: whether part of the picture is missing. may_pass: whether the cause lies outside the file.
     """
 
     job: Job
