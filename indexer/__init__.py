@@ -1,6 +1,6 @@
-"""Image files -> codes -> an index on disk; never imports torch.
+"""Builds and reads an index of images: files are encoded as codes and stored on disk. Never imports torch.
 
-Importing it refuses the reports of use that libraries send: each of them reads its variable when it is imported.
+Importing this package turns off the telemetry of other libraries, which read these variables when they are imported.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import os
 
 REFUSED = {
-    # The official builds of ONNX Runtime (1.29 and later) keep and send what they are run for and on which machine.
+    # The official builds of ONNX Runtime, from 1.29, record and send what they run and on which machine.
     "ORT_DISABLE_TELEMETRY": "1",
-    # timm fetches weights through it, with a report of its own at each request.
+    # timm downloads weights through huggingface_hub, which sends telemetry with each request.
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    # https://donottrack.sh, heeded by huggingface_hub and others.
+    # https://donottrack.sh, respected by huggingface_hub and other libraries.
     "DO_NOT_TRACK": "1",
 }
 
 
 def send_nothing() -> None:
-    """Refuse reports of use, for this process and for all that it starts, whatever the environment said before."""
+    """Turn off telemetry for this process and its children, overriding the environment."""
     os.environ.update(REFUSED)
 
 

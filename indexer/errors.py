@@ -1,28 +1,28 @@
-"""The errors that people see, each one clear sentence: what, where, what to do.
+"""The errors shown to users, each one clear sentence: what happened, where, and what to do.
 
-LatentsearchError              1  anything below
-├── InputError                 2  something that was named is not there or does not fit (as click's own usage errors)
-│   └── UnreadableImage        3  a picture cannot be used; its reason says why
-├── EncoderError               4  a bundle is missing, damaged, or another than the index was made with
+LatentsearchError              1  base of all errors below
+├── InputError                 2  an argument names something missing or unsuitable (as click's usage errors)
+│   └── UnreadableImage        3  a picture cannot be used; the message gives the reason
+├── EncoderError               4  a bundle is missing, damaged, or not the one the index was made with
 ├── IndexStateError            5  an index is missing or empty
 │   ├── DamagedIndex           6  an index's files contradict one another
 │   └── LockedIndex            7  another process is writing to the index
-├── MissingExtra               8  an optional dependency is missing, or two exclude each other
+├── MissingExtra               8  an optional dependency is missing, or two of them conflict
 ├── TrainingError              9  a training run collapsed or diverged
-└── TransferError             10  a download failed or its hash does not fit
+└── TransferError             10  a download failed or its hash does not match
 
-The number is the command line's exit code; 130 is Ctrl-C.
+The number is the command line's exit code; 130 means Ctrl-C.
 """
 
 
 class LatentsearchError(Exception):
-    """The base of every error that latentsearch raises on purpose."""
+    """Base class of all errors that latentsearch raises on purpose."""
 
     exit_code = 1
 
 
 class InputError(LatentsearchError):
-    """Something that was named is not there or does not fit."""
+    """An argument names something missing or unsuitable."""
 
     exit_code = 2
 
@@ -30,8 +30,8 @@ class InputError(LatentsearchError):
 class UnreadableImage(InputError):
     """A picture cannot be used.
 
-    may_pass: whether the circumstances are the reason (a permission, a missing extra, a drive that stalls) and not the
-    file's content, so that every run tries it again.
+    may_pass: whether the cause lies outside the file (a permission, a missing extra, a stalled drive), so that every
+    run tries it again.
     """
 
     exit_code = 3
@@ -42,7 +42,7 @@ class UnreadableImage(InputError):
 
 
 class EncoderError(LatentsearchError):
-    """An encoder bundle is missing, damaged, or another than the index was made with."""
+    """An encoder bundle is missing, damaged, or not the one that the index was made with."""
 
     exit_code = 4
 
@@ -66,7 +66,7 @@ class LockedIndex(IndexStateError):
 
 
 class MissingExtra(LatentsearchError):
-    """An optional dependency is missing, or two that exclude each other are installed."""
+    """An optional dependency is missing, or two conflicting ones are installed."""
 
     exit_code = 8
 
@@ -78,6 +78,6 @@ class TrainingError(LatentsearchError):
 
 
 class TransferError(LatentsearchError):
-    """A download failed or its hash does not fit."""
+    """A download failed or its hash does not match."""
 
     exit_code = 10

@@ -1,4 +1,4 @@
-"""Paths: how they are shown, which lies in which, why one cannot be read, and where the index is."""
+"""Path helpers: display, containment, reasons why a file cannot be read, and the location of the index."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 logger = logging.getLogger(__name__)
 
-# The file in the folder of an index that makes it one.
+# The file that makes a folder an index.
 CATALOGUE = "catalog.sqlite"
 SPECIAL_FILES = (
     (stat.S_ISFIFO, "a named pipe, not a file"),
@@ -37,52 +32,52 @@ REASONS = {
 }
 
 
-# What a path is, rather than how its drive fares at the moment.
+# Errors that depend on the path itself, not on the present state of its drive.
 LASTING = frozenset((errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL))
 
 
 def reason_for(path: str | Path, error: OSError) -> str:
-    """Why a file could not be opened, in a few words."""
+    """Describe in a few words why a file could not be opened."""
     if error.errno == errno.ENOENT and os.path.islink(path):
         return "a dead link"
     return REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
 
 
 def may_pass(error: OSError) -> bool:
-    """Whether a file that could not be opened or read may be readable another time."""
+    """Return whether a file that could not be opened or read may be readable later."""
     return error.errno not in LASTING
 
 
 def reason_for_mode(mode: int) -> str | None:
-    """Why a file of this st_mode is not read, None for a regular file."""
+    """Describe why a file with this st_mode is not read; None for a regular file."""
     if stat.S_ISREG(mode):
         return None
     return next((reason for is_kind, reason in SPECIAL_FILES if is_kind(mode)), "not a regular file")
 
 
 def printable(path: str | Path) -> str:
-    """A path for people: bytes that are not UTF-8 as backslash escapes."""
+    """Format a path for messages; bytes that are not UTF-8 become backslash escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def is_under(path: str, folder: str) -> bool:
-    """Whether a path is this one or lies in that folder."""
+    """Return whether a path is the folder itself or lies in it."""
     return path == folder or path.startswith(with_separator(folder))
 
 
 def with_separator(folder: str) -> str:
-    """A folder's path as it begins those of what lies in it."""
+    """Return a folder's path with a trailing separator, as a prefix of the paths in it."""
     return folder.rstrip(os.sep) + os.sep
 
 
 def outermost(paths: Iterable[str]) -> list[str]:
-    """These paths but for those within others of them."""
+    """Return the sorted paths that lie in none of the others."""
     unique = set(paths)
     return sorted(path for path in unique if unique.isdisjoint(above(path)))
 
 
 def above(path: str) -> list[str]:
-    """The folders that an absolute path lies in, the outermost first."""
+    """Return the ancestors of an absolute path, outermost first."""
     found = []
     while (parent := os.path.dirname(path)) != path:
         path = parent
@@ -91,7 +86,7 @@ def above(path: str) -> list[str]:
 
 
 def locate(option: str | Path | None = None) -> Path:
-    """Where the index is: what --index says, else LATENTSEARCH_INDEX, else the user's data folder."""
+    """Return the index folder: `option`, else LATENTSEARCH_INDEX, else one in the user's data folder."""
     named = option or os.environ.get("LATENTSEARCH_INDEX")
     if named:
         location = Path(os.path.abspath(named))

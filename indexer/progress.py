@@ -1,10 +1,10 @@
-"""The functions that long work calls to say how far it has come."""
+"""Types of the callbacks through which long operations report progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-# How many are done, and how many there are in all: None while they are not counted yet.
+# Called with the items done and the total, or None while the total is unknown.
 Report = Callable[[int, int | None], None]
-# The same for work in several steps, with the name of the step first.
+# The same for operations in several steps; the first argument is the step's name.
 StepReport = Callable[[str, int, int | None], None]

@@ -1,1 +1,1 @@
-"""The catalogue: an index's images, labels, failures and metadata, in SQLite; all SQL is here."""
+"""The catalogue: an index's images, labels, failures and metadata in SQLite. All SQL is in this package."""

@@ -1,7 +1,7 @@
-"""The catalogue: an index's images, labels and failures, and which encoder it has, in SQLite.
+"""The catalogue: an SQLite database of an index's images, labels and failures, and of the encoder that it uses.
 
-A catalogue works inside one transaction at a time. A reader sees the state of its first look until `refresh`; a
-writer's changes are seen by others after `commit`, and are gone if it dies before.
+A catalogue works inside one transaction at a time. A reader keeps the state of its first query until `refresh`. A
+writer's changes become visible to readers with `commit`, and are lost if it dies before.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class Catalog(Statements):
-    """One open catalogue, by its parts: images, labels, failures and copies.
+    """An open catalogue, divided into images, labels, failures and copies.
 
-    Raises DamagedIndex, on any use, when SQLite finds its file damaged.
+    Every method raises DamagedIndex if SQLite finds the file damaged.
     """
 
     def __init__(self, connection: Connection, path: Path) -> None:
@@ -43,30 +43,30 @@ class Catalog(Statements):
 
     @cached_property
     def failures(self) -> Failures:
-        """The files that cannot be used."""
+        """Files that could not be indexed."""
         from indexer.catalog.failures import Failures
 
         return Failures(self._connection)
 
     @cached_property
     def copies(self) -> Copies:
-        """Contents that several images have, and fingerprints."""
+        """Images with identical content, and fingerprints."""
         from indexer.catalog.copies import Copies
 
         return Copies(self._connection)
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
-        """Open for reading; never waits for a writer."""
-        # A folder that may not be written to has no place for the files that readers and a writer share.
+        """Open for reading, without waiting for a writer."""
+        # In a read-only folder, SQLite cannot create the -shm and -wal files that readers and a writer share.
         alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
         return cls(connect(path, "mode=ro&immutable=1" if alone else "mode=ro"), path)
 
     @classmethod
     def write(cls, path: Path, facts_of_new: IndexMetadata | None = None) -> Catalog:
-        """Open for writing, made where facts are given and there is none, and brought to the newest schema; commits.
+        """Open for writing, migrate to the newest schema, and commit; with `facts_of_new`, create a missing catalogue.
 
-        Raises IndexStateError when a newer version made it. The caller holds the writer's lock.
+        Raises IndexStateError if a newer version created it. The caller must hold the writer lock.
         """
         catalog = cls(connect(path, "mode=rwc"), path)
         try:
@@ -82,7 +82,7 @@ class Catalog(Statements):
 
     @contextmanager
     def beside(self) -> Iterator[Catalog]:
-        """Another look at the same file, for reading, by its own transactions."""
+        """Yield a second, read-only connection to the same file, with its own transactions."""
         reader = Catalog.read(self.path)
         try:
             yield reader
@@ -90,35 +90,35 @@ class Catalog(Statements):
             reader.close()
 
     def close(self) -> None:
-        """Forget what was not committed and let the file go."""
+        """Discard uncommitted changes and close the file."""
         self._connection.close()
 
     def refresh(self) -> None:
-        """Forget what was not committed; the next look sees what others have committed since."""
+        """Discard uncommitted changes; the next query sees what other processes have committed."""
         self._connection.rollback()
         self.images.have_changed = self.labels.relabelled = False
 
     def commit(self) -> None:
-        """Make all changes since the last commit lasting and seen, at once."""
+        """Commit all changes, making them durable and visible at once."""
         self._connection.commit()
         self.images.have_changed = self.labels.relabelled = False
 
     def version(self) -> int:
-        """The version of the schema; 0 for a file that a first run was killed before filling."""
+        """Return the schema version; 0 if the first run was killed before it created the tables."""
         return schema_version(self._connection)
 
     def facts(self) -> IndexMetadata | None:
-        """What the index knows of itself; None before the first run has written it."""
+        """Return the index's metadata; None if the first run has not written it yet."""
         stored = {key: json.loads(value) for key, value in self._connection.execute(select(META.c.key, META.c.value))}
         return IndexMetadata.from_json(stored)
 
     def set_facts(self, facts: IndexMetadata) -> None:
-        """Write what the index knows of itself."""
+        """Write the index's metadata."""
         rows = [(key, json.dumps(value)) for key, value in facts.to_json().items()]
         self._connection.exec_driver_sql("REPLACE INTO meta VALUES (?, ?)", rows)
 
     def damage(self) -> list[str]:
-        """What SQLite finds wrong with the file: sentences, none when it is sound."""
+        """Return the problems that SQLite's quick_check finds, one sentence each; none if the file is sound."""
         try:
             found = self._connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
         except DatabaseError as error:

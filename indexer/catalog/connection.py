@@ -1,4 +1,4 @@
-"""A connection to a catalogue's file, statements on it, and what SQLite says of file and disk, for people."""
+"""Connects to a catalogue's file, runs statements, and translates SQLite's errors into our own."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ SECONDS_TO_WAIT = 30
 
 
 def connect(path: Path, options: str) -> Connection:
-    """Open a catalogue's file; options: of its URI, as SQLite has them, such as "mode=ro".
+    """Open a catalogue's file with URI options such as "mode=ro".
 
-    Transactions begin when SQLAlchemy says so. Raises DamagedIndex where it cannot be opened, and on every later use
-    what `raise_told` raises.
+    SQLAlchemy decides when transactions begin. Raises DamagedIndex if the file cannot be opened; any later use of the
+    connection may raise the errors of `raise_told`.
     """
 
     def open_file() -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(path))}?{options}"
-        # isolation_level None: transactions begin when SQLAlchemy says so, for changes of the schema too.
-        # One thread at a time uses a connection, but not always the same.
+        # isolation_level=None leaves transactions to SQLAlchemy, including those with schema changes. Only one thread
+        # at a time uses a connection, but not always the same one.
         connection = sqlite3.connect(
             uri, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
         )
@@ -53,9 +53,9 @@ def connect(path: Path, options: str) -> Connection:
 
 
 def raise_told(error: BaseException | None) -> None:
-    """Turn what SQLite says of the file and its disk into a sentence; of anything else nothing is raised.
+    """Raise our own error for SQLite errors that concern the file or its disk; return for all others.
 
-    Raises DamagedIndex, InputError, LockedIndex, or OSError for a full disk or one that fails.
+    Raises DamagedIndex, InputError, LockedIndex, or OSError for a disk that is full or fails.
     """
     told = _translated(error)
     if told is not None:
@@ -82,23 +82,23 @@ def _translated(original: Any) -> Exception | None:
     return None
 
 
-# SQLite takes at most 32,766 values in one statement.
+# SQLite accepts at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
 
 
 class Statements:
-    """What all parts of a catalogue ask by."""
+    """Base class of a catalogue's parts, with helpers for running statements."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def rows(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
-        """What a SELECT gives."""
+        """Return the rows of a SELECT."""
         return self._connection.execute(query).all()
 
     def ids(self, query: Select[tuple[int]]) -> NDArray[np.int64]:
-        """The ids that a SELECT of one column gives, int64 (n,), ascending."""
-        # As one text: it takes half the time of a row each.
+        """Return the ids from a one-column SELECT, int64 (n,), ascending."""
+        # Fetching all ids as one string takes half the time of fetching a row for each.
         found = self._connection.execute(select(func.group_concat(query.subquery().columns[0]))).scalar()
         return np.sort(np.fromstring(found, np.int64, sep=",")) if found else np.empty(0, np.int64)
 
@@ -106,9 +106,9 @@ class Statements:
         return int(self._connection.execute(query).scalar_one())
 
     def _under(self, columns: str, table: str, path: str) -> Iterator[Any]:
-        """Columns, the path last, of a path's row and of those below it, by pages, so that all may change meanwhile.
+        """Yield columns (the path last) of the rows at and below a path, in pages, so that rows may change meanwhile.
 
-        As plain statements: a thousand paths to remove are looked for one by one.
+        Uses plain SQL, because callers may look up a thousand paths one by one.
         """
         select_them = f"SELECT {columns} FROM {table} WHERE"
         yield from self._connection.exec_driver_sql(f"{select_them} path = ?", (os.fsencode(path),)).all()
@@ -127,7 +127,7 @@ class Statements:
         return self._of(statement, [number for number in map(int, ids) if can_be_kept(number)])
 
     def _of(self, statement: str, values: Sequence[int | bytes]) -> list[Any]:
-        """The rows of a statement for some values, which stand where it has (?)."""
+        """Return the rows of a statement for some values, which replace its (?)."""
         found: list[Any] = []
         for start in range(0, len(values), VALUES_AT_ONCE):
             some = values[start : start + VALUES_AT_ONCE]
@@ -136,10 +136,10 @@ class Statements:
         return found
 
     def _plainly(self, statement: str, values: Sequence[Any], many: bool = False) -> sqlite3.Cursor:
-        """Carry out a statement with values, or with many rows of them, inside the open transaction.
+        """Execute a statement with one or many rows of values inside the open transaction.
 
-        By SQLite's own module: SQLAlchemy takes several times as long to put such a statement together, and its rows,
-        as SQLite to carry it out.
+        Uses sqlite3 directly, because SQLAlchemy takes several times as long to build such a statement and its rows as
+        SQLite takes to execute it.
         """
         if not self._connection.in_transaction():
             self._connection.begin()
@@ -158,12 +158,12 @@ class Statements:
 
 
 def is_under(column: Column[str], path: str) -> ColumnElement[bool]:
-    """SQL for whether a path is this one or lies in that folder; by a range, which the column's index finds."""
+    """Return SQL that tests whether a path is `path` or below it, as a range that can use the column's index."""
     first, behind = _below(path)
     return (column == path) | ((column >= first) & (column < behind))
 
 
 def _below(path: str) -> tuple[str, str]:
-    """What the paths of all that lies in a folder are not below, and what they are all below."""
+    """Return the lower bound (inclusive) and upper bound (exclusive) of all paths in a folder."""
     folder = path.rstrip(os.sep)
     return folder + os.sep, folder + chr(ord(os.sep) + 1)

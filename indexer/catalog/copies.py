@@ -1,4 +1,4 @@
-"""What a catalogue knows of copies: images of one content, and fingerprints."""
+"""The catalogue's records for finding copies: content hashes and fingerprints."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from indexer.catalog.schema import FINGERPRINT, IMAGE
 
 
 class Copies(Statements):
-    """Contents that several images have, and the fingerprints of images."""
+    """Images with identical content, and the fingerprints of images."""
 
     def exact(self) -> list[list[int]]:
-        """The ids of images that have the same content, for every content that more than one has."""
+        """Return the ids of images that share their content, one list per content."""
         shared = select(IMAGE.c.digest).group_by(IMAGE.c.digest).having(func.count() > 1)
         rows = self._connection.execute(
             select(IMAGE.c.digest, IMAGE.c.id).where(IMAGE.c.digest.in_(shared)).order_by(IMAGE.c.digest, IMAGE.c.id)
@@ -26,9 +26,9 @@ class Copies(Statements):
         return [[row[1] for row in same] for _, same in itertools.groupby(rows, key=lambda row: row[0])]
 
     def fingerprints(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Ids of the images that have a fingerprint, int64 (n,), ascending, and these, uint8 (n, SIDE, SIDE).
+        """Return ids of images with a fingerprint, int64 (n,), ascending, and fingerprints, uint8 (n, SIDE, SIDE).
 
-        These are of first frames over white; `further_views` gives the rest.
+        These are the first frames over white; `further_views` returns the rest.
         """
         from indexer.decoding.fingerprint import SIDE
 
@@ -40,9 +40,9 @@ class Copies(Statements):
         return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
 
     def further_views(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """What more is seen of images with transparency or several frames: ids, int64 (n,), ascending, one a view.
+        """Return the additional views of images with transparency or several frames.
 
-        And the views, uint8 (n, SIDE, SIDE).
+        Returns ids, int64 (n,), ascending, one for each view, and the views, uint8 (n, SIDE, SIDE).
         """
         from indexer.decoding.fingerprint import BYTES, SIDE
 
@@ -57,7 +57,7 @@ class Copies(Statements):
         return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
 
     def without_fingerprint(self) -> list[int]:
-        """The ids of images that have none, or have frames that were not looked at yet."""
+        """Return the ids of images without a fingerprint, or with frames that have not been read yet."""
         joined = IMAGE.outerjoin(FINGERPRINT, FINGERPRINT.c.image_id == IMAGE.c.id)
         missing = (
             select(IMAGE.c.id)
@@ -67,7 +67,7 @@ class Copies(Statements):
         return list(self._connection.execute(missing.order_by(IMAGE.c.id)).scalars())
 
     def add_fingerprints(self, fingerprints: Iterable[tuple[int, tuple[bytes, bytes, bytes | None]]]) -> None:
-        """Give images by id their fingerprints, as indexer.decoding.fingerprint has them, but for images gone."""
+        """Store fingerprints (see indexer.decoding.fingerprint) by image id; ids that no longer exist are skipped."""
         rows = [(image_id, *fingerprint, image_id) for image_id, fingerprint in fingerprints]
         if rows:
             self._plainly(
@@ -77,7 +77,7 @@ class Copies(Statements):
             )
 
     def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
-        """Give images the fingerprints of others, where those have one: (id, id of the other)."""
+        """Copy fingerprints between images, given as (target id, source id); sources without one are skipped."""
         rows = list(copies)
         if rows:
             self._connection.exec_driver_sql(

@@ -1,4 +1,4 @@
-"""A catalogue's failures: files that cannot be used."""
+"""The catalogue's failures: files that could not be indexed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from indexer.catalog.schema import FAILURE
 
 
 class Failure(NamedTuple):
-    """A file that cannot be used, why, and what it was when it was tried (None where that is not known).
+    """A file that could not be indexed: the reason, and its size and time when it was tried (None if unknown).
 
-    may_pass: whether circumstances are the reason, so that every run tries it again. decoder: the version of what tried
-    to decode it: another one tries a content again that this one could not decode.
+    may_pass: whether the cause lies outside the file, so that every run tries it again. decoder: the version of the
+    decoders that tried it; another version tries unchanged content again.
     """
 
     path: str
@@ -28,42 +28,42 @@ class Failure(NamedTuple):
 
 
 def failure_of(row: Sequence[Any]) -> Failure:
-    """The failure that a row of all columns holds."""
+    """Build a failure from a row with all columns."""
     path, reason, size, mtime_ns, may_pass, decoder = row
     return Failure(path, reason, size, mtime_ns, bool(may_pass), decoder)
 
 
 class Failures(Statements):
-    """Files that cannot be used, by path."""
+    """Files that could not be indexed, by path."""
 
     def all(self) -> list[Failure]:
-        """The files that cannot be used, by path."""
+        """Return all failures, ordered by path."""
         return list(map(failure_of, self._connection.execute(select(FAILURE).order_by(FAILURE.c.path))))
 
     def at(self, paths: Sequence[str]) -> list[Failure]:
-        """The failures of files at absolute paths; of 32,766 at most, which is what SQLite takes."""
+        """Return the failures at some absolute paths; at most 32,766, SQLite's limit per statement."""
         return list(map(failure_of, self.rows(select(FAILURE).where(FAILURE.c.path.in_(paths)))))
 
     def count(self) -> int:
-        """How many files cannot be used."""
+        """Count the failures."""
         return self._scalar(select(func.count()).select_from(FAILURE))
 
     def count_that_may_pass(self) -> int:
-        """How many of them every run tries again."""
+        """Count the failures that every run tries again."""
         return self._scalar(select(func.count()).select_from(FAILURE).where(FAILURE.c.may_pass == 1))
 
     def under(self, path: str) -> Iterator[str]:
-        """The path itself, if its file cannot be used, and those of all such files in that folder; as images_under."""
+        """Yield the paths of failures at or below a path; safe while failures are removed."""
         return (os.fsdecode(found) for (found,) in self._under("path", "failure", path))
 
     def add(self, failures: Iterable[Failure]) -> None:
-        """Note failures, each in the place of an earlier one of that file."""
+        """Record failures, replacing earlier ones of the same files."""
         rows = [(os.fsencode(failure.path), *failure[1:]) for failure in failures]
         if rows:
             self._connection.exec_driver_sql("REPLACE INTO failure VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Forget the failures of files."""
+        """Remove the failures of some files."""
         if not self._plainly("SELECT 1 FROM failure LIMIT 1", ()).fetchall():
             return
         rows = [(os.fsencode(path),) for path in paths]

@@ -1,22 +1,22 @@
-"""Conditions on images, as `--where` and `--under` take them -> the ids of the images for which they hold.
+"""Finds the images that satisfy conditions, in the syntax of `--where` and `--under`.
 
     CONDITION  NAME OPERATOR VALUE, with or without spaces between them
-    NAME       a label's or a file fact's; label:NAME or file:NAME where both have it
-    OPERATOR   = != < <= > >=, ~ for text that fits a pattern (*, ?, [a-z], [^a-z]), !~ for all that does not
+    NAME       a label or a file fact; label:NAME or file:NAME if both exist
+    OPERATOR   = != < <= > >=, ~ for text that matches a pattern (*, ?, [a-z], [^a-z]), !~ for text that does not
     VALUE      a number, a date, or text
 
-A name that holds a quotation mark, a colon after `label` or `file`, or a character of an operator, and a value that
-begins with one, stand in "quotation marks", those inside them doubled. A quoted value is text, also when it looks like
-a number.
+Put a name in "quotation marks" if it contains a quotation mark or an operator character or starts with `label:` or
+`file:`, and a value if it begins with a quotation mark or an operator character. Double any quotation marks inside. A
+quoted value is always text, even if it looks like a number.
 
-File facts: id; path, absolute, and name, its last part; size in bytes; width and height in pixels; incomplete, 1 where
-a part of the file is missing, else 0; added, when it came into the index, and changed, when its file was last changed.
-Those two are compared with dates, in local time:
-2026-01-31, 2026-01-31 12:30 or 2026-01-31 12:30:05, each as the whole day, minute or second that it names.
+File facts: id; path, absolute, and name, its last part; size in bytes; width and height in pixels; incomplete, 1 if
+part of the file is missing, else 0; added, the time of indexing; changed, the file's modification time. The two times
+are compared with dates in local time: 2026-01-31, 2026-01-31 12:30 or 2026-01-31 12:30:05, each covering the whole day,
+minute or second.
 
-Labels are numbers or text. = compares with either; < <= > >= compare numbers with numbers and text with text, by
-code points, and hold for nothing else. != and !~ hold where = and ~ do not. An image that lacks the label never
-matches, whatever the operator. Capital letters count.
+Labels are numbers or text. = compares with either; < <= > >= compare numbers with numbers and text with text, by code
+points, and never match across types. != and !~ are the opposites of = and ~. An image without the label never matches,
+whatever the operator. Comparisons are case-sensitive.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Ids = NDArray[np.int64]
 Clause = ColumnElement[bool]
 
 NUMBERS = {name: IMAGE.c[name] for name in ("id", "size", "width", "height", "incomplete")}
-# With how many of a column's units are in a second.
+# The columns, and the number of their units per second.
 TIMES = {"added": (IMAGE.c.added, 1), "changed": (IMAGE.c.mtime_ns, 10**9)}
 TEXTS = ("path", "name")
 FACTS = (*NUMBERS, *TIMES, *TEXTS)
@@ -73,7 +73,7 @@ NEAR_NAMES = 3
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition: what it is about, "label" or "file" or "" where the name decides, and what is asked of it."""
+    """One condition; about: "label" or "file", or "" if the name decides."""
 
     about: str
     name: str
@@ -83,7 +83,7 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """Read NAME OPERATOR VALUE. Raises InputError."""
+        """Parse NAME OPERATOR VALUE. Raises InputError."""
         found = SYNTAX.fullmatch(text)
         if found is None:
             raise InputError(
@@ -104,10 +104,9 @@ class Condition:
 
 
 def matching_ids(catalog: Catalog, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> Ids:
-    """The images for which all conditions hold and that lie in any of the folders: ids, int64 (n,), ascending.
+    """Return the ids of images that satisfy all conditions and lie in any of the folders: int64 (n,), ascending.
 
-    Raises InputError for what is no condition, for a name that no label and no file fact has, and for a value that
-    does not fit the fact.
+    Raises InputError for an invalid condition, an unknown name, or a value that does not suit the file fact.
     """
     conditions = [Condition.parse(text) for text in where]
     names = catalog.labels.names() if conditions else []
@@ -118,12 +117,12 @@ def matching_ids(catalog: Catalog, where: Iterable[str] = (), under: Iterable[st
         of_files.append(or_(*(is_under(IMAGE.c.path, place) for folder in folders for place in _places(folder))))
     if of_files or not of_labels:
         of_labels.insert(0, select(IMAGE.c.id).where(*of_files))
-    # SQLite reads one range of its table for each; numpy finds what they share in less time than a join takes.
+    # SQLite reads one index range for each condition; intersecting the ids with numpy is faster than a join.
     return reduce(_in_both, map(catalog.ids, of_labels))
 
 
 def _resolved(condition: Condition, labels: Sequence[str]) -> Condition:
-    """The same condition, about a label or a file. Raises InputError where its name is neither or both."""
+    """Resolve a condition to a label or a file fact. Raises InputError if its name is neither or both."""
     is_label = condition.name in labels and condition.about != "file"
     is_fact = condition.name in FACTS and condition.about != "label"
     if is_label and is_fact:
@@ -162,7 +161,7 @@ def _labelled(condition: Condition) -> Select[tuple[int]]:
 
 
 def _of_value(value: ColumnElement[Any], condition: Condition) -> Clause:
-    """Whether a label's value, a number or text, is what a condition asks for."""
+    """Return SQL that tests a label's value, a number or text, against a condition."""
     text = _text_of_label(condition)
     asked = text if condition.quoted else parse_label(text)
     if condition.operator in ("~", "!~"):
@@ -171,7 +170,7 @@ def _of_value(value: ColumnElement[Any], condition: Condition) -> Clause:
     if condition.operator in ("=", "!="):
         equal = or_(value == text, value == asked)
         return equal if condition.operator == "=" else not_(equal)
-    # For SQLite every text is greater than every number.
+    # In SQLite, every text is greater than every number.
     same_kind = value >= "" if isinstance(asked, str) else value < ""
     return and_(same_kind, ORDERS[condition.operator](value, asked))
 
@@ -220,7 +219,7 @@ def _of_time(condition: Condition) -> Clause:
 
 
 def _period(condition: Condition) -> tuple[int, int]:
-    """The first second of what a date names, and the first one after it, since 1970."""
+    """Return the first second of the period that a date names, and the first one after it, since 1970."""
     found = DATE.fullmatch(condition.value)
     try:
         if found is None:
@@ -237,7 +236,7 @@ def _period(condition: Condition) -> tuple[int, int]:
 
 
 def _since_1970(moment: datetime) -> int:
-    """Seconds, by local time; by UTC at either end of the calendar, where local time may lie outside of it."""
+    """Return seconds since 1970 by local time; by UTC at the ends of the calendar, where local time can fail."""
     try:
         return int(moment.timestamp())
     except (ValueError, OverflowError, OSError):
@@ -251,7 +250,7 @@ def _of_path(condition: Condition) -> Clause:
         compared = _as_text(IMAGE.c.path)
         equal, fits = IMAGE.c.path == condition.value, _glob(compared, asked)
     else:
-        # Of several parts SQLite looks at the first one first: here one that is cheap, since names are not.
+        # SQLite evaluates conditions from left to right, so a cheap test comes before the costly one for names.
         compared, ending = _NAME, os.fsencode(os.sep) + asked
         last_bytes = func.substr(IMAGE.c.path, -len(ending))
         equal = and_(last_bytes == literal(ending, LargeBinary), compared == exactly)
@@ -263,7 +262,7 @@ def _of_path(condition: Condition) -> Clause:
 
 
 def _as_text(value: ColumnElement[Any]) -> ColumnElement[str]:
-    """The bytes of a path as SQLite's functions for text take them, UTF-8 or not."""
+    """Return a path's bytes as text for SQLite's text functions, whether they are UTF-8 or not."""
     return cast(value, Text)
 
 
@@ -272,7 +271,7 @@ def _glob(text: ColumnElement[str], pattern: bytes) -> Clause:
 
 
 def _name_of(path: ColumnElement[Any]) -> ColumnElement[str]:
-    """A path's last part: SQLite finds no last separator, but it can strip every other character from the end."""
+    """Return SQL for a path's last part; its folder is found by stripping all non-separators from the end."""
     text = _as_text(path)
     folder = func.rtrim(text, func.replace(text, os.sep, " "))
     return _as_text(func.substr(path, func.length(cast(folder, LargeBinary)) + 1))
@@ -282,12 +281,12 @@ _NAME = _name_of(IMAGE.c.path)
 
 
 def _places(folder: str | Path) -> set[str]:
-    """A folder's name and, where links lead to it, its own."""
+    """Return a folder's absolute path and, in case links lead to it, its real path."""
     return {os.path.abspath(folder), os.path.realpath(folder)}
 
 
 def _in_both(first: Ids, second: Ids) -> Ids:
-    """What two ascending arrays share, ascending."""
+    """Return the intersection of two ascending arrays, ascending."""
     return first[np.isin(first, second, assume_unique=True, kind="table" if len(second) else None)]
 
 

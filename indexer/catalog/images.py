@@ -1,4 +1,4 @@
-"""A catalogue's images."""
+"""The catalogue's images."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 
 
 class ImageRecord(NamedTuple):
-    """An image of the index.
+    """An image in the index.
 
-    path: absolute, with surrogate escapes where it is not UTF-8. size: bytes. mtime_ns: of the file. digest: SHA-256 of
-    its content. width, height: pixels, as shown. position: of its code. added: seconds since 1970. incomplete: 1 where
-    a part of the file is missing, so that a part of the picture is grey, else 0.
+    path: absolute, with surrogate escapes for bytes that are not UTF-8. size: in bytes. mtime_ns: modification time of
+    the file. digest: SHA-256 of its content. width, height: in pixels, as displayed. position: row of its code. added:
+    seconds since 1970. incomplete: 1 if part of the file is missing, so that part of the picture is grey, else 0.
     """
 
     id: int
@@ -39,57 +39,57 @@ class ImageRecord(NamedTuple):
 
 
 class Images(Statements):
-    """Images, by id, path and position.
+    """The images, by id, path and position.
 
-    have_changed: whether any were added or removed since the last commit.
+    have_changed: whether images were added or removed since the last commit.
     """
 
     have_changed = False
 
     def count(self) -> int:
-        """How many images there are."""
+        """Count the images."""
         return self._scalar(select(func.count()).select_from(IMAGE))
 
     def count_incomplete(self) -> int:
-        """How many images a part is missing of."""
+        """Count the incomplete images."""
         return self._scalar(select(func.count()).select_from(IMAGE).where(IMAGE.c.incomplete != 0))
 
     def last_added(self) -> float | None:
-        """When an image was added last, in seconds since 1970."""
+        """Return when the latest image was added, in seconds since 1970; None without images."""
         newest = select(IMAGE.c.added).order_by(IMAGE.c.id.desc()).limit(1)
         found: float | None = self._connection.execute(newest).scalar()
         return found
 
     def next_id(self) -> int:
-        """The id of the next image: above every id that was ever given."""
+        """Return the next image's id, which is above every id ever used."""
         last = self._connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'image'").scalar()
         return int(last or 0) + 1
 
     def all(self) -> Iterator[ImageRecord]:
-        """Every image, by id."""
+        """Yield every image, ordered by id."""
         return map(ImageRecord._make, self._connection.execute(select(IMAGE).order_by(IMAGE.c.id)))
 
     def from_id(self, first: int, count: int) -> list[ImageRecord]:
-        """The first so many images with this id or a greater one, by id."""
+        """Return the first `count` images with ids from `first` on, ordered by id."""
         some = select(IMAGE).where(IMAGE.c.id >= first).order_by(IMAGE.c.id).limit(count)
         return [ImageRecord._make(row) for row in self._connection.execute(some)]
 
     def of_ids(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
-        """The images of these ids that there are."""
+        """Return the images with these ids; unknown ids are skipped."""
         rows = self._of_ids(f"SELECT {IMAGE_COLUMNS} FROM image WHERE id IN (?)", ids)
         return {row[0]: ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows}
 
     def id_of(self, path: str) -> int | None:
-        """The id of the image at an absolute path."""
+        """Return the id of the image at an absolute path, None if there is none."""
         found: int | None = self._connection.execute(select(IMAGE.c.id).where(IMAGE.c.path == path)).scalar()
         return found
 
     def under(self, path: str) -> Iterator[tuple[int, str]]:
-        """Id and path of the image at an absolute path, and of all in that folder; they may be removed meanwhile."""
+        """Yield id and path of images at or below an absolute path; safe while images are removed."""
         return ((image_id, os.fsdecode(found)) for image_id, found in self._under("id, path", "image", path))
 
     def positions(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Ids and the positions of their codes, int64 (n,) each, by position; of all images, or of those there are."""
+        """Return ids and code positions, int64 (n,) each, ordered by position; of all images, or those in `ids`."""
         if ids is None:
             columns = select(IMAGE.c.id, IMAGE.c.position)
             rows: Iterable[Sequence[int]] = self._connection.execute(columns.order_by(IMAGE.c.position))
@@ -101,7 +101,7 @@ class Images(Statements):
         return numbers[0::2], numbers[1::2]
 
     def positions_from(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Ids and positions, int64 (n,) each, by position, of the images whose codes lie there or behind."""
+        """Return ids and positions, int64 (n,) each, ordered by position, of images with positions from `first` on."""
         rows = self._connection.exec_driver_sql(
             "SELECT id, position FROM image WHERE position >= ? ORDER BY position", (first,)
         )
@@ -109,41 +109,41 @@ class Images(Statements):
         return numbers[0::2], numbers[1::2]
 
     def at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
-        """The images at absolute paths, by path."""
+        """Return the images at some absolute paths, by path."""
         rows = self._of(f"SELECT {IMAGE_COLUMNS} FROM image WHERE path IN (?)", list(map(os.fsencode, paths)))
         records = (ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows)
         return {record.path: record for record in records}
 
     def at_before(self, paths: Sequence[str], before: int) -> dict[str, ImageRecord]:
-        """The images at absolute paths, by path, for a run that comes to each once and gives ids from `before` on."""
-        if before <= FIRST_ID:  # a new index had none
+        """Return the images at some absolute paths, by path; `before` is the first id that the current run assigns."""
+        if before <= FIRST_ID:  # a new index had no images before the run, so skip the query
             return {}
         return self.at(paths)
 
     def contents_of_size(self, size: int, before: int, at_most: int) -> tuple[bytes, ...]:
-        """SHA-256 of the contents of so many bytes that images with ids below `before` have, some at most."""
+        """Return the SHA-256 of up to `at_most` contents of `size` bytes among images with ids below `before`."""
         found = select(IMAGE.c.digest).where(IMAGE.c.size == size, IMAGE.c.id < before).distinct().limit(at_most)
         return tuple(row[0] for row in self.rows(found))
 
     def of_content(self, size: int, digest: bytes, after: int, at_most: int) -> list[ImageRecord]:
-        """Images of one content (its bytes and SHA-256) with ids above `after`, by id, some at most."""
+        """Return up to `at_most` images with this content and ids above `after`, ordered by id."""
         same = select(IMAGE).where(IMAGE.c.size == size, IMAGE.c.digest == digest, IMAGE.c.id > after)
         return [ImageRecord._make(row) for row in self.rows(same.order_by(IMAGE.c.id).limit(at_most))]
 
     def add(self, records: Iterable[ImageRecord]) -> None:
-        """Add images with ids from `next_id` on."""
+        """Add images, whose ids must start at `next_id`."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
             self._plainly(f"INSERT INTO image VALUES ({', '.join('?' * len(IMAGE.columns))})", rows, many=True)
             self.have_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
-        """Note that an image's content now lies there, with that size and time of change."""
+        """Record that an image's content now has another path, size and modification time."""
         values = {"path": path, "size": size, "mtime_ns": mtime_ns}
         self._connection.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(values))
 
     def remove(self, ids: Iterable[int]) -> None:
-        """Remove images and their labels; their ids are never given again."""
+        """Remove images with their labels and fingerprints. Their ids are never reused."""
         rows = [(image_id,) for image_id in ids]
         if rows:
             self._connection.exec_driver_sql(
@@ -155,9 +155,9 @@ class Images(Statements):
             self.have_changed = True
 
     def removed(self) -> list[int]:
-        """Ids that are gone but may still stand in the file of vectors."""
+        """Return removed ids that the FAISS index may still contain."""
         return list(self._connection.execute(select(REMOVED.c.id)).scalars())
 
     def forget_removed(self) -> None:
-        """Note that the file of vectors holds no removed id any more."""
+        """Record that the FAISS index no longer contains removed ids."""
         self._connection.execute(delete(REMOVED))

@@ -1,4 +1,4 @@
-"""What an index's labels are: of which type, how often, with which values."""
+"""Summarises an index's labels: their types, frequencies and values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.labels import LabelValue
 from indexer.catalog.schema import LABEL, LABEL_VALUE
 
-# Of labels with at most so many values, each is counted.
+# Values are counted one by one for labels with at most this many.
 VALUES_LISTED = 10
 TYPES = {frozenset({"integer"}): "whole number", frozenset({"text"}): "text"}
 TYPE_NAMES: dict[type, str] = {int: "integer", float: "real", str: "text"}
@@ -18,12 +18,11 @@ TYPE_NAMES: dict[type, str] = {int: "integer", float: "real", str: "text"}
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """One label.
+    """The summary of one label.
 
-    type: "yes/no" where all values are 1 or 0, else "whole number", "number", "text", or "mixed": numbers and text.
-    count: how many images have it. values: each with how many images have it, ascending, numbers first; None where
-    there are more than VALUES_LISTED. least, greatest: of its numbers, None where there are none. predicted: how many
-    images have it as predicted, not given.
+    type: "yes/no" if all values are 1 or 0, else "whole number", "number", "text", or "mixed" for numbers and text.
+    count: images that have it. values: (value, count) pairs, ascending, numbers first; None if there are more than
+    VALUES_LISTED. least, greatest: of its numbers, None if it has none. predicted: images whose value is predicted.
     """
 
     name: str
@@ -36,7 +35,7 @@ class LabelSummary:
 
 
 def summarise_labels(catalog: Catalog) -> list[LabelSummary]:
-    """Every label that an image has, in the order in which they were first seen."""
+    """Summarise every label that an image has, in order of first appearance."""
     labels = catalog.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id))
     summaries = (_of_few(catalog, *label) or _of_many(catalog, *label) for label in labels)
     predicted = _predicted(catalog)
@@ -44,14 +43,14 @@ def summarise_labels(catalog: Catalog) -> list[LabelSummary]:
 
 
 def _predicted(catalog: Catalog) -> dict[str, int]:
-    """How many images have each label as predicted."""
+    """Count the predicted values of each label."""
     joined = LABEL.join(LABEL_VALUE, LABEL_VALUE.c.label_id == LABEL.c.id)
     counted = select(LABEL.c.name, func.count()).select_from(joined).where(LABEL_VALUE.c.predicted == 1)
     return {name: count for name, count in catalog.rows(counted.group_by(LABEL.c.id))}
 
 
 def _of_few(catalog: Catalog, label: int, name: str) -> LabelSummary | None:
-    """A label with few values; None where there are many."""
+    """Summarise a label with few values; None if it has many."""
     value = LABEL_VALUE.c.value
     some = select(value).where(LABEL_VALUE.c.label_id == label).distinct().limit(VALUES_LISTED + 1)
     if len(catalog.rows(some)) > VALUES_LISTED:
@@ -66,7 +65,7 @@ def _of_few(catalog: Catalog, label: int, name: str) -> LabelSummary | None:
 
 
 def _of_many(catalog: Catalog, label: int, name: str) -> LabelSummary:
-    """A label with many values, in one pass; sorting them would take several times as long."""
+    """Summarise a label with many values in one pass; sorting the values would take several times as long."""
     value, value_type = LABEL_VALUE.c.value, func.typeof(LABEL_VALUE.c.value)
     by_type = select(value_type, func.count(), func.min(value), func.max(value))
     rows = catalog.rows(by_type.where(LABEL_VALUE.c.label_id == label).group_by(value_type))

@@ -1,4 +1,4 @@
-"""A catalogue's labels, given and predicted, and the files that they came from."""
+"""The catalogue's labels, given and predicted, and the files they came from."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sqlalchemy import delete, func, select
 from indexer.catalog.connection import Statements
 from indexer.catalog.schema import LABEL, LABEL_SOURCE, LABEL_VALUE
 
-# Rows in one statement take half the time of a statement each.
+# Multi-row statements take half the time of one statement for each row.
 LABELS_AT_ONCE = 256
 
-# CROSS JOIN keeps SQLite from going through a label's every value.
+# CROSS JOIN fixes the join order; otherwise SQLite may scan all values of a label.
 LABELS_OF_IDS = (
     "SELECT image_id, name, value FROM label CROSS JOIN label_value ON label_id = label.id "
     "WHERE image_id IN (?) ORDER BY label.id"
 )
-# Values of label ?1. A predicted one takes the place of a predicted one alone.
+# Values of label ?1. A predicted value replaces only a predicted one.
 ADD_GIVEN = "REPLACE INTO label_value (label_id, image_id, value, predicted) VALUES {}"
 ADD_PREDICTED = (
     "INSERT INTO label_value (label_id, image_id, value, predicted) VALUES {} "
@@ -35,28 +35,28 @@ LabelValue = int | float | str
 
 
 class Labels(Statements):
-    """Labels of images, by id.
+    """The labels of images, by image id.
 
-    first_new: the first id that was not there when the catalogue was opened for writing. relabelled: whether images
-    that were there got labels since the last commit.
+    first_new: the first id that did not exist when the catalogue was opened for writing. relabelled: whether older
+    images got labels since the last commit.
     """
 
     relabelled = False
     first_new = 0
 
     def of_ids(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
-        """The labels of images, for those that have any, in the order in which the labels were first seen."""
+        """Return the labels of images that have any, each in order of first appearance."""
         found: dict[int, dict[str, LabelValue]] = {}
         for image_id, name, value in self._of_ids(LABELS_OF_IDS, ids):
             found.setdefault(image_id, {})[name] = value
         return found
 
     def names(self) -> list[str]:
-        """The names of all labels, in the order in which they were first seen."""
+        """Return all label names in order of first appearance."""
         return list(self._connection.execute(select(LABEL.c.name).order_by(LABEL.c.id)).scalars())
 
     def types_of_given(self) -> dict[str, set[str]]:
-        """Label -> which of "integer", "real" and "text" its given values are, in the order of first sight."""
+        """Return the types of each label's given values: a subset of "integer", "real" and "text"."""
         value_type = func.typeof(LABEL_VALUE.c.value)
         found: dict[str, set[str]] = {}
         for number, name in self.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id)):
@@ -65,9 +65,9 @@ class Labels(Statements):
         return found
 
     def add(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]], predicted: bool = False) -> None:
-        """Give images labels by id, each in the place of an earlier one of that name.
+        """Label images by id, replacing earlier values of the same labels.
 
-        predicted: whether they are predicted ones, which take the place of predicted ones alone.
+        predicted: whether the values are predicted; these replace only predicted ones.
         """
         given = list(labels)
         names = list(dict.fromkeys(name for _, values in given for name in values))
@@ -77,12 +77,12 @@ class Labels(Statements):
     def add_rows(
         self, names: Sequence[str], rows: Sequence[tuple[int, Sequence[LabelValue | None]]], predicted: bool = False
     ) -> None:
-        """The same for labels that come as a table: names, then an image's id and its value of each, None for none."""
+        """Do the same for a table: label names, then for each image its id and values, None for a missing one."""
         if not names or not rows:
             return
         ids, values = zip(*rows, strict=True)
         self.relabelled |= min(ids) < self.first_new
-        # In the order of the table, label by label, which takes half the time of a row after another and sorting.
+        # Follow the order of the table, label by label, which takes half the time of inserting row by row.
         columns = zip(self._label_ids(names), zip(*values, strict=True), strict=True)
         for label_id, column in sorted(columns, key=lambda pair: pair[0]):
             for start in range(0, len(ids), LABELS_AT_ONCE):
@@ -92,7 +92,7 @@ class Labels(Statements):
     def _add_column(
         self, label_id: int, ids: Sequence[int], values: Sequence[LabelValue | None], predicted: bool
     ) -> None:
-        """Give images one label; None for no value."""
+        """Store one label for several images, skipping None."""
         if None in values:
             given = [row for row in zip(ids, values, strict=True) if row[1] is not None]
             ids, values = [row[0] for row in given], [row[1] for row in given]
@@ -104,29 +104,29 @@ class Labels(Statements):
         self._plainly(statement.format(_label_marks(len(ids), predicted)), [label_id, *cells])
 
     def predicted(self, ids: Sequence[int]) -> dict[int, set[str]]:
-        """The names of those labels of images that are predicted, for those images that have any."""
+        """Return the names of predicted labels of images that have any."""
         found: dict[int, set[str]] = {}
         for image_id, name in self._of_ids(PREDICTED_OF_IDS, ids):
             found.setdefault(image_id, set()).add(name)
         return found
 
     def forget_predicted(self) -> None:
-        """Take away every predicted label."""
+        """Remove every predicted label."""
         self._connection.exec_driver_sql("DELETE FROM label_value WHERE predicted = 1")
 
     def sources(self) -> dict[str, bytes]:
-        """The label files whose every value has been stored: path -> SHA-256 of the content."""
+        """Return the label files whose values have all been stored: path to SHA-256 of the content."""
         return {path: digest for path, digest in self._connection.execute(select(LABEL_SOURCE))}
 
     def set_sources(self, sources: Mapping[str, bytes]) -> None:
-        """Note that every value of these label files has been stored, and of no others."""
+        """Replace the set of label files whose values have all been stored."""
         self._connection.execute(delete(LABEL_SOURCE))
         rows = [(os.fsencode(path), digest) for path, digest in sources.items()]
         if rows:
             self._connection.exec_driver_sql("INSERT INTO label_source VALUES (?, ?)", rows)
 
     def _label_ids(self, names: Sequence[str]) -> list[int]:
-        """The ids of labels by name; those that are not there yet are added."""
+        """Return the ids of labels by name, adding new labels."""
         there = {name: label_id for label_id, name in self._plainly("SELECT id, name FROM label", ())}
         for name in names:
             if name not in there:
@@ -137,5 +137,5 @@ class Labels(Statements):
 
 @cache
 def _label_marks(count: int, predicted: bool) -> str:
-    """Rows of label ?1: an image's id and a value each."""
+    """Return placeholders for `count` rows of label ?1, each with an image id and a value."""
     return ", ".join(f"(?1, ?{number}, ?{number + 1}, {int(predicted)})" for number in range(2, 2 * count + 2, 2))

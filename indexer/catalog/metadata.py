@@ -1,4 +1,4 @@
-"""What an index knows of itself: its encoder, and how far its files go."""
+"""An index's metadata: its encoder, and the state of its files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from indexer.vectors.faiss_file import AUTO
 
 @dataclass(frozen=True)
 class IndexMetadata:
-    """An index's own entry in its catalogue.
+    """An index's entry about itself in its catalogue.
 
-    uuid: tells it from every other index. encoder_source: the folder of the bundle that was last used.
-    code_rows: how many rows of the array of codes count. generation: grows whenever images are added or removed.
-    base_generation: the earliest of a base that can be used, since of what was removed until then nothing is known any
-    more. kind, recall: what was asked of the base. predictor_name, predictor_sha256: the attribute encoder that labels
-    were predicted by last, "" for none; predicted_until: the last id that it has looked at. relabelled: grows whenever
-    images that were there before get labels. drives: folders with pictures that were on another drive than the folders
-    that they are in, a mounted disk for instance, when they were last gone through.
+    uuid: identifies the index. encoder_source: folder of the bundle that was last used. code_rows: number of valid rows
+    in the array of codes. generation: increases when images are added or removed. base_generation: the earliest
+    generation of a usable base; the ids removed before it are no longer recorded. kind, recall: the requested kind of
+    base and its recall. predictor_name, predictor_sha256: the attribute encoder that last predicted labels, "" for
+    none. predicted_until: the last image id that it has seen. relabelled: increases when existing images get labels.
+    drives: folders with pictures that were mount points, on another drive than their parent folder, in the last run.
     """
 
     uuid: str
@@ -47,7 +46,7 @@ class IndexMetadata:
 
     @classmethod
     def of_new(cls, encoder: Encoder) -> IndexMetadata:
-        """Those of an empty index."""
+        """Return the metadata of an empty index."""
         return cls(
             uuid.uuid4().hex,
             encoder.name,
@@ -60,18 +59,18 @@ class IndexMetadata:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> IndexMetadata | None:
-        """Those that a catalogue holds; None where a first run was killed before it wrote them."""
+        """Read the metadata from a catalogue; None if the first run was killed before it wrote all of it."""
         needed = [field.name for field in fields(cls) if field.default is MISSING]
         known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
         known["drives"] = tuple(known.get("drives", ()))
         return cls(**known) if all(name in known for name in needed) else None
 
     def to_json(self) -> dict[str, Any]:
-        """As a catalogue holds them."""
+        """Return the metadata for storage in a catalogue."""
         return asdict(self)
 
     def require(self, encoder: Encoder, folder: Path) -> None:
-        """Raise EncoderError where this is not the encoder of the index at that folder, its framing included."""
+        """Raise EncoderError if `encoder`, or its framing, is not the one that the index at `folder` was made with."""
         mine = (self.encoder_name, self.encoder_sha256, self.framing, self.distance, self.latent_size)
         theirs = (encoder.name, encoder.sha256, encoder.framing.to_json(), encoder.distance, encoder.latent_size)
         if mine != theirs:

@@ -1,4 +1,4 @@
-"""The catalogue's tables, and the numbered steps that make them of any earlier version's."""
+"""The catalogue's tables, and the numbered migrations that update them from any earlier version."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from indexer.errors import IndexStateError
 
 
 class FilePath(UserDefinedType[str]):
-    """A path as the bytes that the file system has, since names need not be UTF-8."""
+    """A path as the file system's bytes, since file names need not be UTF-8."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
-        """The column's type in SQL."""
+        """Return the column's SQL type."""
         return "BLOB"
 
     def bind_processor(self, dialect: Any) -> Callable[[str | None], bytes | None]:
-        """str -> bytes."""
+        """Convert str to bytes."""
         return lambda path: None if path is None else os.fsencode(path)
 
     def result_processor(self, dialect: Any, coltype: object) -> Callable[[bytes | None], str | None]:
-        """Bytes -> str, with surrogate escapes where they are not UTF-8."""
+        """Convert bytes to str, with surrogate escapes for bytes that are not UTF-8."""
         return lambda path: None if path is None else os.fsdecode(path)
 
 
 _tables = MetaData()
 
-# Facts about the index itself, as JSON.
+# Metadata of the index, as JSON.
 META = Table("meta", _tables, Column("key", String, primary_key=True), Column("value", String))
 
-# size in bytes, mtime_ns as os.stat gives it, digest the SHA-256 of the content, width and height in pixels as shown,
-# position the row of codes.f32, added in seconds since 1970, incomplete 1 where a part of the file is missing, else 0.
+# size is in bytes; mtime_ns is from os.stat; digest is the SHA-256 of the content; width and height are in pixels, as
+# displayed; position is the row in codes.f32; added is in seconds since 1970; incomplete is 1 if part of the file is
+# missing, else 0.
 IMAGE = Table(
     "image",
     _tables,
@@ -52,8 +53,9 @@ IMAGE = Table(
     Column("incomplete", Integer),
 )
 
-# Files that cannot be used, as they were when they were tried. may_pass: 1 where circumstances are the reason, so that
-# every run tries them again; decoder: the version of what tried to decode them, NULL for one of which nothing is known.
+# Files that could not be indexed, with their size and time when they were tried. may_pass is 1 if the cause lies
+# outside the file, so that every run tries it again; decoder is the version of the decoders that tried it, NULL if
+# unknown.
 FAILURE = Table(
     "failure",
     _tables,
@@ -67,8 +69,8 @@ FAILURE = Table(
 
 LABEL = Table("label", _tables, Column("id", Integer, primary_key=True), Column("name", String))
 
-# Clustered by label, so that a filter reads one range and a picture's labels take one seek a label. predicted: 1 where
-# an attribute encoder said so, 0 where it was given.
+# Clustered by label, so that a filter reads one range, and reading one image's labels takes one seek per label.
+# predicted is 1 for values from an attribute encoder, 0 for given ones.
 LABEL_VALUE = Table(
     "label_value",
     _tables,
@@ -78,14 +80,14 @@ LABEL_VALUE = Table(
     Column("predicted", Integer),
 )
 
-# Label files whose every value has been stored, by the SHA-256 of their content.
+# Label files whose values have all been stored, with the SHA-256 of their content.
 LABEL_SOURCE = Table("label_source", _tables, Column("path", FilePath, primary_key=True), Column("digest", LargeBinary))
 
-# Ids that are gone from `image` but may still stand in the file of vectors.
+# Ids removed from `image` that the FAISS index may still contain.
 REMOVED = Table("removed", _tables, Column("id", Integer, primary_key=True))
 
-# Fingerprints of images, as indexer.decoding.fingerprint makes them; those indexed before there were any have none
-# until they are needed.
+# Fingerprints from indexer.decoding.fingerprint. Images indexed by versions without fingerprints get theirs when it is
+# first needed.
 FINGERPRINT = Table(
     "fingerprint",
     _tables,
@@ -95,7 +97,7 @@ FINGERPRINT = Table(
     Column("frames", LargeBinary),
 )
 
-# Step n - 1 makes version n of version n - 1. Steps are never changed, only added.
+# Entry n - 1 migrates version n - 1 to version n. Entries are only ever appended.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -130,7 +132,7 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 
 def schema_version(connection: Connection) -> int:
-    """The version that a catalogue has, 0 for an empty file."""
+    """Return a catalogue's schema version, 0 for an empty file."""
     if not inspect(connection).has_table("meta"):
         return 0
     version = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema_version'").scalar()
@@ -138,7 +140,7 @@ def schema_version(connection: Connection) -> int:
 
 
 def migrate(connection: Connection, location: str) -> None:
-    """Bring a catalogue to SCHEMA_VERSION, in the transaction that is open. Raises IndexStateError for a newer one."""
+    """Migrate to SCHEMA_VERSION within the open transaction. Raises IndexStateError for a newer schema."""
     version = schema_version(connection)
     if version > SCHEMA_VERSION:
         raise IndexStateError(

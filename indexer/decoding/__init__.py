@@ -1,1 +1,1 @@
-"""The bytes of a picture file -> pixels, by Pillow and what it lacks."""
+"""Decodes picture files into pixels, with Pillow and additions for what it lacks."""

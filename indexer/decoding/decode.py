@@ -1,4 +1,4 @@
-"""Bytes -> the uint8 RGB array that an encoder wants, or the reason why not."""
+"""Decodes picture files into the uint8 RGB arrays that encoders take, or explains why it cannot."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from indexer.system.limits import Reserve, refuse_above_cap
 if TYPE_CHECKING:
     from indexer.decoding.fingerprint import Fingerprint
 
-# A file larger than this is not read.
+# Files of more than this many bytes are not read.
 BYTE_LIMIT = 2**29
-# How much larger than needed a picture is decoded or shrunk, so that the result differs little from a full decode.
+# Pictures are decoded or shrunk to this many times the size needed, so that the result is close to a full decode.
 HEADROOM = 2
 DRAFTED = ("JPEG", "MPO")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A decoded picture: pixels uint8 RGB (h, w, 3) as framed; width and height of the upright picture in its file.
+    """A decoded picture: framed pixels, uint8 RGB (h, w, 3), and the size of the whole picture when upright.
 
-    fingerprint: of the whole picture, where it was asked for. incomplete: whether a part of the file is missing or
-    broken, so that a part of the picture is grey.
+    fingerprint: of the whole picture, if requested. incomplete: whether part of the file is missing or damaged, so that
+    part of the picture is grey.
     """
 
     pixels: NDArray[np.uint8]
@@ -55,9 +55,9 @@ class Decoded:
 
 
 def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
-    """Decode one picture as an encoder wants it: uint8 RGB, (framing.height, framing.width, 3).
+    """Decode one picture file for an encoder: uint8 RGB, (framing.height, framing.width, 3).
 
-    Raises UnreadableImage with the path and the reason, whatever the file holds.
+    Raises UnreadableImage with the path and the reason, whatever the file contains.
     """
     try:
         return decode_bytes(read_file(path), framing).pixels
@@ -66,7 +66,7 @@ def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
 
 
 def read_file(path: str | Path) -> bytes:
-    """Read a file at once. Raises UnreadableImage with the reason alone; never waits on a named pipe."""
+    """Read a whole file. Raises UnreadableImage with the reason only; never blocks on a named pipe."""
     try:
         with open(path, "rb", buffering=0, opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
@@ -83,15 +83,15 @@ def read_file(path: str | Path) -> bytes:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # or opening a named pipe waits for a writer
+    return os.open(path, flags | os.O_NONBLOCK)  # without it, opening a named pipe waits for a writer
 
 
 class CutOff(UnreadableImage):
-    """Not all pixels of a picture could be decoded."""
+    """Some pixels of a picture could not be decoded."""
 
 
 def _load(picture: Image.Image, data: bytes, file_type: Format) -> None:
-    """Decode a picture that was opened. Raises CutOff where that fails, other than for want of memory."""
+    """Decode the pixels of an opened picture. Raises CutOff if that fails for any reason but lack of memory."""
     try:
         picture.load()
     except (MemoryError, UnreadableImage):
@@ -105,11 +105,11 @@ def _load(picture: Image.Image, data: bytes, file_type: Format) -> None:
 def decode_bytes(
     data: bytes, framing: Framing, reserve: Reserve = refuse_above_cap, *, with_fingerprint: bool = False
 ) -> Decoded:
-    """Decode a picture file's bytes, first frame, upright, in sRGB, transparency on white.
+    """Decode the first frame of a picture file's bytes, upright, in sRGB, with transparency on white.
 
-    reserve: called once, before any pixel is decoded, with the bytes of memory that decoding is going to need.
-    with_fingerprint: make the picture's fingerprint, too. Raises UnreadableImage with the reason alone, and nothing
-    else, whatever the bytes are; prints nothing. May run in several threads.
+    reserve: called once, before any pixel is decoded, with the bytes of memory that decoding will need.
+    with_fingerprint: also compute the picture's fingerprint. Raises only UnreadableImage, with the reason only,
+    whatever the bytes are; prints nothing. Thread-safe.
     """
     reserve = _once(reserve)
     try:
@@ -118,7 +118,7 @@ def decode_bytes(
             seen = _Seen.of(picture, framing, with_fingerprint)
             return seen.framed(framing, identify(data).name)
     except CutOff as error:
-        reason = str(error)  # the error itself would keep the picture
+        reason = str(error)  # keeping the error itself would keep the picture in memory
     except UnreadableImage as error:
         from indexer.decoding.formats.webp import is_cut_webp
 
@@ -144,20 +144,20 @@ def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: 
             seen.append(_Seen.of(picture, framing, with_fingerprint=False))
     rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
     if share < LEAST_SEEN:
-        raise UnreadableImage(f"{reason}; too little of it is there ({share:.0%})" if share else reason)
+        raise UnreadableImage(f"{reason}; too little of the picture is present ({share:.0%})" if share else reason)
     whole_picture = replace(seen[0], rgb=rgb, fingerprint=_fingerprint(rgb) if with_fingerprint else None)
     return whole_picture.framed(framing, file_type.name, incomplete=True)
 
 
 def _fingerprint(shown: Image.Image, picture: Image.Image | None = None) -> Fingerprint:
-    """The fingerprint of what is shown of an opened picture, which may have more frames."""
+    """Compute the fingerprint of the visible picture; `picture`, the opened file, may have more frames."""
     from indexer.decoding.fingerprint import fingerprint_of, has_several_frames
 
     return fingerprint_of(shown, picture is not None and has_several_frames(picture))
 
 
 def _once(reserve: Reserve) -> Reserve:
-    """The same, but a picture that is opened several times asks once."""
+    """Wrap `reserve` so that a picture that is opened several times reserves memory only once."""
     asked: list[int] = []
 
     def reserve_once(needed: int) -> None:
@@ -170,7 +170,7 @@ def _once(reserve: Reserve) -> Reserve:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A picture in mode RGB, upright and perhaps shrunk, its file's width and height, and perhaps its fingerprint."""
+    """An upright RGB picture, possibly shrunk, with the full size in its file and possibly a fingerprint."""
 
     rgb: Image.Image
     width: int
@@ -179,19 +179,19 @@ class _Seen:
 
     @classmethod
     def of(cls, picture: Image.Image, framing: Framing, with_fingerprint: bool) -> _Seen:
-        """A picture that was decoded."""
+        """Build it from a decoded picture."""
         orientation = orientation_of(picture)
         width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
         factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
-        # Of one with alpha a small version is enough for the fingerprint, so that no copy of all of it is made.
+        # For a picture with alpha, compute the fingerprint from a small version to avoid a full-size copy.
         small = _small_with_alpha(picture) if with_fingerprint and has_alpha(picture) else None
         rgb = upright(shrunk_srgb(picture, factor, on_white=True), orientation)
         shown = rgb if small is None else upright(small, orientation)
         return cls(rgb, width, height, _fingerprint(shown, picture) if with_fingerprint else None)
 
     def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
-        """As an encoder wants it."""
+        """Crop and scale to an encoder's framing."""
         across, down = self.rgb.width / self.width, self.rgb.height / self.height
         box = _scaled(framing.box(self.width, self.height), across, down)
         framed = self.rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
@@ -205,7 +205,7 @@ def _small_with_alpha(picture: Image.Image) -> Image.Image:
 
 
 def _draft(picture: Image.Image, framing: Framing) -> None:
-    """Let libjpeg decode at 1/2, 1/4 or 1/8 where that leaves HEADROOM times the pixels that are wanted."""
+    """Let libjpeg decode at 1/2, 1/4 or 1/8 size if that leaves at least HEADROOM times the size needed."""
     if picture.format not in DRAFTED:
         return
     spare = _spare(upright_size(picture.size, orientation_of(picture)), framing)
@@ -215,7 +215,7 @@ def _draft(picture: Image.Image, framing: Framing) -> None:
 
 
 def _spare(size: tuple[int, int], framing: Framing) -> float:
-    """How many times smaller a picture may be, width and height, and still have HEADROOM times the pixels wanted."""
+    """Return the factor by which a picture can shrink and still be HEADROOM times as wide and high as needed."""
     left, top, right, bottom = framing.box(*size)
     return min((right - left) / framing.width, (bottom - top) / framing.height) / HEADROOM
 

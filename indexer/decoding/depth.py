@@ -1,4 +1,4 @@
-"""Grey values of 16 bits, 32 bits or floats -> 8 bits."""
+"""Converts greyscale pictures of 16 bits, 32 bits or floats to 8 bits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Rows are looked at together up to this many pixels.
+# The range of values is found in blocks of rows of at most this many pixels, to save memory.
 PIXELS_AT_ONCE = 2**20
 MAX_SAMPLE_VALUE, PHOTOMETRIC, WHITE_IS_ZERO = 281, 262, 0
 WHITES = {"L": (255,), "I": (255, 65535), "F": (1, 255, 65535)}
@@ -18,9 +18,9 @@ WHITES = {"L": (255,), "I": (255, 65535), "F": (1, 255, 65535)}
 
 @dataclass(frozen=True)
 class Scale:
-    """Which values of a deep picture are black and white; where white is the lower one, the picture is a negative.
+    """The values of a deep picture that become black and white. If white is the lower value, the picture is a negative.
 
-    value_type: of numpy, where Pillow takes them for another: unsigned ones of 32 bits, signed ones of 8.
+    value_type: numpy type to reinterpret the values as, where Pillow misreads unsigned 32-bit or signed 8-bit values.
     """
 
     black: float
@@ -28,7 +28,7 @@ class Scale:
     value_type: str = ""
 
     def to_8_bit(self, picture: Image.Image) -> Image.Image:
-        """A deep picture, or a part of it, in mode L; LA where it has a transparent value."""
+        """Convert a deep picture, or a part of one, to mode L, or to LA if it has a transparent value."""
         values = _values(picture, self.value_type)
         span = self.white - self.black
         scaled = (values - np.float32(self.black)) * np.float32(255 / span if span else 0)
@@ -41,11 +41,11 @@ class Scale:
 
 
 def scale_of(picture: Image.Image, value_type: str = "") -> Scale:
-    """The scale of a deep picture that was decoded; value_type: as Scale has it.
+    """Find the scale of a decoded deep picture; value_type: see Scale.
 
-    White is what the file says it is; else 65535 for 16 bits, or 4095 in a TIFF with nothing above it, since cameras
-    of 12 bits write these; else the least usual white that no value exceeds. 32-bit and float pictures with negative
-    values have their darkest one as black.
+    White is the maximum that the file states, if it fits. Otherwise it is 65535 for 16 bits; 4095 for a TIFF without a
+    higher value, since 12-bit cameras write such files; and for other types, the lowest common white that no value
+    exceeds. In 32-bit and float pictures with negative values, the lowest value is black.
     """
     tags: dict[int, Any] = dict(getattr(picture, "tag_v2", {}))
     darkest, brightest = _extremes(picture, value_type)
@@ -77,7 +77,7 @@ def _parts(picture: Image.Image, value_type: str) -> Iterator[NDArray[np.float32
 
 
 def _values(picture: Image.Image, value_type: str) -> NDArray[np.float32]:
-    """Values that are not finite are black, and such as no picture has are cut off."""
+    """Return float32 values; non-finite values become black, and extreme ones are clipped to ±1e30."""
     stored = np.asarray(picture)
     values = (stored.view(value_type) if value_type else stored).astype(np.float32)
     return np.clip(np.nan_to_num(values, copy=False, posinf=0, neginf=0), -1e30, 1e30)

@@ -1,4 +1,4 @@
-"""The first bytes of a file -> its picture format, whatever its name says."""
+"""Identifies the picture format of a file from its first bytes, ignoring its name."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ KNOWN = "JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP, TIFF, JPEG XL, RAW or an older f
 
 @dataclass(frozen=True)
 class Format:
-    """A format: its name, what Pillow calls it, and the module that reads it.
+    """A picture format: its name, Pillow's identifier for it, and the module that reads it.
 
-    extra: of latentsearch, where the module comes with one.
+    extra: the extra of latentsearch that installs the module, if any.
     """
 
     name: str
@@ -95,7 +95,7 @@ SIGNATURES = (
     (b"P7 332", Format("XV thumbnail", "XVTHUMB", "PIL.XVThumbImagePlugin")),
     (b"\200\350\0\0", Format("PIXAR", "PIXAR", "PIL.PixarImagePlugin")),
 )
-# What other programs open as pictures, and nothing here reads.
+# Formats that other programs open as pictures and latentsearch does not support.
 UNSUPPORTED = (
     (b"%PDF-", "PDF"),
     (b"%!PS", "PostScript"),
@@ -121,7 +121,7 @@ SVG_START = re.compile(rb"\s*(<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|\s)*<([a-z]+
 
 
 def identify(data: bytes) -> Format:
-    """The format of a picture's bytes. Raises UnreadableImage when they are none that is known."""
+    """Return the format of a picture's bytes. Raises UnreadableImage if it is unknown or unsupported."""
     for signature, known in SIGNATURES:
         if data.startswith(signature):
             return _tiff_or_raw(data) if known is TIFF else known
@@ -139,7 +139,7 @@ def identify(data: bytes) -> Format:
         return PHOTO_CD
     if XBM_START.match(data[:512]):
         return XBM
-    if data[:4] in (b"\0\0\1\0", b"\0\0\2\0") and data[4:6] > b"\0\0":  # a TGA may begin alike, but for its fifth byte
+    if data[:4] in (b"\0\0\1\0", b"\0\0\2\0") and data[4:6] > b"\0\0":  # TGA: these two bytes are 0
         return ICO if data[2] == 1 else CUR
     if _looks_like_tga(data):
         return TGA
@@ -153,7 +153,7 @@ def _tiff_or_raw(data: bytes) -> Format:
 
 
 def _identify_brands(data: bytes) -> Format | None:
-    # The major brand, a version, then the compatible brands; a generic brand may come first.
+    # The major brand and a version come first, then the compatible brands. The major brand may be a generic one.
     length = min(int.from_bytes(data[:4]), 256)
     brands = {data[start : start + 4] for start in (8, *range(16, length, 4))}
     if brands & AVIF_BRANDS:
@@ -164,7 +164,7 @@ def _identify_brands(data: bytes) -> Format | None:
 
 
 def _looks_like_tga(data: bytes) -> bool:
-    """Whether it ends as a TGA does or, since old ones have no signature, begins with a header that makes sense."""
+    """Return whether the data has a TGA footer or, since old TGA files have no signature, a plausible TGA header."""
     if len(data) < TGA_HEADER:
         return False
     if data[-18:-2] == b"TRUEVISION-XFILE":
@@ -181,9 +181,9 @@ def _looks_like_tga(data: bytes) -> bool:
 
 @functools.cache
 def load_plugin(wanted: Format) -> None:
-    """Import what reads a format, and nothing else: all of Pillow's plugins take longer than a query may.
+    """Import the one module that reads a format; importing all of Pillow's plugins would slow down a query.
 
-    Raises UnreadableImage where an extra is missing.
+    Raises UnreadableImage if the module comes with an extra that is not installed.
     """
     try:
         plugin = importlib.import_module(wanted.plugin)
@@ -199,12 +199,12 @@ def load_plugin(wanted: Format) -> None:
 
 
 def _silence_libtiff() -> None:
-    """Stop libtiff from printing its errors to stderr; Pillow raises them as well."""
+    """Stop libtiff from printing errors to stderr, since Pillow raises them as exceptions."""
     import ctypes
 
     from PIL import _imaging
 
-    with contextlib.suppress(AttributeError, OSError):  # a Pillow with libtiff built in hides its functions
+    with contextlib.suppress(AttributeError, OSError):  # a statically linked libtiff does not export the function
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 

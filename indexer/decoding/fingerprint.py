@@ -1,7 +1,7 @@
-"""A picture's fingerprint: the whole of it as a tiny grey picture, by which possible copies are proposed.
+"""Fingerprints: tiny greyscale versions of whole pictures, compared to propose possible copies.
 
-The pixels themselves are kept and not bits of them, since mirror images and crops of it can be computed from them.
-Grey is enough to propose: what the colours, frames and details are is compared in the files.
+A fingerprint stores pixels rather than a hash, so that mirror images and crops can be computed from it. Grey suffices
+to propose candidates; colours, frames and details are then compared in the files themselves.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ BYTES = SIDE * SIDE
 
 
 class Fingerprint(NamedTuple):
-    """Grey values of SIDE x SIDE pixels, a byte each.
+    """Grey values of SIDE x SIDE pixels, one byte each.
 
-    white: the first frame, over white. black: the same over black, empty where the picture is opaque. frames: of
-    further frames or pages, one after another; empty where there are some that were not looked at yet; None where
-    there are none.
+    white: the first frame over white. black: the same over black; empty if the picture is opaque. frames: the
+    fingerprints of further frames or pages, concatenated; empty if they exist but have not been read, None if there are
+    none.
     """
 
     white: bytes
@@ -28,7 +28,7 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint_of(picture: Image.Image, several: bool = False) -> Fingerprint:
-    """The fingerprint of an upright picture of any shape, in mode RGB or RGBA; several: whether it has more frames."""
+    """Compute the fingerprint of an upright RGB or RGBA picture; `several`: whether its file has more frames."""
     small = picture.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0)
     frames = b"" if several else None
     if picture.mode == "RGB":
@@ -44,8 +44,8 @@ def _over(picture: Image.Image, background: str) -> bytes:
 
 
 def has_several_frames(picture: Image.Image) -> bool:
-    """Whether an opened file has more frames or pages than the one that is shown; false where that cannot be read."""
+    """Return whether an opened file has several frames or pages; False if that cannot be determined."""
     try:
         return bool(getattr(picture, "is_animated", False))
-    except Exception:  # what is damaged behind the first frame does not make this one unusable
+    except Exception:  # damage behind the first frame does not make that frame unusable
         return False

@@ -1,4 +1,4 @@
-"""Embedded ICC profiles -> sRGB. Pictures whose profile is sRGB, whatever it calls itself, are left as they are."""
+"""Converts colours from embedded ICC profiles to sRGB, and skips profiles that amount to sRGB, whatever their name."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from PIL import Image
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsProfile, ImageCmsTransform
 
-# A profile of a press has up to 3 MB; a folder has few different ones.
+# How many transforms to cache. A printing profile takes up to 3 MB, and a folder holds few different ones.
 PROFILES_AT_ONCE = 16
-# The colour spaces that an ICC header may name, by the modes of pictures that they describe.
+# For each Pillow mode, the colour space that an ICC header must name.
 SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK", "L": b"GRAY"}
-# A profile that changes no colour of a grid by more than this, of 255, is sRGB.
+# A profile that changes no colour of a test grid by more than this, out of 255, counts as sRGB.
 SAME = 2
 GRID = 9
 
 
 def convert_to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The colours that a profile gives an 8-bit picture of mode RGB, RGBA, L or CMYK, in mode RGB, RGBA, L or RGB.
+    """Convert an 8-bit picture of mode RGB, RGBA, L or CMYK to sRGB; CMYK becomes RGB, other modes stay.
 
-    May change the picture that is given. A profile that is broken, or meant for another kind of picture, is ignored.
+    May modify the given picture. A profile that is broken or describes another kind of picture is ignored.
     """
     transform = _transform(profile, picture.mode) if profile else None
     if transform is None:
@@ -37,7 +37,7 @@ def convert_to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 @lru_cache(PROFILES_AT_ONCE)
 def _transform(profile: bytes, mode: str) -> ImageCmsTransform | None:
-    """What a profile does to pictures of a mode; None where that is nothing."""
+    """Build the transform from a profile to sRGB for one mode; None if it would change nothing or is unusable."""
     if profile[16:20] != SPACES[mode]:
         return None
     import io
@@ -79,6 +79,6 @@ def _changes_nothing(transform: ImageCmsTransform, mode: str) -> bool:
 
 
 def _curve(transform: ImageCmsTransform) -> list[int]:
-    """What becomes of each grey level."""
+    """Return the new value of each grey level."""
     ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
     return list(transform.apply(ramp).getchannel("G").tobytes())

@@ -1,8 +1,8 @@
-"""Files that end too early or are broken in the middle: decoded as far as they go.
+"""Decodes as much as possible of files that are truncated or damaged in the middle.
 
-Such a file is decoded twice, with what is missing in a dark and in a light colour. All that is done to a picture until
-it is framed is linear, so what differs between the two says how much of each framed pixel is missing, and the rest can
-be told from either. What is missing altogether becomes mid-grey.
+Such a file is decoded twice, with its missing pixels once dark and once light. All processing up to framing is linear,
+so the difference between the two results shows how much of each framed pixel is missing, and the rest of its colour
+follows from either. Pixels that are missing altogether become mid-grey.
 """
 
 from __future__ import annotations
@@ -15,34 +15,33 @@ from indexer.decoding.file_types import JPEG, TIFF, WEBP, Format
 from indexer.decoding.formats.webp import completed_webp, rows_of_webp
 from indexer.decoding.srgb import colour_of, is_deep, palette_brightness
 
-# A picture that shows less than this share of its area is a failure: a search with it would find chance results.
+# A picture of which less than this share is present counts as unreadable: a search with it would return chance results.
 LEAST_SEEN = 0.1
 Ink = float | tuple[int, ...]
 Colour = tuple[int, int, int]
 ROWS_AT_ONCE = 64
-# Interlaced files hold one pixel of each such block, then more.
+# Interlaced files store one pixel of each block of this side first, then the rest.
 INTERLACED_BLOCK = 8
 GREY = 128
 DARK, LIGHT = 0, 255
-# Less than this of a framed pixel says nothing of its colour.
+# If less than this share of a framed pixel is present, its colour is treated as missing.
 LEAST_OF_A_PIXEL = 0.1
 END_OF_JPEG = b"\xff\xd9"
-# What libjpeg leaves where data are missing; 127 where the colours are stored inverted.
+# The values that libjpeg leaves where data is missing: 128, or 127 if the colours are stored inverted.
 JPEG_BLANKS = (127, 128)
 
 
 def completed(data: bytes, file_type: Format) -> bytes:
-    """A file that was cut off with an end that decoders want to see."""
+    """Append or restore the ending that decoders need to open a truncated file."""
     if file_type is JPEG:
         return data + END_OF_JPEG
     return completed_webp(data) if file_type is WEBP else data
 
 
 def load_partly(picture: Image.Image, fill: int, file_type: Format, rows: int, scale: Scale | None) -> Colour:
-    """Decode what is there of a picture that was opened, of a file that is `completed`; the rest is DARK or LIGHT.
+    """Decode what is present of an opened picture (its file `completed`) and fill the rest with DARK or LIGHT.
 
-    rows: how many there are at most. scale: of a deep picture, once it is known. Returns which colour the rest is, in
-    sRGB.
+    rows: the most rows that can be present. scale: of a deep picture, once known. Returns the sRGB colour of the fill.
     """
     ink = _ink(picture, fill, scale)
     _load_over(picture, ink)
@@ -54,15 +53,15 @@ def load_partly(picture: Image.Image, fill: int, file_type: Format, rows: int, s
 
 
 def rows_there(data: bytes, file_type: Format, height: int) -> int:
-    """How many rows of a WebP that was cut off can be told to be right; of other files, the height."""
+    """Return how many rows of a truncated WebP are certainly right; for other formats, the height."""
     return rows_of_webp(data) if file_type is WEBP else height
 
 
 def merged(dark: Image.Image, light: Image.Image, fills: tuple[Colour, Colour]) -> tuple[Image.Image, float]:
-    """The picture that is there, and which share of its area that is, of one with what is missing in two colours.
+    """Combine two decodings of a picture with different fills; return the picture and the share of its area present.
 
-    dark, light: mode RGB, of one size. fills: which colours those are. Of a file that holds every eighth pixel first
-    (interlaced), each pixel that is missing gets the colour of those around it; elsewhere, GREY.
+    dark, light: mode RGB, of equal size. fills: their fill colours in sRGB. In interlaced files, which store every
+    eighth pixel first, a missing pixel takes the colour of its neighbours; otherwise it becomes GREY.
     """
     low, high = (np.array(fill, np.float32) for fill in fills)
     channel = int(np.argmax(high - low))
@@ -94,7 +93,7 @@ def _multiple(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _load_over(picture: Image.Image, ink: Ink) -> None:
-    """Decode over one colour, whatever goes wrong."""
+    """Decode a picture onto a canvas of one colour, ignoring decoding errors."""
     assert isinstance(picture, ImageFile.ImageFile)
     prepare = picture.load_prepare
     box = picture.tile[0].extents if picture.tile else None
@@ -110,12 +109,12 @@ def _load_over(picture: Image.Image, ink: Ink) -> None:
         raise
     except Exception:
         picture.tile = []
-        if picture.format == TIFF.pillow:  # which turns itself upright when it was decoded
+        if picture.format == TIFF.pillow:  # Pillow rotates a TIFF upright at the end of loading
             picture.load_end()
 
 
 def _ink(picture: Image.Image, fill: int, scale: Scale | None) -> Ink:
-    """A colour as a picture's mode has it: as dark or light as can be."""
+    """Return the darkest or lightest value of a picture's mode."""
     if is_deep(picture):
         brightest = max(scale.black, scale.white) if scale else 0.0
         return brightest if picture.mode == "F" else int(brightest)
@@ -138,7 +137,7 @@ def _ink(picture: Image.Image, fill: int, scale: Scale | None) -> Ink:
 
 
 def _rows_of_jpeg(picture: Image.Image) -> int:
-    """The rows above those that libjpeg left blank."""
+    """Count the rows above the bottom ones that libjpeg left blank."""
     rows = picture.height
     while rows > 0:
         above = max(rows - ROWS_AT_ONCE, 0)

@@ -1,4 +1,4 @@
-"""How much memory decoding takes, told from a file's header. The figures were measured on pictures of 27 megapixels."""
+"""Estimates from a file's header how much memory decoding takes, from measurements on pictures of 27 megapixels."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from indexer.decoding.file_types import JPEG, Format
 from indexer.decoding.srgb import ORIENTATION_TAG, STRIP_PIXELS, is_deep
 from indexer.errors import UnreadableImage
 
-# Where a picture's `info` says which width and height it is shown with before it is turned, whatever the draft.
+# Key in a picture's `info`: the full width and height shown before rotation, even if it is decoded at reduced size.
 STORED_SIZE = "latentsearch_stored_size"
-# Pictures of more pixels than this are shrunk before they are framed, since copies of them would take too much memory.
+# Pictures of more pixels than this are shrunk before framing, since full-size copies would take too much memory.
 LARGE = 2**24
-# Bytes that Pillow keeps for each pixel, by mode.
+# Pillow modes that take one or two bytes per pixel; all others take four.
 ONE_BYTE, TWO_BYTES = ("1", "L", "P"), ("I;16", "I;16L", "I;16B", "I;16N")
-# Bytes for each pixel that a plugin's library takes beside those: its own planes, and the whole as bytes.
+# Additional bytes per pixel used by the format's library, for its own planes and for the decoded picture as bytes.
 BESIDE = {"WEBP": 13.0, "AVIF": 6.8, "HEIF": 3.5, "JPEG2000": 16.0, "DDS": 8.5}
-# Bytes for each pixel of a strip that is converted, and of a copy of the whole in mode RGB.
+# Bytes per pixel of a strip during conversion (deep, other), and of a full copy in mode RGB.
 A_DEEP_STRIP, A_STRIP, A_COPY = 24, 8, 4
-# The most pixels that a byte of a file holds, of formats where a few bytes cost much time or memory otherwise.
+# The most pixels per byte of file, for formats in which a tiny file could otherwise cost much time or memory.
 MOST_PIXELS_A_BYTE = {"GIF": 3_000, "PNG": 8_400, "DDS": 100, "BLP": 100, "FTEX": 100, "QOI": 100, "ICNS": 100}
-# A progressive JPEG is decoded from coefficients of two bytes, which are there at full size whatever the draft.
+# Bytes per coefficient of a progressive JPEG. libjpeg keeps all coefficients at full size, even for a reduced decode.
 A_COEFFICIENT = 2
 
 
 def refuse_impossible(picture: Image.Image, file_type: Format, file_size: int) -> None:
-    """Raise UnreadableImage for a picture that states more pixels than its file can hold, before it is decoded."""
+    """Raise UnreadableImage if a header states more pixels than its file can hold. Call before decoding."""
     if picture.width * picture.height > file_size * MOST_PIXELS_A_BYTE.get(file_type.pillow, math.inf):
         raise UnreadableImage(
             f"not decodable as {file_type.name}: it states {picture.width}x{picture.height} pixels, more than "
@@ -36,7 +36,7 @@ def refuse_impossible(picture: Image.Image, file_type: Format, file_size: int) -
 
 
 def needed_bytes(picture: Image.Image, file_type: Format, file_size: int) -> int:
-    """The peak of the memory that decoding a picture takes whose header was read, in bytes, the file's included."""
+    """Estimate the peak memory in bytes for decoding a picture whose header has been read, including its file."""
     pixels = picture.width * picture.height
     needed = file_size + pixels * (_bytes_a_pixel(picture.mode) + BESIDE.get(file_type.pillow, 0))
     if file_type is JPEG and picture.info.get("progressive"):
@@ -53,7 +53,7 @@ def _bytes_a_pixel(mode: str) -> int:
 
 
 def _is_turned(picture: Image.Image) -> bool:
-    """Whether there is a copy that is turned: a TIFF's as it is decoded, others' unless they were shrunk."""
+    """Return whether decoding makes a rotated copy: always for a rotated TIFF, otherwise only if it is not shrunk."""
     if (tags := getattr(picture, "tag_v2", None)) is not None:
         return bool(tags.get(ORIENTATION_TAG, 1) != 1)
     return "exif" in picture.info and picture.width * picture.height <= LARGE

@@ -1,4 +1,4 @@
-"""TIFF files that Pillow does not open, by tifffile: floats in colour, 16 bits of L*a*b*, many channels."""
+"""Reads TIFF files that Pillow cannot open, using tifffile: colour floats, 16-bit L*a*b*, many channels."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ WHITE_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, CIELAB, ICCLAB = 0, 2, 3, 5, 6, 8
 CHANNELS = {RGB: 3, SEPARATED: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
 MODES = {SEPARATED: "CMYK", YCBCR: "YCbCr"}
 SEPARATE_PLANES, PREMULTIPLIED, ALPHA, PROFILE_TAG = 2, 1, 2, 34675
-# The stored values, the same as floats, and the picture, in times of what the file has.
+# Float-sized copies of the pixels in memory at once: the stored values, the same as floats, and the picture.
 COPIES = 3
 SIGNS = np.array([0, 128, 128], np.uint8)
 NEEDS_EXTRA = "not supported: this kind of TIFF needs an extra: pip install 'latentsearch[tiff]'"
 
 
 def has_tifffile() -> bool:
-    """Whether the extra that reads odd TIFF files is installed."""
+    """Return whether tifffile, which the extra `tiff` installs, is available."""
     return importlib.util.find_spec("tifffile") is not None
 
 
 def read_tiff(data: bytes, reserve: Reserve) -> Image.Image:
-    """The first page of a TIFF, decoded, 8 bits a channel.
+    """Decode the first page of a TIFF to 8 bits per channel.
 
-    Raises UnreadableImage where tifffile is missing, or does not support the file either; else whatever it raises.
+    Raises UnreadableImage if tifffile is missing or does not support the file; for a damaged file, tifffile's own
+    error.
     """
     if not has_tifffile():
         raise UnreadableImage(NEEDS_EXTRA, may_pass=True)
@@ -91,19 +92,19 @@ def _colours(colours: NDArray[Any], photometric: int, page: Any) -> Image.Image:
 
 
 def _lab(colours: NDArray[Any], is_signed: bool) -> Image.Image:
-    """L*a*b* in mode LAB; a* and b* may be signed numbers, as `CIELAB` has them, or have an offset, as `ICCLAB`."""
+    """Convert to mode LAB; a* and b* are signed in `CIELAB` and offset in `ICCLAB`."""
     if colours.dtype.kind == "f":
         parts = colours / (100 / 255, 1, 1) + (0, 128, 128)
     else:
         deep = (colours.astype(np.float32) / 256 if colours.dtype.itemsize == 2 else colours.astype(np.float32)).copy()
         parts = np.where((np.arange(3) > 0) & is_signed, (deep + 128) % 256, deep)
     bands = np.rint(parts).clip(0, 255).astype(np.uint8)
-    # Mode LAB has a* and b* with an offset, as an unsigned number each.
+    # Image.frombytes expects signed a* and b* in mode LAB; flipping the top bit makes the offset numbers signed.
     return Image.frombytes("LAB", bands.shape[1::-1], np.ascontiguousarray(bands ^ SIGNS).tobytes())
 
 
 def _levels(values: NDArray[Any], page: Any) -> NDArray[np.uint8]:
-    """8-bit levels, by what is white: of so many bits, their largest number; else as indexer.decoding.depth has it."""
+    """Scale values to 8 bits. White is the maximum of the bit depth, or is chosen as in indexer.decoding.depth."""
     if values.dtype == np.uint8 and page.bitspersample in (8, (8,)):
         return np.asarray(values)
     numbers = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)

@@ -1,4 +1,4 @@
-"""A picture file's bytes -> a Pillow picture whose header was read, and what goes wrong with it in a sentence."""
+"""Opens picture files with Pillow up to their header, and turns all that goes wrong into one-sentence errors."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from indexer.decoding.srgb import SHOWN
 from indexer.errors import UnreadableImage
 from indexer.system.limits import Reserve, refuse_above_cap
 
-# Without handlers of their own, the libraries' complaints about files would be printed to stderr.
+# Without a handler, Python would print the libraries' warnings about files to stderr.
 for library in ("PIL", "tifffile"):
     logging.getLogger(library).addHandler(logging.NullHandler())
 
-# Formats that hold pictures of others, of sizes that their headers need not know: Pillow's own limit stays.
+# Formats that contain pictures in other formats, whose size their headers may misstate: Pillow's own limit stays.
 NESTED = ("ICO", "CUR", "ICNS", "BLP", "DCX", "IM")
-# Compressions of TIFF that libtiff has where it was built with another library.
+# TIFF compressions that many builds of libtiff lack.
 RARELY_BUILT_IN = ("webp", "zstd", "lzma")
 Prepare = Callable[[Image.Image], None]
 
 
 class Unlimited:
-    """Lifts Pillow's limit on pixels, for formats whose header says how large they are: ours is on memory.
+    """Lifts Pillow's pixel limit for formats whose header states their size, since latentsearch limits memory instead.
 
-    The limit belongs to the process: the first thread to come in lifts it, the last to leave restores it.
+    The limit is global to the process: the first thread to enter lifts it, and the last to leave restores it.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Unlimited:
 class Silence:
     """Keeps Pillow's warnings from being printed or raised.
 
-    The filters of `warnings` belong to the process: the first thread to come in sets them, the last to leave restores
+    The warning filters are global to the process: the first thread to enter sets them, and the last to leave restores
     them.
     """
 
@@ -86,16 +86,16 @@ unlimited = Unlimited()
 
 
 def _unprepared(picture: Image.Image) -> None:
-    """Leave a picture as it was opened."""
+    """Do nothing with the opened picture."""
 
 
 @contextmanager
 def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = _unprepared) -> Iterator[Image.Image]:
-    """Open a picture file: its size, mode, frames and metadata are there, its pixels not yet decoded.
+    """Open a picture file: its size, mode, frames and metadata are available, its pixels not yet decoded.
 
-    prepare: what to ask of the decoder before, such as a draft. reserve: called once, with the bytes that decoding is
-    going to need. Raises UnreadableImage with the reason alone, and nothing else, whatever the bytes are and whatever
-    is done with the picture; prints nothing. May run in several threads.
+    prepare: called with the picture before it is decoded, for example to request a draft. reserve: called once with the
+    bytes that decoding will need. Raises only UnreadableImage, with the reason only, whatever the bytes are and
+    whatever the block does with the picture; prints nothing. Thread-safe.
     """
     try:
         with silence:
@@ -108,7 +108,7 @@ def opened(data: bytes, reserve: Reserve = refuse_above_cap, prepare: Prepare = 
         raise
     except MemoryError as error:
         raise UnreadableImage("not enough memory to decode it", may_pass=True) from error
-    except Exception as error:  # Pillow raises nearly anything for bytes that somebody made up
+    except Exception as error:  # Pillow raises nearly any exception for malicious bytes
         from indexer.decoding.reasons import reason_of
 
         raise UnreadableImage(reason_of(error, data, identify(data))) from error
@@ -123,8 +123,8 @@ def _reader(file_type: Format) -> Callable[[bytes, Reserve, Prepare], AbstractCo
 
 
 def _open_prepared(file_type: Format, data: bytes, reserve: Reserve, prepare: Prepare) -> Image.Image:
-    """A picture that Pillow opens: it is its own context, since more of them take a while for each small picture."""
-    if file_type is JXL:  # its plugin decodes when it opens
+    """Open a picture with Pillow. The picture is its own context manager; another would slow down small pictures."""
+    if file_type is JXL:  # its plugin decodes on opening, so reserve memory first
         from indexer.decoding.formats.jxl import BYTES_A_PIXEL, size_of_jxl
 
         width, height = size_of_jxl(data)
@@ -157,7 +157,7 @@ def _opened_tiff(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Im
 
 
 def _is_beyond_pillow(picture: Image.Image) -> bool:
-    """Whether its libtiff was built without the compression that a file has, and tifffile is there."""
+    """Return whether Pillow's libtiff lacks the file's compression and tifffile can read it instead."""
     from indexer.decoding.odd_tiff import has_tifffile
 
     if picture.info.get("compression") not in RARELY_BUILT_IN or not has_tifffile():
@@ -170,7 +170,7 @@ def _is_beyond_pillow(picture: Image.Image) -> bool:
 
 
 def _reserved(needed: int) -> None:
-    """Memory that was asked for before."""
+    """Do nothing, since the memory is already reserved."""
 
 
 def _open(data: bytes, file_type: Format) -> ImageFile.ImageFile:
@@ -205,7 +205,7 @@ def _open_png(data: bytes) -> ImageFile.ImageFile:
 
 
 def _note_aperture(picture: ImageFile.ImageFile, data: bytes) -> None:
-    """Note which part of an AVIF picture is shown, where that is not all of it."""
+    """Record the visible part of an AVIF picture if it is not all of it."""
     from indexer.decoding.formats.avif_boxes import clean_aperture
 
     if shown := clean_aperture(data, *picture.size):
@@ -214,7 +214,7 @@ def _note_aperture(picture: ImageFile.ImageFile, data: bytes) -> None:
 
 
 def _with_exact_key(picture: ImageFile.ImageFile, data: bytes) -> Image.Image:
-    """The same picture, or its pixels where it has a transparent colour of three times 16 bits."""
+    """Return the picture, or decode it with exact alpha if it has a transparent colour of 16 bits per channel."""
     key = picture.info.get("transparency")
     if picture.format != "PNG" or picture.mode != "RGB" or not key or picture.tile[0].args != "RGB;16B":
         return picture

@@ -1,4 +1,4 @@
-"""A camera's raw file: the picture that the camera put into it, else what the sensor saw, at half its size."""
+"""Reads camera raw files: the embedded preview, or else the sensor data developed at half size."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from indexer.decoding.srgb import ORIENTATION_TAG
 from indexer.errors import UnreadableImage
 from indexer.system.limits import Reserve
 
-# A smaller preview than this on its longer side is an icon.
+# An embedded preview whose longer side is shorter than this, in pixels, is not used.
 LEAST_PREVIEW = 512
-# libraw's turns, as Exif has them.
+# libraw's rotation codes and the corresponding Exif orientations.
 ORIENTATIONS = {3: 3, 5: 8, 6: 6}
-# Bytes for each pixel of the sensor: 16-bit numbers, four colours of them, and the picture.
+# Bytes per sensor pixel while developing: 16-bit sensor values, four 16-bit colours, and the picture.
 BYTES_TO_DEVELOP = 2 + 8 + 3
 Prepare = Callable[[Image.Image], None]
 
 
 @contextmanager
 def opened_raw(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Image.Image]:
-    """Open a raw file as indexer.decoding.opened.opened does; what is developed is decoded already."""
+    """Open a raw file as indexer.decoding.opened.opened does; a developed picture is already decoded."""
     import rawpy
 
     try:
@@ -51,7 +51,7 @@ def opened_raw(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Imag
 
 
 def _preview(raw: Any, rawpy: Any) -> bytes | None:
-    """The JPEG inside, where there is one of a fair size."""
+    """Return the embedded JPEG preview if there is one and it is large enough."""
     try:
         thumb = raw.extract_thumb()
     except rawpy.LibRawError:

@@ -1,4 +1,4 @@
-"""Why a picture could not be decoded, in a few words: damaged, cut off, or sound and not supported."""
+"""Explains in a few words why a picture could not be decoded: damaged, cut off, or sound but not supported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from indexer.decoding.file_types import AVIF, HEIC, Format
 
 CUT_OFF = "it is damaged or cut off"
-# What decoders say of sound files that they do not know how to read.
+# Phrases with which decoders reject sound files that they cannot read.
 NOT_KNOWN = re.compile(
     r"unsupported|not supported|not yet supported|cannot handle|unimplemented"
     r"|unknown \w* ?(mode|type|compression|format)"
@@ -22,7 +22,7 @@ NOT_KNOWN = re.compile(
 
 
 def reason_of(error: Exception, data: bytes, file_type: Format) -> str:
-    """The reason that a failure states: begins with "not supported" where the file may well be sound."""
+    """Describe a decoding error; the text begins with "not supported" if the file may be sound."""
     if isinstance(error, UnidentifiedImageError):
         error = _error_of_plugin(data, file_type) or error
     message = " ".join(str(error).split())[:200]
@@ -36,7 +36,7 @@ def reason_of(error: Exception, data: bytes, file_type: Format) -> str:
 
 
 def _error_of_plugin(data: bytes, file_type: Format) -> Exception | None:
-    """What the plugin says, which Image.open keeps to itself."""
+    """Return the plugin's own exception, which Image.open discards."""
     factory, _ = Image.OPEN[file_type.pillow]
     try:
         factory(io.BytesIO(data), "")
@@ -48,7 +48,7 @@ def _error_of_plugin(data: bytes, file_type: Format) -> Exception | None:
 
 
 def _has_all_boxes(data: bytes) -> bool:
-    """Whether the boxes that a file consists of are there to the end of the last one."""
+    """Return whether an ISO media file's boxes are complete, up to the end of the last one."""
     start = 0
     while start + 8 <= len(data):
         size = struct.unpack_from(">I", data, start)[0]

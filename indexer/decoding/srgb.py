@@ -1,4 +1,4 @@
-"""A decoded picture of any mode -> upright 8-bit sRGB, with alpha where it has some."""
+"""Converts decoded pictures of any mode to upright 8-bit sRGB, with alpha where they have it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 Part = tuple[int, int, int, int]
 WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
-# Pictures of more pixels than this are converted a strip at a time.
+# Pictures of more pixels than this are converted in strips.
 STRIP_PIXELS = 2**20
 DEEP_MODES = ("I", "F")
-# The tag of a TIFF that says what its values are.
+# The TIFF tag SampleFormat and two of its values.
 SAMPLE_FORMAT, UNSIGNED, SIGNED = 339, 1, 2
 ORIENTATION_TAG = ExifTags.Base.Orientation
 TURNS = {
@@ -29,17 +29,17 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Their files say in properties of their own how they are turned; the plugins apply these or write them into the Exif
-# block that they hand out, so that only XMP, which has no say, is left out.
+# These containers store rotation in properties of their own. Their plugins apply it or copy it into the Exif block in
+# `info`; XMP must be ignored, because it does not count in these formats.
 TURNED_BY_THEIR_CONTAINER = {"AVIF", "HEIF"}
-# Where a picture's `info` says which part of it is shown: left, top, right, bottom in pixels as stored.
+# Key in a picture's `info`: the visible part, as left, top, right, bottom in stored pixels.
 SHOWN = "latentsearch_shown"
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:
-    """The current frame in mode RGB, or RGBA where pixels may be transparent: 8 bits, colours in sRGB.
+    """Convert the current frame to 8-bit sRGB: mode RGB, or RGBA if pixels may be transparent.
 
-    May change the picture that is given.
+    May modify the given picture.
     """
     context = _Context.of(picture)
     part = picture if context.shown == (0, 0, *picture.size) else picture.crop(context.shown)
@@ -47,9 +47,9 @@ def to_srgb(picture: Image.Image) -> Image.Image:
 
 
 def shrunk_srgb(picture: Image.Image, factor: int, on_white: bool = False) -> Image.Image:
-    """As to_srgb, each factor x factor pixels averaged to one; of a large picture, no copy is made at full size.
+    """Convert as to_srgb does and average blocks of factor x factor pixels; large pictures are never copied in full.
 
-    on_white: mode RGB, whatever is transparent.
+    on_white: return mode RGB, with transparent pixels on white.
     """
     is_plain = picture.mode == "RGB" and "transparency" not in picture.info
     if factor == 1 and (is_plain or picture.width * picture.height <= STRIP_PIXELS):
@@ -68,12 +68,12 @@ def shrunk_srgb(picture: Image.Image, factor: int, on_white: bool = False) -> Im
 
 
 def is_deep(picture: Image.Image) -> bool:
-    """Whether a picture's one channel has more than 8 bits, or signed ones."""
+    """Return whether a picture's single channel has more than 8 bits, or signed values."""
     return picture.mode.startswith(DEEP_MODES) or (picture.mode == "L" and value_type(picture) == "i1")
 
 
 def scale_of_deep(picture: Image.Image) -> Scale | None:
-    """Which values of a deep picture that was decoded are black and white; None for other pictures."""
+    """Find the black and white values of a decoded deep picture; None for other pictures."""
     if not is_deep(picture):
         return None
     from indexer.decoding.depth import scale_of
@@ -82,31 +82,31 @@ def scale_of_deep(picture: Image.Image) -> Scale | None:
 
 
 def value_type(picture: Image.Image) -> str:
-    """The numpy type of a picture's values where Pillow takes them for another: "u4" or "i1", else empty."""
+    """Return the numpy type of values that Pillow misreads, "u4" or "i1"; otherwise an empty string."""
     stated = getattr(picture, "tag_v2", {}).get(SAMPLE_FORMAT, 0)
     stated = stated[0] if isinstance(stated, tuple) and stated else stated
     return {("I", UNSIGNED): "u4", ("L", SIGNED): "i1"}.get((picture.mode, stated), "")
 
 
 def has_alpha(picture: Image.Image) -> bool:
-    """Whether pixels of a picture may be transparent."""
+    """Return whether a picture may have transparent pixels."""
     return picture.mode in WITH_ALPHA or "transparency" in picture.info
 
 
 def over_white(picture: Image.Image) -> Image.Image:
-    """A picture of mode RGB or RGBA in mode RGB, on white."""
+    """Place an RGB or RGBA picture on white, in mode RGB."""
     if picture.mode == "RGB":
         return picture
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
 def colour_of(picture: Image.Image, ink: float | tuple[int, ...]) -> tuple[int, int, int]:
-    """Which sRGB colour a value is in a picture that was decoded, on white."""
+    """Return the sRGB colour, on white, of a pixel value in a decoded picture."""
     return _shown_as(picture, Image.new(picture.mode, (1, 1), ink)).getpixel((0, 0))  # type: ignore[return-value]
 
 
 def palette_brightness(picture: Image.Image) -> list[int]:
-    """How bright each of the 256 values of a picture with a palette is, on white."""
+    """Return the brightness, on white, of each of the 256 values of a picture with a palette."""
     ramp = Image.frombytes("P", (256, 1), bytes(range(256)))
     return list(_shown_as(picture, ramp.convert(picture.mode) if picture.mode != "P" else ramp).convert("L").tobytes())
 
@@ -125,10 +125,10 @@ def _strips(width: int, height: int, factor: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Context:
-    """What a part of a picture does not say of itself.
+    """Facts about a whole picture that are needed to convert a part of it.
 
-    shown: the part of the stored picture that is shown at all. frame: what its first frame covers, where that is not
-    all; outside, a GIF is transparent, as browsers have it. scale: of a deep picture.
+    shown: the visible part of the stored picture. frame: the area of a GIF's first frame, if it is not all of it;
+    outside it, the picture is transparent, as in browsers. scale: of a deep picture.
     """
 
     shown: Part
@@ -148,7 +148,7 @@ class _Context:
         )
 
     def convert(self, part: Image.Image, corner: tuple[int, int]) -> Image.Image:
-        """A part whose left upper corner lies there in the stored picture."""
+        """Convert a part of the stored picture whose upper left corner is at `corner`."""
         converted = _converted(part, self.scale)
         if self.frame is None:
             return converted
@@ -161,7 +161,7 @@ class _Context:
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """A picture with an embedded ICC profile; the same one without."""
+    """Convert a picture to sRGB if it has an ICC profile; otherwise return it unchanged."""
     if not profile:
         return picture
     from indexer.decoding.icc_profiles import convert_to_srgb
@@ -181,7 +181,7 @@ def _converted(picture: Image.Image, scale: Scale | None) -> Image.Image:
     wanted = "RGBA" if transparent else "RGB"
     is_plain = picture.mode == wanted and "transparency" not in picture.info
     plain = picture if is_plain else picture.convert(wanted)
-    picture.info.pop("icc_profile", None)  # what is done in place must not be done twice
+    picture.info.pop("icc_profile", None)  # the conversion happens in place and must not be repeated
     return plain if picture.mode == "LAB" else _in_srgb(plain, profile)
 
 
@@ -193,17 +193,17 @@ def _grey_with_alpha(picture: Image.Image, profile: bytes | None) -> Image.Image
 
 
 def orientation_of(picture: Image.Image) -> int:
-    """The Exif orientation of a picture that was opened, 1 (upright) to 8; 1 where its metadata are broken."""
+    """Return the Exif orientation of an opened picture, 1 (upright) to 8; 1 if its metadata is broken."""
     try:
         orientation = _exif_of(picture).get(ORIENTATION_TAG, 1)
-    except Exception:  # a broken EXIF block does not make the picture unusable
+    except Exception:  # broken Exif data does not make the picture unusable
         return 1
     return orientation if orientation in TURNS else 1
 
 
 def _exif_of(picture: Image.Image) -> Image.Exif:
     if picture.format == "JXL" and not getattr(picture, "jpeg", None):
-        return Image.Exif()  # libjxl has turned it, unless it was a JPEG
+        return Image.Exif()  # libjxl has already rotated it; only a transcoded JPEG keeps its Exif orientation
     if picture.format not in TURNED_BY_THEIR_CONTAINER:
         return picture.getexif()
     exif = Image.Exif()
@@ -212,10 +212,10 @@ def _exif_of(picture: Image.Image) -> Image.Exif:
 
 
 def upright(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture as it is shown; the same one where nothing is to be turned."""
+    """Rotate or flip a picture to its displayed orientation; an upright one is returned unchanged."""
     return picture.transpose(TURNS[orientation]) if orientation in TURNS else picture
 
 
 def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Width and height as shown, of a picture stored with these."""
+    """Return the width and height as displayed of a picture stored at this size."""
     return (size[1], size[0]) if orientation >= 5 else size

@@ -1,10 +1,10 @@
-"""What decodes here, as text that differs where any part of it does."""
+"""The version of the decoders as text, which changes when any of their parts does."""
 
 from __future__ import annotations
 
 import functools
 
-# To be raised whenever files that could not be decoded now can, so that these are tried again.
+# Increase this when files that used to fail can be decoded, so that runs try them again.
 REVISION = 2
 
 
@@ -13,7 +13,7 @@ LIBRARIES = ("Pillow", "pillow-heif", "rawpy", "pillow-jxl-plugin", "tifffile", 
 
 @functools.cache
 def decoder_version() -> str:
-    """What decodes here, its own revision and the libraries', as text that differs where any of them does."""
+    """Return our own decoding revision and the versions of all decoding libraries as one text."""
     from importlib.metadata import PackageNotFoundError, version
 
     parts = [f"latentsearch {REVISION}"]

@@ -1,1 +1,1 @@
-"""Encoder bundles: pixels -> codes, and pixels -> attributes."""
+"""Encoder bundles: networks that turn pixels into codes and into attributes."""

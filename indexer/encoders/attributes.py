@@ -1,4 +1,4 @@
-"""A bundle's attribute encoder: images -> which labels they have, as it sees them."""
+"""A bundle's attribute encoder, which predicts the labels of images."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
 GRAPH = "attributes.onnx"
 DEFAULT_ATTRIBUTES = "attributes"
-# From this value on, a label is said to hold: it was learned as 1 or 0.
+# A label is predicted from this value upwards; the network was trained on targets of 0 and 1.
 HOLDS = 0.5
 
 
 class AttributeEncoder:
     """A loaded bundle's attribute encoder.
 
-    name, sha256 (of attributes.onnx), labels (their names) and framing are read-only by convention; `values` may be
-    called from several threads.
+    Treat name, sha256 (of attributes.onnx), labels (their names) and framing as read-only. `values` is thread-safe.
     """
 
     def __init__(self, folder: Path, model: dict[str, Any], session: InferenceSession) -> None:
@@ -37,9 +36,9 @@ class AttributeEncoder:
         self._session = session
 
     def values(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Look at framed images, uint8 (n, h, w, 3): float32 (n, labels), near 1 where a label holds, else near 0.
+        """Score framed images, uint8 (n, h, w, 3), as float32 (n, labels): near 1 where a label applies, else near 0.
 
-        Raises EncoderError when the network gives NaN or infinity.
+        Raises EncoderError if the network returns NaN or infinity.
         """
         values = np.empty((len(images), len(self.labels)), np.float32)
         for start in range(0, len(images), BATCH_SIZE):
@@ -53,7 +52,7 @@ class AttributeEncoder:
         return values
 
     def predict(self, images: NDArray[np.uint8]) -> list[dict[str, int]]:
-        """The labels of framed images, uint8 (n, h, w, 3): 1 or 0 by name, for each."""
+        """Predict the labels of framed images, uint8 (n, h, w, 3): one dictionary of name to 1 or 0 per image."""
         return [
             {name: int(value >= HOLDS) for name, value in zip(self.labels, row, strict=True)}
             for row in self.values(images)
@@ -61,11 +60,12 @@ class AttributeEncoder:
 
 
 def load_attribute_encoder(name_or_path: str | Path | None = None, threads: int = 0) -> AttributeEncoder:
-    """Load a bundle's attribute encoder, by the bundle's name or folder; None is DEFAULT_ATTRIBUTES.
+    """Load a bundle's attribute encoder by the bundle's name or folder; None loads DEFAULT_ATTRIBUTES.
 
-    threads: as `indexer.encoders.encoder.load_encoder` has them.
+    threads: threads per batch, 0 for one per core.
 
-    Raises EncoderError when there is none or it is damaged, MissingExtra without ONNX Runtime.
+    Raises EncoderError if the bundle is missing or damaged or has no attribute encoder, MissingExtra without ONNX
+    Runtime.
     """
     folder = find_bundle(name_or_path, DEFAULT_ATTRIBUTES)
     model = read_model(folder)
@@ -78,7 +78,7 @@ def load_attribute_encoder(name_or_path: str | Path | None = None, threads: int 
     try:
         encoder = AttributeEncoder(folder, model, session)
     except (KeyError, TypeError) as error:
-        raise EncoderError(f"{folder / 'model.json'} does not state its labels as it should: {REPAIR}") from error
+        raise EncoderError(f"{folder / 'model.json'} has no valid list of labels: {REPAIR}") from error
     if session.get_outputs()[0].shape[-1] != len(encoder.labels):
-        raise EncoderError(f"{folder / GRAPH} tells another number of labels than model.json states: {REPAIR}")
+        raise EncoderError(f"{folder / GRAPH} has another number of labels than model.json states: {REPAIR}")
     return encoder

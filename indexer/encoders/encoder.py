@@ -1,4 +1,4 @@
-"""An encoder bundle: images -> codes, and where it has a generator, codes -> images."""
+"""Encoder bundles: an encoder from images to codes and, in some bundles, a generator from codes to images."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
-# Both packages stand side by side, in a checkout as in the wheel.
+# The packages lie side by side in a checkout and in the wheel.
 SHIPPED = Path(__file__).parents[2] / "latentsearch" / "bundles"
 DEFAULT_ENCODER = "parts"
-# Whose faces look most like faces, drawn from random codes.
+# Of the bundled generators, the one whose random faces look most realistic.
 DEFAULT_GENERATOR = "aegan"
 BATCH_SIZE = 64
-# Numbers in a code, and pixels along the side of a framed picture: beyond, a model.json is damaged.
+# The largest code length, and the largest side of a framed picture in pixels, that a sound model.json can state.
 SIZE_AT_MOST = 65_536
 REPAIR = "export or fetch the bundle again"
 NEEDED_KEYS = ("format", "name", "latent_size", "framing", "distance", "files", "random_pair_distances")
 
 
 class PictureEncoder(Protocol):
-    """What makes codes of pictures, framed as it says: uint8 (n, h, w, 3) -> float32 (n, latent_size)."""
+    """Anything that encodes framed pictures: uint8 (n, h, w, 3) to float32 (n, latent_size)."""
 
     framing: Framing
     latent_size: int
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode some; raises EncoderError for codes that are not finite."""
+        """Encode a batch of framed pictures. Raises EncoderError if codes are not finite."""
         ...
 
 
 class Encoder:
     """A loaded bundle's encoder.
 
-    name, sha256 (of encoder.onnx), latent_size, framing, distance ("euclidean" or "cosine"), model (the parsed
-    model.json) and folder are read-only by convention; `encode` may be called from several threads.
+    Treat name, sha256 (of encoder.onnx), latent_size, framing, distance ("euclidean" or "cosine"), model (the parsed
+    model.json) and folder as read-only. `encode` is thread-safe.
     """
 
     def __init__(self, folder: Path, model: dict[str, Any], session: InferenceSession | None, threads: int = 1) -> None:
@@ -65,9 +65,9 @@ class Encoder:
         self._threads = threads
 
     def encode(self, images: NDArray[np.uint8], batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
-        """Encode framed images, uint8 (n, h, w, 3), to codes, float32 (n, latent_size), a batch a thread.
+        """Encode framed images, uint8 (n, h, w, 3), as codes, float32 (n, latent_size), with one thread per batch.
 
-        Raises ValueError for images of another shape or type, EncoderError when the network gives NaN or infinity.
+        Raises ValueError for images of another shape or dtype, EncoderError if the network returns NaN or infinity.
         """
         expected = (self.framing.height, self.framing.width, 3)
         if images.shape[1:] != expected or images.dtype != np.uint8:
@@ -98,15 +98,15 @@ class Encoder:
         return codes
 
     def similarity(self, distances: ArrayLike) -> NDArray[np.float64]:
-        """The share of random pairs of training images that are farther apart, in [0, 1]; fits any encoder."""
+        """Map distances to similarities in [0, 1]: the share of random training pairs that are farther apart."""
         return 1 - np.interp(np.asarray(distances, np.float64), *_shares_of_pairs(self.model))
 
 
 class Generator:
     """A loaded bundle's generator.
 
-    prior: what its codes are drawn from: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none" for a plain autoencoder's.
-    labels: the names of those whose values, 1 or 0, stand at the end of its codes; () for a generator without.
+    prior: distribution of its codes: "uniform" for U(-1, 1), "gaussian" for N(0, 1), "none" for a plain autoencoder.
+    labels: names of the labels whose values, 1 or 0, form the end of each code; () for an unconditional generator.
     """
 
     def __init__(self, model: dict[str, Any], session: InferenceSession) -> None:
@@ -119,9 +119,9 @@ class Generator:
         self._session = session
 
     def draw(self, count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
-        """Draw `count` pictures, one by one, uint8 (h, w, 3); the same seed and count draw the same.
+        """Generate `count` pictures from random codes, yielding uint8 (h, w, 3); deterministic for a seed and count.
 
-        Raises EncoderError for a generator without a prior to draw codes from.
+        Raises EncoderError if the generator has no prior.
         """
         random = np.random.default_rng(seed)
         if self.prior == "none":
@@ -130,31 +130,31 @@ class Generator:
             yield from self.generate(self._drawn(random, min(BATCH_SIZE, count - start)))
 
     def _drawn(self, random: np.random.Generator, count: int) -> NDArray[np.float32]:
-        """Codes of the prior, float32 (count, latent_size)."""
+        """Sample codes from the prior: float32 (count, latent_size)."""
         if self.prior == "gaussian":
             codes = random.standard_normal((count, self.latent_size)).astype(np.float32)
         else:
             codes = random.uniform(-1, 1, (count, self.latent_size)).astype(np.float32)
         if self.labels:
-            # Of pictures that there are: labels go together, such as beards and men.
+            # Sample whole label vectors of real pictures, because labels are correlated (beards and men, for example).
             codes[:, -len(self.labels) :] = random.choice(self._label_vectors, count)
         return codes
 
     def generate(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The pictures of latent codes: float32 (n, latent_size) -> uint8 (n, h, w, 3)."""
+        """Generate pictures from codes: float32 (n, latent_size) to uint8 (n, h, w, 3)."""
         batches = [codes[start : start + BATCH_SIZE] for start in range(0, max(len(codes), 1), BATCH_SIZE)]
         return np.concatenate([self._session.run(["images"], {"codes": batch})[0] for batch in batches])
 
 
 def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
-    """Load an encoder by name or by its bundle's folder; None is DEFAULT_ENCODER.
+    """Load an encoder by name or bundle folder; None loads DEFAULT_ENCODER.
 
-    threads: that encode batches, 0 for one a core. network: False for one that does everything but encode, and needs
-    no ONNX Runtime. Raises EncoderError when there is none or it is damaged, MissingExtra without ONNX Runtime.
+    threads: threads that encode batches, 0 for one per core. network: False to do without ONNX Runtime and `encode`.
+    Raises EncoderError if the bundle is missing or damaged, MissingExtra without ONNX Runtime.
     """
     folder = find_bundle(name_or_path)
     model = read_model(folder)
-    # A batch a thread takes three quarters of the time of a batch by all threads, which wait for one another.
+    # A single-threaded batch per core takes three quarters of the time of batches that share all cores.
     session = open_session(folder, model, "encoder.onnx", 1) if network else None
     if session is not None:
         _require_size(folder / "encoder.onnx", session.get_outputs()[0].shape[-1], model["latent_size"])
@@ -162,7 +162,7 @@ def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, netwo
 
 
 def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> Generator:
-    """Load a bundle's generator; arguments and errors as those of load_encoder; None is DEFAULT_GENERATOR."""
+    """Load a bundle's generator; None loads DEFAULT_GENERATOR. Arguments and errors are those of load_encoder."""
     folder = find_bundle(name_or_path, DEFAULT_GENERATOR)
     model = read_model(folder)
     if "generator.onnx" not in model["files"] or "generator" not in model:
@@ -173,19 +173,19 @@ def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> 
 
 
 def bundle_folders() -> list[Path]:
-    """Where encoders are found by name: those that ship, then the user's own."""
+    """Return the folders that are searched for encoder names: the shipped bundles, then the user's own."""
     import platformdirs
 
     return [SHIPPED, platformdirs.user_data_path("latentsearch") / "encoders"]
 
 
 def find_bundle(name_or_path: str | Path | None = None, default: str = DEFAULT_ENCODER) -> Path:
-    """The absolute folder of a bundle: a path to one, else a name; None is the default.
+    """Return the absolute folder of a bundle, given its path or its name; None stands for `default`.
 
-    Raises EncoderError when there is none.
+    Raises EncoderError if there is no such bundle.
     """
     wanted = Path(default if name_or_path is None else name_or_path)
-    # The default is the one that ships, also beside a folder of that name.
+    # The default always means a named bundle, even if the working directory has a folder of that name.
     if name_or_path is not None and (wanted / "model.json").is_file():
         return wanted.absolute()
     if len(wanted.parts) == 1:
@@ -198,7 +198,7 @@ def find_bundle(name_or_path: str | Path | None = None, default: str = DEFAULT_E
 
 
 def read_model(folder: Path) -> dict[str, Any]:
-    """Read and check a bundle's model.json. Raises EncoderError when it is damaged or of another format."""
+    """Read and check a bundle's model.json. Raises EncoderError if it is damaged or has another format version."""
     path = folder / "model.json"
     try:
         model: dict[str, Any] = json.loads(path.read_bytes())
@@ -226,16 +226,16 @@ def read_model(folder: Path) -> dict[str, Any]:
 
 
 def _require_size(graph: Path, size: int | str | None, stated: int) -> None:
-    """Raise EncoderError where a graph's codes have another size than model.json states; some leave theirs open."""
+    """Raise EncoderError if a graph's code size differs from model.json; graphs with a dynamic size pass."""
     if isinstance(size, int) and size != stated:
         raise EncoderError(f"{graph} has codes of {size} numbers, and its model.json states {stated}: {REPAIR}")
 
 
 def _shares_of_pairs(model: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances, ascending, and which share of random pairs is at most as far apart. Raises ValueError.
+    """Return ascending distances and the share of random pairs at most that far apart. Raises ValueError.
 
-    Between the quantiles for 0 and 0.005 lies all that a search finds: bundles state the closest pairs apart. Those of
-    before that do not.
+    Search results fall below the first quantile (a share of 0.005), so newer bundles store that tail separately as
+    `closest_pairs`; older ones lack it.
     """
     quantiles = np.asarray(model["random_pair_distances"], np.float64)
     closest = np.asarray(model.get("closest_pairs") or np.empty((0, 2)), np.float64)
@@ -251,7 +251,7 @@ def _shares_of_pairs(model: dict[str, Any]) -> tuple[NDArray[np.float64], NDArra
 
 
 def available_encoders() -> list[tuple[Path, dict[str, Any]]]:
-    """Every bundle that can be found by name: (folder, model.json); a damaged one is logged and left out."""
+    """Return (folder, model.json) of every bundle that can be found by name. Damaged bundles are logged and skipped."""
     found = []
     for parent in bundle_folders():
         for folder in sorted(path.parent for path in parent.glob("*/model.json")):
@@ -263,9 +263,9 @@ def available_encoders() -> list[tuple[Path, dict[str, Any]]]:
 
 
 def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
-    """A bundle's graph in ONNX Runtime; threads: that work on one batch, 0 for one a core.
+    """Load a bundle's graph into ONNX Runtime; `threads` work on one batch, 0 for one per core.
 
-    Raises EncoderError when it is damaged, MissingExtra without ONNX Runtime.
+    Raises EncoderError if the graph is damaged, MissingExtra without ONNX Runtime.
     """
     require("onnxruntime")
     graph = read_verified(folder / file, model["files"].get(file, {}))
@@ -274,15 +274,15 @@ def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -
     options.intra_op_num_threads = threads or cores()
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # what is wrong with a graph is told by the error alone
-    # Threads that spin while they wait take the cores from the processes that decode.
+    options.log_severity_level = 4  # the exception reports everything that is wrong with a graph
+    # Threads that spin while waiting would take cores from the decoding processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     known = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in known if name in onnxruntime.get_available_providers()]
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=providers)
-    except Exception as error:  # its exceptions have no common base but this
-        # It repeats what stands in the graph, whatever that is.
+    except Exception as error:  # ONNX Runtime's exceptions share no narrower base class
+        # The message quotes strings from the graph, which may contain control characters.
         reason = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
         raise EncoderError(f"{folder / file} cannot be loaded by ONNX Runtime: {reason}") from error
     logger.debug("encoder %s: %s, on %s", model["name"], folder / file, ", ".join(session.get_providers()))
@@ -290,7 +290,7 @@ def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -
 
 
 def read_verified(path: Path, stated: dict[str, Any]) -> bytes:
-    """A bundle's file, whose sha256 must be the stated one. Raises EncoderError when it is not, or cannot be read."""
+    """Read a bundle's file and check its SHA-256. Raises EncoderError if the hash differs or the file is unreadable."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Which part of a picture an encoder sees, and at which size."""
+"""The part of a picture that an encoder sees, and the size it is scaled to."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Crop:
-    """The part to use of pictures of one shape, in the pixels of a reference size.
+    """The box to cut from pictures of one shape, in the pixels of a reference size.
 
-    aspect: (width, height) of the reference size, e.g. (178, 218) for aligned CelebA faces.
-    box: (left, top, right, bottom) in that size; scaled to pictures of the same shape.
+    aspect: (width, height) of the reference size, such as (178, 218) for aligned CelebA faces.
+    box: (left, top, right, bottom) at the reference size, scaled to pictures of the same shape.
     """
 
     aspect: tuple[int, int]
@@ -22,7 +22,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Framing:
-    """How a picture becomes an encoder's input: a crop by its shape, else its centre square; then bilinear."""
+    """How a picture becomes an encoder's input: a crop by its shape, or the centre, scaled bilinearly."""
 
     width: int
     height: int
@@ -30,17 +30,17 @@ class Framing:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Framing:
-        """Read the `framing` of a bundle's model.json."""
+        """Build a framing from the `framing` object of model.json."""
         crops = tuple(Crop(tuple(crop["aspect"]), tuple(crop["box"])) for crop in data.get("crops", []))
         return cls(data["width"], data["height"], crops)
 
     def to_json(self) -> dict[str, Any]:
-        """The `framing` of a bundle's model.json."""
+        """Return the `framing` object for model.json."""
         crops = [{"aspect": list(crop.aspect), "box": list(crop.box)} for crop in self.crops]
         return {"width": self.width, "height": self.height, "crops": crops}
 
     def box(self, width: int, height: int) -> Box:
-        """The part of a picture of this size that is used: (left, top, right, bottom) in its pixels."""
+        """Return the box to cut from a picture of this size: (left, top, right, bottom) in its pixels."""
         for crop in self.crops:
             scale = width / crop.aspect[0]
             if abs(height / crop.aspect[1] / scale - 1) < 0.005:
@@ -53,10 +53,10 @@ class Framing:
 
 
 class Whole(Framing):
-    """The whole of every picture, squeezed to width x height whatever its shape."""
+    """A framing that uses the whole picture, stretched to width x height."""
 
     def box(self, width: int, height: int) -> Box:
-        """All of it."""
+        """Return the whole picture as the box."""
         return 0.0, 0.0, float(width), float(height)
 
 

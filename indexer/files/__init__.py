@@ -1,1 +1,1 @@
-"""Files in folders: which are pictures, and from their bytes to upright sRGB pixels."""
+"""Finds picture files in folders and applies ignore rules; reads label files."""

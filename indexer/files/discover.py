@@ -1,4 +1,4 @@
-"""Folders -> files: path, size and time of change, streamed, so that a million files take no memory."""
+"""Walks folders for picture files. Results are streamed, so memory use does not grow with the number of files."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from indexer.paths import may_pass, printable, reason_for, reason_for_mode
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
 MODERN_SUFFIXES = (".webp", ".avif", ".heic", ".heif", ".hif")
 SUFFIXES = frozenset((*JPEG_SUFFIXES, *MODERN_SUFFIXES, ".png", ".apng", ".gif", ".bmp", ".dib", ".tif", ".tiff"))
-# Folders of up to this many entries are listed in the order of their names; of larger ones, each part of this size.
+# Entries of a folder are sorted by name in batches of this size; only larger folders are not fully sorted.
 SORTED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to decode: absolute path (not UTF-8: with surrogate escapes), size in bytes, time of change in ns.
+    """A file to decode: absolute path (surrogate escapes for bytes that are not UTF-8), size in bytes, mtime in ns.
 
-    is_asked_for: whether it was named, or a pattern takes it in, whatever it is.
+    is_asked_for: whether the user named the file or a negated pattern includes it; it is then indexed even if it is one
+    of our contact sheets.
     """
 
     path: str
@@ -42,8 +43,8 @@ class Found:
 class Problem:
     """A path that cannot be used, and why.
 
-    is_hidden: what is there, or below it, cannot be seen now, but may be there all the same. may_pass: circumstances
-    are the reason (a permission, a drive), so that an image at this path is kept.
+    is_hidden: whether the path, or anything below it, may exist although it cannot be seen now. may_pass: whether the
+    cause lies outside the file (a permission, a drive), so that an image already indexed at this path is kept.
     """
 
     path: str
@@ -53,13 +54,13 @@ class Problem:
 
 
 class FolderNames:
-    """The one path by which each real folder goes, however many links lead to it."""
+    """Assigns one path to each real folder, however many links lead to it."""
 
     def __init__(self) -> None:
         self._paths: dict[tuple[int, int], str] = {}
 
     def name_of(self, folder: str, status: os.stat_result) -> str:
-        """The path by which a folder goes: this one, where no earlier one still leads there."""
+        """Return the folder's assigned path; `folder` itself if no earlier path still leads to it."""
         key = _identity(status)
         name = self._paths.setdefault(key, folder)
         if name != folder and _identity_at(name) != key:
@@ -75,12 +76,12 @@ def discover(
     *,
     only_by_suffix: bool = False,
 ) -> Iterator[Found | Problem]:
-    """Stream the pictures in folders, by their suffix or else their first bytes, and files that are named themselves.
+    """Yield picture files in folders, recognised by suffix or else by first bytes, and any files named directly.
 
-    Links are followed, each real folder is visited once and under its own name where it has one here; hidden files
-    and folders, and what the rules leave out, are passed over unless named. names: learns the folders' names. passed:
-    counts what is passed over. only_by_suffix: no file is opened. Raises InputError, before anything is listed, for a
-    path that is not there.
+    Links are followed, and each real folder is visited once, by its real path if that lies within `paths`. Hidden files
+    and folders, and those that the rules exclude, are skipped unless named. names: records each folder's path. passed:
+    counts skipped files. only_by_suffix: open no files. Raises InputError for a path that does not exist, before
+    anything is listed.
     """
     roots = list(dict.fromkeys(os.path.abspath(path) for path in paths))
     for root in roots:
@@ -97,9 +98,9 @@ def discover_again(
     rules: Rules | None = None,
     passed: Passed | None = None,
 ) -> Iterator[Found | Problem]:
-    """Stream what `discover` would find now at some of the paths below its folders; nothing where a path is gone.
+    """Yield what `discover` would now find at some paths below its folders; nothing for a path that is gone.
 
-    paths: absolute, files or folders, none within another. roots: the folders, absolute.
+    paths: absolute paths of files or folders, none inside another. roots: absolute paths of the folders.
     """
     walk = _Walk(names or FolderNames(), rules or Rules(), passed or Passed())
     folders: dict[str, FolderRules | None] = {}
@@ -119,12 +120,12 @@ def discover_again(
 
 
 def look_at(path: str) -> Found | Problem | None:
-    """The picture at an absolute path, whatever its name and wherever it lies; None where it is gone."""
+    """Check the file at an absolute path, whatever its name and rules; None if it no longer exists."""
     return _examine(_Named(path), is_asked_for=True)
 
 
 class _Folder(NamedTuple):
-    """A folder to go through; around: what holds around it, None where it was named; device: of the folder above."""
+    """A folder to visit; around: the parent's rules, None if the folder was named; device: the parent's device."""
 
     path: str
     around: FolderRules | None
@@ -132,7 +133,7 @@ class _Folder(NamedTuple):
 
 
 class _Walk:
-    """Goes through folders. names: the folders' names. rules: what is left out. passed: counts it."""
+    """Walks folders; names: assigned folder paths; rules: what to exclude; passed: counts what is skipped."""
 
     def __init__(self, names: FolderNames, rules: Rules, passed: Passed, only_by_suffix: bool = False) -> None:
         self.rules = rules
@@ -140,7 +141,7 @@ class _Walk:
         self._names, self._passed = names, passed
 
     def over(self, roots: Mapping[str, FolderRules | None]) -> Iterator[Found | Problem]:
-        """What lies in folders, and files that are named; with each what holds around it, None where it was named."""
+        """Walk root folders and check root files; each maps to its parent's rules, or None if the user named it."""
         named = {root for root in roots if not os.path.isdir(root)}
         for root in roots:
             if root in named:
@@ -149,7 +150,7 @@ class _Walk:
         links: deque[_Folder] = deque()
         visited: set[tuple[int, int]] = set()
         while folders or links:
-            # Links wait until every real folder was visited, so that a file keeps the path without links.
+            # Links wait until all real folders are visited, so that files get paths without links.
             folder, around, device = folders.popleft() if folders else links.popleft()
             try:
                 status = os.stat(folder)
@@ -169,15 +170,15 @@ class _Walk:
                         self._passed.exclude()
                     else:
                         (links if entry.is_symlink() else folders).append(_Folder(entry.path, rules, status.st_dev))
-            except FileNotFoundError:  # it was removed just now
+            except FileNotFoundError:  # removed during the walk
                 continue
-            except UnusableRules as error:  # what it would leave out must not be taken in
+            except UnusableRules as error:  # skip the folder, because files it excludes must not be indexed
                 yield Problem(folder, str(error), is_hidden=True)
             except OSError as error:
                 yield Problem(folder, reason_for(folder, error), is_hidden=True, may_pass=may_pass(error))
 
     def at(self, path: str, rules: FolderRules) -> Found | Problem | None:
-        """What lies at a path that is no folder, in a folder with these rules."""
+        """Check a path that is not a folder, under the rules of its folder."""
         return self._file(_Named(path), rules) if os.path.lexists(path) else None
 
     def _file(self, entry: os.DirEntry[str] | _Named, rules: FolderRules) -> Found | Problem | None:
@@ -192,7 +193,7 @@ class _Walk:
         from indexer.files.first_bytes import begins_as_picture
 
         try:
-            # Opening anything but a file may do something.
+            # Only regular files are opened, because opening a device or pipe can have side effects.
             if not self._only_by_suffix and entry.is_file() and begins_as_picture(entry.path):
                 return True
         except OSError as error:
@@ -204,7 +205,7 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A path, looked at as an entry of a folder is."""
+    """A path with the interface of os.DirEntry."""
 
     path: str
 
@@ -228,12 +229,12 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         while part := sorted(islice(entries, SORTED_AT_ONCE), key=lambda entry: entry.name, reverse=True):
             while part:
-                # An entry grows when it is looked at, and goes when it was.
+                # An entry caches its stat result, so drop each one once it has been yielded.
                 yield part.pop()
 
 
 def is_picture(path: str) -> bool:
-    """Whether a name is one that a picture would have: then its first bytes need no look before it is decoded."""
+    """Return whether a name has a picture's suffix. Other files are recognised by their first bytes."""
     return os.path.splitext(path)[1].lower() in SUFFIXES
 
 
@@ -256,7 +257,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _examine(entry: os.DirEntry[str] | _Named, is_asked_for: bool) -> Found | Problem | None:
-    """The file, or why it cannot be used; nothing where it was removed just now."""
+    """Return the file, or why it cannot be used; None if it has just been removed."""
     path = entry.path
     try:
         status = entry.stat()

@@ -1,7 +1,7 @@
-"""Which files and folders are left out: patterns in gitignore's language, and what nobody wants in a photo collection.
+"""Exclusion rules: gitignore patterns, and folders that never belong to a photo collection.
 
-A path is decided by the patterns that were asked for, then by the `.latentsearchignore` nearest to it, then by those
-above; the last pattern of a level that matches decides. Folders that are left out are not descended.
+A path is decided first by the patterns from the command line, then by the nearest `.latentsearchignore`, then by those
+of the folders above; within one level, the last matching pattern decides. Excluded folders are not entered.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from indexer.errors import InputError
 from indexer.paths import above, is_under, with_separator
 
 IGNORE_FILE = ".latentsearchignore"
-# A list of patterns is a few kB; whatever is larger is something else.
+# Ignore files have a few kB; a larger file than this is a mistake.
 BYTES_AT_MOST = 1_000_000
 BYTE_ORDER_MARK = "\ufeff"
-# In lower case: Windows writes $RECYCLE.BIN and $Recycle.Bin.
+# All in lower case, because Windows writes both $RECYCLE.BIN and $Recycle.Bin.
 SYNOLOGY = ("@eadir", "#recycle", "#snapshot")
 QNAP = ("@recycle", "@recently-snapshot", "@__thumb")
 WINDOWS = ("$recycle.bin", "recycler", "system volume information")
@@ -30,43 +30,43 @@ USUAL_FOLDERS = frozenset((*SYNOLOGY, *QNAP, *WINDOWS, *APPLE_SHARES, "lost+foun
 LIGHTROOM_PREVIEWS = ".lrdata"
 NEXTCLOUD_DATA = "appdata_oc"
 CAPTURE_ONE, CAPTURE_ONE_CACHE = ("captureone", ".cocatalog"), "cache"
-# Photos, iPhoto and Aperture of Apple: a library is a folder that holds what was imported and what was made of it.
+# Libraries of Apple's Photos, iPhoto and Aperture: folders with imported originals and files derived from them.
 LIBRARIES = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary", ".migratedaplibrary")
 ORIGINALS = frozenset(("originals", "masters"))
 DERIVATIVES = frozenset(
     ("resources", "derivatives", "thumbnails", "previews", "caches", "data.noindex", "ipod photo cache", "modified")
 )
 DERIVATIVES_AT_THE_TOP = frozenset(("data", "database", "faces", "private"))
-# A negated pattern such as !*/ names nothing: it takes back other patterns, and asks for nothing.
+# Matches patterns that name something. A negated pattern such as !*/ only cancels others and requests no files.
 NAMES_SOMETHING = re.compile(r"[^!*?/.\s]")
 
 
 class UnusableRules(Exception):
-    """An ignore file cannot be read, or holds what is no pattern; the reason names the file."""
+    """An ignore file cannot be read or contains an invalid pattern; the message names the file."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """Patterns that are relative to one folder; base: its absolute path and a slash."""
+    """Patterns relative to one folder; base: its absolute path with a trailing slash."""
 
     base: str
     patterns: tuple[Compiled, ...]
 
     def decide(self, path: str, is_folder: bool) -> str | None:
-        """The last pattern that matches an absolute path below the folder itself, and not only a folder above it."""
+        """Return the last pattern that matches this absolute path itself, not merely a folder above it."""
         if not path.startswith(self.base):
             return None
-        # To the regular expressions of pathspec, a line break in a name would end the name.
+        # pathspec's regular expressions treat a line break as the end of the name.
         relative = path[len(self.base) :].replace("\n", "\0")
         whole = f"{relative}/" if is_folder else relative
         return next((pattern.text for pattern in reversed(self.patterns) if pattern.matches(whole)), None)
 
 
 class Compiled(NamedTuple):
-    """One pattern. pathspec's expressions match what lies in a folder that matches, too; a walk asks folder by folder.
+    """One pattern. pathspec also matches everything inside a matching folder; here each folder is decided on its own.
 
-    is_any: whether it matches any name, as * and */ do. is_deep: whether it ends in /**, and so matches all that
-    lies in a folder, but not the folder. is_for_folders: whether only folders match.
+    is_any: matches any name, like * and */. is_deep: ends in /**, so it matches everything in a folder but not the
+    folder itself. is_for_folders: matches folders only.
     """
 
     text: str
@@ -77,13 +77,13 @@ class Compiled(NamedTuple):
 
     @classmethod
     def of(cls, line: str, expression: re.Pattern[str]) -> Compiled:
-        """Of a line and what pathspec makes of it."""
+        """Build it from a pattern line and pathspec's expression for it."""
         text = line.rstrip()
         is_any = not expression.pattern.startswith("^")
         return cls(line, expression, is_any, text.rstrip("/").endswith("/**"), text.endswith("/"))
 
     def matches(self, relative: str) -> bool:
-        """Whether it matches a path, which ends with a slash where it is a folder's."""
+        """Return whether it matches a relative path, which ends with a slash if it is a folder."""
         if self.is_for_folders and not relative.endswith("/"):
             return False
         if self.is_any:
@@ -95,9 +95,9 @@ class Compiled(NamedTuple):
 
 @dataclass(frozen=True)
 class FolderRules:
-    """What holds in a folder: patterns that were asked for, those of ignore files, the nearest first.
+    """The rules of one folder: command-line patterns, then the levels of ignore files, nearest first.
 
-    in_library: whether it lies in a photo library, outside its originals.
+    in_library: whether the folder lies in a photo library but outside its originals.
     """
 
     asked: Level | None = None
@@ -106,14 +106,11 @@ class FolderRules:
 
     @property
     def has_patterns(self) -> bool:
-        """Whether files can be left out; without patterns only folders are."""
+        """Whether there are any patterns; without them, only folders can be excluded."""
         return self.asked is not None or bool(self.levels)
 
     def decide(self, path: str, is_folder: bool) -> bool | None:
-        """Of what lies in the folder: True where it is left out, False where a pattern asks for it, None for neither.
-
-        path: absolute.
-        """
+        """Decide an absolute path in this folder: True to exclude, False if a pattern includes it, None for neither."""
         for level in (self.asked, *self.levels) if self.asked else self.levels:
             pattern = level.decide(path, is_folder)
             if pattern is None:
@@ -126,7 +123,7 @@ class FolderRules:
         return True if is_folder and self._is_usual(path) else None
 
     def inside(self, folder: str) -> FolderRules:
-        """What holds in a folder that lies in this one. Raises UnusableRules for its ignore file."""
+        """Return the rules of a folder in this one. Raises UnusableRules for a bad ignore file."""
         name = os.path.basename(folder).lower()
         in_library = name.endswith(LIBRARIES) or (self.in_library and name not in ORIGINALS)
         level = _read(folder)
@@ -146,7 +143,7 @@ class FolderRules:
 
 
 class Rules:
-    """Patterns that were asked for, relative to each folder that is named. Raises InputError for what is no pattern."""
+    """Command-line patterns, relative to each folder named. Raises InputError for an invalid pattern."""
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         try:
@@ -155,9 +152,9 @@ class Rules:
             raise InputError(f"cannot exclude by {error}") from None
 
     def of(self, root: str) -> FolderRules:
-        """What holds in a folder that was named, which asks for it, wherever it lies. Raises UnusableRules.
+        """Return the rules of a folder named by the user, which is indexed wherever it lies. Raises UnusableRules.
 
-        Ignore files of the folders above hold as well, unless by them it would be left out.
+        Ignore files of the folders above also apply, unless they would exclude the folder.
         """
         asked = Level(with_separator(root), self._compiled) if self._compiled else None
         around = FolderRules()
@@ -171,7 +168,7 @@ class Rules:
         return replace(around.inside(root), asked=asked)
 
     def at(self, folder: str, roots: Iterable[str]) -> FolderRules | None:
-        """What holds in a folder at or below one that was named; None where it is left out. Raises UnusableRules."""
+        """Return the rules of a folder at or below a named one; None if it is excluded. Raises UnusableRules."""
         root = max((root for root in roots if is_under(folder, root)), key=len, default=folder)
         rules = self.of(root)
         for step in [*above(folder), folder]:
@@ -182,7 +179,7 @@ class Rules:
         return rules
 
     def takes_in(self, path: str, root: str) -> bool:
-        """Whether a path in a folder that was named is not left out, nor a folder on its way. Raises UnusableRules."""
+        """Return whether neither a path below `root` nor a folder on its way is excluded. Raises UnusableRules."""
         if path == root:
             return True
         around = self.at(os.path.dirname(path), [root])
@@ -190,7 +187,7 @@ class Rules:
 
 
 def _read(folder: str) -> Level | None:
-    """The ignore file of a folder, None where it has none."""
+    """Read a folder's ignore file; None if there is none."""
     path = os.path.join(folder, IGNORE_FILE)
     try:
         content = _content(path)
@@ -198,7 +195,7 @@ def _read(folder: str) -> Level | None:
         return None
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.EACCES) and not os.path.lexists(path):
-            return None  # the folder itself cannot be seen; listing it reports that
+            return None  # the folder itself is inaccessible; listing it reports that
         raise UnusableRules(f"its {IGNORE_FILE} cannot be read: {(error.strerror or str(error)).lower()}") from error
     if len(content) > BYTES_AT_MOST:
         raise UnusableRules(f"its {IGNORE_FILE} is larger than {BYTES_AT_MOST // 1_000_000} MB")
@@ -221,9 +218,9 @@ def _content(path: str) -> bytes:
 
 
 def _compiled(lines: Sequence[str]) -> tuple[Compiled, ...]:
-    """Patterns, but for empty lines, comments, and those that can match nothing. Raises UnusableRules.
+    """Compile patterns, skipping empty lines, comments and patterns that match nothing. Raises UnusableRules.
 
-    pathspec is imported only where there are any: that takes as long as listing 10,000 files.
+    pathspec is imported only if there are patterns, because that takes as long as listing 10,000 files.
     """
     kept = [line for line in lines if line.strip() and not line.startswith("#")]
     if not kept:

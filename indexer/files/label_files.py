@@ -1,4 +1,4 @@
-"""Label files -> the labels of each picture: CelebA's own three files, and any CSV with a header."""
+"""Reads label files into labels per picture: CelebA's own three files, and any CSV with a header."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Row = tuple[int, list[str]]
 Contents = tuple[tuple[str, ...], dict[str, tuple[Label | None, ...]]]
 Parsed = TypeVar("Parsed")
 DELIMITERS = ",;\t"
-# Leading zeros belong to a name, such as a postcode.
+# Values with leading zeros are text, such as postcodes.
 WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """The labels of one file: a name for every column, and each picture's values, None where it has none.
+    """The labels of one file: column names, and the values of each picture, None where one is missing.
 
-    rows: by file name, or by a path as the file has it. within: labels only pictures below this folder, None any.
+    rows: keyed by file name or by path as the file has it. within: label only pictures below this folder, None for any.
     """
 
     names: tuple[str, ...]
@@ -38,17 +38,17 @@ class LabelTable:
     within: str | None = None
 
     def of(self, path: str) -> dict[str, Label]:
-        """The labels of a picture by its absolute path."""
+        """Return the labels of the picture at an absolute path."""
         return {name: value for name, value in zip(self.names, self.row(path), strict=False) if value is not None}
 
     def row(self, path: str) -> tuple[Label | None, ...]:
-        """The values of a picture by its absolute path, of the row that names the most of its folders; () for none."""
+        """Return a picture's values from the row that matches the longest end of its path; () if none does."""
         return self.rows_of([path])[0]
 
     def rows_of(self, paths: Sequence[str]) -> list[tuple[Label | None, ...]]:
-        """The same of many pictures."""
+        """Return the rows of several pictures."""
         rows, prefix = self.rows, self._prefix
-        if self._depth == 0:  # bare names, as most label files have them
+        if self._depth == 0:  # the rows are keyed by bare names, as in most label files
             return [rows.get(path.rpartition(os.sep)[2], ()) if path.startswith(prefix) else () for path in paths]
         return [self._row(path) if path.startswith(prefix) else () for path in paths]
 
@@ -65,13 +65,13 @@ class LabelTable:
 
 
 class Labels:
-    """The labels of several files; where two name the same label of the same picture, the later file's holds."""
+    """The labels of several files; if two give a picture the same label, the later file wins."""
 
     def __init__(self, tables: Iterable[LabelTable] = ()) -> None:
         self.tables = list(tables)
 
     def of(self, path: str) -> dict[str, Label]:
-        """The labels of a picture by its absolute path, {} where there are none."""
+        """Return the labels of the picture at an absolute path, {} if it has none."""
         labels: dict[str, Label] = {}
         for table in self.tables:
             labels |= table.of(path)
@@ -79,21 +79,21 @@ class Labels:
 
 
 def load_labels(folders: Iterable[str | Path] = (), files: Iterable[str | Path] = ()) -> Labels:
-    """Read the label files that CelebA keeps in or beside these folders, then these files.
+    """Read CelebA's label files in or beside these folders, then the given files.
 
-    Raises InputError with the file, the line and what is wrong there.
+    Raises InputError with the file, the line and the problem.
     """
     tables = [read_label_file(path, within=path.parent) for path in find_celeba_files(folders)]
     return Labels([*tables, *(read_label_file(path) for path in files)])
 
 
 def parse_label(text: str) -> Label:
-    """A value as a column of such values would have it: int, float or str."""
+    """Convert one value as a column of such values would be converted: to int, float or str."""
     return _parser_of([text])(text)
 
 
 def find_celeba_files(folders: Iterable[str | Path]) -> list[Path]:
-    """CelebA's label files in these folders, or one level above, where they stand beside the folder of pictures."""
+    """Find CelebA's label files in these folders and their parents, where they lie beside the picture folder."""
     places: dict[Path, None] = {}
     for folder in (Path(os.path.abspath(folder)) for folder in folders):
         places |= {folder: None, folder.parent: None}
@@ -101,10 +101,10 @@ def find_celeba_files(folders: Iterable[str | Path]) -> list[Path]:
 
 
 def read_label_file(path: str | Path, within: str | Path | None = None) -> LabelTable:
-    """Read one label file: CelebA's by their names, any other as a CSV whose first column is the file name or path.
+    """Read one label file: CelebA's by their names, any other as a CSV whose first column is a file name or path.
 
-    A column is int if all its values are, else float, else str; empty values are left out. Raises InputError with the
-    line and what is wrong there.
+    A column is int if all its values are, else float if all are numbers, else str; empty cells are skipped. Raises
+    InputError with the line and the problem.
     """
     path = Path(path)
     read = CELEBA_FILES.get(path.name, _read_csv)
@@ -119,7 +119,7 @@ def read_label_file(path: str | Path, within: str | Path | None = None) -> Label
 
 
 def _read_attributes(path: Path, lines: Iterable[str]) -> Contents:
-    """`count`, then the names, then `file ±1 …`: 1 and 0 here. Partial copies keep the count of the whole."""
+    """Read a count (ignored, since partial copies keep the original's), names, then `file ±1 …` as 1 and 0."""
     rows = _split_lines(lines)
     next(rows, None)
     _, names = next(rows, (0, []))
@@ -179,7 +179,7 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
 def _collect(
     path: Path, rows: Iterable[Row], columns: int, parse: Callable[[str], Parsed], expected: str
 ) -> dict[str, tuple[Parsed, ...]]:
-    """Rows of a picture's name and `columns` values -> the values by name, checked."""
+    """Check rows of a picture's name and `columns` values, and return the parsed values by name."""
     collected: dict[str, tuple[Parsed, ...]] = {}
     for line, (name, *values) in rows:
         if len(values) != columns:
@@ -208,7 +208,7 @@ def _typed(cells: dict[str, tuple[str, ...]]) -> dict[str, tuple[Label | None, .
 
 
 def _parser_of(column: Iterable[str]) -> Callable[[str], Label]:
-    """What turns a whole column's values into labels: int, float or str."""
+    """Return the parser for a column's values: int, float or str."""
     values = {value for value in column if value}
     if all(WHOLE.fullmatch(value) for value in values):
         return int
@@ -219,7 +219,7 @@ def _parser_of(column: Iterable[str]) -> Callable[[str], Label]:
 
 
 def _endings(path: str, depth: int) -> Iterator[str]:
-    """The path itself, then its last depth + 1 parts, and so on to the bare name."""
+    """Yield the path itself, then its last depth + 1 parts, and so on down to the bare name."""
     yield path
     parts = path.strip(os.sep).rsplit(os.sep, depth + 1)[-depth - 1 :]
     for start in range(len(parts)):

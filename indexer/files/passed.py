@@ -1,4 +1,4 @@
-"""What a run passes over, counted by type."""
+"""Counts skipped files by type."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ WITHOUT_SUFFIX = "without suffix"
 OTHER = "of other types"
 EXCLUDED = "excluded"
 OWN_SHEETS = "contact sheets of its own"
-# Suffixes longer than this are parts of names, and a folder can hold as many of those as files.
+# A longer suffix is counted as part of the name; otherwise a folder could have as many types as files.
 LONGEST_SUFFIX = 12
 TYPES_AT_MOST = 1_000
 SHOWN = 5
 
 
 class Passed:
-    """Files that are no pictures, by suffix, and what was excluded.
+    """Counts of files that are not pictures, by suffix, and of excluded files and folders.
 
-    counts: by type. unreadable: paths that no suffix says to be pictures and whose first bytes cannot be read; what is
-    known of them is kept. drives: folders that lie on another drive than the folders that they are in.
+    counts: by type. unreadable: paths without a picture suffix whose first bytes cannot be read; what the index has of
+    them is kept. drives: folders on another drive than their parent.
     """
 
     def __init__(self) -> None:
@@ -28,20 +28,20 @@ class Passed:
         self.drives: list[str] = []
 
     def add(self, name: str) -> None:
-        """A file of this name is no picture."""
+        """Count a file that is not a picture."""
         self.counts[self._type_of(name)] += 1
 
     def take_back(self, name: str) -> None:
-        """A file that was added is of use after all."""
+        """Undo `add` for a file that is used after all."""
         self.counts[self._type_of(name)] -= 1
         self.counts = +self.counts
 
     def exclude(self) -> None:
-        """A file or a folder is left out by a rule."""
+        """Count a file or folder that a rule excludes."""
         self.counts[EXCLUDED] += 1
 
     def by_type(self) -> dict[str, int]:
-        """How many of each type, the most frequent first."""
+        """Return the count of each type, most frequent first."""
         return dict(self.counts.most_common())
 
     def _type_of(self, name: str) -> str:
@@ -53,7 +53,7 @@ class Passed:
 
 
 def in_words(by_type: dict[str, int]) -> str:
-    """The most frequent types and how many others there are, e.g. "12 .mp4, 3 .txt and 40 more"."""
+    """Format the most frequent types and the total of the others, such as "12 .mp4, 3 .txt and 40 more"."""
     ranked = list(by_type.items())
     shown, more = ranked[:SHOWN], sum(count for _, count in ranked[SHOWN:])
     words = ", ".join(f"{count} {kind}" for kind, count in shown)

@@ -1,4 +1,4 @@
-"""Contact sheets that this program wrote: pictures of pictures, which no collection wants among its own."""
+"""Marks and recognises contact sheets that latentsearch wrote, so that they are not indexed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 MARK = "latentsearch contact sheet"
 SOFTWARE_TAG = 0x0131
-# Where writers put metadata: before the pixels in PNG and JPEG, behind them in WebP.
+# Metadata comes before the pixels in PNG and JPEG and after them in WebP.
 BYTES_AT_EITHER_END = 1_024
 
 
 def marked() -> Any:
-    """EXIF metadata to save a sheet with, in any format."""
+    """Return EXIF metadata that marks a saved picture as a contact sheet, in any format."""
     from PIL import Image
 
     exif = Image.Exif()
@@ -20,6 +20,6 @@ def marked() -> Any:
 
 
 def is_sheet(content: bytes) -> bool:
-    """Whether a picture file's bytes bear the mark."""
+    """Return whether a picture file's bytes contain the mark."""
     mark = MARK.encode()
     return mark in content[:BYTES_AT_EITHER_END] or mark in content[-BYTES_AT_EITHER_END:]

@@ -1,1 +1,1 @@
-"""One index: where it is, opened, searched, checked and maintained."""
+"""An index as a whole: opening, searching, writing, checking and maintaining it."""

@@ -1,4 +1,4 @@
-"""Whether the files of an index agree with one another; what is derived is rebuilt, the rest is reported."""
+"""Checks an index's files against one another, and finds out whether the derived ones must be rebuilt."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ CODES_AT_ONCE = 100_000
 
 @dataclass
 class CheckReport:
-    """What was looked at, what is wrong beyond repair, and what was rebuilt; a sentence each.
+    """The result of a check, one sentence per entry: what was checked, problems beyond repair, and what was rebuilt.
 
-    wrong_with_base: why the base must be rebuilt, empty where it need not.
+    wrong_with_base: why the base must be rebuilt, empty if it need not.
     """
 
     looked_at: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ class CheckReport:
 
 
 def check_files(folder: Path, catalog: Catalog, metadata: IndexMetadata, vectors: VectorSearch) -> CheckReport:
-    """Check the files of an index that is open for writing; nothing is rebuilt yet."""
+    """Check the files of an index that is open for writing. Rebuilds nothing itself."""
     report = CheckReport()
     report.looked_at.append(f"the catalogue: {vectors.count} images")
     report.problems += [f"{catalog.path.name}: {line}" for line in catalog.damage()]
@@ -68,7 +68,7 @@ def _wrong_positions(ids: NDArray[np.int64], positions: NDArray[np.int64], rows:
         problems.append(f"{len(strange)} images name codes that were never stored, first id {strange[0]}")
     shared = ids[1:][positions[1:] == positions[:-1]]
     if len(shared):
-        problems.append(f"{len(shared)} images share their code with another, first id {shared[0]}")
+        problems.append(f"{len(shared)} images share a code with another image, first id {shared[0]}")
     return problems
 
 

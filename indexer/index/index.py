@@ -1,4 +1,4 @@
-"""An index: one folder with a catalogue, the codes, and what is derived from them. The door to the indexer."""
+"""The main interface to an index: one folder with a catalogue, the codes, and files derived from them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 
 
 class Index:
-    """One index folder, opened for reading; indexer.index.writer.IndexWriter writes.
+    """An index folder, opened for reading; indexer.index.writer.IndexWriter writes.
 
-    A reader sees the state of the moment in which it was opened until `refresh`. folder, metadata, catalog and vectors
-    are for reading alone.
+    A reader keeps the state at opening until `refresh`. Treat folder, metadata, catalog and vectors as read-only.
     """
 
     def __init__(self, folder: Path, catalog: Catalog, metadata: IndexMetadata) -> None:
@@ -43,12 +42,12 @@ class Index:
 
     @staticmethod
     def locate(option: str | Path | None = None) -> Path:
-        """Where the index is, as `indexer.paths.locate` has it."""
+        """Return the index folder; see `indexer.paths.locate`."""
         return locate(option)
 
     @staticmethod
     def exists(folder: Path) -> bool:
-        """Whether there is an index, made whole."""
+        """Return whether `folder` holds an index whose creation was completed."""
         path = folder / CATALOGUE
         if not path.is_file() or path.stat().st_size == 0:
             return False
@@ -60,10 +59,10 @@ class Index:
 
     @classmethod
     def open(cls, folder: Path) -> Index:
-        """Open an index for reading; no writer makes it wait.
+        """Open an index for reading, without waiting for a writer.
 
-        Raises IndexStateError where there is none or a newer version made it, DamagedIndex where it cannot be read,
-        InputError where an older version made it and it cannot be brought up to date here.
+        Raises IndexStateError if there is none or a newer version made it, DamagedIndex if it cannot be read, and
+        InputError if an older version made it and it cannot be migrated here.
         """
         if not cls.exists(folder):
             raise no_index(folder)
@@ -77,31 +76,31 @@ class Index:
 
     @property
     def encoder_name(self) -> str:
-        """The name of the encoder that made the codes."""
+        """The name of the encoder that computed the codes."""
         return self.metadata.encoder_name
 
     @property
     def encoder_sha256(self) -> str:
-        """The SHA-256 of its encoder.onnx."""
+        """The SHA-256 of that encoder's encoder.onnx."""
         return self.metadata.encoder_sha256
 
     @property
     def encoder_source(self) -> str:
-        """The folder of its bundle, as last used here."""
+        """The folder of the encoder's bundle when it was last used here."""
         return self.metadata.encoder_source
 
     @property
     def distance(self) -> str:
-        """How codes are compared: "euclidean" or "cosine"."""
+        """The metric between codes: "euclidean" or "cosine"."""
         return self.metadata.distance
 
     @property
     def latent_size(self) -> int:
-        """Numbers in a code."""
+        """The length of a code."""
         return self.metadata.latent_size
 
     def close(self) -> None:
-        """Let the files go."""
+        """Close the files."""
         self.catalog.close()
 
     def __enter__(self) -> Self:
@@ -113,7 +112,7 @@ class Index:
         self.close()
 
     def refresh(self) -> None:
-        """See what writers have committed since."""
+        """Switch to the latest committed state."""
         self.catalog.refresh()
         self._look_at(metadata_of(self.catalog, self.folder))
         self._catch_up()
@@ -121,7 +120,7 @@ class Index:
     # Reading
 
     def count(self) -> int:
-        """How many images can be found."""
+        """Return the number of images in the index."""
         return self.vectors.count
 
     def search(
@@ -131,12 +130,12 @@ class Index:
         exclude_ids: Sequence[int] = (),
         within: Selection | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k nearest images of each code, by ascending distance, those equally far by id.
+        """Find the k nearest images to each code, ordered by distance, then by id.
 
-        codes: (q, d). within: the images among which to look; None for all. Returns
-        distances float32 and ids int64, (q, k') each, k' = min(k, images within that are not excluded); Euclidean or
-        1 - cosine, computed from the stored codes, so that an image has distance 0 to itself.
-        Raises ValueError for codes of another shape, DamagedIndex where the files contradict one another.
+        codes: (q, d). within: the images to search, None for all. Returns distances float32 and ids int64, (q, k')
+        each, with k' = min(k, images in `within` that are not excluded). Distances are Euclidean or 1 - cosine,
+        computed from the stored codes, so that an image's distance to itself is 0. Raises ValueError for codes of
+        another shape, DamagedIndex if the files contradict one another.
         """
         queries = np.ascontiguousarray(codes, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.latent_size:
@@ -146,23 +145,23 @@ class Index:
     def code_blocks(
         self, within: Selection | None = None, exclude_ids: Sequence[int] = ()
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """All images but those excluded, a block at a time: ids, int64 (n,), and their codes, float32 (n, d).
+        """Yield all images except excluded ones in blocks: ids, int64 (n,), and codes, float32 (n, d).
 
-        within: the images that alone are wanted; None for all. Raises DamagedIndex as `search` does.
+        within: the images to yield, None for all. Raises DamagedIndex as `search` does.
         """
         return self.vectors.blocks(within, {int(image_id) for image_id in exclude_ids})
 
     def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> Selection:
-        """The images for which all conditions hold and that lie in any of the folders.
+        """Select the images that satisfy all conditions and lie in any of the folders.
 
-        Conditions are as `indexer.catalog.filters` has them. Raises InputError where one cannot be read.
+        See `indexer.catalog.filters` for the syntax. Raises InputError for an invalid condition.
         """
         from indexer.catalog.filters import matching_ids
 
         return Selection(matching_ids(self.catalog, where, under))
 
     def images(self, ids: Sequence[int]) -> list[ImageRecord]:
-        """The images of these ids, in that order. Raises InputError where there is none with an id."""
+        """Return the images with these ids, in the same order. Raises InputError for an unknown id."""
         found = self.catalog.images.of_ids(ids)
         for image_id in ids:
             if int(image_id) not in found:
@@ -170,43 +169,43 @@ class Index:
         return [found[int(image_id)] for image_id in ids]
 
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
-        """The labels of images, for those that have any."""
+        """Return the labels of images that have any."""
         return self.catalog.labels.of_ids(ids)
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
-        """The names of those labels of images that are predicted, not given, for those images that have any."""
+        """Return the names of predicted labels of images that have any."""
         return self.catalog.labels.predicted(ids) if self.metadata.predictor_name else {}
 
     def label_summaries(self) -> list[LabelSummary]:
-        """What each label is: its type, how many images have it, its values."""
+        """Summarise each label: its type, how many images have it, and its values."""
         from indexer.catalog.label_summary import summarise_labels
 
         return summarise_labels(self.catalog)
 
     def code(self, image_id: int) -> NDArray[np.float32]:
-        """The stored code of an image, float32 (d,). Raises InputError where there is no such image."""
+        """Return the stored code of an image, float32 (d,). Raises InputError for an unknown id."""
         return np.array(self.vectors.codes[self.images([image_id])[0].position])
 
     def codes(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        """The stored codes of images, float32 (n, d), in that order. Raises InputError where one is not there."""
+        """Return the stored codes of images, float32 (n, d), in the same order. Raises InputError for an unknown id."""
         return self.vectors.codes[[record.position for record in self.images(ids)]]
 
     def id_of(self, path: str | Path) -> int | None:
-        """The id of the image at a path, None where there is none."""
+        """Return the id of the image at a path, None if there is none."""
         return self.catalog.images.id_of(os.path.abspath(path))
 
     def failures(self) -> list[Failure]:
-        """The files that cannot be used, and why."""
+        """Return the files that could not be indexed, with reasons."""
         return self.catalog.failures.all()
 
     @property
     def base(self) -> FaissFile | None:
-        """The base that searches go through; None where every code is compared."""
+        """The base that searches use; None if they compare every code."""
         return self.vectors.base
 
     @property
     def problem(self) -> str:
-        """Why searches do not go through the base although there is one: a sentence, empty where nothing is wrong."""
+        """Why searches ignore an existing base, as a sentence; empty if nothing is wrong."""
         return self.vectors.problem
 
     def _look_at(self, metadata: IndexMetadata) -> None:
@@ -214,19 +213,19 @@ class Index:
         self.vectors = VectorSearch(self.folder, self.catalog, metadata, self.vectors)
 
     def _catch_up(self) -> None:
-        """A base may have been written between the look at the catalogue and the look at the base."""
+        """Re-read the catalogue if a newer base was written after it was read."""
         if self.vectors.newest_generation > self.metadata.generation:
             self.catalog.refresh()
             self._look_at(metadata_of(self.catalog, self.folder))
 
 
 def no_index(folder: Path) -> IndexStateError:
-    """What to say of a folder that holds no index."""
+    """Return the error for a folder without an index."""
     return IndexStateError(f"no index at {printable(folder)}: make one with `latentsearch index DIR`")
 
 
 def metadata_of(catalog: Catalog, folder: Path) -> IndexMetadata:
-    """What a catalogue says of its index. Raises IndexStateError where a first run was killed before it wrote that."""
+    """Read an index's metadata. Raises IndexStateError if the first run was killed before it wrote any."""
     metadata = catalog.facts()
     if metadata is None:
         raise no_index(folder)
@@ -234,9 +233,9 @@ def metadata_of(catalog: Catalog, folder: Path) -> IndexMetadata:
 
 
 def _migrate(folder: Path) -> None:
-    """Bring the catalogue of an earlier version to this one's schema.
+    """Migrate the catalogue of an earlier version to the current schema.
 
-    Raises LockedIndex while another process writes, InputError where the folder cannot be written to.
+    Raises LockedIndex while another process writes, InputError if the folder is not writable.
     """
     from indexer.system.disk import WriterLock, full_disk_told
 

@@ -1,4 +1,4 @@
-"""Keeps the base fit for the codes: made, made anew, or the old one with what has changed since."""
+"""Keeps the base up to date with the codes: creates it, rebuilds it, or extends it with recent changes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from indexer.vectors.faiss_file import FLAT, Header, Tuning, write_faiss_file
 if TYPE_CHECKING:
     from indexer.progress import StepReport
 
-# What may have come or gone since the base was made: so many images, and this share of it.
+# Images added or removed that a base tolerates before it is updated: a constant plus a share of its images.
 IMAGES_BESIDE, SHARE_BESIDE = 10_000, 0.01
-# The base is learned anew when the images have become so many times as many as it learned from, or as few.
+# Retrain the base once the number of images has changed by more than this factor since training.
 OUTGROWN = 2.0
 
 
 def check_request(recall: float | None, device: str) -> None:
-    """Raise InputError for a recall that is not between 0 and 1, MissingExtra for a device that is not there."""
+    """Raise InputError for a recall outside (0, 1], MissingExtra for an unavailable device."""
     index_types.check_device(device)
     if recall is not None and not 0 < recall <= 1:
         raise InputError(f"a recall of {recall}: ask for more than 0 and at most 1")
@@ -34,9 +34,9 @@ def check_request(recall: float | None, device: str) -> None:
 def write_base(
     path: Path, metadata: IndexMetadata, now: VectorSearch, device: str, report: StepReport | None, anew: bool
 ) -> bool:
-    """Write a base where the one that is there does not do for an index in a state; returns whether one was written.
+    """Write a new base if the existing one no longer suffices; return whether one was written.
 
-    anew: in any case. Raises InputError for a kind that FAISS does not know.
+    anew: write one in any case. Raises InputError for a kind that FAISS does not know.
     """
     choice = index_types.choose(metadata.kind, now.count, metadata.latent_size)
     if anew or _must_be_made_anew(now, choice.kind, metadata.recall):
@@ -101,7 +101,7 @@ def _extended(
 
 
 def _live(now: VectorSearch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ids of all images and the rows of their codes, by row."""
+    """Return the ids of all images and the rows of their codes, ordered by row."""
     ids = now.ids()
     rows = now.rows_of(ids)
     order = np.argsort(rows)

@@ -1,4 +1,4 @@
-"""What an index holds, as plain data."""
+"""Describes an index as plain data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def status_of(index: Index) -> dict[str, Any]:
-    """What `latentsearch status --json` prints: counts, labels, the encoder, bytes by file, how searches go."""
+    """Return the data of `latentsearch status --json`: counts, labels, encoder, file sizes, and search parameters."""
     facts, names = index.metadata, (CATALOGUE, code_files.FILE_NAME, bases.FILE_NAME)
     return {
         "index": printable(index.folder),
@@ -43,10 +43,10 @@ def status_of(index: Index) -> dict[str, Any]:
 
 
 def _vectors(facts: IndexMetadata, now: VectorSearch) -> dict[str, Any]:
-    told: dict[str, Any] = {"asked": facts.kind, "kind": None, "problem": now.problem or None}
+    found: dict[str, Any] = {"asked": facts.kind, "kind": None, "problem": now.problem or None}
     if now.base is not None:
         header = now.base.header
-        told |= {
+        found |= {
             "kind": header.kind,
             "why": header.why,
             "recall@20": {"target": header.tuning.target, "reached": header.tuning.reached},
@@ -54,4 +54,4 @@ def _vectors(facts: IndexMetadata, now: VectorSearch) -> dict[str, Any]:
             "effort": header.tuning.effort(20),
             "trained_on": header.trained_on,
         }
-    return told | {"in_base": now.in_base, "since": len(now.delta.ids), "removed": len(now.gone)}
+    return found | {"in_base": now.in_base, "since": len(now.delta.ids), "removed": len(now.gone)}

@@ -1,4 +1,4 @@
-"""Codes -> the nearest images of an index, from what a reader of it sees: the base, what came since, what is gone."""
+"""Finds the nearest images to codes in one state of an index: its base, newer images, and removed ones."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from indexer.vectors.faiss_file import FILE_NAME, FLAT, FaissFile
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
 NONE = np.empty(0, np.int64)
-# So many ids to leave out cost less as candidates too many than as a bitmap.
+# Up to this many excluded ids, fetching extra candidates is cheaper than building a bitmap.
 EXCLUDED_AS_CANDIDATES = 1_000
-# float32 scores may swap neighbours that are almost equally far.
+# Extra candidates for exact search, because float32 rounding can swap nearly equal distances.
 SPARE = 16
-# Up to so many codes are ranked as candidates at once.
+# Up to this many images are all compared exactly, without first searching for candidates.
 RANKED_AT_ONCE = 200
-# So many codes are given at once to those who want all.
+# Rows per block of `blocks`.
 CODES_AT_ONCE = 20_000
 
 
 class Delta(NamedTuple):
-    """The images whose codes were stored after the base was made, int64 (n,) each, by row."""
+    """Images whose codes were stored after the base was written: int64 (n,) each, ordered by row."""
 
     ids: Ids
     rows: Ids
 
 
 class Candidates(NamedTuple):
-    """What may be nearest: ids and rows, int64 (q, c) each, row -1 for none; of how many images that may be found."""
+    """Possible results: ids and rows, int64 (q, c) each, row -1 for none; available: images that can be found."""
 
     ids: Ids
     rows: Ids
@@ -47,9 +47,9 @@ class Candidates(NamedTuple):
 
 
 class VectorSearch:
-    """Searches the state of an index that its catalogue's open transaction sees.
+    """Searches the state of an index in its catalogue's open transaction.
 
-    before: the one of an earlier state, whose base is used again where it still is the right one.
+    before: the search over an earlier state, whose base is reused if it is still current.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class VectorSearch:
     def search(
         self, queries: Codes, k: int, excluded: Collection[int], within: Selection | None = None
     ) -> tuple[NDArray[np.float32], Ids]:
-        """Distances and ids, (q, k') each, by ascending distance; those equally far by id."""
+        """Return distances and ids, (q, k') each, ordered by distance, then by id."""
         k = min(k, max(self.count, 1))
         if self._facts.distance == "cosine":
             queries = exact.unit(queries)
@@ -84,7 +84,7 @@ class VectorSearch:
         return self._ranked(queries, self._among(queries, k, some), k)
 
     def blocks(self, within: Selection | None, excluded: Collection[int]) -> Iterator[tuple[Ids, Codes]]:
-        """Ids, and codes float32 (n, d), of all images, or of those of these ids, but those excluded; by row."""
+        """Yield ids and codes, float32 (n, d), of `within` or of all images, except excluded ones, ordered by row."""
         ids = self.ids() if within is None else within.ids
         some = self._of_rows(np.setdiff1d(ids, np.array(sorted(excluded), np.int64), assume_unique=True))
         for start in range(0, len(some.ids), CODES_AT_ONCE):
@@ -93,40 +93,40 @@ class VectorSearch:
 
     @cached_property
     def codes(self) -> Codes:
-        """Every row that was ever committed, float32 (rows, d), mapped and read-only."""
+        """All committed rows, float32 (rows, d), memory-mapped and read-only."""
         rows, size = self._facts.code_rows, self._facts.latent_size
         return code_files.map_codes(self._folder / code_files.FILE_NAME, rows, size)
 
     @property
     def count(self) -> int:
-        """How many images there are."""
+        """The number of images."""
         return self.in_base - len(self.gone) + len(self.delta.ids)
 
     @property
     def in_base(self) -> int:
-        """How many images the base holds, those that are gone included."""
+        """The number of images in the base, including those removed since."""
         return self.base.header.count if self.base else 0
 
     @cached_property
     def delta(self) -> Delta:
-        """The images that the base does not hold."""
+        """The images that are not in the base."""
         return Delta(*self._catalog.images.positions_from(self.base.header.rows if self.base else 0))
 
     @cached_property
     def gone(self) -> Ids:
-        """Ids that the base holds and the catalogue does not, ascending."""
+        """Ids in the base that the catalogue no longer has, ascending."""
         if self.base is None:
             return np.empty(0, np.int64)
         removed = np.array(self._catalog.images.removed(), np.int64)
         return removed[self.base.rows_of(removed) >= 0]
 
     def ids(self) -> Ids:
-        """The ids of all images, ascending."""
+        """Return the ids of all images, ascending."""
         base = self.base.ids if self.base else np.empty(0, np.int64)
         return np.union1d(np.setdiff1d(base, self.gone, assume_unique=True), self.delta.ids)
 
     def rows_of(self, ids: Ids) -> Ids:
-        """The rows of images' codes, int64 of the same shape; -1 for ids that are none."""
+        """Return the rows of images' codes, int64 of the same shape; -1 for unknown ids."""
         rows = self.base.rows_of(ids) if self.base else np.full(ids.shape, -1, np.int64)
         if len(self.gone):
             rows[np.isin(ids, self.gone)] = -1
@@ -138,7 +138,7 @@ class VectorSearch:
         return rows
 
     def _among_all(self, queries: Codes, k: int, hidden: Ids) -> Candidates:
-        """Candidates among all images but those hidden, all of which are there."""
+        """Find candidates among all images except `hidden`, which must be ids in the index."""
         available = self.count - len(hidden)
         wanted = min(k, available) + len(hidden)
         parts = [self._from_base(queries, wanted)] if self.base is not None else []
@@ -164,18 +164,18 @@ class VectorSearch:
     def _searched(
         self, queries: Codes, wanted: int, needed: int, effort: int, allowed: NDArray[np.bool_] | None
     ) -> Ids:
-        """Ids from the base, at least `needed` for each query: where they are not among what was looked at, more is."""
+        """Search the base for `needed` ids per query, raising the effort up to the maximum until they are found."""
         assert self.base is not None
         most = self.base.header.tuning.most
         while True:
             found = self.base.search(queries, wanted, effort, allowed)
-            # Those that are none come last.
+            # Missing results (-1) come last.
             if effort >= most or needed == 0 or found[:, needed - 1].min() >= 0:
                 return found
             effort = min(most, 4 * effort)
 
     def _among(self, queries: Codes, k: int, some: Subset) -> Candidates:
-        """Candidates among some images."""
+        """Find candidates among some images."""
         base = self.base
         if base is None or base.kind == FLAT:
             return self._exactly(queries, k, some)
@@ -195,9 +195,9 @@ class VectorSearch:
         return Candidates(*both, in_base + new.available)
 
     def _among_few(self, queries: Codes, k: int, some: Subset) -> tuple[NDArray[np.float32], Ids]:
-        """The k nearest among a few images, each of which is compared."""
+        """Return the k nearest of a few images by comparing them all."""
         few = some.few(self.codes, self._facts.distance)
-        if len(queries) == 1:  # to put it beside others would take as long as to compare the codes
+        if len(queries) == 1:  # assembling arrays for several queries would take as long as the search
             distances, ids = few.nearest(queries[0], k)
             return distances[None].astype(np.float32, copy=False), ids[None]
         found = [few.nearest(query, k) for query in queries]
@@ -224,7 +224,7 @@ class VectorSearch:
         return Subset(ids, rows)
 
     def _ranked(self, queries: Codes, found: Candidates, k: int) -> tuple[NDArray[np.float32], Ids]:
-        """The k nearest of the candidates by their exact codes."""
+        """Return the k nearest candidates by their exact codes."""
         self._check(found.rows)
         k = min(k, found.available)
         distances = np.empty((len(queries), k), np.float32)
@@ -244,7 +244,7 @@ class VectorSearch:
     def _check(self, rows: Ids) -> None:
         if rows.size and rows.max() >= len(self.codes):
             raise DamagedIndex(
-                f"the files of the index at {self._folder} contradict one another: `latentsearch check` tells more"
+                f"the files of the index at {self._folder} contradict one another: run `latentsearch check` for details"
             )
 
     @cached_property
@@ -266,7 +266,7 @@ class VectorSearch:
         return mask
 
     def _fitting_base(self, before: FaissFile | None) -> FaissFile | None:
-        """The base that holds this state but for what came since; None where there is none or it is not sound."""
+        """Return the base if it is sound and covers this state apart from later changes, else None."""
         path = self._folder / FILE_NAME
         try:
             base = before if before is not None and before.is_still(path) else FaissFile(path)
@@ -284,12 +284,12 @@ class VectorSearch:
 
 
 def _for_each(queries: Codes, candidates: Ids) -> Ids:
-    """The same candidates for every query, (q, c), not copied."""
+    """Repeat the candidates for every query, (q, c), without copying."""
     return candidates[None] if len(queries) == 1 else np.broadcast_to(candidates, (len(queries), len(candidates)))
 
 
 def _beside(parts: list[tuple[Ids, Ids]], count: int) -> tuple[Ids, Ids]:
-    """Candidates of several origins as one: ids and rows, (count, c) each."""
+    """Combine candidates from several sources: ids and rows, (count, c) each."""
     if not parts:
         return np.empty((count, 0), np.int64), np.empty((count, 0), np.int64)
     if len(parts) == 1:

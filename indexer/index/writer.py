@@ -1,4 +1,4 @@
-"""An index opened for writing: codes and rows are added, committed at once, and what is derived is rebuilt."""
+"""The writer of an index: adds codes and rows, commits them together, and rebuilds derived files."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from indexer.index.check import CheckReport
     from indexer.progress import StepReport
 
-# What may lie in a folder that is no index yet: a first run was killed while it made one.
+# Files that may lie in a folder without an index, left by a first run that was killed.
 BEGINNINGS = {LOCK_FILE, *(CATALOGUE + end for end in ("", "-wal", "-shm", "-journal"))}
 
 
 class IndexWriter(Index):
-    """The one writer of an index, locked until `close`; it reads as well, and sees what it has not committed.
+    """The only writer of an index, which it locks until `close`. Its reads include uncommitted changes.
 
-    A context manager: what was not committed is forgotten at its end. There, a full disk becomes InputError. Rows are
-    added to `catalog`, codes by `append`.
+    Used as a context manager, it discards uncommitted changes at the end and turns a full disk into InputError. Add
+    rows to `catalog` and codes with `append`.
     """
 
     def __init__(self, folder: Path, catalog: Catalog, metadata: IndexMetadata, lock: WriterLock) -> None:
@@ -46,10 +46,10 @@ class IndexWriter(Index):
 
     @classmethod
     def create(cls, folder: Path, encoder: Encoder) -> IndexWriter:
-        """Open an index for writing, made where there is none.
+        """Open an index for writing, creating it if there is none.
 
-        Raises EncoderError when it was made with another encoder, LockedIndex while another process writes to it,
-        InputError when the folder cannot hold one.
+        Raises EncoderError if it was made with another encoder, LockedIndex while another process writes to it, and
+        InputError if the folder cannot hold an index.
         """
         make_folder(folder)
         writer = cls._locked(folder, IndexMetadata.of_new(encoder))
@@ -65,7 +65,7 @@ class IndexWriter(Index):
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open an index that is there for writing. Raises IndexStateError where there is none, LockedIndex."""
+        """Open an existing index for writing. Raises IndexStateError if there is none, LockedIndex if it is locked."""
         if not cls.exists(folder):
             raise no_index(folder)
         return cls._locked(folder)
@@ -83,7 +83,7 @@ class IndexWriter(Index):
             raise
 
     def close(self) -> None:
-        """Forget what was not committed, and give the lock back."""
+        """Discard uncommitted changes and release the lock."""
         if self._codes is not None:
             self._codes.close()
             self._codes = None
@@ -98,19 +98,19 @@ class IndexWriter(Index):
             raise no_space_for(self.folder) from error
 
     def append(self, codes: NDArray[np.float32]) -> range:
-        """Append codes, float32 (n, d), and return their positions; they count with the next `commit`."""
+        """Append codes, float32 (n, d), and return their positions; they become valid with the next `commit`."""
         return self._writer().append(codes)
 
     def code_at(self, position: int) -> NDArray[np.float32]:
-        """The code at a position, float32 (d,), committed or not."""
+        """Return the code at a position, float32 (d,), committed or not."""
         return self._writer().read(position)
 
     def change(self, **metadata: Any) -> None:
-        """Change what the index says of itself, by the fields of IndexMetadata; lasting with the next `commit`."""
+        """Change fields of the index's IndexMetadata; stored with the next `commit`."""
         self.metadata = replace(self.metadata, **metadata)
 
     def commit(self) -> None:
-        """Make all changes lasting and seen, at once: the codes reach the disk before the catalogue names them."""
+        """Commit all changes at once. Codes are flushed to disk before the catalogue refers to them."""
         before = self.metadata
         if self._codes is not None and self._codes.rows > before.code_rows:
             self._codes.flush()
@@ -122,7 +122,7 @@ class IndexWriter(Index):
         self._commit_metadata()
 
     def note_predicted(self, name: str, sha256: str, until: int) -> None:
-        """Commit predicted labels, and that this predictor has looked at the images up to an id; no given ones."""
+        """Commit predicted labels and the last image id seen by this predictor; given labels need `commit` instead."""
         self.change(predictor_name=name, predictor_sha256=sha256, predicted_until=until)
         self._commit_metadata()
 
@@ -134,11 +134,11 @@ class IndexWriter(Index):
         report: StepReport | None = None,
         anew: bool = False,
     ) -> bool:
-        """Commit, and write a base where the one that is there does not do; returns whether one was written.
+        """Commit, and write a new base if the existing one no longer suffices; return whether one was written.
 
-        kind: a name of indexer.vectors.faiss_file.KINDS or a FAISS factory string, None for the one asked for last.
-        recall: to be reached at 20. anew: in any case. Raises InputError for a kind that FAISS does not know or a
-        recall that is not between 0 and 1, MissingExtra for a device that is not there.
+        kind: one of indexer.vectors.faiss_file.KINDS or a FAISS factory string, None for the last one requested.
+        recall: target recall@20. anew: write a base in any case. Raises InputError for a kind that FAISS does not know
+        or a recall outside (0, 1], MissingExtra for an unavailable device.
         """
         maintenance.check_request(recall, device)
         self.commit()
@@ -151,9 +151,9 @@ class IndexWriter(Index):
         return written
 
     def remove(self, paths: Sequence[str | Path]) -> list[str]:
-        """Remove images, by file or folder; the files stay. Returns their paths.
+        """Remove images at or below these paths from the index, not their files; return the removed paths.
 
-        Raises InputError, and removes nothing, where a path is not in the index.
+        Raises InputError, and removes nothing, if a path is not in the index.
         """
         found: dict[str, int] = {}
         for path in map(os.path.abspath, paths):
@@ -168,7 +168,7 @@ class IndexWriter(Index):
         return sorted(found)
 
     def check(self) -> CheckReport:
-        """Look whether the files agree with one another, and rebuild what is derived where it does not."""
+        """Check that the files agree with one another, and rebuild derived ones that do not."""
         from indexer.index.check import check_files
 
         report = check_files(self.folder, self.catalog, self.metadata, self.vectors)
@@ -190,7 +190,7 @@ class IndexWriter(Index):
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of an index. Raises InputError where it cannot be one."""
+    """Create the folder of an index. Raises InputError if it cannot hold one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         strangers = {entry.name for entry in os.scandir(folder)} - BEGINNINGS

@@ -1,1 +1,1 @@
-"""An index as a Parquet file, written and read."""
+"""Exports an index to a Parquet file, and imports it back."""

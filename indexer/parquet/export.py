@@ -1,4 +1,4 @@
-"""An index -> a Parquet file, in row groups, so that millions of images take no memory."""
+"""Exports an index to a Parquet file in row groups, so that memory use does not grow with the number of images."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ROWS_AT_ONCE = 10_000
 
 
 def export_codes(index: Index, target: Path, report: Report | None = None) -> int:
-    """Write all that an index holds of its images, in one step for whoever reads; see indexer.parquet.schema.
+    """Write everything that an index holds about its images to a file in one step; see indexer.parquet.schema.
 
-    Returns how many images there are. Raises MissingExtra without the extra `parquet`, InputError where the file
-    cannot be written, DamagedIndex where codes are missing.
+    Returns the number of images. Raises MissingExtra without the extra `parquet`, InputError if the file cannot be
+    written, DamagedIndex if codes are missing.
     """
     import_pyarrow()
     from pyarrow.parquet import ParquetWriter
@@ -49,13 +49,13 @@ def _rows(index: Index) -> Iterator[Rows]:
         if max(positions) >= len(codes):
             raise DamagedIndex(
                 f"the files of the index at {printable(index.folder)} contradict one another: "
-                "`latentsearch check` tells more"
+                "run `latentsearch check` for details"
             )
         yield Rows(records, given_labels(index, [record.id for record in records]), codes[positions])
 
 
 def given_labels(index: Index, ids: list[int]) -> list[dict[str, LabelValue]]:
-    """The labels of images, by id, that nobody predicted: one dictionary each."""
+    """Return the given labels of images, without predicted ones: one dictionary per id."""
     labels, predicted = index.labels(ids), index.predicted_labels(ids)
     return [
         {name: value for name, value in labels.get(number, {}).items() if name not in predicted.get(number, ())}
@@ -65,7 +65,7 @@ def given_labels(index: Index, ids: list[int]) -> list[dict[str, LabelValue]]:
 
 @contextmanager
 def _written(target: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of another when it is whole. Raises InputError where it cannot be written."""
+    """Yield a file that replaces `target` when complete. Raises InputError if it cannot be written."""
     try:
         with atomic_write(target) as file:
             yield file

@@ -1,6 +1,6 @@
-"""A Parquet file of codes -> an index, in parts that are committed one by one.
+"""Imports a Parquet file of codes into an index, in parts that are committed one by one.
 
-Killed in the middle, the same import goes on: what is there already is left as it is.
+After a kill, the same import continues: images that are already in the index are left unchanged.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from indexer.system.interrupts import interruptible
 
 @dataclass
 class ImportSummary:
-    """What became of a file's images.
+    """The result of an import.
 
-    found = added + unchanged; replaced: those of the added in whose place others were.
+    found = added + unchanged. replaced: the added images that took the place of others.
     """
 
     found: int = 0
@@ -31,16 +31,16 @@ class ImportSummary:
     unchanged: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """As `latentsearch import --json` prints it."""
+        """Return the output of `latentsearch import --json`."""
         return asdict(self)
 
 
 def import_codes(index: IndexWriter, file: ParquetReader, report: Report | None = None) -> ImportSummary:
-    """Add a file's images to an index that is open for writing; the file was looked through, and is its encoder's.
+    """Add a file's images to an index that is open for writing; the file must be checked and match its encoder.
 
-    An image whose path is there is left as it is where content and code are the same, else it is replaced, under a new
-    id. Labels are added to those that are there. Raises InputError for a full disk, KeyboardInterrupt after Ctrl-C;
-    what was done until then is kept.
+    An image whose path is already in the index is left unchanged if content and code are the same; otherwise it is
+    replaced under a new id. Labels are merged with existing ones. Raises InputError if the disk is full,
+    KeyboardInterrupt after Ctrl-C; committed parts are kept.
     """
     summary = ImportSummary()
     with interruptible() as interrupted:
@@ -79,7 +79,7 @@ def _add(index: IndexWriter, rows: Rows, summary: ImportSummary) -> None:
 
 
 def _is_same(index: IndexWriter, known: ImageRecord | None, rows: Rows, row: int) -> bool:
-    """Whether an image that is there has the content and the code of a row."""
+    """Return whether an indexed image has the content and the code of a row."""
     if known is None or known.digest != rows.records[row].digest:
         return False
     return np.array_equal(index.code_at(known.position), rows.codes[row])

@@ -1,4 +1,4 @@
-"""A Parquet file of codes as it was found: read in parts, and looked through before anything is done with it."""
+"""Reads a Parquet file of codes in parts, and validates all of it before an import begins."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ ENCODER_TYPES = {"name": str, "sha256": str, "distance": str, "latent_size": int
 
 
 class ParquetReader:
-    """An opened file. Raises InputError for one that is not what `export_codes` writes, MissingExtra without pyarrow.
+    """An open file. Raises InputError if `export_codes` cannot have written it, MissingExtra without pyarrow.
 
-    encoder: what it says of the encoder: name, sha256, distance, latent_size, framing. count: of its images.
+    encoder: what the file states about its encoder: name, sha256, distance, latent_size, framing. count: number of
+    images.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +42,7 @@ class ParquetReader:
 
         self.path = path
         try:
-            # Without a buffer, so that a row group of any size is read in small parts.
+            # Without pre-buffering, so that even a huge row group is read in small parts.
             self._file = ParquetFile(path, pre_buffer=False)
         except OSError as error:
             raise self._refusal(error.strerror or "it is not a whole Parquet file") from error
@@ -66,7 +67,7 @@ class ParquetReader:
         self._file.close()
 
     def require(self, encoder: Encoder) -> None:
-        """Raise EncoderError where its codes are not this encoder's."""
+        """Raise EncoderError if the codes are not this encoder's."""
         mine = tuple(self.encoder[key] for key in ("sha256", "distance", "latent_size", "framing"))
         if mine != (encoder.sha256, encoder.distance, encoder.latent_size, encoder.framing.to_json()):
             raise EncoderError(
@@ -75,7 +76,7 @@ class ParquetReader:
             )
 
     def rows(self) -> Iterator[Rows]:
-        """Its images, some at a time. Raises InputError where a part cannot be read or is not what it should be."""
+        """Yield the images in batches. Raises InputError if a part cannot be read or is invalid."""
         names = [*self._columns, *(["labels"] if self._labels else [])]
         batches = self._file.iter_batches(batch_size=ROWS_AT_ONCE, columns=names)
         done = 0
@@ -94,7 +95,7 @@ class ParquetReader:
             raise self._refusal(f"it is damaged: it states {self.count} images and holds {done}")
 
     def look_through(self) -> None:
-        """Raise InputError where an image cannot be one, its code is not finite, or a path stands there twice."""
+        """Raise InputError for an impossible image, an invalid code, or a path that occurs twice."""
         hashes = array("q")
         for rows in self.rows():
             for record, labels in zip(rows.records, rows.labels, strict=True):
@@ -155,7 +156,7 @@ class ParquetReader:
         wanted = columns(self.encoder["latent_size"]) if 0 < self.encoder["latent_size"] < 2**31 else {}
         missing = [name for name in wanted if schema.names.count(name) != 1]
         if missing or not wanted:
-            raise self._refusal(f"it has no column {missing[0]}" if missing else "its codes have no length")
+            raise self._refusal(f"it has no column {missing[0]}" if missing else "the length of its codes is invalid")
         code = schema.field("code").type
         if self._arrow.types.is_fixed_size_list(code) and code.list_size != self.encoder["latent_size"]:
             raise self._refusal(

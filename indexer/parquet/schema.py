@@ -1,8 +1,8 @@
-"""An index as a Parquet file: what its columns are, and rows to and from them, some at a time.
+"""The format of exported Parquet files: their columns, and conversion of rows to and from record batches.
 
-id, path (text; what is not UTF-8 in it as backslash escapes, and then the name itself in path_bytes), digest
-(SHA-256), size in bytes, mtime and added in UTC, width and height in pixels, labels (a struct with a field a label; not
-predicted ones) and code (a list of float32). The schema's metadata names the encoder.
+Columns: id, path (text, with backslash escapes for bytes that are not UTF-8; path_bytes then holds the exact bytes),
+digest (SHA-256), size in bytes, mtime and added in UTC, width and height in pixels, labels (a struct with one field per
+label, without predicted ones) and code (a list of float32). The schema's metadata names the encoder.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ NUMBER_TYPES, TEXT = ("integer", "real"), "text"
 
 
 class LabelColumn(NamedTuple):
-    """A field of the struct of labels: its name, the label's, and "integer", "real" or "text".
+    """A field of the struct of labels: its name, its label, and its type "integer", "real" or "text".
 
-    A label that has numbers and text has two, of which the one for text is called NAME:text.
+    A label with both numbers and text has two fields; the one for text is called NAME:text.
     """
 
     name: str
@@ -44,13 +44,13 @@ class LabelColumn(NamedTuple):
     value_type: str
 
     def holds(self, value: LabelValue | None) -> bool:
-        """Whether a value of its label belongs here."""
+        """Return whether a value of the label belongs in this field."""
         return value is not None and isinstance(value, str) == (self.value_type == TEXT)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some images: records, of which `position` says nothing, the labels of each, and codes float32 (n, d)."""
+    """A batch of images: records (their `position` is unused), labels of each, and codes, float32 (n, d)."""
 
     records: list[ImageRecord]
     labels: list[dict[str, LabelValue]]
@@ -58,7 +58,7 @@ class Rows:
 
 
 def import_pyarrow() -> Any:
-    """The module pyarrow. Raises MissingExtra where it is not installed."""
+    """Import pyarrow. Raises MissingExtra if it is not installed."""
     require_extra("parquet", "pyarrow")
     import pyarrow
 
@@ -66,12 +66,12 @@ def import_pyarrow() -> Any:
 
 
 def label_columns(catalog: Catalog) -> list[LabelColumn]:
-    """The fields that an index's labels need, in the order in which the labels were first seen."""
+    """Return the fields for an index's labels, in order of the labels' first appearance."""
     return [column for name, types in catalog.labels.types_of_given().items() for column in _columns_of(name, types)]
 
 
 def schema_of(facts: IndexMetadata, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
-    """The schema for an index with these facts and labels."""
+    """Return the schema for an index with this metadata and these label fields."""
     metadata = {KEY: json.dumps({"format": FORMAT, "encoder": encoder_facts(facts)})}
     fields = list(columns(facts.latent_size).items())
     if labels:
@@ -80,7 +80,7 @@ def schema_of(facts: IndexMetadata, labels: Sequence[LabelColumn]) -> pyarrow.Sc
 
 
 def columns(latent_size: int) -> dict[str, Any]:
-    """The columns that every file has, by name, and their types."""
+    """Return the names and types of the columns that every file has."""
     arrow = import_pyarrow()
     moment = arrow.timestamp("ns", tz="UTC")
     return {
@@ -98,7 +98,7 @@ def columns(latent_size: int) -> dict[str, Any]:
 
 
 def encoder_facts(facts: IndexMetadata) -> dict[str, Any]:
-    """What a file says of the encoder."""
+    """Return what a file states about the encoder."""
     return {
         "name": facts.encoder_name,
         "sha256": facts.encoder_sha256,
@@ -109,7 +109,7 @@ def encoder_facts(facts: IndexMetadata) -> dict[str, Any]:
 
 
 def to_batch(rows: Rows, schema: pyarrow.Schema, labels: Sequence[LabelColumn]) -> pyarrow.RecordBatch:
-    """Rows as a batch of that schema."""
+    """Convert rows to a record batch of this schema."""
     arrow = import_pyarrow()
     ids, paths, sizes, mtimes, digests, widths, heights, _, added, _ = zip(*rows.records, strict=True)
     contents: dict[str, Any] = {
@@ -132,7 +132,7 @@ def to_batch(rows: Rows, schema: pyarrow.Schema, labels: Sequence[LabelColumn]) 
 
 
 def from_batch(batch: pyarrow.RecordBatch, labels: Sequence[LabelColumn]) -> Rows:
-    """The rows of a batch whose columns have the types of `columns` and no nulls but in path_bytes and labels."""
+    """Convert a batch to rows; column types must be those of `columns`, with nulls in path_bytes and labels only."""
     content = {name: batch.column(name) for name in batch.schema.names}
     paths = [
         os.fsdecode(raw) if raw is not None else text
@@ -158,7 +158,7 @@ def from_batch(batch: pyarrow.RecordBatch, labels: Sequence[LabelColumn]) -> Row
 
 
 def label_columns_of(schema: pyarrow.Schema) -> list[LabelColumn]:
-    """The fields of a file's struct of labels. Raises ValueError for one that holds neither numbers nor text."""
+    """Return the fields of a file's struct of labels. Raises ValueError for one that is neither numbers nor text."""
     arrow = import_pyarrow()
     if "labels" not in schema.names:
         return []
@@ -169,7 +169,7 @@ def label_columns_of(schema: pyarrow.Schema) -> list[LabelColumn]:
 
 
 def nanoseconds(column: Any) -> Any:
-    """A column of times in coarser units, as other programs write them, in nanoseconds, clamped; others as they are."""
+    """Convert times in coarser units, as other programs write them, to clamped nanoseconds; keep other columns."""
     arrow = import_pyarrow()
     if not arrow.types.is_timestamp(column.type) or column.null_count:
         return column
@@ -237,7 +237,7 @@ def _is_utf8(path: str) -> bool:
 
 
 def _nanoseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Seconds since 1970, exactly: whole ones and their parts apart, or the product would be rounded."""
+    """Convert seconds since 1970 exactly; multiplying whole seconds and fractions together would lose precision."""
     seconds = np.clip(np.nan_to_num(seconds), -SECONDS_AT_MOST, SECONDS_AT_MOST)
     whole = np.floor(seconds)
     parts = np.rint((seconds - whole) * NANOSECONDS)

@@ -1,1 +1,1 @@
-"""What `latentsearch index` does: folders -> files -> codes -> an index."""
+"""The pipeline of `latentsearch index`, from folders to files to codes to an index."""

@@ -1,4 +1,4 @@
-"""Decoded chunks -> their codes, in the order in which they become ready, by a thread a core."""
+"""Encodes decoded chunks with one thread per core; results come in the order in which they are ready."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from indexer.workers.pool import OrderedThreads
 from indexer.workers.tasks import DecodedChunk
 
 NO_CODE = "the encoder gives no finite code for it"
-# Threads that encode let those go first that decode and store: an encoder that takes turns with them on a core, every
-# few milliseconds, pushes what they work on out of its caches, which costs 1.5 % of all processor time.
+# Encoding threads yield to those that decode and store. Alternating with them on a core every few milliseconds would
+# evict their data from the caches, which costs 1.5 % of all processor time.
 NICENESS = 10
 
 
 class EncodedChunk(NamedTuple):
-    """A decoded chunk, the codes of its pixels, float32 (n, d), a row of NaN where there is none, and their seconds."""
+    """A decoded chunk, its codes, float32 (n, d), with NaN rows for failures, and the seconds that encoding took."""
 
     decoded: DecodedChunk
     codes: NDArray[np.float32]
@@ -33,7 +33,7 @@ class EncodedChunk(NamedTuple):
 
 
 class EncodingPool(OrderedThreads[EncodedChunk]):
-    """Encodes decoded chunks, several at once; decoded: as a stage gives its results, with None now and then."""
+    """Encodes several decoded chunks at once; decoded: chunks, with None while no chunk is ready."""
 
     def __init__(self, encoder: PictureEncoder, decoded: Iterator[DecodedChunk | None]) -> None:
         super().__init__(cores())
@@ -43,7 +43,7 @@ class EncodingPool(OrderedThreads[EncodedChunk]):
         self._is_done = False
 
     def _work(self) -> None:
-        if sys.platform == "linux":  # elsewhere it would hold for the whole process
+        if sys.platform == "linux":  # on other systems, this would change the whole process's priority
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._is_done and not self._ending.is_set():
             decoded = self._take()
@@ -62,7 +62,7 @@ class EncodingPool(OrderedThreads[EncodedChunk]):
 
 
 def encode_surely(encoder: PictureEncoder, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Codes of pictures, uint8 (n, h, w, 3) -> float32 (n, d); a row of NaN for a picture that has none."""
+    """Encode pictures, uint8 (n, h, w, 3), as float32 (n, d); a picture without a finite code gets a row of NaN."""
     if len(pixels) == 0:
         return np.empty((0, encoder.latent_size), np.float32)
     try:

@@ -1,4 +1,4 @@
-"""Label files -> the labels of a catalogue's images, read again only where something has changed."""
+"""Applies label files to a catalogue's images, and reads them again only if something has changed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from indexer.errors import InputError
 from indexer.files.label_files import Labels, find_celeba_files, load_labels
 from indexer.paths import printable
 
-# Labels are stored label by label: those of many images at once take two thirds of the time.
+# Labels are stored column by column; batches of this many images take two thirds of the time of small ones.
 IMAGES_AT_ONCE = 2_000
 
 
 class LabelCache:
-    """The label files as they were read last, for runs that follow one another."""
+    """Caches the label files of the last run for the next one."""
 
     def __init__(self) -> None:
         self._sources: dict[str, bytes] | None = None
         self._labels = Labels()
 
     def read(self, folders: Sequence[str | Path], files: Sequence[Path]) -> Labels:
-        """The labels of CelebA's own files, in or beside these folders, and of others.
+        """Read CelebA's label files in or beside these folders, and the given files.
 
-        Raises InputError for a file that is missing or is no label file.
+        Raises InputError for a file that is missing or is not a label file.
         """
         sources = digests(folders, files)
         if sources != self._sources:
@@ -37,10 +37,10 @@ class LabelCache:
 
 
 class LabelStore:
-    """The labels of one run: CelebA's own, in or beside its folders, and those of a file that the user names.
+    """The labels of one run: from CelebA's files in or beside its folders, and from a file that the user names.
 
-    What is added waits until `write`, which belongs before every commit, and before one of these images leaves.
-    Raises InputError, when it is made, for a file that is missing or is no label file.
+    Added images wait until `write`, which must be called before every commit and before any of them is removed. The
+    constructor raises InputError for a file that is missing or is not a label file.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class LabelStore:
         self._waiting: list[tuple[int, str]] = []
         self._first_new = catalog.images.next_id()
         if self._stored != self._sources:
-            self._labels  # noqa: B018 - a file that cannot be read must be told of now
+            self._labels  # noqa: B018 - report an unreadable file now
 
     @property
     def files(self) -> list[str]:
@@ -65,11 +65,11 @@ class LabelStore:
         return [os.path.abspath(path) for path in self._sources]
 
     def add(self, images: Sequence[tuple[int, str]]) -> None:
-        """Label images by id and path, new in the catalogue or at a new path."""
+        """Label images, given by id and path, that are new in the catalogue or have moved."""
         if not images:
             return
         if not self._has_added:
-            # These images lack the labels of files that are not used now; a later run that uses them must look again.
+            # These images lack labels from files that this run does not use; a later run must apply those files again.
             self._catalog.labels.set_sources(self._stored)
             self._has_added = True
         if self._sources:
@@ -78,12 +78,12 @@ class LabelStore:
             self.write()
 
     def write(self) -> None:
-        """Store what waits."""
+        """Store the labels of waiting images."""
         images, self._waiting = self._waiting, []
         self._add(images)
 
     def finish(self) -> None:
-        """Store what waits, and label images that were there before where a label file is new or has changed."""
+        """Store the labels of waiting images, and label older images if a label file is new or has changed."""
         self.write()
         if self._stored == self._sources:
             return
@@ -107,7 +107,7 @@ class LabelStore:
 
 
 def digests(folders: Sequence[str | Path], files: Sequence[Path]) -> dict[str, bytes]:
-    """SHA-256 of the content, by path, of CelebA's own files, in or beside these folders, and of others."""
+    """Return the SHA-256, by path, of CelebA's files in or beside these folders and of the given files."""
     return {os.path.abspath(path): _digest(path) for path in [*find_celeba_files(folders), *files]}
 
 

@@ -1,6 +1,6 @@
-"""Found files and what the catalogue knows of them -> what is left to decode.
+"""Compares the files found with the catalogue, and determines which must be decoded.
 
-It imports no catalogue, so that a first run, of which nothing is known, can begin before there is one.
+This module does not import the catalogue, so that a first run can start decoding before a catalogue exists.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from indexer.catalog.images import ImageRecord
     from indexer.pipeline.catalog_lookup import CatalogLookup
 
-# Files that the catalogue is asked about at once.
+# Files per query to the catalogue.
 ASKED_AT_ONCE = 256
 
 
 class Plan:
-    """Goes through the files that were found, once, and tells those to decode from those that have not changed.
+    """Passes over the files found, once, and separates files to decode from unchanged ones.
 
-    known: what the catalogue knows, None for nothing. before: ids from here on are given in this run. retry_failed:
-    decode what failed before, whatever the reason. rehash: believe neither sizes nor times: read every file.
-    It keeps eight bytes a file: `seen`. problems: what cannot be used, and recovered: paths of unchanged images that
-    could not be used, until somebody takes them; hidden: the paths of those that cannot be seen now. passed: what is no
-    picture, counted by what found the files.
+    known: lookups in the catalogue, None for an empty one. before: the first id that this run assigns. retry_failed:
+    also decode files that failed before, whatever the reason. rehash: read every file, even if size and time are
+    unchanged. seen: all paths so far, at eight bytes each. problems: unusable paths; recovered: paths of unchanged
+    images that had a failure; both until they are taken. hidden: paths that cannot be seen now. passed: counts of
+    skipped files, kept by the walk.
     """
 
     def __init__(
@@ -62,20 +62,20 @@ class Plan:
         self.seconds = 0.0
 
     def take_problems(self) -> list[Problem]:
-        """What cannot be used and has not been taken before."""
+        """Remove and return the pending problems."""
         return [self.problems.popleft() for _ in range(len(self.problems))]
 
     def take_recovered(self) -> list[str]:
-        """Paths whose failures have passed, and that have not been taken before."""
+        """Remove and return the pending paths whose failures no longer apply."""
         return [self.recovered.popleft() for _ in range(len(self.recovered))]
 
     def note_unreadable(self) -> None:
-        """What may be a picture, but cannot be read now, has not vanished."""
+        """Mark files as seen that may be pictures but cannot be read now, so that they do not count as vanished."""
         for path in self.passed.unreadable:
             self.seen.add(path)
 
     def chunks(self, files: Iterable[Found | Problem], ended: threading.Event) -> Iterator[list[Job]]:
-        """The files to decode, some at a time, until `ended`."""
+        """Yield chunks of files to decode, until `ended` is set."""
         start = time.perf_counter()
         for chunk in in_chunks(self._jobs(files, ended)):
             self.seconds += time.perf_counter() - start
@@ -121,7 +121,7 @@ class Plan:
         return Job(file.path, file.size, file.mtime_ns, contents, is_again, unless_sheet=not file.is_asked_for)
 
     def _is_lasting(self, failure: Failure, now: tuple[int, int]) -> bool:
-        """Whether a file would fail as it did: its content has not changed, nor has what decodes it."""
+        """Return whether a file would fail again: neither it nor the decoders have changed."""
         if self._retry_failed or failure.may_pass:
             return False
         from indexer.decoding.version import decoder_version
@@ -130,7 +130,7 @@ class Plan:
 
 
 class Count(threading.Thread):
-    """Counts files ahead of the plan, so that the time left can be told; total is None until it has ended."""
+    """Counts files ahead of the plan, for estimates of the time left. total is None until counting has finished."""
 
     def __init__(self, files: Iterable[object]) -> None:
         super().__init__(daemon=True)
@@ -138,7 +138,7 @@ class Count(threading.Thread):
         self._files = files
 
     def run(self) -> None:
-        """Count."""
+        """Count the files."""
         self.total = sum(1 for _ in self._files)
 
 
@@ -149,22 +149,22 @@ AT_ONCE = 10_000
 
 
 class PathSet:
-    """Paths, by their hashes: that two of a million share one is a chance of 1 in 40 million."""
+    """A set of paths, stored as 64-bit hashes. Any two of a million paths collide with a chance of 1 in 40 million."""
 
     def __init__(self) -> None:
         self._hashes = array("q")
         self._gone: set[int] = set()
 
     def add(self, path: str) -> None:
-        """A path was come across."""
+        """Add a path."""
         self._hashes.append(hash(path))
 
     def forget(self, path: str) -> None:
-        """A path that was come across is gone."""
+        """Remove a path."""
         self._gone.add(hash(path))
 
     def unseen(self, items: Iterable[Item], path_of: Callable[[Item], str]) -> Iterator[Item]:
-        """Those of the items whose paths were not come across."""
+        """Yield the items whose paths are not in the set."""
         seen = np.sort(np.frombuffer(self._hashes, np.int64))
         if self._gone:
             seen = seen[~np.isin(seen, list(self._gone))]
@@ -177,10 +177,9 @@ class PathSet:
 
 
 class Reading:
-    """A plan, and the workers that decode what it leaves, at work from `with` on.
+    """A plan together with the workers that decode its files; they run inside the `with` block.
 
-    plan: knows nothing unless one is given that does. began: when, by time.perf_counter. memory: as
-    DecodingPool has it.
+    plan: by default, one for an empty catalogue. began: time.perf_counter() at the start. memory: see DecodingPool.
     """
 
     def __init__(
@@ -202,5 +201,5 @@ class Reading:
         self._pool.__exit__(kind, error, trace)
 
     def results(self) -> Iterator[DecodedChunk | None]:
-        """As a stage gives them."""
+        """Yield decoded chunks, and None while none is ready."""
         return self._pool.results()

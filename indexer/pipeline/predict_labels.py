@@ -1,7 +1,7 @@
-"""Labels as an attribute encoder sees them, for images of an index whose labels nobody gave; marked as predicted.
+"""Predicts labels with an attribute encoder for images that lack them, and marks these labels as predicted.
 
-An image is looked at once by each predictor: ids ascend and are never used again, so that the index only notes up to
-which id it has come, in the transaction that stores the labels. A given label is never replaced by a predicted one.
+Each predictor sees an image once. Since ids ascend and are never reused, the index only stores the last id seen, in the
+transaction that stores the labels. A predicted label never replaces a given one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from indexer.progress import Report
 from indexer.workers.pool import DecodingPool
 from indexer.workers.tasks import DecodedChunk, Job, in_chunks
 
-# The workers are started anew for each part.
+# Workers are restarted for each batch of this size.
 IMAGES_AT_ONCE = 4_096
 
 
@@ -27,11 +27,11 @@ def predict_labels(
     report: Report | None = None,
     memory: int | None = None,
 ) -> int:
-    """Store what a predictor says of the images that it has not seen yet; committed in parts.
+    """Store predicted labels for images that the predictor has not seen yet, committing in parts.
 
-    What another predictor said before is forgotten first. Images whose files cannot be read, crash their decoder, or
-    have changed since they were indexed are left without. memory: as DecodingPool has it. Returns how many got
-    predicted labels.
+    Labels from another predictor are removed first. Images whose files are unreadable, crash their decoder, or have
+    changed since they were indexed get none. memory: see DecodingPool. Returns the number of images with new
+    predictions.
     """
     if index.metadata.predictor_sha256 != predictor.sha256:
         index.catalog.labels.forget_predicted()
@@ -46,7 +46,7 @@ def predict_labels(
                 del waiting[outcome.job.path]
             if report:
                 report(seen + len(some) - len(waiting), total)
-        # A part that was interrupted has been looked at up to the first image that waits.
+        # After an interruption, continue at the first image that was not processed.
         before = min(waiting.values()) - 1 if waiting else some[-1].id
         seen += len(some)
         index.note_predicted(predictor.name, predictor.sha256, before)
@@ -56,7 +56,7 @@ def predict_labels(
 def _without_labels(
     index: IndexWriter, predictor: AttributeEncoder, records: Sequence[ImageRecord]
 ) -> dict[str, ImageRecord]:
-    """The images, by path, that lack a label which the predictor knows."""
+    """Return the images, by path, that lack a label which the predictor knows."""
     known = index.labels([record.id for record in records])
     names = set(predictor.labels)
     return {record.path: record for record in records if not names <= known.get(record.id, {}).keys()}
@@ -76,7 +76,7 @@ def _decoded(
 def _predict(
     index: IndexWriter, predictor: AttributeEncoder, chunk: DecodedChunk, records: dict[str, ImageRecord]
 ) -> int:
-    """Store what is seen on those pictures of a chunk that are still what was indexed. Returns how many these are."""
+    """Predict labels for the pictures of a chunk whose files are unchanged; return their number."""
     same = [
         outcome
         for outcome in chunk.outcomes

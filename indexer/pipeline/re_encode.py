@@ -1,4 +1,4 @@
-"""An index made anew with another encoder: the pictures that an older one holds, and their given labels."""
+"""Rebuilds an index with another encoder from an older one: its pictures and their given labels."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ IMAGES_AT_ONCE = 2_000
 
 
 class Carried(Scope):
-    """Single pictures, which an older index holds: what is left out of folders is no matter here."""
+    """The pictures of an older index, one by one; rules that exclude folders do not apply."""
 
     def files(self, passed: Passed | None = None) -> Iterator[Found | Problem]:
-        """Those that are there now."""
+        """Yield the pictures that still exist."""
         return filter(None, map(look_at, self.changed or ()))
 
 
 def scope_of(older: Index) -> Scope:
-    """What a run looks at to take in the pictures of an older index, and nothing else."""
+    """Return a scope of exactly the pictures in an older index."""
     return Carried((), [record.path for record in older.catalog.images.all()])
 
 
 def carry_labels(older: Index, index: IndexWriter) -> int:
-    """Give an index, open for writing, the given labels that an older one has for pictures of the same path.
+    """Copy given labels from an older index to one that is open for writing, by path, and commit.
 
-    Predicted ones can be predicted again. Returns how many of the older index's pictures are not in the new one.
+    Predicted labels are not copied, since they can be predicted again. Returns how many of the older index's pictures
+    are missing in the new one.
     """
     missing = 0
     for records in _pages(older):

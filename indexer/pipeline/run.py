@@ -1,7 +1,7 @@
-"""Folders -> an index: discover, decode, encode and store, overlapped, so that all cores work.
+"""Brings an index up to date with folders: discovers, decodes, encodes and stores, overlapped to use all cores.
 
-Workers read, hash and decode a few chunks ahead, threads encode what is decoded, and this one stores it. Killed at any
-moment, a run loses what was not committed, and the next goes on from there.
+Workers read, hash and decode a few chunks ahead, threads encode decoded chunks, and the main thread stores the results.
+A run that is killed loses only uncommitted work; the next one continues from there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Vectors(NamedTuple):
-    """What is asked of the base, as indexer.index.maintenance.derive takes it; None for what was asked last."""
+    """The requested base: arguments of IndexWriter.rebuild; None keeps the last request."""
 
     kind: str | None = None
     recall: float | None = None
@@ -45,11 +45,11 @@ class Vectors(NamedTuple):
 
 
 class IndexOptions(NamedTuple):
-    """What is asked of a run; see `index_folders`. label_cache: for label files that were looked at before.
+    """The options of a run; see `index_folders`.
 
-    predictor: what predicts the labels that are not given, None for nothing. retry_failed: try again all that failed.
-    rehash: read every file, whatever its size and time of change. memory: the cap on what the run takes, in bytes, None
-    for that of `indexer.system.limits.memory_cap`.
+    label_cache: label files from an earlier run. predictor: predicts labels that were not given, None for none.
+    retry_failed: retry all files that failed before. rehash: read every file, whatever its size and modification time.
+    memory: the cap on the run's memory in bytes, None for `indexer.system.limits.memory_cap`.
     """
 
     prune: Prune = Prune.NO
@@ -63,10 +63,10 @@ class IndexOptions(NamedTuple):
 
 
 def check_sources(scope: Scope, options: IndexOptions, may_be_empty: bool = False) -> None:
-    """Look at what an index is to be made of, before it is made.
+    """Check the inputs of a run before the index is created.
 
-    Raises InputError where a folder does not exist, none of them holds a picture (they may be empty where they are
-    watched), or a label file cannot be read.
+    Raises InputError if a folder does not exist, if no folder contains a picture (unless `may_be_empty`, for watching),
+    or if a label file cannot be read.
     """
     passed = Passed()
     if next(scope.files(passed), None) is None and not may_be_empty:
@@ -88,10 +88,10 @@ def index_folders(
 ) -> Summary:
     """Bring an index, open for writing, up to date with the pictures in folders.
 
-    prune: whether to remove images whose files have vanished from these folders. labels: a label file beside CelebA's
-    own, which are found. vectors: what is asked of the base. report: called several times a second; report_base: while
-    a base is made. Raises InputError for a folder or label file that is missing, for a kind that FAISS does not know,
-    and for a full disk; KeyboardInterrupt after Ctrl-C. What was done until then is kept.
+    prune: whether to remove images whose files have vanished. labels: a label file to use in addition to CelebA's own,
+    which are found automatically. vectors: the requested base. report: called several times per second; report_base:
+    the same while a base is written. Raises InputError for a missing folder or label file, for a kind that FAISS does
+    not know, and for a full disk; KeyboardInterrupt after Ctrl-C. Completed work is kept.
     """
     options = IndexOptions(prune, labels, vectors)
     return index_scope(index, encoder, Scope(folders), options, report, report_base)
@@ -106,9 +106,9 @@ def index_scope(
     report_base: StepReport | None = None,
     reading: Reading | None = None,
 ) -> Summary:
-    """Bring an index, open for writing, up to date with what a scope says; the rest as `index_folders`.
+    """Bring an index, open for writing, up to date with a scope; see `index_folders`.
 
-    reading: of the same scope, that was begun when there was no index yet; of use if nobody else has filled it since.
+    reading: of the same scope, started before the index existed; used only if the index is still empty.
     """
     start = time.perf_counter()
     check_device(options.vectors.device)
@@ -138,7 +138,7 @@ def index_scope(
 
 
 def _reading(index: IndexWriter, encoder: Encoder, scope: Scope, options: IndexOptions, stack: ExitStack) -> Reading:
-    """The files of a scope, decoded where the catalogue does not know them."""
+    """Start reading the files of a scope; files that the catalogue knows are not decoded."""
     from indexer.pipeline.catalog_lookup import CatalogLookup
 
     passed = Passed()
@@ -148,7 +148,7 @@ def _reading(index: IndexWriter, encoder: Encoder, scope: Scope, options: IndexO
 
 
 def _shown(plan: Plan, store: Store, scope: Scope, report: Report | None) -> Callable[[], None]:
-    """What says how far a run is, of as many files as a thread counts meanwhile."""
+    """Return a function that reports progress; a thread counts the total meanwhile."""
     if report is None:
         return lambda: None
     count = Count(scope.estimate())
@@ -162,7 +162,7 @@ def _shown(plan: Plan, store: Store, scope: Scope, report: Report | None) -> Cal
 
 
 def _take_vanished(index: IndexWriter, scope: Scope, plan: Plan, labels: LabelStore, prune: Prune) -> Vanished:
-    """Count, and remove where that is asked for, what the catalogue holds of files that are gone; note the drives."""
+    """Count images whose files are gone, remove them if requested, and record the drives."""
     plan.note_unreadable()
     for path in filter(scope.comes_by, labels.files):
         plan.passed.take_back(path)
@@ -173,7 +173,7 @@ def _take_vanished(index: IndexWriter, scope: Scope, plan: Plan, labels: LabelSt
 
 
 def _drives(index: IndexWriter, found: Sequence[str]) -> tuple[str, ...]:
-    """The folders that are drives of their own, or were and have pictures still."""
+    """Return the folders that are mount points, or were and still have pictures in the index."""
     known = (drive for drive in index.metadata.drives if is_drive(drive) or any(index.catalog.images.under(drive)))
     return tuple(sorted({*found, *known}))
 
@@ -186,7 +186,7 @@ def _store_all(
     interrupted: threading.Event,
     show: Callable[[], None],
 ) -> None:
-    """Encode decoded chunks and store what comes of them, and the problems that the plan meets meanwhile."""
+    """Encode decoded chunks and store the results, along with problems that the plan encounters meanwhile."""
     with EncodingPool(encoder, decoded) as encoding:
         for encoded in encoding.results():
             store.note(plan.take_problems(), plan.take_recovered())
@@ -208,16 +208,16 @@ def _predict(index: IndexWriter, options: IndexOptions, interrupted: threading.E
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did with the files that it found.
+    """The result of a run.
 
-    found = encoded + copied + unchanged + moved + failed. copied: have the content of another file, and got its code.
-    changed: those of the encoded and copied whose content was another before. failed: cannot be used; failed_before of
-    them have not changed since an earlier run and were not tried again, and may_pass of them are tried again by every
-    run, since circumstances are the reason. vanished: images whose file was not found, or is left out now; removed:
-    those of them that were removed; kept: folders that lost so many that none was removed. passed_over: what is no
-    picture or is left out, by type. predicted: images that got predicted labels. seconds: by stage; decode and encode
-    are summed over their workers and threads, and the stages overlap, so that total is less than their sum.
-    images_per_second: encoded, by total.
+    found = encoded + copied + unchanged + moved + failed. copied: files that got the code of another file with the same
+    content. changed: encoded and copied files whose content used to differ. failed: unusable files; of these,
+    failed_before were not retried because they have not changed since an earlier run, and may_pass failed for causes
+    outside the file and are retried in every run. vanished: images whose file was not found or is now excluded.
+    removed: the vanished images that were removed. kept: folders that lost so many images that none were removed.
+    passed_over: skipped and excluded files, by type. predicted: images with newly predicted labels. seconds: by stage;
+    decode and encode are sums over workers and threads, and stages overlap, so total is less than their sum.
+    images_per_second: encoded / total.
     """
 
     found: int
@@ -239,7 +239,7 @@ class Summary:
 
     @classmethod
     def of(cls, plan: Plan, store: Store, vanished: Vanished, predicted: int, total: float) -> Summary:
-        """Of a run that has ended; total: its seconds."""
+        """Summarise a run that took `total` seconds."""
         seconds = {
             "walk": plan.seconds,
             "decode": store.decode_seconds,
@@ -267,5 +267,5 @@ class Summary:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As `latentsearch index --json` prints it."""
+        """Return the output of `latentsearch index --json`."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""What a run looks at: folders whole, or only what has changed in them."""
+"""The files that a run considers: whole folders, or only what has changed in them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from indexer.paths import is_under, outermost
 
 @dataclass(frozen=True)
 class Scope:
-    """Folders, and the paths in them that may have changed; None for all.
+    """Folders, and the paths in them that may have changed; None for everything.
 
-    names: what the folders are called, kept from run to run where they are watched. rules: what is left out.
+    names: the folders' assigned paths, kept between runs of a watch. rules: what to exclude.
     """
 
     folders: Sequence[str | Path]
@@ -26,22 +26,22 @@ class Scope:
     rules: Rules = field(default_factory=Rules)
 
     def files(self, passed: Passed | None = None) -> Iterator[Found | Problem]:
-        """The files that are there now; passed: counts what is passed over.
+        """Yield the files that exist now; passed: counts skipped files.
 
-        Raises InputError for a folder that is not there.
+        Raises InputError for a folder that does not exist.
         """
         if self.changed is None:
             return discover(self.folders, self.names, self.rules, passed)
         return discover_again(outermost(self.changed), self.named, self.names, self.rules, passed)
 
     def estimate(self) -> Iterator[Found | Problem]:
-        """About the same files, without a look into any."""
+        """Yield about the same files without opening any."""
         if self.changed is None:
             return discover(self.folders, self.names, self.rules, only_by_suffix=True)
         return self.files()
 
     def comes_by(self, path: str) -> bool:
-        """Whether a run over the folders comes by a file."""
+        """Return whether a run over the folders would encounter a file."""
         try:
             return self.changed is None and any(
                 is_under(path, folder) and self.rules.takes_in(path, folder) for folder in self.named
@@ -51,9 +51,9 @@ class Scope:
 
     @property
     def named(self) -> list[str]:
-        """The folders, by absolute path, each once."""
+        """The absolute paths of the folders, without duplicates."""
         return list(dict.fromkeys(os.path.abspath(folder) for folder in self.folders))
 
     def paths(self) -> Sequence[str]:
-        """Paths, none within another, below which all that is not found has vanished."""
+        """Return disjoint paths; any known file below them that is not found has vanished."""
         return outermost(self.named) if self.changed is None else outermost(self.changed)

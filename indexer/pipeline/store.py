@@ -1,4 +1,4 @@
-"""Encoded chunks -> codes and rows of the catalogue, committed every few seconds."""
+"""Stores encoded chunks as codes and catalogue rows, and commits every few seconds."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from indexer.pipeline.labels import LabelStore
 from indexer.pipeline.plan import Plan
 from indexer.workers.tasks import NO_PIXELS, Job, Outcome, PlainFingerprint
 
-# What a run that is killed may lose.
+# The most work, in seconds, that a killed run loses.
 SECONDS_BETWEEN_COMMITS = 2.0
-# Images of one content that are looked at together.
+# Images with identical content that are checked per query.
 TWINS_AT_ONCE = 16
 
 
 @dataclass
 class Changes:
-    """What a chunk changes in the catalogue, to be written in this order."""
+    """The changes of one chunk to the catalogue, applied in this order."""
 
     removed: list[int] = field(default_factory=list)
     touched: list[tuple[int, Job]] = field(default_factory=list)
@@ -41,17 +41,17 @@ class Changes:
     copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
 
     def concern(self, image_id: int) -> bool:
-        """Whether an image that was there is removed or moved by them."""
+        """Return whether an existing image is removed or moved by these changes."""
         return image_id in self.removed or any(image_id == moved for moved, _ in self.moved)
 
 
 class Store:
-    """Writes what was decoded and encoded to an index, and reuses codes of contents that are known.
+    """Writes decoded and encoded files to an index, and reuses the codes of known contents.
 
-    The counters say what became of the files: encoded or copied (either may be changed), unchanged but for their time
-    of change, moved, failed (may_pass of them by circumstances), gone before they were read, or sheets that are passed
-    over. again: files that must be
-    decoded after all, since the image that had their content is no more.
+    The counters say what became of the files: encoded or copied (either may be changed), unchanged except for their
+    modification time, moved, failed (may_pass of them for causes outside the file), gone before they were read, or
+    skipped as our own contact sheets. again: files that must be decoded after all, because the image with their content
+    no longer exists.
     """
 
     def __init__(self, index: IndexWriter, plan: Plan, labels: LabelStore) -> None:
@@ -68,11 +68,11 @@ class Store:
 
     @property
     def done(self) -> int:
-        """Files that have been dealt with."""
+        """The number of files that have been processed."""
         return self.encoded + self.copied + self.unchanged + self.moved + self.failed + self.sheets
 
     def add(self, encoded: EncodedChunk) -> None:
-        """Write an encoded chunk; others see it after the next commit."""
+        """Store an encoded chunk; readers see it after the next commit."""
         start = time.perf_counter()
         decoded = encoded.decoded
         positions = self._append(encoded.codes)
@@ -88,9 +88,9 @@ class Store:
         self.commit_in_time()
 
     def note(self, problems: Sequence[Problem], recovered: Sequence[str] = ()) -> None:
-        """Write down what cannot be used, and what can again.
+        """Record unusable files, and remove the failures of recovered ones.
 
-        An image whose file is one of those that cannot leaves, unless circumstances are the reason.
+        An unusable file's image is removed, unless the cause lies outside the file.
         """
         if recovered:
             self._index.catalog.failures.remove(recovered)
@@ -106,17 +106,17 @@ class Store:
         self.may_pass += sum(problem.may_pass for problem in problems)
 
     def take_again(self) -> list[Job]:
-        """The files to decode after all; they count as taken."""
+        """Remove and return the files that must be decoded after all."""
         taken, self.again = self.again, []
         return taken
 
     def commit_in_time(self) -> None:
-        """Commit if the last commit is some seconds ago."""
+        """Commit if the last commit was more than SECONDS_BETWEEN_COMMITS ago."""
         if time.monotonic() - self._committed >= SECONDS_BETWEEN_COMMITS:
             self.commit()
 
     def commit(self) -> None:
-        """Make what was added lasting."""
+        """Commit everything that was added."""
         start = time.perf_counter()
         self._labels.write()
         self._index.commit()
@@ -124,7 +124,7 @@ class Store:
         self.store_seconds += time.perf_counter() - start
 
     def _append(self, codes: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Write codes to the array. Returns the position of each, -1 for one that is not finite."""
+        """Append finite codes to the array; return each code's position, -1 for one that is not finite."""
         finite = np.isfinite(codes).all(axis=1)
         positions = np.full(len(codes), -1, np.int64)
         positions[finite] = self._index.append(codes[finite])
@@ -133,7 +133,7 @@ class Store:
     def _decide(
         self, outcome: Outcome, before: ImageRecord | None, positions: NDArray[np.int64], changes: Changes
     ) -> None:
-        """before: the image that the index has at this path."""
+        """Add what an outcome changes to `changes`; before: the image now at this path, if any."""
         job = outcome.job
         if outcome.reason and _is_gone(job.path):
             self.gone += 1
@@ -170,7 +170,7 @@ class Store:
             changes.removed.append(before.id)
 
     def _reuse(self, outcome: Outcome, before: ImageRecord | None, changes: Changes) -> None:
-        """Move the image that has this content and whose file is gone; else copy the code of one that has it."""
+        """Move an image with this content whose file is gone; if there is none, copy the code of a twin."""
         catalog, job = self._index.catalog, outcome.job
         twin = next(iter(catalog.images.of_content(job.size, outcome.digest, 0, 1)), None)
         if twin is None:
@@ -189,7 +189,7 @@ class Store:
         changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
 
     def _twin_without_file(self, outcome: Outcome, changes: Changes) -> ImageRecord | None:
-        """An image of this content that has no file any more; of many with files, each is looked at once."""
+        """Return an image with this content whose file is gone. Twins whose files exist are checked only once."""
         size, digest = outcome.job.size, outcome.digest
         while True:
             after = self._looked_at.get(digest, 0)
@@ -202,7 +202,7 @@ class Store:
             self._looked_at[digest] = twins[-1].id
 
     def _record(self, outcome: Outcome, seen: Outcome | ImageRecord, position: int) -> ImageRecord:
-        """seen: who knows the picture's width and height, and whether a part of it is missing."""
+        """Build a new image's record; seen: the source of width, height and incomplete."""
         job, image_id = outcome.job, self._next_id
         self._next_id += 1
         return ImageRecord(
@@ -243,7 +243,7 @@ class Store:
 
 
 def _is_gone(path: str) -> bool:
-    """Whether nothing is at a path; what cannot be seen now may be there."""
+    """Return whether nothing exists at a path; a path that cannot be seen now counts as existing."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

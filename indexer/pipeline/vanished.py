@@ -1,4 +1,4 @@
-"""What the catalogue holds of files that a run should have found and did not."""
+"""Finds images and failures in the catalogue whose files have vanished."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from indexer.catalog.catalog import Catalog
 
 AT_ONCE = 10_000
-# A folder that loses more than this share of at least this many images at once may be a drive that is not mounted.
+# A folder that loses more than this share of its images at once may be an unmounted drive, if it had this many.
 MOST, MANY = 0.5, 20
 EXAMPLES = 3
 
 
 class Prune(enum.Enum):
-    """Whether images whose files have vanished are removed: never, unless a drive may be missing, or in any case."""
+    """When to remove images of vanished files: never, unless a drive may be missing, or always."""
 
     NO = "no"
     UNLESS_SUSPICIOUS = "yes"
@@ -34,9 +34,9 @@ class Prune(enum.Enum):
 
 @dataclass(frozen=True)
 class Kept:
-    """A folder that was named and whose vanished images were not removed: those lost, of those that it had.
+    """A named folder whose vanished images were kept: `lost` images out of `of`.
 
-    is_empty: whether nothing was found there. examples: some of the paths.
+    is_empty: whether nothing at all was found in it. examples: some of the lost paths.
     """
 
     folder: str
@@ -54,7 +54,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Vanished:
-    """How many images have no file any more, how many of them were removed, and the folders whose images were kept."""
+    """The number of images without a file, how many of them were removed, and the folders whose images were kept."""
 
     count: int = 0
     removed: int = 0
@@ -64,11 +64,11 @@ class Vanished:
 def take_vanished(
     catalog: Catalog, paths: Sequence[str], folders: Sequence[str], plan: Plan, prune: Prune, drives: Sequence[str] = ()
 ) -> Vanished:
-    """Count the images at or below paths that have no file any more, and remove them where that is asked for.
+    """Count images at or below paths whose files have vanished, and remove them as `prune` says.
 
-    paths: absolute, none within another. folders: those that were named. A folder in which nothing was found, or which
-    has lost most of many images at once, may be a drive that is not mounted: its images are kept. drives: folders that
-    were on a drive of their own; those that are not now have lost it.
+    paths: absolute, disjoint. folders: the folders that the user named. drives: folders that used to be mount points.
+    The images of a folder are kept if it may be an unmounted drive: nothing was found in it, it lost most of many
+    images at once, or it used to be a mount point and is none now.
     """
     if prune is Prune.NO:
         return Vanished(count_vanished(catalog, paths, plan, prune=False))
@@ -85,9 +85,9 @@ def take_vanished(
 def count_vanished(
     catalog: Catalog, paths: Iterable[str], plan: Plan, prune: bool, but_under: Sequence[str] = ()
 ) -> int:
-    """How many images at or below these paths, none within another, have no file any more; prune: removes them.
+    """Count the images at or below disjoint paths whose files have vanished; prune: also remove them.
 
-    but_under: images at or below those paths are left alone.
+    but_under: paths whose images are skipped.
     """
     count = 0
     vanished = (image for image in _vanished_images(catalog, paths, plan) if not _is_hidden(image[1], but_under))
@@ -99,7 +99,7 @@ def count_vanished(
 
 
 def is_drive(folder: str) -> bool:
-    """Whether a folder, or what a link leads to, is there and on another drive than the folder that it is in."""
+    """Return whether a folder, or the target of a link, exists and is on another drive than its parent."""
     try:
         return os.stat(folder).st_dev != os.stat(os.path.dirname(folder)).st_dev
     except OSError:
@@ -109,7 +109,7 @@ def is_drive(folder: str) -> bool:
 def _suspicious(
     catalog: Catalog, paths: Sequence[str], folders: Sequence[str], plan: Plan, lost_drives: Sequence[str]
 ) -> Iterator[Kept]:
-    """The folders that may be drives that are not mounted."""
+    """Yield the folders that may be unmounted drives."""
     lost: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for _, path in _vanished_images(catalog, paths, plan):
@@ -127,14 +127,14 @@ def _suspicious(
 
 
 def forget_failures(catalog: Catalog, paths: Iterable[str], plan: Plan) -> None:
-    """Forget the failures at or below these paths whose files are gone."""
+    """Remove the failures at or below these paths whose files have vanished."""
     vanished = (path for path in _unseen_failures(catalog, paths, plan) if not _is_hidden(path, plan.hidden))
     while some := list(islice(vanished, AT_ONCE)):
         catalog.failures.remove(some)
 
 
 def _vanished_images(catalog: Catalog, paths: Iterable[str], plan: Plan) -> Iterator[tuple[int, str]]:
-    """Of the images that were there before the run: those of a new index need not be looked through."""
+    """Yield vanished images that existed before the run; a new index has none."""
     if plan.before <= FIRST_ID:
         return iter(())
     images = (image for path in paths for image in catalog.images.under(path) if image[0] < plan.before)

@@ -1,1 +1,1 @@
-"""The machine: cores, memory, locks, disks, interrupts, and the packages that are installed."""
+"""The machine: cores, memory, locks, disks, interrupts and installed packages."""

@@ -1,4 +1,4 @@
-"""Files that are replaced in one step, full disks, and the lock of an index's one writer."""
+"""Atomic file replacement, full-disk errors, and the lock that allows one writer per index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOCK_FILE = "writer.lock"
 
 @contextmanager
 def full_disk_told(folder: Path) -> Iterator[None]:
-    """Raise InputError for a disk that is full while the index in a folder is written."""
+    """Raise InputError if the disk runs full while the index in `folder` is being written."""
     try:
         yield
     except OSError as error:
@@ -30,12 +30,12 @@ def full_disk_told(folder: Path) -> Iterator[None]:
 
 
 def is_full_disk(error: OSError) -> bool:
-    """Whether a disk is full, or a quota is used up."""
+    """Return whether an error means that the disk is full or a quota is used up."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def no_space_for(folder: Path) -> InputError:
-    """What to say of a disk that is full while the index in a folder is written."""
+    """Return the error for a disk that ran full while the index in `folder` was being written."""
     return InputError(
         f"no space left for the index at {printable(folder)}: what was stored before is kept, the same "
         "command goes on from there"
@@ -44,9 +44,9 @@ def no_space_for(folder: Path) -> InputError:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """The path of a new file beside `path`, which takes its place when the block ends without an error.
+    """Yield the path of a temporary file beside `path` and rename it to `path` if the block succeeds.
 
-    Its bytes are on the disk before. After an error, or where the process is killed, `path` is as it was. Raises
+    The temporary file is flushed to disk before the rename. After an error or a kill, `path` is unchanged. Raises
     OSError.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
@@ -61,26 +61,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """The same with the file opened for writing bytes."""
+    """Replace `path` in the same way, yielding a file opened for writing bytes."""
     with atomic_path(path) as unfinished, open(unfinished, "wb") as file:
         yield file
         file.flush()
 
 
 def write_json(path: Path, value: object) -> None:
-    """Replace a JSON file in one step."""
+    """Write a value as JSON, replacing the file in one step."""
     with atomic_write(path) as file:
         file.write((json.dumps(value, indent=2) + "\n").encode())
 
 
 def flush(path: Path) -> None:
-    """See that a file's content is on the disk."""
+    """Flush a file's content to disk with fsync."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 class WriterLock:
-    """The right to write to an index folder; may be taken again by its holder."""
+    """The exclusive right to write to an index folder. The holder may acquire it repeatedly."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOCK_FILE
@@ -94,7 +94,8 @@ class WriterLock:
     def acquire(self) -> None:
         """Take the lock without waiting.
 
-        Raises LockedIndex, naming the holder, where another has it, InputError where the folder cannot be written to.
+        Raises LockedIndex, naming the holder, if another process has the lock, and InputError if the folder is not
+        writable.
         """
         if self.held:
             return
@@ -117,7 +118,7 @@ class WriterLock:
         self._file = file
 
     def release(self) -> None:
-        """Give the lock back; the file stays, since removing it would race with the next writer."""
+        """Release the lock. The file stays, because removing it would race with the next writer."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

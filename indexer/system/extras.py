@@ -1,4 +1,4 @@
-"""Which extras are installed: of `cpu` and `gpu` one is needed, others where they are; each is told in one sentence."""
+"""Checks for installed extras: `cpu` or `gpu` is required, the others only where they are used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from indexer import send_nothing
 from indexer.errors import MissingExtra
 
-# module -> its distribution of the extra `cpu`, and of `gpu`
+# Each module and the distributions that provide it: that of the extra `cpu`, then that of `gpu`.
 DISTRIBUTIONS = {
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
     "faiss": ("faiss-cpu", "faiss-gpu"),
@@ -19,19 +19,19 @@ INSTALL = "pip install 'latentsearch[cpu]' (or 'latentsearch[gpu]')"
 
 
 def require(*modules: str) -> None:
-    """Raise MissingExtra where one of these modules (keys of DISTRIBUTIONS) is missing or installed twice.
+    """Raise MissingExtra if one of these modules (keys of DISTRIBUTIONS) is missing or installed twice.
 
-    Imports none of them; takes about a millisecond.
+    Imports nothing and takes about a millisecond.
     """
     for module in modules:
         installed = [name for name in DISTRIBUTIONS[module] if _is_installed(name)]
         if len(installed) > 1:
-            # What one of them overwrote is not repaired by removing the other, so both go.
+            # Removing one distribution would not restore the files it overwrote, so both have to go.
             both = " ".join(installed)
             raise MissingExtra(
                 f"{' and '.join(installed)} overwrite each other: pip uninstall -y {both}, then {INSTALL}"
             )
-        # Other builds (conda's, openvino's) have other distribution names and will do.
+        # Builds under other distribution names (from conda, or for OpenVINO) also work.
         if not installed and importlib.util.find_spec(module) is None:
             raise MissingExtra(f"{module} is not installed: {INSTALL}")
 
@@ -45,25 +45,25 @@ def _is_installed(distribution: str) -> bool:
 
 
 def require_training() -> None:
-    """Raise MissingExtra where the extra `train` is missing. Imports nothing."""
+    """Raise MissingExtra if a module of the extra `train` is missing. Imports nothing."""
     require_extra("train", "torch", "torchvision", "safetensors", "onnx", "onnxscript")
 
 
 def require_extra(extra: str, *modules: str) -> None:
-    """Raise MissingExtra where a module of an extra is missing. Imports nothing."""
+    """Raise MissingExtra if one of an extra's modules is missing. Imports nothing."""
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise MissingExtra(f"{module} is not installed: pip install 'latentsearch[{extra}]'")
 
 
 def import_onnxruntime(submodule: str = "") -> Any:
-    """ONNX Runtime, or a module of it such as "quantization", with its reports of use turned off.
+    """Import ONNX Runtime, or a submodule such as "quantization", with telemetry turned off.
 
-    Raises MissingExtra where it is not installed, or twice.
+    Raises MissingExtra if it is missing or installed twice.
     """
     require("onnxruntime")
-    send_nothing()  # a program that embeds us may have set the variable since
+    send_nothing()  # an embedding program may have changed the variables since
     runtime = importlib.import_module("onnxruntime")
-    # What somebody imported before us has read its environment already; not every build has the function.
+    # A runtime imported earlier has already read its environment. Some builds lack this function.
     getattr(runtime, "disable_telemetry_events", lambda: None)()
     return importlib.import_module(f"onnxruntime.{submodule}") if submodule else runtime

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment of our choosing: what is under way is finished first."""
+"""Defers Ctrl-C until the current piece of work is finished."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible(*signals: signal.Signals) -> Iterator[threading.Event]:
-    """An event that these signals (Ctrl-C if none is named) set, to be looked at between two pieces of work.
+    """Yield an event that the given signals set (default: SIGINT); check it between two pieces of work.
 
-    A second one interrupts at once. Outside of the main thread, which alone receives signals, it is never set.
+    A second signal interrupts at once. Only the main thread receives signals; in any other, the event is never set.
     """
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted
         return
 
-    # None is a handler that Python did not set, and cannot set again.
+    # getsignal returns None for a handler that Python did not install and cannot restore.
     before = {int(number): signal.getsignal(number) or signal.SIG_DFL for number in signals or (signal.SIGINT,)}
 
     def interrupt(number: int, frame: object) -> None:

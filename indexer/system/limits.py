@@ -1,4 +1,4 @@
-"""What this process may use of the machine: its cores, its memory, and what one picture may take of it."""
+"""The cores and memory that this process may use, and how much memory one picture may take."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from pathlib import Path, PurePosixPath
 
 from indexer.errors import InputError, UnreadableImage
 
-# Takes the bytes that decoding a picture is about to need. Returns when they may be used; raises UnreadableImage where
-# the picture needs more than there will ever be.
+# Called with the number of bytes that decoding a picture will need. Returns once they are available; raises
+# UnreadableImage if they exceed the cap.
 Reserve = Callable[[int], None]
 
 VARIABLE = "LATENTSEARCH_MEMORY"
-# The share of the machine's memory that a run may take unless something else is asked for.
+# By default, a run may use 1/DEFAULT_SHARE of the machine's memory.
 DEFAULT_SHARE = 4
-# A quarter of a small machine's memory holds no large picture; a run may take this much of it, but never beyond half.
+# A quarter of a small machine's memory is too little for large pictures, so the default is at least this many bytes,
+# but never more than half of the memory.
 DEFAULT_AT_LEAST = 1_000_000_000
-# What the program itself and one worker take; with less, no large picture would ever be decoded.
+# The smallest cap allowed, in bytes: the program and one worker need about this much before they decode anything.
 LEAST = 500_000_000
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 POWERS = ("", "k", "m", "g", "t")
 
 
 def memory_cap() -> int:
-    """The bytes that a run may take: what LATENTSEARCH_MEMORY says, else a quarter of the machine's memory.
+    """Return the bytes of memory that a run may use: LATENTSEARCH_MEMORY, or else a quarter of the machine's memory.
 
-    Raises InputError where the variable says no size.
+    Raises InputError if the variable does not hold a size.
     """
     asked = os.environ.get(VARIABLE)
     return parse_size(asked, VARIABLE) if asked else default_cap()
@@ -37,16 +38,16 @@ def memory_cap() -> int:
 
 @functools.cache
 def default_cap() -> int:
-    """A quarter of the machine's memory, or of its container's; on small ones up to a half, but no more than 1 GB."""
+    """Return a quarter of the machine's or container's memory; on small ones up to half of it, at most 1 GB."""
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     there = min(there, memory_limit() or there)
     return max(there // DEFAULT_SHARE, min(there // 2, DEFAULT_AT_LEAST))
 
 
 def parse_size(text: str, source: str) -> int:
-    """Bytes from a size such as 2GB, 1.5 GiB or 800M; source: what to name in an error.
+    """Parse a size such as 2GB, 1.5 GiB or 800M into bytes; `source` is named in errors.
 
-    Raises InputError for what is no size, and for less than LEAST.
+    Raises InputError for text that is not a size, and for sizes below LEAST or from 2**63 on.
     """
     match = SIZE.fullmatch(text.strip())
     if match is None:
@@ -59,20 +60,20 @@ def parse_size(text: str, source: str) -> int:
 
 
 def refuse_above_cap(needed: int) -> None:
-    """Raise UnreadableImage for a picture that alone needs more than the cap; wait for nothing."""
+    """Raise UnreadableImage if one picture needs more bytes than the cap. Never waits."""
     cap = memory_cap()
     if needed > cap:
         raise UnreadableImage(above_cap(needed, cap), may_pass=True)
 
 
 def above_cap(needed: int, cap: int, others: int = 0) -> str:
-    """Why a picture is refused that needs more bytes than the cap, `others` of which the program itself takes."""
+    """Explain why a picture needs more bytes than the cap; `others` is the memory of the program itself."""
     left = f", {in_mb(max(cap - others, 0))} of which are left for it" if others else ""
     return f"decoding it takes {in_mb(needed)} of memory, more than the cap of {in_mb(cap)}{left}"
 
 
 def in_mb(size: int) -> str:
-    """Bytes for people."""
+    """Format bytes as megabytes for messages."""
     return f"{size / 1e6:,.0f} MB"
 
 
@@ -80,13 +81,13 @@ ROOT, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def memory_limit() -> int | None:
-    """The least limit on memory of the groups that this process is in, in bytes; None where there is none."""
+    """Return the lowest memory limit of this process's cgroups in bytes, or None without a limit."""
     limits = [_number(text) for text in (*_read("", "memory.max"), *_read("memory", "memory.limit_in_bytes"))]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
 def cpu_limit() -> float | None:
-    """The least limit on processor time of the groups that this process is in, in cores; None where there is none."""
+    """Return the lowest CPU limit of this process's cgroups in cores, or None without a limit."""
     quotas = [text.split() for text in _read("", "cpu.max")]
     for folder in _folders("cpu"):
         quotas.append([_text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")])
@@ -99,7 +100,7 @@ def _read(controller: str, file: str) -> list[str]:
 
 
 def _folders(controller: str) -> Iterator[Path]:
-    """The folders of this process's group and of those around it; controller: "" for version 2."""
+    """Yield the folders of this process's cgroup and its ancestors; `controller` is "" for cgroup v2."""
     for line in _text(OWN).splitlines():
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
@@ -111,17 +112,17 @@ def _folders(controller: str) -> Iterator[Path]:
 def _text(path: Path) -> str:
     try:
         return path.read_text().strip()
-    except OSError:  # a group that is not shown to us, or another system than Linux
+    except OSError:  # the group is not visible, or this is not Linux
         return ""
 
 
 def _number(text: str) -> int | None:
-    """None for "max", for "-1" and for what is not there."""
+    """Parse a limit; None for "max", "-1" and empty text."""
     return int(text) if text.isdigit() else None
 
 
 def cores() -> int:
-    """How many cores this process may use: those that it may run on, or fewer where a container's share is less."""
+    """Return the number of cores this process may use: its CPU affinity, capped by the container's quota."""
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = cpu_limit()
     return there if limit is None else max(1, min(there, math.ceil(limit)))

@@ -1,1 +1,1 @@
-"""Codes on disk, and the FAISS index that is derived from them."""
+"""Stores codes on disk and builds and searches the FAISS index derived from them."""

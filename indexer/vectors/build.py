@@ -1,4 +1,4 @@
-"""Codes -> a new base: trained, filled and tuned; or the old one with what has changed since."""
+"""Builds a FAISS index from codes (train, fill, tune), or updates an existing one with what has changed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Codes = NDArray[np.float32]
 def build(
     kind: str, codes: Codes, ids: Ids, rows: Ids, device: str = "cpu", report: StepReport | None = None
 ) -> Any | None:
-    """A FAISS index of a kind over some rows of an array of codes, which answers with ids; None for the flat kind.
+    """Build a FAISS index over some rows of an array of codes, searchable by id; None for the flat kind.
 
-    ids, rows: int64 (n,) each, by row. Raises InputError for a kind that FAISS does not know or cannot make of them.
+    ids, rows: int64 (n,) each, ascending by row. Raises InputError if FAISS does not know the kind or cannot build it.
     """
     if kind == FLAT:
         return None
@@ -48,7 +48,7 @@ def build(
 def extend(
     base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: StepReport | None = None
 ) -> Any | None:
-    """The FAISS index of a base with codes added and ids taken out; None where its kind cannot do that, or is flat."""
+    """Add codes to a base's FAISS index and remove ids; None if it is flat or its kind supports no removal."""
     if base.kind == FLAT:
         return None
     index = base.load()
@@ -64,7 +64,7 @@ def extend(
 
 
 def fill(index: Any, codes: Codes, ids: Ids, rows: Ids, report: StepReport | None = None) -> None:
-    """Add some rows of an array of codes to a FAISS index, under these ids."""
+    """Add some rows of an array of codes to a FAISS index under the given ids."""
     for start in range(0, len(rows), ADDED_AT_ONCE):
         some = slice(start, start + ADDED_AT_ONCE)
         index.add_with_ids(pad(codes[rows[some]], index.d), np.ascontiguousarray(ids[some], np.int64))
@@ -73,7 +73,7 @@ def fill(index: Any, codes: Codes, ids: Ids, rows: Ids, report: StepReport | Non
 
 
 def measured(index: Any | None, codes: Codes, ids: Ids, rows: Ids, target: float) -> Tuning:
-    """The tuning of a FAISS index for a recall."""
+    """Measure the search parameters with which a FAISS index reaches a target recall."""
     if index is None:
         return Tuning(target)
 
@@ -89,7 +89,7 @@ def _train(index: Any, codes: Codes, rows: Ids, device: str) -> None:
     wanted = max(65_536, index_types.TRAINING_CODES_A_LIST * lists.nlist) if lists is not None else 65_536
     sample = np.sort(np.random.default_rng(SEED).choice(len(rows), min(wanted, len(rows)), replace=False))
     if device == "cuda" and lists is not None:
-        # Not tested here: no machine with a GPU and faiss-gpu was at hand.
+        # Untested: no machine with a GPU and faiss-gpu was available.
         module = import_faiss()
         lists.clustering_index = module.index_cpu_to_all_gpus(module.IndexFlatL2(index.d))
     index.train(pad(codes[rows[sample]], index.d))

@@ -1,7 +1,7 @@
-"""The append-only array of codes: a file of rows of d little-endian float32, without a header.
+"""The append-only array of codes: a file of rows of d little-endian float32 numbers, without a header.
 
-A row's number is its position. The catalogue says how many rows count; whatever follows them was written by a run that
-did not live to commit it, and the next run overwrites it. Rows that count are never written again.
+A row's number is its position. The catalogue states how many rows are valid. Any further rows come from a run that died
+before it committed them, and the next run overwrites them. Valid rows are never rewritten.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ CODE_TYPE = np.dtype("<f4")
 
 
 def map_codes(path: Path, rows: int, latent_size: int) -> NDArray[np.float32]:
-    """The first `rows` codes, float32 (rows, latent_size), mapped into memory and read-only.
+    """Map the first `rows` codes into memory, read-only: float32 (rows, latent_size).
 
-    Raises DamagedIndex when the file holds fewer.
+    Raises DamagedIndex if the file holds fewer.
     """
     size = rows * latent_size * CODE_TYPE.itemsize
     if rows == 0:
@@ -36,7 +36,7 @@ def map_codes(path: Path, rows: int, latent_size: int) -> NDArray[np.float32]:
 
 
 def size_of(path: Path) -> int:
-    """The file's bytes, 0 where there is none."""
+    """Return the file's size in bytes, 0 if it does not exist."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -46,15 +46,15 @@ def size_of(path: Path) -> int:
 def _require_rows(path: Path, size: int) -> None:
     if size_of(path) < size:
         raise DamagedIndex(
-            f"{path} holds {size_of(path)} bytes and the catalogue names {size}: `latentsearch check` tells more"
+            f"{path} holds {size_of(path)} bytes, but the catalogue needs {size}: run `latentsearch check` for details"
         )
 
 
 class CodeWriter:
-    """Appends codes behind the rows that count.
+    """Appends codes after the valid rows.
 
-    rows: how many there are, appended ones included. Raises DamagedIndex when the file holds fewer: what is lost would
-    become zeros.
+    rows: the number of rows, including appended ones. Raises DamagedIndex if the file holds fewer rows, since writing
+    beyond its end would fill the gap with zeros.
     """
 
     def __init__(self, path: Path, rows: int, latent_size: int) -> None:
@@ -65,7 +65,7 @@ class CodeWriter:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
     def append(self, codes: NDArray[np.float32]) -> range:
-        """Write codes, float32 (n, latent_size), and return their positions. Raises OSError on a full disk."""
+        """Write codes, float32 (n, latent_size), and return their positions. Raises OSError if the disk is full."""
         positions = range(self.rows, self.rows + len(codes))
         content = memoryview(np.asarray(codes, CODE_TYPE).tobytes())
         offset = self.rows * self._row_bytes
@@ -76,12 +76,12 @@ class CodeWriter:
         return positions
 
     def read(self, position: int) -> NDArray[np.float32]:
-        """One code, float32 (latent_size,), appended just now or long ago."""
+        """Read one code, float32 (latent_size,), whether committed or just appended."""
         content = os.pread(self._file, self._row_bytes, position * self._row_bytes)
         return np.frombuffer(content, CODE_TYPE)
 
     def flush(self) -> None:
-        """Return when all that was appended is on the disk: only then may a transaction name it."""
+        """Flush appended codes to disk. Call before the transaction that refers to them commits."""
         os.fsync(self._file)
 
     def close(self) -> None:
@@ -97,17 +97,17 @@ class CodeWriter:
         self.close()
 
 
-# Codes of a half-precision encoder have length 1 only so far.
+# Codes of half-precision encoders deviate from length 1 by up to about this much.
 LENGTH_TOLERANCE = 0.01
 
 
 def wrong_codes(ids: NDArray[np.int64], codes: NDArray[np.float32], distance: str) -> Iterator[tuple[int, str]]:
-    """Of codes (n, d) with these ids (n,) those that no encoder gives: id, and what is wrong."""
+    """Yield the id and the fault of each code that no encoder can produce; codes (n, d), ids (n,)."""
     finite = np.isfinite(codes).all(axis=1)
     yield from ((int(image_id), "is not finite") for image_id in ids[~finite])
     if distance == "cosine":
-        lengths = np.linalg.norm(codes[finite].astype(np.float64), axis=1)  # damaged ones overflow in float32
+        lengths = np.linalg.norm(codes[finite].astype(np.float64), axis=1)  # damaged codes would overflow float32
         for image_id, length in zip(ids[finite], lengths, strict=True):
-            # A picture without any contrast may have a code of zeros.
+            # Pictures without any contrast may have a code of zeros.
             if length != 0 and abs(length - 1) > LENGTH_TOLERANCE:
                 yield int(image_id), f"has length {length:.3g}, not 1"

@@ -1,4 +1,4 @@
-"""Exact search: every code is compared, a few by numpy, which needs no import of FAISS, many by FAISS."""
+"""Exact search: compares every code, with numpy for small searches, to avoid importing FAISS, and FAISS otherwise."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from indexer.system.extras import require
 
-# Up to this many comparisons numpy takes less time than importing FAISS.
+# Up to this many comparisons (queries times codes), numpy takes less time than importing FAISS.
 NUMPY_COMPARISONS = 200_000
-# float32 scores of codes of some hundred numbers are off by less than this share of the squared lengths.
+# Upper bound of the error of float32 scores for codes of a few hundred numbers, relative to the squared lengths.
 ROUNDING = 1e-5
 HALF = np.float32(0.5)
-# So many codes are compared exactly in less time than it takes to look which of them need it.
+# For up to this many surplus codes, comparing all exactly is faster than first selecting those that need it.
 COMPARED_AT_ONCE = 100
 
 Codes = NDArray[np.float32]
@@ -24,9 +24,9 @@ Rows = NDArray[np.int64]
 
 
 def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
-    """The nearest of some rows of an array of codes to each query, by Euclidean distance, nearest first.
+    """Find the given rows of codes that are nearest to each query by Euclidean distance, nearest first.
 
-    queries (q, d), codes (n, d), rows int64 (m,) of codes, ascending, each once. Returns int64 (q, min(wanted, m)).
+    queries (q, d), codes (n, d); rows int64 (m,), ascending, unique. Returns int64 (q, min(wanted, m)).
     """
     wanted = min(wanted, len(rows))
     if wanted == 0:
@@ -37,14 +37,14 @@ def nearest_rows(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
 
 
 def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
-    """Rows of codes (n, d) among which the nearest to a code (d,) surely are, int64 (m,), ascending, m >= wanted.
+    """Return rows of codes (n, d) that certainly include the `wanted` nearest to a code (d,): int64 (m,), ascending.
 
-    All of them where there are hardly more than `wanted`; else those whose float32 distance may be among the least.
+    Returns all rows if there are few more than `wanted`, else those that float32 rounding cannot rule out.
     """
     if len(codes) <= wanted + COMPARED_AT_ONCE:
         return np.arange(len(codes))
     squares = np.vecdot(codes, codes)
-    # This is the squared distance less the query's squared length.
+    # The squared distance minus the query's squared length, which is the same for every code.
     scores = squares - 2 * (codes @ query)
     limit = np.partition(scores, wanted - 1)[wanted - 1]
     slack = ROUNDING * (squares.max() + query @ query)
@@ -52,25 +52,25 @@ def nearest_few(query: Codes, codes: Codes, wanted: int) -> Rows:
 
 
 def distances_to(query: Codes, codes: Codes, distance: str) -> NDArray[np.float64]:
-    """Distances from a code (d,) to codes (n, d): Euclidean, or for codes of length 1 their 1 - cosine.
+    """Return the distances from a code (d,) to codes (n, d): Euclidean, or 1 - cosine for codes of length 1.
 
-    In double precision; exactly 0 for equal codes.
+    Computed in double precision, and exactly 0 for equal codes.
     """
     apart = codes.astype(np.float64) - query.astype(np.float64)
     return np.asarray(_from_squares(np.vecdot(apart, apart), distance), np.float64)
 
 
 class FewCodes:
-    """Codes (n, d) of some images, ids int64 (n,), ascending, each of which a query is compared with."""
+    """A small set of codes (n, d), with ascending ids int64 (n,), that is compared with each query in full."""
 
     def __init__(self, ids: Rows, codes: Codes, distance: str) -> None:
         self._ids, self._distance = ids, distance
         self._codes = codes.astype(np.float64)
 
     def nearest(self, query: Codes, k: int) -> tuple[NDArray[np.float64], Rows]:
-        """Distances to the nearest of them from a code (d,), and their ids, min(k, n) of each; equally far ones by id.
+        """Return distances and ids of the min(k, n) codes nearest to a code (d,), ties ordered by id.
 
-        Distances are as `distances_to` gives them.
+        Distances are computed as in `distances_to`.
         """
         apart = self._codes - query
         squares = np.vecdot(apart, apart)
@@ -79,7 +79,7 @@ class FewCodes:
 
 
 class Subset:
-    """Some images that are there, int64 (n,) each, by row."""
+    """The indexed images of a selection: ids and rows of their codes, int64 (n,) each, ascending by row."""
 
     def __init__(self, ids: Rows, rows: Rows) -> None:
         self.ids, self.rows = ids, rows
@@ -87,14 +87,14 @@ class Subset:
         self._few: FewCodes | None = None
 
     def few(self, codes: Codes, distance: str) -> FewCodes:
-        """Them with their codes, read from the array of all codes; once."""
+        """Return these images as FewCodes, reading their codes only once."""
         if self._few is None:
             order = np.argsort(self.ids)
             self._few = FewCodes(self.ids[order], codes.take(self.rows[order], axis=0), distance)
         return self._few
 
     def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
-        """For every id below `ids` whether it is one of those whose code lies below `rows`; made once."""
+        """Return, for every id below `ids`, whether its code is in the subset and below `rows`; computed once."""
         if self._mask is None:
             self._mask = np.zeros(ids, np.bool_)
             self._mask[self.ids[: np.searchsorted(self.rows, rows)]] = True
@@ -102,7 +102,7 @@ class Subset:
 
 
 class Selection:
-    """The images among which to search, by ids, int64 (n,), ascending; searches keep what they make of them."""
+    """A set of images to search within: ids, int64 (n,), ascending. Caches what searches derive from it."""
 
     def __init__(self, ids: Rows) -> None:
         ids.flags.writeable = False
@@ -113,30 +113,30 @@ class Selection:
         return len(self.ids)
 
     def subset(self, state: object, make: Callable[[Rows], Subset]) -> Subset:
-        """The images with the rows that their codes have in a state of the index; made once for a state."""
+        """Return the images with the rows of their codes in one state of the index; computed once per state."""
         if self._made is None or self._made[0] is not state:
             self._made = state, make(self.ids)
         return self._made[1]
 
 
 def _from_squares(squares: NDArray[np.floating[Any]], distance: str) -> NDArray[np.floating[Any]]:
-    # For unit vectors 1 - cosine is half the squared distance; as 1 - dot it would leave rounding where they are equal.
+    # For unit vectors, 1 - cosine is half the squared distance. As 1 - dot, it would not be exactly 0 for equal codes.
     return np.asarray(np.sqrt(squares) if distance == "euclidean" else squares * HALF)
 
 
 def unit(codes: Codes) -> Codes:
-    """Codes (n, d) scaled to length 1; a code of zeros stays."""
-    if len(codes) == 1 and abs(codes[0].dot(codes[0]) - 1) < ROUNDING:  # as most often; for a tenth of the cost
+    """Scale codes (n, d) to length 1; a code of zeros is unchanged."""
+    if len(codes) == 1 and abs(codes[0].dot(codes[0]) - 1) < ROUNDING:  # the usual case, at a tenth of the cost
         return codes
     exactly = codes.astype(np.float64)
     lengths = np.sqrt(np.einsum("nd,nd->n", exactly, exactly))[:, None]
-    # A code that has length 1 but for rounding stays as it is, so that it equals the stored one.
+    # A code of length 1 up to rounding is unchanged, so that it stays equal to the stored one.
     stays = (np.abs(lengths - 1) < 1e-5) | (lengths == 0)
     return np.asarray(codes / np.where(stays, 1, lengths), np.float32)
 
 
 def pad(codes: Codes, width: int) -> Codes:
-    """Codes (n, d) with zeros behind them: float32 (n, width), contiguous."""
+    """Pad codes (n, d) with zeros: float32 (n, width), contiguous."""
     if codes.shape[1] == width:
         return np.ascontiguousarray(codes, np.float32)
     wide = np.zeros((len(codes), width), np.float32)
@@ -146,7 +146,7 @@ def pad(codes: Codes, width: int) -> Codes:
 
 @cache
 def import_faiss() -> Any:
-    """The module, imported where it is needed. Raises MissingExtra."""
+    """Import FAISS on first use. Raises MissingExtra."""
     require("faiss")
     import faiss
 
@@ -156,7 +156,7 @@ def import_faiss() -> Any:
 def _by_numpy(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
     some = codes[rows[0] : rows[-1] + 1] if _are_consecutive(rows) else codes[rows]
     halves = 0.5 * np.einsum("nd,nd->n", some, some)
-    # Twice this is the query's squared length minus the squared distance.
+    # The squared distance is the query's squared length minus twice this score.
     scores = queries @ some.T - halves
     best = np.argpartition(scores, -wanted, axis=1)[:, -wanted:]
     order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
@@ -164,9 +164,9 @@ def _by_numpy(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
 
 
 def pointer(array: NDArray[Any], dtype: type[np.generic]) -> Any:
-    """Where an array lies, for FAISS's own functions, which look at neither its type nor its layout.
+    """Return an array's address for FAISS's low-level functions, which check neither dtype nor layout.
 
-    Raises ValueError for an array of another type, or whose numbers do not lie one after another.
+    Raises ValueError for another dtype or an array that is not contiguous.
     """
     if array.dtype != dtype or not array.flags.c_contiguous:
         raise ValueError(f"FAISS takes contiguous {dtype.__name__}, not {array.dtype} of strides {array.strides}")
@@ -185,7 +185,7 @@ def _by_faiss(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
         faiss.knn_L2sqr(pointers[0], pointer(some, np.float32), *shape, len(rows), wanted, *results, None)
         return np.asarray(found + rows[0])
     rows = np.ascontiguousarray(rows, np.int64)
-    # A stride of 0: the same rows for every query.
+    # The last argument, a stride of 0, makes all queries use the same rows.
     faiss.knn_L2sqr_by_idx(*pointers, pointer(rows, np.int64), *shape, len(codes), len(rows), wanted, *results, 0)
     return found
 

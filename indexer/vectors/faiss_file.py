@@ -1,8 +1,8 @@
-"""The base: a FAISS index over an index's codes as they were once, with where each code lies, in one immutable file.
+"""The base: a FAISS index over the codes at one moment, with the row of each code, in one immutable file.
 
-The file is what FAISS writes (nothing for the flat kind, whose codes lie in their own array), then the row of every
-id's code, then a JSON header, then lengths and a checksum of all of it. It is derived: it may be deleted at any time.
-FAISS trusts what it reads, so nothing is given to it before the checksum was found to fit.
+The file holds FAISS's own data (none for the flat kind, which searches the array of codes), then the row of every id's
+code, then a JSON header, then a footer with lengths and a checksum of all of it. It is derived data and may be deleted
+at any time. FAISS trusts what it reads, so the checksum is verified first.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from indexer.vectors.exact import import_faiss, pad
 
 FILE_NAME = "vectors.faiss"
 MAGIC = b"LSBASE02"
-# Bytes of FAISS's part, ids, bytes of the header, checksum, magic.
+# Length of FAISS's data in bytes, number of ids, length of the header in bytes, checksum, magic.
 FOOTER = struct.Struct("<QQQ16s8s")
 NO_ROW = np.iinfo(np.uint32).max
 ROW_TYPE = np.dtype("<u4")
 ALIGNED, GRAPH_ENTRIES = 8, 4_096
 
-# What may be asked for beside FAISS factory strings.
+# The kinds that can be requested in place of a FAISS factory string.
 AUTO, FLAT, HNSW, IVF_SQ8, IVF_PQ = KINDS = ("auto", "flat", "hnsw", "ivf-sq8", "ivf-pq")
-# More candidates than a recall needs, since exact codes may swap those that are almost equally far.
+# Extra candidates, because re-ranking by exact codes can reorder nearly equal distances.
 SPARE = 16
-# Nanoseconds a code, as measured on two AVX2 cores; only their ratio matters, which is about the same elsewhere.
+# Nanoseconds per code, compared exactly and in FAISS, on two AVX2 cores. Only the ratio matters; it varies little.
 EXACT_COST, VISIT_COST = 50, 12
 
 Codes = NDArray[np.float32]
@@ -46,10 +46,10 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Tuning:
-    """The parameters that reach a recall.
+    """Search parameters that reach a target recall.
 
-    target and reached: recall@20. factor: candidates that are re-ranked, a multiple of k. efforts: by k, ascending, the
-    lists to probe or the entries of the graph to keep. lists: how many there are, 0 for other kinds than IVF.
+    target, reached: recall@20. factor: candidates to re-rank, as a multiple of k. efforts: (k, lists to probe or graph
+    entries to keep), ascending. lists: the number of inverted lists, 0 without any. most: the greatest effort.
     """
 
     target: float
@@ -61,15 +61,15 @@ class Tuning:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Tuning:
-        """As dataclasses.asdict made it."""
+        """Build it from the output of dataclasses.asdict."""
         return cls(**{**stored, "efforts": tuple((k, effort) for k, effort in stored["efforts"])})
 
     def candidates(self, k: int) -> int:
-        """How many candidates to take for k results."""
+        """Return how many candidates to fetch for k results."""
         return math.ceil(k * self.factor) + SPARE
 
     def effort(self, k: float) -> int:
-        """The effort for k results, or, of a filter that a share s of the images passes, for k / s."""
+        """Return the effort for k results; for a filter that passes a share s of the images, call with k / s."""
         if not self.efforts:
             return self.most
         ks, efforts = np.log(np.array(self.efforts, np.float64).T)
@@ -77,13 +77,13 @@ class Tuning:
         if wanted <= ks[-1]:
             found = float(np.interp(wanted, ks, efforts))
         else:
-            # Beyond the last: along the last slope; of a graph, which has one point, in proportion.
+            # Extrapolate beyond the last point along the last slope; a graph has one point, so in proportion to k.
             slope = (efforts[-1] - efforts[-2]) / (ks[-1] - ks[-2]) if len(ks) > 1 else 1.0
             found = efforts[-1] + slope * (wanted - ks[-1])
         return min(self.most, math.ceil(math.exp(found) - 1e-6))
 
     def prefers_exact(self, allowed: int, count: int, k: int) -> bool:
-        """Whether comparing every allowed code costs less than searching the FAISS index for them."""
+        """Return whether comparing every allowed code is cheaper than searching the FAISS index."""
         effort = self.effort(k * count / max(allowed, 1))
         visited = effort * count / self.lists if self.lists else 32 * effort
         return allowed * EXACT_COST <= visited * VISIT_COST
@@ -91,10 +91,10 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Header:
-    """What a base is of: an index and the generation of it that it holds.
+    """The metadata of a base: which index it belongs to, and which generation of it.
 
-    count: images. rows: rows of the array of codes that were there; later ones are not in the base. trained_on: images
-    that there were when its lists or codebooks were learned. why: why this kind.
+    count: number of images. rows: length of the array of codes at the time; later rows are not in the base. trained_on:
+    number of images when its lists or codebooks were trained. why: the reason for choosing this kind.
     """
 
     uuid: str
@@ -109,22 +109,22 @@ class Header:
 
     @classmethod
     def from_json(cls, text: bytes) -> Header:
-        """As `to_json` wrote it."""
+        """Parse the output of `to_json`."""
         stored = json.loads(text)
         return cls(**{**stored, "tuning": Tuning.from_json(stored["tuning"])})
 
     def to_json(self) -> bytes:
-        """For the file."""
+        """Serialise it for the file."""
         return json.dumps(asdict(self)).encode()
 
 
 class FaissFile:
-    """One base file, mapped into memory and found sound. Never changed: a newer one takes its place."""
+    """One base file, mapped and verified. It never changes; a newer file replaces it."""
 
     def __init__(self, path: Path) -> None:
-        """Map and check a file. Raises FileNotFoundError where there is none, DamagedIndex where it is not whole."""
+        """Map and verify a file. Raises FileNotFoundError if it is missing, DamagedIndex if it is not intact."""
         with open(path, "rb") as file:
-            # Whatever becomes of the name, this stays the file that was checked.
+            # This descriptor keeps referring to the verified file, even if another one takes its name.
             self._file = os.dup(file.fileno())
         status = os.fstat(self._file)
         self._identity = _identity(status)
@@ -140,12 +140,12 @@ class FaissFile:
         self.header = Header.from_json(self._map[after_rows : after_rows + header_bytes])
 
     def __del__(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         if hasattr(self, "_file"):
             os.close(self._file)
 
     def is_still(self, path: Path) -> bool:
-        """Whether the file at a path is the one that was mapped."""
+        """Return whether the file now at a path is the mapped one."""
         try:
             return _identity(os.stat(path)) == self._identity
         except OSError:
@@ -153,11 +153,11 @@ class FaissFile:
 
     @property
     def kind(self) -> str:
-        """Its kind, or its FAISS factory string."""
+        """The kind or the FAISS factory string."""
         return self.header.kind
 
     def rows_of(self, ids: Ids) -> Ids:
-        """The rows of ids' codes, int64 of the same shape; -1 for ids that it does not hold."""
+        """Return the rows of ids' codes, int64 of the same shape; -1 for ids that are not in the base."""
         if not len(self._row_of_id):
             return np.full(ids.shape, -1, np.int64)
         rows = self._row_of_id.take(ids, mode="clip").astype(np.int64)
@@ -166,42 +166,42 @@ class FaissFile:
 
     @cached_property
     def ids(self) -> Ids:
-        """The ids that it holds, ascending, int64 (n,)."""
+        """The ids in the base, ascending, int64 (n,)."""
         return np.flatnonzero(self.holds)
 
     @cached_property
     def holds(self) -> NDArray[np.bool_]:
-        """For every id up to the largest whether it holds it."""
+        """For every id up to the largest, whether the base holds it."""
         return np.asarray(self._row_of_id != NO_ROW)
 
     @cached_property
     def id_of_row(self) -> Ids:
-        """The id whose code lies in each row, int64 (rows,); -1 for a code that no image has any more."""
+        """The id of each row's code, int64 (rows,); -1 for a code that no longer belongs to an image."""
         found = np.full(self.header.rows, -1, np.int64)
         found[self._row_of_id[self.ids]] = self.ids
         return found
 
     @cached_property
     def faiss(self) -> Any:
-        """The FAISS index, mapped. Never add to it nor remove from it: FAISS aborts the process when one tries."""
+        """The memory-mapped FAISS index. Do not add or remove codes: FAISS would abort the process."""
         module = import_faiss()
         return module.read_index(f"/dev/fd/{self._file}", module.IO_FLAG_MMAP_IFC)
 
     def load(self) -> Any:
-        """The FAISS index in memory, to be added to."""
+        """Read the FAISS index into memory, where it can be modified."""
         return import_faiss().read_index(f"/dev/fd/{self._file}")
 
     def search(self, queries: Codes, wanted: int, effort: int, allowed: NDArray[np.bool_] | None = None) -> Ids:
-        """Ids of about the nearest codes of each query: int64 (q, wanted), -1 for none.
+        """Search approximately: ids of codes near each query, int64 (q, wanted), -1 where too few are found.
 
-        queries (q, d). effort: lists probed, or entries of the graph that are kept. allowed: for every id up to the
-        largest whether it may be found; None for all.
+        queries (q, d). effort: lists to probe, or graph entries to keep. allowed: for every id up to the largest,
+        whether it may be returned; None for all.
         """
         parameters = self.search_parameters(effort, allowed)
         return np.asarray(self.faiss.search(pad(queries, self.header.width), wanted, params=parameters)[1], np.int64)
 
     def search_parameters(self, effort: int, allowed: NDArray[np.bool_] | None = None) -> Any:
-        """FAISS's parameters for `search`."""
+        """Return FAISS's parameters for `search`."""
         return parameters_of(self.faiss, effort, allowed)
 
     def _mapped(self, path: Path, size: int) -> mmap.mmap:
@@ -211,10 +211,9 @@ class FaissFile:
 
 
 def write_faiss_file(path: Path, header: Header, index: Any | None, ids: Ids, rows: Ids) -> None:
-    """Write a base in one step for whoever reads.
+    """Write a base, replacing any earlier one in one step, so that readers never see a partial file.
 
-    index: the FAISS index, None for the flat kind. ids, rows: int64 (n,) each, of every image. Raises OSError on a
-    full disk.
+    index: the FAISS index, None if flat. ids, rows: int64 (n,) each, of every image. Raises OSError on a full disk.
     """
     from indexer.system.disk import atomic_write
 
@@ -222,7 +221,7 @@ def write_faiss_file(path: Path, header: Header, index: Any | None, ids: Ids, ro
         content = _Checked(file)
         if index is not None:
             module = import_faiss()
-            with _full_disk_told():
+            with _os_errors_unwrapped():
                 module.write_index(index, module.PyCallbackIOWriter(content.write))
         faiss_bytes = content.size
         content.write(bytes(-faiss_bytes % ALIGNED))
@@ -235,7 +234,7 @@ def write_faiss_file(path: Path, header: Header, index: Any | None, ids: Ids, ro
 
 
 def parameters_of(index: Any, effort: int, allowed: NDArray[np.bool_] | None = None) -> Any:
-    """FAISS's search parameters for an index of any kind."""
+    """Build FAISS's search parameters for an index of any kind."""
     module = import_faiss()
     options: dict[str, Any] = {}
     if allowed is not None:
@@ -252,13 +251,13 @@ def parameters_of(index: Any, effort: int, allowed: NDArray[np.bool_] | None = N
 
 
 def most_effort(index: Any) -> int:
-    """The greatest effort of use: all lists; of a graph, so many entries that exact search is no slower."""
+    """Return the greatest useful effort: all lists, or a graph's size beyond which exact search is as fast."""
     lists = inverted_lists(index)
     return int(lists.nlist) if lists is not None else GRAPH_ENTRIES
 
 
 class _Checked:
-    """Writes to a file, counts the bytes and sums them up."""
+    """Writes to a file while counting the bytes and updating a checksum."""
 
     def __init__(self, file: BinaryIO) -> None:
         import xxhash
@@ -275,10 +274,11 @@ class _Checked:
 
 
 @contextmanager
-def _full_disk_told() -> Iterator[None]:
+def _os_errors_unwrapped() -> Iterator[None]:
+    """Raise the OSError that FAISS wraps in a RuntimeError."""
     try:
         yield
-    except RuntimeError as error:  # FAISS's own, around what the file said
+    except RuntimeError as error:  # raised by FAISS around the callback's own error
         if isinstance(error.__cause__ or error.__context__, OSError):
             raise (error.__cause__ or error.__context__) from None  # type: ignore[misc]
         raise
@@ -295,6 +295,6 @@ def _checksum(content: memoryview) -> bytes:
 
 
 def inverted_lists(index: Any) -> Any | None:
-    """The inverted file inside a FAISS index, None where there is none."""
+    """Return the inverted file inside a FAISS index, None if it has none."""
     found: Any | None = import_faiss().try_extract_index_ivf(index)
     return found

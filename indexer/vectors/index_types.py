@@ -1,4 +1,4 @@
-"""Which FAISS index suits how many codes: kinds by name, FAISS factory strings, and the choice between them."""
+"""Chooses the kind of FAISS index for a number of codes, and builds empty ones from FAISS factory strings."""
 
 from __future__ import annotations
 
@@ -18,55 +18,57 @@ from indexer.vectors.faiss_file import (
     inverted_lists,
 )
 
-# An index of another kind needs some codes to learn from.
+# Below this many codes, the other kinds have too few to train on.
 FLAT_ALWAYS_BELOW = 1_000
-# Below this many codes going through all of them is as fast as an index that has to be imported, read and re-ranked.
+# Below this many codes, a full scan is as fast as importing FAISS, reading an index and re-ranking its results.
 FLAT_BELOW = 200_000
 LISTS_AT_MOST = 8_192
-# Training looks at so many codes a list: FAISS warns below 39, and more made recall no better.
+# Training samples this many codes per list: FAISS warns below 39, and more did not improve recall.
 TRAINING_CODES_A_LIST = 48
 TRAINING_ROUNDS = 10
-# FAISS's scalar quantiser is six times slower where the width is no multiple of 8; codes are padded with zeros.
+# FAISS's scalar quantiser is six times slower if the width is not a multiple of 8, so codes are padded with zeros.
 WIDTH_STEP = 8
 
 
 class Choice(NamedTuple):
-    """A kind, and why it was chosen: a clause that people read."""
+    """A kind of index, and the reason for choosing it, as a clause for users."""
 
     kind: str
     why: str
 
 
 def choose(wanted: str, count: int, latent_size: int, memory: int | None = None) -> Choice:
-    """The kind for so many codes.
+    """Choose the kind for a number of codes.
 
-    wanted: a kind or a FAISS factory string, which is taken as it is, or "auto". memory: bytes that codes may take,
-    None for half of this machine's.
+    wanted: a kind, a FAISS factory string, which is used unchanged, or "auto". memory: bytes that codes may occupy,
+    None for half of this machine's memory.
     """
     if wanted not in (AUTO, FLAT) and count < FLAT_ALWAYS_BELOW:
-        return Choice(FLAT, f"{wanted} was asked for, but {count:,} codes are too few to learn from")
+        return Choice(FLAT, f"{wanted} was asked for, but {count:,} codes are too few to train it")
     if wanted != AUTO:
         return Choice(wanted, "asked for")
     if count < FLAT_BELOW:
-        return Choice(FLAT, f"{count:,} codes are gone through as fast as an index is read")
+        return Choice(FLAT, f"comparing all {count:,} codes is as fast as reading an index")
     room = machine_memory() // 2 if memory is None else memory
     exact, quarter = count * latent_size * 4, count * width(IVF_SQ8, latent_size)
     if exact <= room or quarter > room:
         return Choice(
-            IVF_PQ, f"{count:,} codes are found by four bits for two numbers, and ranked by their exact {_gb(exact)}"
+            IVF_PQ,
+            f"{count:,} codes are searched at 2 bits per number; {_gb(exact)} of exact codes rank the best",
         )
     return Choice(
-        IVF_SQ8, f"the {_gb(exact)} of {count:,} exact codes do not fit in {_gb(room)}: few of them are read a search"
+        IVF_SQ8,
+        f"{count:,} exact codes take {_gb(exact)}, more than {_gb(room)}, so a search reads only a few",
     )
 
 
 def factory(kind: str, count: int, latent_size: int) -> str:
-    """The FAISS factory string of a kind other than flat for so many codes; any other string is one already."""
+    """Return the FAISS factory string for a kind other than flat; other strings are already factory strings."""
     lists = lists_for(count)
     strings = {
         HNSW: "IDMap,HNSW32",
         IVF_SQ8: f"IVF{lists},SQ8",
-        # Four bits for two numbers each, compared in registers; what that loses is won back by re-ranking.
+        # Four bits for each pair of numbers, compared in registers; re-ranking makes up for the loss of precision.
         IVF_PQ: f"IVF{lists},PQ{width(IVF_PQ, latent_size) // 2}x4fs",
     }
     string = strings.get(kind, kind)
@@ -74,17 +76,17 @@ def factory(kind: str, count: int, latent_size: int) -> str:
 
 
 def lists_for(count: int) -> int:
-    """The number of inverted lists: the power of 2 next to 4 times the square root of the number of codes."""
+    """Return the number of inverted lists: the power of 2 nearest to 4 times the square root of the code count."""
     return min(LISTS_AT_MOST, 1 << max(0, round(math.log2(4 * math.sqrt(max(count, 1))))))
 
 
 def width(kind: str, latent_size: int) -> int:
-    """Numbers of a code inside FAISS: padded with zeros, but for factory strings, which may ask for divisors."""
+    """Return the code width inside FAISS: padded, except for factory strings, which may require certain divisors."""
     return -(-latent_size // WIDTH_STEP) * WIDTH_STEP if kind in KINDS else latent_size
 
 
 def empty(kind: str, count: int, latent_size: int) -> Any:
-    """A FAISS index of a kind, neither trained nor filled. Raises InputError for a string that FAISS refuses."""
+    """Create an untrained, empty FAISS index. Raises InputError if FAISS rejects the factory string."""
     faiss = import_faiss()
     string = factory(kind, count, latent_size)
     try:
@@ -102,12 +104,12 @@ def empty(kind: str, count: int, latent_size: int) -> Any:
 
 
 def reason_of(error: RuntimeError) -> str:
-    """What FAISS says, without where in its source it says so."""
+    """Return FAISS's message without its source location."""
     return str(error).rpartition("Error: ")[2] or "it gives no reason"
 
 
 def machine_memory() -> int:
-    """Bytes of this machine's memory."""
+    """Return this machine's memory in bytes."""
     return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
@@ -116,7 +118,7 @@ def _gb(size: int) -> str:
 
 
 def check_device(device: str) -> None:
-    """Raise MissingExtra where FAISS has no GPU to build on."""
+    """Raise MissingExtra if FAISS cannot build on the requested device."""
     if device == "cpu":
         return
     module = import_faiss()

@@ -1,4 +1,4 @@
-"""How hard a FAISS index must search for the recall that is asked for: measured on its codes against exact search."""
+"""Measures how much effort a FAISS index needs for a target recall, against exact search on its own codes."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from indexer.vectors import exact
 from indexer.vectors.faiss_file import SPARE, Tuning, inverted_lists
 
 K = 20
-# Larger k at which the lists that hold the nearest are counted: a filter that one in ten passes needs those of 200.
+# Larger values of k at which the lists to probe are also measured: searching for 20 results through a filter that one
+# image in ten passes needs the lists of the nearest 200.
 LARGER = (200, 2_000)
 QUERIES = 128
-# What a sample of this size may be off by.
+# Allowance for the sampling error of QUERIES queries.
 MARGIN = 0.005
-# Candidates that exact codes re-rank, as multiples of k; FACTORS[0] is for kinds that lose next to nothing.
+# Candidates to re-rank, as multiples of k. FACTORS[0] suits kinds that lose almost no precision.
 FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 STEP = 2**0.25
 
 Ids = NDArray[np.int64]
-# (queries, wanted, effort) -> ids (q, wanted).
+# Takes (queries, wanted, effort) and returns ids (q, wanted).
 Search = Callable[[NDArray[np.float32], int, int], Ids]
 
 
 def tune(
     index: Any, search: Search, codes: NDArray[np.float32], ids: Ids, rows: Ids, target: float, most: int
 ) -> Tuning:
-    """Find the least effort that reaches a recall@20 of `target` over queries drawn from the codes themselves.
+    """Find the least effort that reaches a recall@20 of `target`, with queries sampled from the codes.
 
-    codes: the array; ids, rows int64 (n,): the images and the rows of their codes, by row. most: the greatest effort.
+    codes: the array of all codes. ids, rows: int64 (n,) each, the images and the rows of their codes, ascending by row.
+    most: the greatest effort to try.
     """
     sample = np.sort(np.random.default_rng(0).choice(len(rows), min(QUERIES, len(rows)), replace=False))
     queries = np.asarray(codes[rows[sample]])
@@ -50,10 +52,10 @@ def tune(
     ladder = _ladder(most)
     first = _first(ladder, lambda effort: recall(factor, effort) >= min(1.0, target + MARGIN))
     efforts = [(levels[0], first)]
-    # What the candidates lose, the lists have to make up for.
+    # If re-ranking has too few candidates, probe more lists to make up for it.
     share = min(1.0, (target + MARGIN) / recall(factor, most))
     lists = inverted_lists(index)
-    # Behind a transformation the lists are of other codes than these.
+    # Behind an IndexPreTransform, the lists hold transformed codes, which cannot be compared with these.
     if lists is not None and hasattr(index, "nprobe"):
         needed = _lists_needed(lists, queries, codes, truth)
         for k in levels[1:]:
@@ -62,7 +64,7 @@ def tune(
 
 
 def _without_itself(found: Ids, itself: Ids) -> Ids:
-    """Rows (q, k) without the query's own; of codes that are there twice, without the last."""
+    """Drop each query's own row from (q, k + 1) rows; if a duplicate hides it, drop the last row instead."""
     kept = found != itself[:, None]
     kept[kept.all(axis=1), -1] = False
     return np.asarray(found[kept].reshape(len(found), -1))
@@ -73,13 +75,13 @@ def _ids_of(found: Ids, ids: Ids, rows: Ids) -> Ids:
 
 
 def _ladder(most: int) -> list[int]:
-    """Efforts from 1 to the most, each about 1.2 times the one before."""
+    """Return efforts from 1 to `most`, each about 1.2 times the one before."""
     steps = {min(most, round(STEP**step)) for step in range(math.ceil(math.log(most, STEP)) + 1)}
     return sorted(steps)
 
 
 def _first(ladder: list[int], is_enough: Callable[[int], bool]) -> int:
-    """The least effort that is enough, the greatest where none is, by halving."""
+    """Return the least sufficient effort by bisection, or the greatest if none is sufficient."""
     low, high = 0, len(ladder) - 1
     while low < high:
         middle = (low + high) // 2
@@ -88,7 +90,7 @@ def _first(ladder: list[int], is_enough: Callable[[int], bool]) -> int:
 
 
 def _lists_needed(lists: Any, queries: NDArray[np.float32], codes: NDArray[np.float32], truth: Ids) -> Ids:
-    """How many lists have to be probed to come to each true neighbour's: int64 as truth (q, k)."""
+    """Return how many lists must be probed to reach each true neighbour: int64 like truth (q, k)."""
     order = lists.quantizer.search(exact.pad(queries, lists.d), lists.nlist)[1]
     place = np.empty_like(order)
     np.put_along_axis(place, order, np.arange(lists.nlist)[None], axis=1)

@@ -1,1 +1,1 @@
-"""`latentsearch index --watch`: an index that follows its folders."""
+"""`latentsearch index --watch`: keeps an index up to date with its folders."""

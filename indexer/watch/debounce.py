@@ -1,18 +1,18 @@
-"""Paths that have changed, kept until they have been quiet for a while: nobody reads a file that is half written."""
+"""Collects changed paths until they have been quiet for a while, so that half-written files are not read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 SECONDS_QUIET = 0.5
-# Beyond so many changed paths it is less work to go through their folders, and what has changed fits in no more memory.
+# Above this many changed paths, walking the folders is cheaper, and the list of paths stays small.
 PATHS_AT_MOST = 10_000
-# Folders in which something always changes are gone through all the same.
+# Folders that never become quiet are walked after this time.
 SECONDS_AT_MOST = 10.0
 
 
 class Debouncer:
-    """Changed paths and when each was last heard of; times are those of a clock that never goes back, in seconds."""
+    """Changed paths with the time of their last change. Times are from a monotonic clock, in seconds."""
 
     def __init__(self) -> None:
         self._heard: dict[str, float] = {}
@@ -20,7 +20,7 @@ class Debouncer:
         self._last = 0.0
 
     def add(self, paths: Iterable[str], now: float) -> None:
-        """Note that these have changed just now."""
+        """Record that these paths have just changed."""
         for path in paths:
             self._last = now
             if self._all_since is None:
@@ -29,13 +29,13 @@ class Debouncer:
             self.add_all(now)
 
     def add_all(self, now: float) -> None:
-        """Note that anything may have changed."""
+        """Record that anything may have changed."""
         self._heard.clear()
         self._last = now
         self._all_since = now if self._all_since is None else self._all_since
 
     def take(self, now: float) -> list[str] | None:
-        """The paths that have become quiet, which are forgotten here; None for all there may be."""
+        """Remove and return the paths that have become quiet; None if anything may have changed."""
         if self._all_since is None:
             quiet = [path for path, heard in self._heard.items() if now - heard >= SECONDS_QUIET]
             for path in quiet:

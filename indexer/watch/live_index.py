@@ -1,6 +1,7 @@
-"""An index that follows its folders: an ordinary run, then one over what has changed, whenever something has.
+"""Keeps an index up to date: an ordinary run first, then a run over the changed paths after each change.
 
-The index is opened and locked only while it is written, so that others can write between, and readers see each batch.
+The index is opened and locked only while it is written, so that other processes can write in between and readers see
+each batch.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ from indexer.watch.watcher import Watcher
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_TRIES = 0.2
-# A full disk or a label file that cannot be read does not end the watching: what could not be done is tried again.
+# Seconds before a failed batch is retried. A full disk or an unreadable label file does not end the watch.
 SECONDS_BEFORE_ANOTHER_BATCH = 5.0
 
 
 class LiveIndex:
     """Keeps an index up to date with folders until Ctrl-C.
 
-    show: gets the summary of the first run and of each batch.
-    report, report_base: of the first run, as `index_folders` has them.
+    show: called with the summary of the first run and of each batch. report, report_base: for the first run; see
+    `index_folders`.
     """
 
     def __init__(
@@ -62,12 +63,12 @@ class LiveIndex:
         self._not_before = 0.0
 
     def run(self) -> None:
-        """Watch. Raises KeyboardInterrupt after Ctrl-C, InputError where no folder is left, and as `index_folders`."""
+        """Watch until Ctrl-C, which raises KeyboardInterrupt; InputError if no folder is left; see `index_folders`."""
         with interruptible() as interrupted:
             watcher = Watcher(self._folders, interrupted)
             is_first = True
             for changed in watcher.changes():
-                if is_first:  # what changes from here on is heard of
+                if is_first:  # the watch has begun, so no change after this run's walk is missed
                     first = Scope(self._folders, None, self._names, self._rules)
                     self._show(self._write(first, interrupted, *self._reports))
                     self._options = self._options._replace(retry_failed=False, rehash=False)
@@ -84,7 +85,7 @@ class LiveIndex:
             self._pending.add(changed, time.monotonic())
 
     def _take_in(self, watcher: Watcher, interrupted: threading.Event) -> None:
-        """Do a batch where something has become quiet."""
+        """Process a batch if some changed paths have become quiet."""
         if time.monotonic() < self._not_before:
             return
         changed = self._pending.take(time.monotonic())
@@ -112,7 +113,7 @@ class LiveIndex:
             self._pending.add(scope.changed, time.monotonic())
 
     def _relevant(self, changed: Sequence[str], folders: Sequence[str]) -> list[str]:
-        """The paths that a run over the folders would look at, by the names that it would give them."""
+        """Return the changed paths that a run over the folders would look at, under the names it would use."""
         named = list(dict.fromkeys(self._named(path) for path in changed if self._is_visible(path, folders)))
         if not named:
             return []
@@ -123,7 +124,7 @@ class LiveIndex:
             catalog.close()
 
     def _is_visible(self, path: str, folders: Sequence[str]) -> bool:
-        """Whether a path lies in one of the folders, and nothing on the way there is hidden or left out."""
+        """Return whether a path lies in one of the folders, with nothing on the way to it hidden or excluded."""
         around = [
             folder
             for folder in folders
@@ -132,7 +133,7 @@ class LiveIndex:
         ]
         try:
             return any(self._rules.takes_in(path, folder) for folder in around)
-        except UnusableRules:  # the run says so
+        except UnusableRules:  # the run will report it
             return True
 
     def _named(self, path: str) -> str:
@@ -153,7 +154,7 @@ class LiveIndex:
             return index_scope(index, self._encoder, scope, self._options, report, report_base)
 
     def _opened(self, interrupted: threading.Event) -> IndexWriter:
-        """The index, locked; where another process writes, as soon as it has ended."""
+        """Open and lock the index, waiting while another process writes."""
         has_said = False
         while True:
             try:
@@ -167,7 +168,7 @@ class LiveIndex:
 
 
 def _is_of_use(path: str, catalog: Catalog) -> bool:
-    """Whether there is a picture, a folder, or something that the catalogue knows and that is gone."""
+    """Return whether a path is a picture or a folder, or is known to the catalogue and gone."""
     if os.path.lexists(path) and _may_be_picture(path):
         return True
     return next(_known(path, catalog), None) is not None
@@ -176,7 +177,7 @@ def _is_of_use(path: str, catalog: Catalog) -> bool:
 def _may_be_picture(path: str) -> bool:
     try:
         return is_picture(path) or os.path.isdir(path) or (os.path.isfile(path) and begins_as_picture(path))
-    except OSError:  # it is gone, or cannot be read now
+    except OSError:  # gone, or unreadable at the moment
         return False
 
 

@@ -1,4 +1,4 @@
-"""Which paths change in folders, as the system tells it."""
+"""Reports changed paths in folders, using the operating system's notifications."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from indexer.system.extras import require_extra
 
 logger = logging.getLogger(__name__)
 
-# The system's changes are heard of so often, and put together while they come one upon another.
+# The longest time for grouping changes, which is also the interval between checks, and the pause that ends a group.
 MILLISECONDS_A_LOOK, MILLISECONDS_TOGETHER = 200, 50
 SECONDS_BETWEEN_LOOKS_AT_FOLDERS = 1.0
 SECONDS_BEFORE_ANOTHER_WATCH = 0.1
@@ -26,10 +26,10 @@ Identity = tuple[int, int]
 
 
 class Watcher:
-    """Folders that are watched, those that come and go among them included.
+    """Watches folders, including ones that disappear and return.
 
-    ended: the watching ends when it is set. Raises InputError for what is no folder, MissingExtra without the extra
-    `watch`.
+    ended: set this event to end the watch. Raises InputError for a path that is not a folder, MissingExtra without the
+    extra `watch`.
     """
 
     def __init__(self, folders: Sequence[str | Path], ended: threading.Event) -> None:
@@ -43,45 +43,46 @@ class Watcher:
                 raise InputError(f"{printable(folder)}: {reason}")
 
     def there(self) -> list[str]:
-        """The folders that are there."""
+        """Return the folders that exist now."""
         return [folder for folder in self.folders if _identity_of(folder)]
 
     def changes(self) -> Iterator[set[str]]:
-        """Sets of paths that have changed, empty ones now and then; a watched folder itself for anything in it.
+        """Yield sets of changed paths, sometimes empty. A watched folder itself means that any path in it may differ.
 
-        What changes after the first set was given is in a later one. Raises InputError where no folder is left, or
-        where the system cannot watch so many.
+        All changes after the first set has been yielded appear in later ones. Raises InputError if no folder is left,
+        or if the system cannot watch so many.
         """
         self._watched = self._identities()
         missed: set[str] = set()
         while not self._ended.is_set():
-            # watchfiles cannot say a name that is not UTF-8, and forgets what it has heard.
+            # watchfiles raises RuntimeError for a name that is not UTF-8, and loses the pending changes.
             with suppress(RuntimeError):
                 for heard in self._heard():
                     yield missed | heard
                     missed = set()
                 self._look_again()
-            # Until all are watched again, nothing is heard of any.
+            # Changes are missed until all folders are watched again, so report every folder.
             missed = set(self._watched)
             self._ended.wait(SECONDS_BEFORE_ANOTHER_WATCH)
 
     def _look_again(self) -> None:
-        """Take note of the folders that are there now, and log which are not any more."""
+        """Update the list of existing folders, and log the ones that have disappeared."""
         before, self._watched = self._watched, self._identities()
         for folder in before:
             if folder not in self._watched:
                 logger.warning(
-                    "%s is gone: its pictures stay in the index, and it is watched when it is back", printable(folder)
+                    "%s is gone: its pictures stay in the index; watching resumes when it is back",
+                    printable(folder),
                 )
         if not self._watched:
-            raise InputError("none of the watched folders is there any more: nothing is left to watch")
+            raise InputError("none of the watched folders exists any more: nothing is left to watch")
 
     def _heard(self) -> Iterator[set[str]]:
-        """What is heard of the folders until one of them comes or goes."""
+        """Yield changes until one of the folders appears or disappears."""
         from watchfiles import Change, watch
 
         looked = time.monotonic()
-        with _refusal_told():
+        with _errors_explained():
             for changes in watch(
                 *self._watched,
                 watch_filter=None,
@@ -106,7 +107,7 @@ class Watcher:
 
 
 def _is_news(change: int, path: str) -> bool:
-    """Whether a path's content may have changed; a folder's has not where its entry is only modified."""
+    """Return whether a change may concern a path's content; a modified folder entry does not."""
     from watchfiles import Change
 
     return change != Change.modified or not os.path.isdir(path)
@@ -121,12 +122,13 @@ def _identity_of(folder: str) -> Identity | None:
 
 
 @contextmanager
-def _refusal_told() -> Iterator[None]:
+def _errors_explained() -> Iterator[None]:
+    """Turn errors of watchfiles into InputError."""
     try:
         yield
-    except FileNotFoundError:  # a folder went before it was watched, and is found missing at the next look
+    except FileNotFoundError:  # a folder disappeared before it was watched; the next check finds it missing
         return
     except (OSError, UnicodeEncodeError) as error:
         raise InputError(
-            f"the folders cannot be watched ({error}): raise fs.inotify.max_user_watches if that is it; {POLL}"
+            f"the folders cannot be watched ({error}): raise fs.inotify.max_user_watches if that is the cause; {POLL}"
         ) from error

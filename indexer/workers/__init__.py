@@ -1,1 +1,1 @@
-"""Processes that read and decode files, and how their work and memory are shared out."""
+"""Worker processes that read and decode files, and the distribution of work and memory among them."""

@@ -1,4 +1,4 @@
-"""The memory of a run, shared out to the workers that decode: they take turns, first come, first served."""
+"""Divides a run's memory among decoding workers, which take turns in order of arrival."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from typing import NamedTuple
 from indexer.errors import UnreadableImage
 from indexer.system.limits import above_cap
 
-# What each worker may take without asking: the budget has it set aside. A drafted photograph takes some MB.
+# Bytes that each worker may use without asking; the budget reserves them. Most photos need a few MB at reduced size.
 FREE_BYTES = 16_000_000
-# Set aside for this process: imports, a network, pictures on their way; counted as it is where it has more, such as
-# 240 MB while two threads encode by the encoder that ships.
+# Bytes reserved for this process: imports, a network, pictures in transit. If it uses more, the actual amount counts;
+# with the default encoder, two encoding threads take 240 MB.
 MAIN_BYTES = 200_000_000
-# Pages of program files that are mapped, which count too.
+# Bytes for mapped pages of program files, which count against the cap but not as RssAnon.
 PROGRAM_BYTES = 50_000_000
-# Set aside for each worker: an interpreter with Pillow (38 MB), and what it takes without asking.
+# Bytes reserved for each worker: an interpreter with Pillow (38 MB), and what it uses without asking.
 WORKER_BYTES = 40_000_000 + FREE_BYTES
-# This process's own memory shrinks without a word to us: how often those that wait look again, and for how long where
-# nobody else has anything that could be given back.
+# This process's own memory can shrink without notice, so waiting workers look again at this interval; when no other
+# worker holds memory that could be returned, they give up after this many seconds.
 SECONDS_BETWEEN_LOOKS, SECONDS_OF_PATIENCE = 0.5, 10.0
 
 
 class Closed(Exception):
-    """Nobody needs what was asked for any more."""
+    """The budget was closed while a worker was waiting."""
 
 
 def workers_within(cap: int, wanted: int) -> int:
-    """How many workers to start: the wanted number, or fewer, so that most of the cap is left to large pictures."""
+    """Return how many workers to start: `wanted`, or fewer, so that most of the cap remains for large pictures."""
     return max(1, min(wanted, (cap // 3 - MAIN_BYTES) // WORKER_BYTES))
 
 
 class Budget:
-    """Keeps the memory of this process and its workers below a cap, by having those wait that ask for much.
+    """Keeps this process and its workers below a memory cap by making large requests wait.
 
-    A worker has at most one picture. It may ask for the file's bytes first, and for the rest once it has read them:
-    then it goes before all others, and only one at a time may be at that point, or two could wait for each other.
+    Each worker decodes one picture at a time. It may first request memory for the file alone, and request the rest
+    after reading it. The second request precedes all others, and only one worker may be between the two at a time;
+    otherwise, two could wait for each other.
     """
 
     def __init__(self, cap: int, workers: int) -> None:
@@ -55,9 +56,9 @@ class Budget:
         self._is_closed = False
 
     def take(self, holder: object, size: int, is_file: bool, before_waiting: Callable[[], None]) -> str:
-        """Wait until the holder may have this many bytes in all. Returns why it never will, or "".
+        """Wait until `holder` may use `size` bytes in total. Returns why that is impossible, or "".
 
-        is_file: whether the holder will ask for more. before_waiting: called where it has to wait. Raises Closed.
+        is_file: whether the holder will ask for more later. before_waiting: called before each wait. Raises Closed.
         """
         with self._changed:
             join = self._line.appendleft if holder in self._held else self._line.append
@@ -87,7 +88,7 @@ class Budget:
         raise Closed
 
     def give_back(self, holder: object) -> None:
-        """Free what a worker has, if anything."""
+        """Free the memory that a worker holds, if any."""
         with self._changed:
             self._held.pop(holder, None)
             if self._reader is holder:
@@ -95,7 +96,7 @@ class Budget:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End all waiting."""
+        """Make all waiting calls raise Closed."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -105,7 +106,7 @@ class Budget:
 
 
 def own_bytes() -> int:
-    """This process's own memory that is resident, in bytes; 0 where the system does not tell."""
+    """Return this process's anonymous resident memory in bytes; 0 if the system does not report it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -114,9 +115,9 @@ def own_bytes() -> int:
 
 
 class Ask(NamedTuple):
-    """Memory for the picture at this place of its chunk: bytes in all, 0 when it has been given back.
+    """A worker's request for memory: total bytes for a picture at this position in its chunk, 0 to return them.
 
-    is_file: whether these are its file's alone, and it will ask for more once it has seen what is in it.
+    is_file: whether the bytes are for the file alone; the worker then asks again once it has read the header.
     """
 
     number: int
@@ -125,14 +126,14 @@ class Ask(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """reason: why there will never be so much, else empty. is_last: whether others do the chunk's later pictures."""
+    """The reply to an Ask. reason: why it can never be granted, or "". is_last: whether later items were given away."""
 
     reason: str = ""
     is_last: bool = False
 
 
 class Share:
-    """What the pictures of one chunk ask for, one after another, over the connection to the parent."""
+    """Requests memory for the pictures of one chunk, one at a time, over the connection to the parent."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -141,24 +142,24 @@ class Share:
         self.is_last = False
 
     def begin(self, number: int) -> None:
-        """Turn to the picture at this place."""
+        """Switch to the picture at this position."""
         self._number = number
 
     def reserve_file(self, size: int) -> None:
-        """Wait until a file of this size may be read. Raises UnreadableImage where it is too large for the cap."""
+        """Wait until a file of this size may be read. Raises UnreadableImage if it exceeds the cap."""
         self._reserve(size, is_file=True)
 
     def reserve(self, size: int) -> None:
-        """Wait until a picture that takes this much, its file included, may be decoded; as `reserve_file`."""
+        """Wait until a picture that needs this much, including its file, may be decoded. Raises like `reserve_file`."""
         self._reserve(size, is_file=False)
 
     def give_back(self) -> None:
-        """Return what this picture took to the system, then say so."""
+        """Return this picture's memory to the system, then to the budget."""
         if self._has_asked:
             self._has_asked = False
             gc.collect()
-            # The allocator would keep freed blocks for later, beside what the next in turn takes.
-            with contextlib.suppress(AttributeError, OSError):  # not every C library has it
+            # The allocator would otherwise keep the freed blocks, in addition to what the next worker gets.
+            with contextlib.suppress(AttributeError, OSError):  # some C libraries lack malloc_trim
                 ctypes.CDLL(None).malloc_trim(0)
             self._send(Ask(self._number, 0))
 

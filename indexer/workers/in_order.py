@@ -1,4 +1,4 @@
-"""Files -> decoded pictures in the order of the files, for those who cannot take them as they become ready."""
+"""Decodes files with worker processes and yields the results in the order of the files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from indexer.encoders.framing import Framing
 from indexer.workers.pool import WAIT, DecodingPool
 from indexer.workers.tasks import CHUNK_FILES, NO_PIXELS, DecodedChunk, Job, Outcome, in_chunks
 
-# Decoded pictures that may wait for one before them.
+# Limit on the decoded pixels, in bytes, that wait for an earlier picture.
 BYTES_WAITING = 100_000_000
 
-# An outcome, and pixels uint8 (h, w, 3); None where the file cannot be used.
+# An outcome with its pixels, uint8 (h, w, 3), or None if the file cannot be used.
 Pictured = tuple[Outcome, NDArray[np.uint8] | None]
 
 
 def decoded_in_order(framing: Framing, jobs: Iterable[Job], workers: int | None = None) -> Iterator[Pictured]:
-    """Decode files by worker processes; outcomes come in the order of the jobs."""
+    """Decode files with worker processes; outcomes come in the order of the jobs."""
     window = _Window(jobs, max(2 * CHUNK_FILES, BYTES_WAITING // (framing.width * framing.height * 3)))
     with DecodingPool(framing, window.chunks(), workers) as pool:
         try:
@@ -34,7 +34,7 @@ def decoded_in_order(framing: Framing, jobs: Iterable[Job], workers: int | None 
 
 
 def job_at(path: str | Path) -> Job:
-    """The job of a file by its name; its size is 0 where it is not there: reading it says so."""
+    """Return the job for a path; a missing file gets size 0 and fails when it is read."""
     try:
         return Job(os.fspath(path), os.stat(path).st_size, 0)
     except OSError:
@@ -42,19 +42,19 @@ def job_at(path: str | Path) -> Job:
 
 
 class _Window:
-    """A bounded number of jobs under way, and the results that wait for an earlier one."""
+    """Limits the number of jobs in progress, and keeps results until all earlier ones have arrived."""
 
     def __init__(self, jobs: Iterable[Job], at_most: int) -> None:
         self._jobs = jobs
         self._at_most = at_most
         self._changed = threading.Condition()
         self._listed: deque[str] = deque()
-        # A path may be listed more than once.
+        # A path may occur more than once.
         self._waiting: defaultdict[str, deque[Pictured]] = defaultdict(deque)
         self._is_closed = False
 
     def chunks(self) -> Iterator[list[Job]]:
-        """The jobs, some at a time; waits while too many are under way."""
+        """Yield the jobs in chunks, waiting while too many are in progress."""
         for chunk in in_chunks(self._jobs):
             with self._changed:
                 while len(self._listed) >= self._at_most and not self._is_closed:
@@ -65,7 +65,7 @@ class _Window:
             yield chunk
 
     def take(self, chunk: DecodedChunk) -> Iterator[Pictured]:
-        """Note what has become of a chunk. Returns what nothing has to precede any more."""
+        """Store the results of a chunk, and yield all results whose turn has come."""
         for outcome in chunk.outcomes:
             pixels = None if outcome.row == NO_PIXELS else chunk.pixels[outcome.row]
             self._waiting[outcome.job.path].append((outcome, pixels))
@@ -78,7 +78,7 @@ class _Window:
                 del self._waiting[path]
 
     def close(self) -> None:
-        """Give out no more jobs."""
+        """Stop yielding jobs."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Bare interpreters for workers, which may be started ahead: they import what they need while their parent does."""
+"""Starts the Python interpreters of workers, optionally in advance, so that they import modules in parallel with us."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import NamedTuple
 
 
 class Interpreter(NamedTuple):
-    """A process that will be a worker, and our end of the socket between us."""
+    """A process that will become a worker, and our end of the socket to it."""
 
     process: subprocess.Popen[bytes]
     ours: socket.socket
 
 
 _ahead: list[Interpreter] = []
-# Each of several threads takes one for its worker.
+# Several threads take interpreters at the same time.
 _lock = threading.Lock()
 
 
 def start_ahead(count: int) -> None:
-    """Have this many ready; those that are not taken end with this process."""
+    """Start interpreters until `count` are ready. Unused ones are ended with this process."""
     with _lock:
         _ahead.extend(_start() for _ in range(count - len(_ahead)))
 
 
 def take_interpreter() -> Interpreter:
-    """One that was started ahead and lives, else a new one. May be called from several threads."""
+    """Return a running interpreter that was started in advance, or else a new one. Thread-safe."""
     while interpreter := _take_ahead():
         if interpreter.process.poll() is None:
             return interpreter
@@ -53,7 +53,7 @@ def _end_ahead() -> None:
 
 def _start() -> Interpreter:
     ours, theirs = socket.socketpair()
-    # The modules come from where ours came from, whatever the folder and the way in which we were started.
+    # Pass on our module search path, so that workers import the same modules however this program was started.
     serve = f"from indexer.workers.serve import serve; serve({theirs.fileno()})"
     code = f"import sys; sys.path[:] = {sys.path!r}; {serve}"
     with theirs:

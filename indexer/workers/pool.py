@@ -1,4 +1,4 @@
-"""Threads that keep workers busy with chunks of files, and give what comes of them as it becomes ready."""
+"""Thread pools that keep workers busy with chunks of files and yield results as they become ready."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Chunk = TypeVar("Chunk")
 
-# Seconds between looks whether others have ended, and until threads that wait for a drive are left to wait.
+# Seconds between checks of the other threads, and the most that closing waits for threads blocked by a drive.
 WAIT, SECONDS_TO_END = 0.1, 10.0
-# A drive that stalls must not stall the run; the largest picture that is accepted takes some seconds.
+# Time limits, so that a stalled drive does not stall the run. The largest accepted picture takes a few seconds.
 SECONDS_A_CHUNK, SECONDS_A_FILE = 120.0, 30.0
-# As many as two workers decode while the rest of the program is imported, 13 MB of pictures of 64x64; fewer of larger.
+# Results that may be ready before they are needed. 16 chunks are what two workers decode while the main program is
+# still importing: 13 MB for 64x64 pixels. Larger pictures get fewer.
 CHUNKS_AHEAD, BYTES_AHEAD = 16, 50_000_000
-# What a process dies of that stumbles over its input. Any other signal comes from outside, and so does most of what
-# makes an interpreter end by itself, such as memory that ran out.
+# Signals that a process gets when its input crashes it. Other signals come from outside, and most exit codes have
+# causes other than the input, such as lack of memory.
 CRASHES = frozenset(("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"))
 
 
 class OrderedThreads(ABC, Generic[Result]):
-    """Works ahead of whoever takes the results, but only so many results ahead, by default two a thread."""
+    """Threads that compute results in advance, up to a limit: by default two results per thread."""
 
     def __init__(self, threads: int, ahead: int | None = None) -> None:
         self._ending = threading.Event()
@@ -54,11 +55,11 @@ class OrderedThreads(ABC, Generic[Result]):
         self._ending.set()
         deadline = time.monotonic() + SECONDS_TO_END
         for thread in self._threads:
-            # One that waits for a drive, in the middle of its list of files, is left to wait.
+            # A thread that is blocked by a drive while listing files is abandoned.
             thread.join(max(deadline - time.monotonic(), 0))
 
     def results(self) -> Iterator[Result | None]:
-        """Results until all are done; None now and then where there is nothing to take yet."""
+        """Yield results until all threads are done; yield None while no result is ready."""
         running = len(self._threads)
         while running:
             try:
@@ -75,7 +76,7 @@ class OrderedThreads(ABC, Generic[Result]):
 
     @abstractmethod
     def _work(self) -> None:
-        """What one thread does: `_put` results until nothing is left to do or `_ending` is set."""
+        """Work in one thread: `_put` results until nothing is left to do or `_ending` is set."""
 
     def _attend(self) -> None:
         try:
@@ -93,7 +94,7 @@ class OrderedThreads(ABC, Generic[Result]):
 
 
 class ChunkQueue(Generic[Item]):
-    """Gives out the chunks of an iterable, to one thread at a time; all ends when `ended` is set."""
+    """Hands out the chunks of an iterable to several threads, until it is exhausted or `ended` is set."""
 
     def __init__(self, chunks: Iterable[list[Item]], ended: threading.Event) -> None:
         self._chunks = iter(chunks)
@@ -105,13 +106,13 @@ class ChunkQueue(Generic[Item]):
         self._under_way = 0
 
     def __iter__(self) -> Iterator[list[Item]]:
-        """Chunks for one thread, until all are done; the one before counts as done when the next is asked for."""
+        """Yield chunks for one thread until all are done. Asking for the next chunk marks the last one as done."""
         while chunk := self._take():
             with self._one_under_way():
                 yield chunk
 
     def hand_back(self, items: list[Item]) -> None:
-        """Leave these to whichever thread is free first."""
+        """Return items to the queue for the next free thread."""
         with self._changed:
             self._handed_back.append(items)
             self._changed.notify()
@@ -126,7 +127,7 @@ class ChunkQueue(Generic[Item]):
                 self._changed.notify_all()
 
     def _take(self) -> list[Item] | None:
-        """A chunk that was handed back, else the next; None where none is left and none can be handed back."""
+        """Return a chunk that was handed back, or else the next one; None if no more can come."""
         while not self._ended.is_set():
             with self._changed:
                 if self._handed_back:
@@ -137,7 +138,7 @@ class ChunkQueue(Generic[Item]):
                         return None
                     self._changed.wait(WAIT)
                     continue
-            # Not for longer: a list of files that stalls does not keep what is handed back.
+            # With a timeout, so that chunks that are handed back do not wait for a stalled listing of files.
             if self._asking.acquire(timeout=WAIT):
                 try:
                     chunk = next(self._chunks, None)
@@ -152,10 +153,10 @@ class ChunkQueue(Generic[Item]):
 
 
 class WorkerPool(OrderedThreads[Chunk], Generic[Item, Chunk]):
-    """Has workers do something with chunks of items.
+    """Runs workers on chunks of items.
 
-    Where a worker dies of a chunk, or does not answer in time, its items are tried one by one; one that does it
-    again is the culprit. memory: the cap in bytes on what this process and its workers take, by default that of
+    If a worker dies or does not answer in time, the items of its chunk are retried one by one; an item that fails again
+    is reported as the cause. memory: the cap in bytes on this process and its workers; None for
     `indexer.system.limits.memory_cap`.
     """
 
@@ -183,18 +184,18 @@ class WorkerPool(OrderedThreads[Chunk], Generic[Item, Chunk]):
 
     @abstractmethod
     def _run(self, worker: Worker, items: list[Item], seconds: float) -> Chunk:
-        """Have a worker do it."""
+        """Run a chunk of items on a worker."""
 
     @abstractmethod
     def _lost(self, item: Item, reason: str, may_pass: bool) -> Chunk:
-        """What is said of an item that killed or stalled its worker; may_pass: whether its content is not to blame."""
+        """Return the result for an item that killed or stalled its worker; may_pass: whether a retry may succeed."""
 
     def _work(self) -> None:
-        """Feed one worker."""
+        """Run one worker on chunks from the queue."""
         worker = None
         try:
             for chunk in self._chunks:
-                # Only now: a run that finds nothing new needs no workers.
+                # Start the worker only for a first chunk: a run that finds nothing new needs none.
                 worker = worker or Worker(self._what, self._budget, self._chunks.hand_back)
                 for done in self._surely(worker, chunk):
                     self._put(done)
@@ -221,7 +222,7 @@ class WorkerPool(OrderedThreads[Chunk], Generic[Item, Chunk]):
 
 
 class DecodingPool(WorkerPool[Job, DecodedChunk]):
-    """Decodes chunks of jobs; workers and memory as WorkerPool has them."""
+    """Decodes chunks of jobs. Workers and memory: see WorkerPool."""
 
     def __init__(
         self, framing: Framing, chunks: Iterable[list[Job]], workers: int | None = None, memory: int | None = None
@@ -237,7 +238,7 @@ class DecodingPool(WorkerPool[Job, DecodedChunk]):
 
 
 class TaskPool(WorkerPool[Item, list[Result]], Generic[Item, Result]):
-    """Does a task with chunks of items."""
+    """Runs a task on chunks of items."""
 
     def __init__(self, task: FileTask[Item, Result], chunks: Iterable[list[Item]]) -> None:
         super().__init__(task, chunks)

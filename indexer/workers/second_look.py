@@ -1,4 +1,4 @@
-"""A cheap look at a file that circumstances kept from being used: a run may meet thousands of them again."""
+"""A cheap check of files that failed for a cause outside them, since a run may meet thousands of them again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from indexer.paths import may_pass, reason_for
 
 
 def look_again(path: str) -> None:
-    """Read the first bytes of a file, and import the extra that its format needs, if any.
+    """Read a file's first bytes, and import the extra that its format needs, if any.
 
-    Raises UnreadableImage where it still may not be read or the extra is still missing. A thousand HEIC pictures
-    without their extra take a second; to read them whole again would take gigabytes.
+    Raises UnreadableImage if the file is still unreadable or the extra still missing. Checking a thousand HEIC pictures
+    without their extra takes a second, whereas decoding would read gigabytes.
     """
     try:
         head = first_bytes(path)
@@ -24,7 +24,7 @@ def look_again(path: str) -> None:
 
 
 def _format_of(head: bytes) -> Format | None:
-    """None for what its first bytes do not tell, such as formats with a signature at their end."""
+    """Return the format, or None if the first bytes do not show it, as in formats with a signature at the end."""
     try:
         return identify(head)
     except UnreadableImage:

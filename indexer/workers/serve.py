@@ -1,4 +1,4 @@
-"""A worker's own side: it reads, hashes and decodes files, or does a task with them, until its socket closes."""
+"""The worker process: decodes files or runs a task on them until its socket closes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from indexer.workers.tasks import NO_PIXELS, DecodedChunk, FileTask, Item, Job, 
 
 
 def decode_chunk(jobs: list[Job], framing: Framing, share: Share) -> DecodedChunk:
-    """Read, hash and decode files, here and now, up to one after which the share says that others do the rest."""
+    """Read, hash and decode files, stopping early if the parent has given the remaining ones to other workers."""
     start = time.perf_counter()
     pixels = np.empty((len(jobs), framing.height, framing.width, 3), np.uint8)
     outcomes: list[Outcome] = []
@@ -63,7 +63,7 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
 
 
 def do_chunk(task: FileTask[Item, Result], items: list[Item], share: Share) -> list[Result]:
-    """Do a task with items, here and now, up to one after which the share says that others do the rest."""
+    """Run a task on items, stopping early if the parent has given the remaining ones to other workers."""
     results: list[Result] = []
     for number, item in enumerate(items):
         share.begin(number)
@@ -78,9 +78,9 @@ def do_chunk(task: FileTask[Item, Result], items: list[Item], share: Share) -> l
 
 
 def serve(descriptor: int) -> None:
-    """Be a worker on that socket until it closes."""
+    """Serve as a worker on a socket until it closes."""
     connection = Connection(descriptor)
-    # Once for all pictures: to set the filters of warnings for each takes 3 % of the time to decode a small one.
+    # Set the warning filters once: doing so for each picture takes 3 % of the time to decode a small one.
     with silence, contextlib.suppress(EOFError, OSError):
         work = connection.recv()
         connection.send("ready")

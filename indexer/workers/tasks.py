@@ -1,4 +1,4 @@
-"""What workers are asked and what they answer: files to decode, or a task of another kind with files."""
+"""The messages between the main process and workers: files to decode, or other tasks with files."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from indexer.workers.budget import Share
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# An indexer.decoding.fingerprint.Fingerprint as a plain tuple: to unpickle it takes no import.
+# An indexer.decoding.fingerprint.Fingerprint as a plain tuple, which is unpickled without importing that module.
 PlainFingerprint = tuple[bytes, bytes, bytes | None]
-# The row of what has no pixels.
+# The row of an outcome without pixels.
 NO_PIXELS = -1
-# A chunk goes to a worker at once: enough files to hide the way there, few enough bytes to be back soon.
+# Limits of a chunk, the unit sent to a worker: enough files to hide the transfer, few enough bytes to finish soon.
 CHUNK_FILES = 64
 CHUNK_BYTES = 4_000_000
 
 
 class Job(NamedTuple):
-    """A file to decode, as it was found.
+    """A file to decode, as discovery found it.
 
-    known: SHA-256 of contents that need no decoding, since their codes are there. again: whether an earlier run could
-    not use it, for circumstances that may have passed. unless_sheet: whether one of the program's own sheets is passed
-    over.
+    known: SHA-256 of contents that need no decoding, because the index has their codes. again: whether the file failed
+    before for a cause outside it. unless_sheet: whether to skip the file if it is one of our contact sheets.
     """
 
     path: str
@@ -41,12 +40,11 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a job.
+    """The result of a job.
 
-    reason: why the file cannot be used, else empty. digest: SHA-256 of its content. width, height: of the upright
-    picture. row: of its pixels, NO_PIXELS where the content is known or the file cannot be used. fingerprint: where it
-    has pixels. incomplete: whether a part of it is missing. may_pass: whether circumstances are the reason, not the
-    content of the file.
+    reason: why the file cannot be used, "" if it can. digest: SHA-256 of its content. width, height: of the upright
+    picture. row: index of its pixels, NO_PIXELS if the content is known or the file unusable. fingerprint: None without
+    pixels. incomplete: whether part of the picture is missing. may_pass: whether the cause lies outside the file.
     """
 
     job: Job
@@ -62,7 +60,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class DecodedChunk:
-    """A chunk of files, decoded: outcomes, pixels uint8 (n, h, w, 3) for n of them, and the seconds that it took."""
+    """A decoded chunk: outcomes, pixels uint8 (n, h, w, 3) for n of them, and the seconds that decoding took."""
 
     outcomes: list[Outcome]
     pixels: NDArray[np.uint8]
@@ -70,21 +68,21 @@ class DecodedChunk:
 
 
 class FileTask(ABC, Generic[Item, Result]):
-    """What else workers do with files; it, its items and its results are pickled on their way."""
+    """A task other than decoding that workers can run. The task, its items and its results are pickled."""
 
     @abstractmethod
     def do(self, item: Item, share: Share) -> Result:
-        """Do it, in a worker; share: to be asked for memory. What cannot be done is said in the result, not raised."""
+        """Process an item in a worker, asking `share` for memory. Report failures in the result; do not raise."""
 
     @abstractmethod
     def failed(self, item: Item, reason: str) -> Result:
-        """The result of an item that killed or stalled its worker."""
+        """Return the result for an item that killed or stalled its worker."""
 
 
 def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """Jobs some at a time, as many as go to a worker at once.
+    """Group jobs into chunks for workers.
 
-    A job that may kill its process again goes in a chunk of its own kind, or the others would be decoded twice.
+    Jobs that failed before are kept apart: if one kills its worker again, the rest of its chunk is decoded twice.
     """
     sound, suspect = _Chunk(), _Chunk()
     for job in jobs:
@@ -96,14 +94,14 @@ def in_chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 
 class _Chunk:
-    """Jobs that go to a worker at once, while they are put together."""
+    """A chunk of jobs under construction."""
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self._size = 0
 
     def is_full_for(self, job: Job) -> bool:
-        """Whether one more would be too many."""
+        """Return whether the chunk has no room for this job."""
         return bool(self.jobs) and (len(self.jobs) == CHUNK_FILES or self._size + job.size > CHUNK_BYTES)
 
     def add(self, job: Job) -> None:
@@ -111,6 +109,6 @@ class _Chunk:
         self._size += job.size
 
     def take(self) -> list[Job]:
-        """The jobs, which are forgotten here."""
+        """Return the jobs and empty the chunk."""
         taken, self.jobs, self._size = self.jobs, [], 0
         return taken

@@ -1,8 +1,9 @@
-"""Processes that read, hash and decode files on all cores, and that may die without harm.
+"""The parent's side of worker processes, which read, hash and decode files and may die without harm.
 
-Processes, since a picture that crashes its decoder takes a process with it, and since threads reach only 0.9 of their
-speed on small pictures. Each is a bare interpreter on one end of a socket: it imports nothing of the program that
-started it, a Ctrl-C in the terminal does not reach it, and it ends when its parent does, however that ends.
+Workers are processes, because a picture that crashes its decoder takes its process down, and because threads reach only
+0.9 of their speed on small pictures. Each is a bare interpreter at the end of a socket. It imports nothing from the
+program that started it, does not receive Ctrl-C from the terminal, and exits when its parent does, however that
+happens.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from indexer.workers.budget import Answer, Ask, Budget
 from indexer.workers.interpreters import take_interpreter
 from indexer.workers.tasks import DecodedChunk, FileTask, Job
 
-# A picture that takes this much takes a second or so: the rest of its chunk does not wait for it.
+# From this many bytes, a picture takes about a second, so the rest of its chunk goes to other workers.
 LARGE_BYTES = 128_000_000
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
-# A process that took longer than it may, and this share of that time on a core, was not waiting for a drive.
+# A worker that timed out was computing, not waiting for a drive, if it used more than this share of the time on a core.
 BUSY = 0.5
 
 
 class OutOfTime(TimeoutError):
-    """A worker took longer than it may. is_busy: since it computed, not since it waited."""
+    """A worker exceeded its time limit; is_busy: because it was computing, not waiting for a drive."""
 
     def __init__(self, is_busy: bool = False) -> None:
         super().__init__()
@@ -38,11 +39,11 @@ class OutOfTime(TimeoutError):
 
 
 class Worker:
-    """One process that decodes a chunk at a time, or does a task with it.
+    """One worker process, which decodes chunks of files or runs a task on chunks of items.
 
-    work: what it frames pictures to, or the task. budget: gives it memory for large pictures; None for as much as they
-    take. hand_back: gets the items behind one that takes long, which are left to others. kept: the items of the last
-    chunk without these.
+    work: the framing of decoded pictures, or the task. budget: grants memory for large pictures; None grants
+    everything. hand_back: receives the items behind a slow one, for other workers. kept: the items of the current chunk
+    that were not handed back.
     """
 
     def __init__(
@@ -59,10 +60,10 @@ class Worker:
         self._start()
 
     def decode(self, jobs: list[Job], seconds: float | None = None) -> DecodedChunk:
-        """Decode a chunk there; the jobs that are handed back are missing in what is returned.
+        """Decode a chunk in the worker; the result lacks jobs that were handed back.
 
-        Raises EOFError or OSError when the process dies of it, OutOfTime when it takes more than so many seconds, or
-        more than these after it waited for memory.
+        Raises EOFError or OSError if the process dies, OutOfTime if it takes more than `seconds`, counted anew after
+        each wait for memory.
         """
         outcomes, shape, taken = self._answer_to(jobs, seconds)
         pixels = np.empty(shape, np.uint8)
@@ -70,7 +71,7 @@ class Worker:
         return DecodedChunk(outcomes, pixels, taken)
 
     def do(self, items: list[Any], seconds: float | None = None) -> list[Any]:
-        """Do the task with a chunk of items there; what is missing, and what is raised, is as in `decode`."""
+        """Run the task on a chunk in the worker. Missing results and errors are as in `decode`."""
         results: list[Any] = self._answer_to(items, seconds)
         return results
 
@@ -89,8 +90,7 @@ class Worker:
         return self._connection.recv()
 
     def _allow(self, ask: Ask) -> Answer:
-        """Wait until the memory is there that a picture needs; meanwhile, and while a large one is decoded, others take
-        the rest of its chunk."""
+        """Wait for a picture's memory; before a wait or a large picture, hand back the rest of its chunk."""
         if self._budget is None:
             return Answer()
         if ask.size == 0:
@@ -109,7 +109,7 @@ class Worker:
         return Answer(reason, is_last=len(self.kept) == ask.number + 1)
 
     def _wait_until_ready(self) -> None:
-        """On a busy machine an interpreter takes its time to start, which is not the file's fault."""
+        """Wait for the interpreter to start; on a busy machine this takes long, and must not count against a file."""
         if not self._is_ready:
             if not self._connection.poll(SECONDS_TO_START):
                 raise OutOfTime
@@ -117,7 +117,7 @@ class Worker:
             self._is_ready = True
 
     def restart(self) -> str:
-        """Replace a process that has died, or does not answer. Returns what the old one died of."""
+        """Replace a process that has died or does not answer; return what the old one died of."""
         self._connection.close()
         code = self._end()
         if self._budget:
@@ -128,7 +128,7 @@ class Worker:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
     def end(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process, whatever it is doing."""
         self._process.kill()
         self._end()
         if self._budget:
@@ -136,14 +136,14 @@ class Worker:
         self._connection.close()
 
     def _end(self) -> int | None:
-        """The exit code of a process that has died or is killed now; None where the system cannot end it."""
+        """Wait for the process to exit, killing it if needed; return its exit code, None if it cannot be killed."""
         try:
             return self._process.wait(SECONDS_TO_DIE)
         except subprocess.TimeoutExpired:
             self._process.kill()
         try:
             return self._process.wait(SECONDS_TO_DIE)
-        except subprocess.TimeoutExpired:  # it waits for a drive, which no signal interrupts
+        except subprocess.TimeoutExpired:  # blocked by a drive, which signals do not interrupt
             return None
 
     def _start(self) -> None:
@@ -154,7 +154,7 @@ class Worker:
 
 
 def _seconds_of_core(process: int) -> float:
-    """How long a process has computed; 0 where the system does not say so as Linux does."""
+    """Return how many seconds a process has used on a core; 0 on systems without Linux's /proc."""
     try:
         with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
@@ -164,7 +164,7 @@ def _seconds_of_core(process: int) -> float:
 
 
 def _read_into(descriptor: int, pixels: NDArray[np.uint8]) -> None:
-    """Fill an array from a socket. The connection's own way copies every byte twice more. Raises EOFError."""
+    """Fill an array from a socket, which saves two copies compared with Connection.recv. Raises EOFError."""
     left = pixels.reshape(-1).data
     while left:
         count = os.readv(descriptor, [left])

@@ -1,1 +1,1 @@
-"""Formats that Pillow does not read, or not quite: one file each."""
+"""Support for formats that Pillow reads only in part or not at all, one file each."""

@@ -1,4 +1,4 @@
-"""What an AVIF file's boxes say and Pillow does not: its clean aperture."""
+"""Reads the clean aperture of AVIF files from their boxes, because Pillow ignores it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from fractions import Fraction
 
 Part = tuple[int, int, int, int]
 Boxes = Iterator[tuple[bytes, bytes]]
-# The versions of `pitm` and `ipma` from which on their numbers of items have four bytes.
+# From this version on, the `pitm` and `ipma` boxes store item numbers in four bytes.
 LONG_ITEM_NUMBERS = 1
 
 
 def clean_aperture(data: bytes, width: int, height: int) -> Part | None:
-    """The part of an AVIF or HEIF picture that its `clap` shows: left, top, right, bottom in pixels as stored.
+    """Return the part of an AVIF or HEIF picture that its `clap` box shows: left, top, right, bottom in stored pixels.
 
-    None where there is none, or where it is broken or no whole number of pixels, which readers ignore.
+    None if there is no such box, or if it is broken or not aligned to whole pixels; readers ignore it then.
     """
     try:
         return _aperture(data, width, height)
@@ -38,7 +38,7 @@ def _aperture(data: bytes, width: int, height: int) -> Part | None:
 
 
 def _boxes(data: bytes) -> Boxes:
-    """The kind and content of each box."""
+    """Yield the type and content of each box."""
     start = 0
     while start + 8 <= len(data):
         size, box_type = struct.unpack_from(">I4s", data, start)
@@ -57,7 +57,7 @@ def _primary_item(pitm: bytes) -> int:
 
 
 def _properties_of(item: int, ipma: bytes) -> Iterator[int]:
-    """The places of an item's properties among those that are stored."""
+    """Yield the zero-based indices of an item's properties in the property container."""
     item_format = ">I" if ipma[0] >= LONG_ITEM_NUMBERS else ">H"
     index_format, mask = (">H", 0x7FFF) if ipma[3] & 1 else (">B", 0x7F)
     (entries,) = struct.unpack_from(">I", ipma, 4)

@@ -1,18 +1,18 @@
-"""HEIC pictures that are larger than libheif lets through by itself."""
+"""Lets libheif open HEIC pictures above its default size limit."""
 
 from __future__ import annotations
 
 import struct
 
-# The largest block of memory that libheif takes by default, and what an RGB pixel takes.
+# libheif's default limit on a single memory block in bytes, and the bytes it uses per RGB pixel.
 LARGEST_BLOCK, BYTES_A_PIXEL = 2**29, 3
 MOST_EXTENTS = 4_096
 
 
 def lift_limit_of_libheif(data: bytes) -> None:
-    """Lift libheif's limits for a picture that needs a larger block than they allow, and set them for all others.
+    """Lift libheif's limits for a picture that needs a larger block than they allow, and restore them for all others.
 
-    Our own limit, on the memory that the picture takes, comes after its header was read, in both cases.
+    In both cases, latentsearch applies its own memory limit once the header has been read.
     """
     from pillow_heif import options
 
@@ -20,7 +20,7 @@ def lift_limit_of_libheif(data: bytes) -> None:
 
 
 def _most_pixels(data: bytes) -> int:
-    """The largest extent that a file's items state, in pixels."""
+    """Return the largest size that a file's items state, in pixels."""
     most, offset = 0, 0
     for _ in range(MOST_EXTENTS):
         offset = data.find(b"ispe", offset) + 4

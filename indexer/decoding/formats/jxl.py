@@ -1,19 +1,19 @@
-"""JPEG XL: how large a picture is, told from its first bytes, since its plugin decodes when it opens."""
+"""Reads a JPEG XL picture's size from its header, because the plugin decodes the whole file on opening."""
 
 from __future__ import annotations
 
 import struct
 
-# Width by height for the ratios that a header may name instead of a width.
+# The aspect ratios (width, height) that a header can state in place of a width.
 RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 SIZES_OF_BITS = (9, 13, 18, 30)
 CODESTREAM = b"\xff\x0a"
-# What decoding takes, measured at 27 megapixels: libjxl's buffers, the pixels as bytes and as Pillow has them.
+# Bytes per pixel for decoding, measured at 27 megapixels: libjxl's buffers, the pixels as bytes, Pillow's copy.
 BYTES_A_PIXEL = 9.5
 
 
 def size_of_jxl(data: bytes) -> tuple[int, int]:
-    """Width and height as stored. Raises ValueError or struct.error for what has none."""
+    """Return the stored width and height. Raises ValueError or struct.error if there are none."""
     start = 0 if data.startswith(CODESTREAM) else _start_of_codestream(data)
     bits = _Bits(data[start + len(CODESTREAM) : start + len(CODESTREAM) + 16])
     is_small = bits.take(1)

@@ -1,4 +1,4 @@
-"""PNG files without the text and profiles for which Pillow would refuse them: large, broken or unimportant ones."""
+"""Removes text and profile chunks for which Pillow would reject a PNG: large, broken or irrelevant ones."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from PIL import Image, ImageFile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Ancillary chunks that change how a picture looks, or how it is turned.
+# Ancillary chunks that affect a picture's appearance or orientation.
 KEPT = {b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"sBIT"}
 TEXTS = {b"iTXt", b"zTXt", b"tEXt"}
 ABOUT_ORIENTATION = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
-# Pillow inflates up to 1 MiB of a text; a profile with large tables may have more.
+# Sizes after decompression, in bytes. Pillow inflates at most 1 MiB of text; a profile with large tables can be bigger.
 TEXT_LIMIT, PROFILE_LIMIT = 2**20, 2**24
 IS_ANCILLARY = 0x20
 
 
 def without_ballast(data: bytes) -> tuple[bytes, bytes | None]:
-    """A PNG without what Pillow need not see, and its ICC profile; data that are no PNG, or broken, as they are."""
+    """Return a PNG without the chunks that Pillow does not need, and its ICC profile; other data is unchanged."""
     view = memoryview(data)
     parts: list[memoryview] = [view[: len(SIGNATURE)]]
     profile: bytes | None = None
@@ -35,7 +35,7 @@ def without_ballast(data: bytes) -> tuple[bytes, bytes | None]:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The name, start and end of every chunk that is there to its end."""
+    """Yield the type, start and end of every complete chunk."""
     start = len(SIGNATURE)
     while start + 12 <= len(data):
         end = start + 12 + int.from_bytes(data[start : start + 4])
@@ -66,7 +66,7 @@ def _is_sound(view: memoryview, start: int, end: int) -> bool:
 
 
 def _inflated(compressed: bytes, limit: int) -> bytes | None:
-    """What was compressed; None where it is broken or larger than the limit."""
+    """Decompress zlib data; None if it is broken or exceeds the limit."""
     stream = zlib.decompressobj()
     try:
         content = stream.decompress(compressed, limit)
@@ -76,10 +76,10 @@ def _inflated(compressed: bytes, limit: int) -> bytes | None:
 
 
 def with_transparent_colour(picture: Image.Image, again: ImageFile.ImageFile) -> Image.Image:
-    """A PNG of three times 16 bits whose one colour is transparent, in mode RGBA.
+    """Convert a PNG of 16 bits per channel with one transparent colour to mode RGBA.
 
-    picture: as Pillow decodes it, the upper 8 bits. again: the same file, opened but not decoded, to get the lower 8
-    bits from: read with the bytes of each number swapped.
+    picture: the upper 8 bits, as Pillow decodes them. again: the same file, opened but not decoded; reading it with
+    swapped bytes gives the lower 8 bits.
     """
     again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]
     again.load()

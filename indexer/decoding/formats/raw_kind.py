@@ -1,4 +1,4 @@
-"""Which TIFF files are a camera's raw files: those that hold a picture taken through a colour filter array."""
+"""Recognises TIFF files that are camera raw files, by their colour filter array or DNG tags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 COLOUR_FILTER, LINEAR_RAW = 32803, 34892
 PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION = 262, 330, 50706
 TYPE_SIZES = {1: 1, 3: 2, 4: 4, 13: 4}
-# Raw files have few directories; others have many, or say that they do.
+# Limits on what is read. Raw files have few directories; a malicious file can claim any number.
 MOST_DIRECTORIES, MOST_ENTRIES, MOST_VALUES = 12, 512, 16
 CANON_MARK = slice(8, 10)
 
@@ -15,7 +15,7 @@ Directory = dict[int, tuple[int, ...]]
 
 
 def is_raw(data: bytes) -> bool:
-    """Whether a file that begins as a TIFF is a raw file (DNG, NEF, ARW, CR2, PEF and the like)."""
+    """Return whether a file that begins like a TIFF is a raw file (DNG, NEF, ARW, CR2, PEF and similar)."""
     if data[CANON_MARK] == b"CR":
         return True
     order = "<" if data[:2] == b"II" else ">"
@@ -34,7 +34,7 @@ def is_raw(data: bytes) -> bool:
 
 
 def _directory(data: bytes, offset: int, order: str) -> tuple[Directory, int]:
-    """The whole numbers of a directory, by tag, and where the next directory is; raises struct.error."""
+    """Read a directory's relevant integer tags and the offset of the next directory. Raises struct.error."""
     (count,) = struct.unpack_from(f"{order}H", data, offset)
     found: Directory = {}
     for entry in range(offset + 2, offset + 2 + 12 * min(count, MOST_ENTRIES), 12):

@@ -1,4 +1,4 @@
-"""TIFF files that Pillow opens and would read wrongly."""
+"""Corrects TIFF files that Pillow opens but would decode wrongly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BITS_PER_SAMPLE, PLANAR_CONFIGURATION, SEPARATE_PLANES = 258, 284, 2
 
 
 def mend_planes(picture: ImageFile.ImageFile) -> None:
-    """Make Pillow read uncompressed planes of 16 bits as such: it takes each for one of 8."""
+    """Make Pillow read uncompressed 16-bit planes as 16-bit; by default it takes them for 8-bit."""
     assert isinstance(picture, TiffImagePlugin.TiffImageFile)
     tags = picture.tag_v2
     if tags.get(PLANAR_CONFIGURATION) != SEPARATE_PLANES or set(tags.get(BITS_PER_SAMPLE, (8,))) != {16}:

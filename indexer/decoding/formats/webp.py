@@ -1,4 +1,4 @@
-"""WebP files that were cut off, completed so that libwebp decodes what is there."""
+"""Completes truncated WebP files so that libwebp decodes the part that is present."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from PIL import Image
 HEADER, CHUNK_HEADER, FRAME_HEADER = 12, 8, 16
 PIXELS = (b"VP8 ", b"VP8L")
 FRAME = b"ANMF"
-# What follows what is there. Bits that libwebp decodes to pixels; of those of 0xFF it soon runs out.
+# Bytes to append to the truncated data. libwebp decodes both to pixels, whereas 0xFF soon makes it run out of data.
 FILLERS = (0x00, 0xAA)
-# How much more of it than is missing, in times of the length and in bytes, since it decodes to fewer pixels.
+# Filler length: this many times the missing length, plus a minimum in bytes, because filler decodes to fewer pixels.
 MORE, AT_LEAST = 4, 100_000
 
 
 def is_cut_webp(data: bytes) -> bool:
-    """Whether a file is a WebP that states more bytes than it has; libwebp does not even open such."""
+    """Return whether a WebP file is shorter than its header states; libwebp does not open such files."""
     return data[8:12] == b"WEBP" and data[:4] == b"RIFF" and len(data) < _size(data, 0) + CHUNK_HEADER
 
 
 def completed_webp(data: bytes, filler: int = FILLERS[0]) -> bytes:
-    """A file that was cut off with that byte for the rest of its pixels, and without what else was cut."""
+    """Complete a truncated file: pad its cut pixel data with `filler` and drop any other chunk that was cut."""
     chunks = _completed_chunks(data[HEADER:], filler)
     return data[:4] + (len(chunks) + 4).to_bytes(4, "little") + data[8:HEADER] + chunks
 
 
 def rows_of_webp(data: bytes) -> int:
-    """How many rows of a file that was cut off do not depend on what it is completed with."""
+    """Return how many rows of a truncated file do not depend on the filler."""
     one, other = (_row_hashes(completed_webp(data, filler)) for filler in FILLERS)
     return next((row for row, (first, second) in enumerate(zip(one, other, strict=True)) if first != second), len(one))
 
