@@ -21,6 +21,8 @@ from indexer.errors import DamagedIndex, InputError, LockedIndex
 from indexer.numbers import can_be_kept
 
 SECONDS_TO_WAIT = 30
+# SQLite accepts at most 32,766 values in one statement.
+VALUES_AT_ONCE = 10_000
 
 
 def connect(path: Path, options: str) -> Connection:
@@ -80,10 +82,6 @@ def _translated(original: Any) -> Exception | None:
     if code == sqlite3.SQLITE_IOERR:
         return OSError(errno.EIO, f"the catalogue cannot be read or written: {original}")
     return None
-
-
-# SQLite accepts at most 32,766 values in one statement.
-VALUES_AT_ONCE = 10_000
 
 
 class Statements:

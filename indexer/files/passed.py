@@ -13,6 +13,7 @@ OWN_SHEETS = "contact sheets of its own"
 LONGEST_SUFFIX = 12
 TYPES_AT_MOST = 1_000
 SHOWN = 5
+SHEET_REASON = "a contact sheet that latentsearch wrote"
 
 
 class Passed:
@@ -58,6 +59,3 @@ def in_words(by_type: dict[str, int]) -> str:
     shown, more = ranked[:SHOWN], sum(count for _, count in ranked[SHOWN:])
     words = ", ".join(f"{count} {kind}" for kind, count in shown)
     return f"{words} and {more} more" if more else words
-
-
-SHEET_REASON = "a contact sheet that latentsearch wrote"

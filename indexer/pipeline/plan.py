@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 # Files per query to the catalogue.
 ASKED_AT_ONCE = 256
+# Items compared with a PathSet at a time.
+COMPARED_AT_ONCE = 10_000
+
+Item = TypeVar("Item")
 
 
 class Plan:
@@ -142,12 +146,6 @@ class Count(threading.Thread):
         self.total = sum(1 for _ in self._files)
 
 
-Item = TypeVar("Item")
-
-
-AT_ONCE = 10_000
-
-
 class PathSet:
     """A set of paths, stored as 64-bit hashes. Any two of a million paths collide with a chance of 1 in 40 million."""
 
@@ -169,7 +167,7 @@ class PathSet:
         if self._gone:
             seen = seen[~np.isin(seen, list(self._gone))]
         items = iter(items)
-        while some := list(islice(items, AT_ONCE)):
+        while some := list(islice(items, COMPARED_AT_ONCE)):
             hashes = np.array([hash(path_of(item)) for item in some])
             places = np.minimum(np.searchsorted(seen, hashes), max(len(seen) - 1, 0))
             there = seen[places] == hashes if len(seen) else np.zeros(len(some), np.bool_)

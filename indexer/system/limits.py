@@ -25,6 +25,7 @@ DEFAULT_AT_LEAST = 1_000_000_000
 LEAST = 500_000_000
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 POWERS = ("", "k", "m", "g", "t")
+ROOT, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def memory_cap() -> int:
@@ -75,9 +76,6 @@ def above_cap(needed: int, cap: int, others: int = 0) -> str:
 def in_mb(size: int) -> str:
     """Format bytes as megabytes for messages."""
     return f"{size / 1e6:,.0f} MB"
-
-
-ROOT, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def memory_limit() -> int | None:

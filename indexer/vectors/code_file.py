@@ -19,6 +19,8 @@ from indexer.errors import DamagedIndex
 
 FILE_NAME = "codes.f32"
 CODE_TYPE = np.dtype("<f4")
+# Codes of half-precision encoders deviate from length 1 by up to about this much.
+LENGTH_TOLERANCE = 0.01
 
 
 def map_codes(path: Path, rows: int, latent_size: int) -> NDArray[np.float32]:
@@ -95,10 +97,6 @@ class CodeWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-# Codes of half-precision encoders deviate from length 1 by up to about this much.
-LENGTH_TOLERANCE = 0.01
 
 
 def wrong_codes(ids: NDArray[np.int64], codes: NDArray[np.float32], distance: str) -> Iterator[tuple[int, str]]:
