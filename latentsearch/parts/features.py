@@ -1,8 +1,8 @@
 """Compute maps of 16x16 cells from pictures, as ONNX nodes: half-wave derivatives by direction, and mean colours.
 
 The derivatives follow "Histograms of oriented gradients for human detection" (Dalal and Triggs 2005) without its
-binning: each map is the positive part of the derivative in one of eight directions, averaged over a cell and divided by
-the norm of the surrounding 3x3 cells. This needs only convolutions and poolings.
+binning: each map is the positive part of the derivative in one of eight directions, averaged over a cell, divided by
+the norm of the surrounding 3x3 cells, and replaced by its square root. This needs only convolutions and poolings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from latentsearch.parts.graph import Graph
 CELLS = 16
 DIRECTIONS = 8
 GREY = (0.299, 0.587, 0.114)
-# The least norm to divide by: a neighbourhood with a smaller norm contains only noise, which must not be amplified.
+# Added in quadrature to the norm that derivatives are divided by, so that noise in flat areas is not amplified.
 FAINT = 0.01
 # For each direction, the direction after mirroring: the channel of the mirror image that matches it.
 MIRRORED = [(DIRECTIONS // 2 - direction) % DIRECTIONS for direction in range(DIRECTIONS)]
