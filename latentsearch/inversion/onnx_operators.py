@@ -1,6 +1,6 @@
-"""ONNX operators as PyTorch computes them, those that generators are made of.
+"""PyTorch implementations of the ONNX operators that generators use.
 
-Their meaning is that of https://onnx.ai/onnx/operators; shapes, axes and the like arrive as int64 tensors.
+The specification is https://onnx.ai/onnx/operators. Shapes, axes and similar arguments are int64 tensors.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Attributes = dict[str, Any]
 
 
 def to_tensor(tensor: TensorProto) -> Tensor:
-    """A constant of a graph."""
+    """Convert a graph's constant to a PyTorch tensor."""
     return torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
 
 
 def apply(node: NodeProto, values: dict[str, Tensor]) -> Tensor:
-    """Compute one node of a graph from the values (name -> tensor) that it takes."""
+    """Compute one node of a graph from the values (name -> tensor) computed so far."""
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    # An input that is left out has an empty name.
+    # An omitted optional input has an empty name.
     inputs = [values[name] if name else None for name in node.input]
     result: Tensor = OPERATORS[node.op_type](attributes, *inputs)
     return result
@@ -87,7 +87,7 @@ def _resize(
     size = [int(height), int(width)]
     mode, placing = a.get("mode", b"nearest"), a.get("coordinate_transformation_mode", b"half_pixel")
     if mode == b"nearest" and all(new % old == 0 for new, old in zip(size, x.shape[2:], strict=True)):
-        return F.interpolate(x, size, mode="nearest")  # for whole factors all ways of placing pixels agree
+        return F.interpolate(x, size, mode="nearest")  # for integer factors, all coordinate transformations agree
     if mode == b"linear" and placing in (b"half_pixel", b"pytorch_half_pixel", b"align_corners"):
         return F.interpolate(x, size, mode="bilinear", align_corners=placing == b"align_corners")
     raise EncoderError(f"the generator enlarges pictures in a way ({mode.decode()}) that is not known here")
@@ -105,7 +105,7 @@ def _slice(
 
 
 def _expand(a: Attributes, x: Tensor, shape: Tensor) -> Tensor:
-    # ONNX broadcasts in both directions: a 1 in the shape keeps the size of x.
+    # ONNX broadcasts in both directions: where the shape is 1, x keeps its size.
     return x + torch.zeros(shape.tolist(), dtype=x.dtype, device=x.device)
 
 
@@ -136,7 +136,7 @@ def _pad(a: Attributes, x: Tensor, pads: Tensor, value: Tensor | None = None, ax
     sides = [[0, 0] for _ in range(x.dim())]
     for axis, before, after in zip(along, *pads.reshape(2, -1).tolist(), strict=True):
         sides[axis] = [before, after]
-    # PyTorch names the last axis first.
+    # F.pad lists the padding of the last axis first.
     return F.pad(x, [number for side in reversed(sides) for number in side], value=0 if value is None else value.item())
 
 
