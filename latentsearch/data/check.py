@@ -81,7 +81,7 @@ def _published(file: File, path: Path) -> tuple[str, str]:
     if file.bytes not in (None, size):
         return "wrong size", f"{size:,} bytes, published with {file.bytes:,}"
     good = _has_hashes(path, file.hashes)
-    return ("ok", "") if good else ("wrong hash", f"another {' and '.join(file.hashes)} than the published one")
+    return ("ok", "") if good else ("wrong hash", f"not the published {' and '.join(file.hashes)}")
 
 
 def _has_hashes(path: Path, hashes: dict[str, str]) -> bool:
@@ -162,5 +162,5 @@ def _fits(labels: Labels, row: list[str]) -> bool:
         "split": lambda value: value.isdecimal() and int(value) < len(labels.values),
     }[labels.kind]
     if len(row) != len(labels.names) + 1 or not all(map(allowed, row[1:])):
-        raise ValueError(f"the row of {row[0][:40]!r} does not fit")
+        raise ValueError(f"the row of {row[0][:40]!r} has invalid labels")
     return True

@@ -41,7 +41,7 @@ def export_fitted(
     """Write the bundle of a fitted run and return its model.json.
 
     precision: "fp32" or "fp16" (stored as fp16, computed in fp32); with fp16, the generator's weights are stored as
-    int8. terms: under which the weights may be used. Raises InputError if the run is not finished, the precision or
+    int8. terms: the weights' terms of use. Raises InputError if the run is not finished, the precision or
     distance is another one, or the folder is not empty.
     """
     if precision not in ("fp32", "fp16"):

@@ -115,7 +115,7 @@ def with_pretrained(
 ) -> Iterator[tuple[Trained, Images]]:
     """Yield the network `timm:NAME` and the pictures of a folder, decoded into a temporary folder.
 
-    terms: under which the weights may be used, if known. Raises the errors of `load_pretrained`, and InputError if the
+    terms: the weights' terms of use, if known. Raises the errors of `load_pretrained`, and InputError if the
     folder is missing or has no pictures.
     """
     trained = load_pretrained(source.removeprefix(PREFIX), untrained)

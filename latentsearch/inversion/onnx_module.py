@@ -102,5 +102,5 @@ def _check_operators(nodes: list[NodeProto]) -> None:
     if unknown:
         raise EncoderError(
             f"the generator has the operator {', '.join(unknown)}, which cannot be differentiated here: "
-            f"known are {', '.join(sorted(OPERATORS))}"
+            f"supported are {', '.join(sorted(OPERATORS))}"
         )

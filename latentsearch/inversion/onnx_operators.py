@@ -76,7 +76,7 @@ def _deconvolution(a: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None
 def _strides_and_pads(a: Attributes) -> tuple[Any, Any]:
     before, after = np.split(np.array(a.get("pads", [0, 0, 0, 0])), 2)
     if a.get("auto_pad", b"NOTSET") != b"NOTSET" or not np.array_equal(before, after):
-        raise EncoderError("the generator has a convolution whose padding differs between its sides: export it again")
+        raise EncoderError("the generator has a convolution with asymmetric padding: export it again")
     return a.get("strides", 1), before.tolist()
 
 
@@ -90,7 +90,7 @@ def _resize(
         return F.interpolate(x, size, mode="nearest")  # for integer factors, all coordinate transformations agree
     if mode == b"linear" and placing in (b"half_pixel", b"pytorch_half_pixel", b"align_corners"):
         return F.interpolate(x, size, mode="bilinear", align_corners=placing == b"align_corners")
-    raise EncoderError(f"the generator enlarges pictures in a way ({mode.decode()}) that is not known here")
+    raise EncoderError(f"the generator resizes pictures by a method ({mode.decode()}) that is not supported here")
 
 
 def _slice(
@@ -131,7 +131,7 @@ def _gather(a: Attributes, x: Tensor, index: Tensor) -> Tensor:
 
 def _pad(a: Attributes, x: Tensor, pads: Tensor, value: Tensor | None = None, axes: Tensor | None = None) -> Tensor:
     if a.get("mode", b"constant") != b"constant":
-        raise EncoderError(f"the generator pads in a way ({a['mode'].decode()}) that is not known here")
+        raise EncoderError(f"the generator has the padding mode {a['mode'].decode()}, which is not supported here")
     along = range(x.dim()) if axes is None else axes.tolist()
     sides = [[0, 0] for _ in range(x.dim())]
     for axis, before, after in zip(along, *pads.reshape(2, -1).tolist(), strict=True):

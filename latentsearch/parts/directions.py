@@ -60,7 +60,7 @@ class Moments:
 
 
 def directions(total: Matrix, within: Matrix, pictures: int, count: int, share: float) -> Matrix:
-    """Return the leading generalised eigenvectors of (total, within + share total), (d, at most count).
+    """Return the leading generalised eigenvectors of (total, within + share total + a ridge), (d, at most count).
 
     They have length 1 in the metric of the second matrix. These are Fisher's linear discriminants ("The use of multiple
     measurements in taxonomic problems", 1936) with one class per picture, consisting of its altered copies: a linear

@@ -35,7 +35,7 @@ class Graph:
 
     @classmethod
     def continuing(cls, model: onnx.ModelProto, prefix: str) -> Graph:
-        """Start with the nodes of a model; prefix: of the names of added values, which keeps them unique."""
+        """Start with the nodes of a model; prefix: for the names of added values, to keep them unique."""
         graph = cls(prefix)
         graph.nodes, graph.constants = list(model.graph.node), list(model.graph.initializer)
         graph._opsets = list(model.opset_import)

@@ -33,7 +33,7 @@ class DivergenceWatch:
         if self.steps_won >= WON_STEPS:
             raise TrainingError(
                 f"the run collapsed: the discriminator's loss has stayed below {WON_LOSS} for {WON_STEPS} steps "
-                f"(at step {step}), so the generator learns nothing more; start again with another seed"
+                f"(at step {step}), so the generator no longer learns; start again with another seed"
             )
 
     def samples(self, step: int, images: Tensor) -> None:

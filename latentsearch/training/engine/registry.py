@@ -82,11 +82,13 @@ def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recip
                 raise ValueError
         except (ValueError, KeyError):
             kind = type(before[name]).__name__
-            raise InputError(f"{name} is {before[name]} of type {kind}, and {text!r} is none") from None
+            raise InputError(f"{name} needs a value of type {kind}, such as {before[name]}, not {text!r}") from None
         if type(before[name]) is int and values[name] < min(1, before[name]):
-            raise InputError(f"{name} is {before[name]}, and {text} is too small")
+            raise InputError(f"{name}={text} is too small: the recipe has {before[name]}")
         if type(before[name]) is int and values[name] > _AT_MOST.get(name, GREATEST):
-            raise InputError(f"{name} is {before[name]}, and {text} is more than {_AT_MOST[name]}")
+            raise InputError(
+                f"{name}={text} is too large: the recipe has {before[name]}, the limit is {_AT_MOST[name]}"
+            )
     return replace(recipe, **values)
 
 

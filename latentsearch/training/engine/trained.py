@@ -64,7 +64,7 @@ def load_family(run: Path) -> Family:
 def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
     """Load the published networks of a run's last checkpoint, in eval mode on the CPU, and the run's decoded images.
 
-    terms: under which the weights may be used. Raises InputError if the folder contains no run, or a run without a
+    terms: the weights' terms of use. Raises InputError if the folder contains no run, or a run without a
     checkpoint or without decoded pictures.
     """
     family, checkpoint = _restored(run)

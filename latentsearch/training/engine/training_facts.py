@@ -9,7 +9,7 @@ from typing import Any
 
 
 def run_facts(about: dict[str, Any], steps: int, seconds: float, terms: str) -> dict[str, Any]:
-    """Collect a bundle's facts from a run's description; terms: under which the weights may be used."""
+    """Collect a bundle's facts from a run's description; terms: the weights' terms of use."""
     return {
         "data": about["data"]["source"],
         "images": about["data"]["images"],

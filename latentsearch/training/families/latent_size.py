@@ -49,11 +49,11 @@ class Choice:
         """The reason for the choice in one sentence."""
         largest = max(self.errors)
         smaller = [f"{size}: {error:.5f}" for size, error in self.errors.items() if size < self.size]
-        others = f"; too far from it are {', '.join(smaller)}" if smaller else ""
+        rejected = f"; errors of smaller sizes: {', '.join(smaller)}" if smaller else ""
         return (
             f"latent size {self.size}: the smallest whose autoencoder's validation error, "
-            f"{self.errors[self.size]:.5f}, is within {self.factor:g} times that of {largest}, "
-            f"{self.errors[largest]:.5f}{others}"
+            f"{self.errors[self.size]:.5f}, is at most {self.factor:g} times the error at size {largest}, "
+            f"{self.errors[largest]:.5f}{rejected}"
         )
 
 
