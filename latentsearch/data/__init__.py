@@ -1,7 +1,6 @@
-"""Public data sets: what they consist of, how to get them, and whether a copy is whole.
+"""Describe, fetch, unpack and verify public data sets.
 
-What is known of a data set stands in one TOML file a set (`data_manifests/`); this package reads those files and never
-holds a fact of its own.
+All facts about a data set (files, hashes, splits, labels) are in its TOML manifest in `data_manifests/`, not in code.
 """
 
 from latentsearch.data.manifest import Manifest, load_manifest, manifest_names

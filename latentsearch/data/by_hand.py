@@ -1,4 +1,4 @@
-"""How to get a data set's files without this program; apart, so that who only verifies imports no HTTP."""
+"""Instructions for downloading a data set by hand, in a module of their own so that `verify` imports no HTTP client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from latentsearch.data.verify import folder_of
 
 
 def by_hand(manifest: Manifest, root: Path, files: Sequence[File]) -> str:
-    """How to get files without this program and where to place them."""
+    """Say where to download the files, where to place them, and which command then checks them."""
     again = f"`latentsearch data fetch {manifest.name} --root {root}`"
     what = ", ".join(file.name for file in files) if len(files) < len(manifest.needed()) else "the files"
     place = f"Place {what} in {folder_of(manifest, root)} and run {again}, which checks and unpacks them."

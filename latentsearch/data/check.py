@@ -1,4 +1,4 @@
-"""Is one published file there and whole? By size and hash, by what it unpacks to, or by its rows."""
+"""Check one published file by its size and hash, by its unpacked contents, or by its rows."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BAD = {"wrong size", "wrong hash"}
 
 @dataclass(frozen=True)
 class FileReport:
-    """What was found of one file.
+    """The result of checking one file.
 
-    `status` is ok, unpacked (the archive's content is there instead), packed (its content is not there yet), partial,
-    missing, wrong size or wrong hash.
+    `status` is ok, unpacked (the archive's contents are present instead of the archive), packed (the archive is present
+    but not its contents), partial, missing, wrong size or wrong hash.
     """
 
     name: str
@@ -32,7 +32,7 @@ class FileReport:
 
 
 def check_file(manifest: Manifest, file: File, folder: Path) -> FileReport:
-    """Look at one published file, or at what it unpacks to; reads all of it."""
+    """Check a published file, or the files it unpacks to; hashing reads the whole file."""
     path = folder / file.name
     status, detail = _published(file, path) if path.is_file() else ("missing", "")
     if file.unpacks_to:
@@ -45,7 +45,7 @@ def check_file(manifest: Manifest, file: File, folder: Path) -> FileReport:
 
 
 def picture_names(folder: Path) -> dict[str, int]:
-    """The names of a folder's JPEG files with their sizes in bytes; none where there is no folder."""
+    """Return the names of a folder's JPEG files with their sizes in bytes; empty if the folder does not exist."""
     if not folder.is_dir():
         return {}
     with os.scandir(folder) as entries:
@@ -55,7 +55,10 @@ def picture_names(folder: Path) -> dict[str, int]:
 
 
 def read_rows(file: File, path: Path) -> Iterator[list[str]]:
-    """The fields of a label file's rows, the picture's name first; raises ValueError if its header counts wrongly."""
+    """Yield the fields of each row of a label file, starting with the picture's name.
+
+    Raises ValueError after the last row if the number of rows is not the one in the header.
+    """
     with path.open(encoding="utf-8", errors="replace") as lines:
         stated = next(lines, "").strip() if file.header else None
         if file.header:
@@ -69,7 +72,7 @@ def read_rows(file: File, path: Path) -> Iterator[list[str]]:
 
 
 def without_gz(file: File) -> str:
-    """The name that a gzip file has when it is decompressed; other names stay."""
+    """Return the file's name without `.gz`."""
     return file.name.removesuffix(".gz")
 
 
@@ -78,7 +81,7 @@ def _published(file: File, path: Path) -> tuple[str, str]:
     if file.bytes not in (None, size):
         return "wrong size", f"{size:,} bytes, published with {file.bytes:,}"
     good = _has_hashes(path, file.hashes)
-    return ("ok", "") if good else ("wrong hash", f"another {' and '.join(file.hashes)} than the published one")
+    return ("ok", "") if good else ("wrong hash", f"not the published {' and '.join(file.hashes)}")
 
 
 def _has_hashes(path: Path, hashes: dict[str, str]) -> bool:
@@ -87,7 +90,7 @@ def _has_hashes(path: Path, hashes: dict[str, str]) -> bool:
 
 
 def _hashes_of(stream: IO[bytes], algorithms: tuple[str, ...]) -> tuple[int, dict[str, str]]:
-    """Read a stream to its end; returns its length in bytes and its hash by each algorithm."""
+    """Read a stream to its end and return its length in bytes and its hash by algorithm."""
     digests = {algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in algorithms}
     length = 0
     while chunk := stream.read(CHUNK):
@@ -98,7 +101,7 @@ def _hashes_of(stream: IO[bytes], algorithms: tuple[str, ...]) -> tuple[int, dic
 
 
 def _with_unpacked(file: File, folder: Path, status: str, detail: str) -> tuple[str, str]:
-    """An archive counts as there when its content is; some of its content without the archive is partial."""
+    """Accept the unpacked contents in place of the archive; incomplete contents without the archive are partial."""
     there, wanted = _unpacked(file, folder)
     if there == wanted:
         return ("ok" if status == "ok" else "unpacked"), f"{wanted:,} files in {folder.name}"
@@ -116,7 +119,7 @@ def _unpacked(file: File, folder: Path) -> tuple[int, int]:
 
 
 def _with_content(file: File, folder: Path, status: str, detail: str) -> tuple[str, str]:
-    """A gzip file compressed anew, or its decompressed form, is as good as the published one."""
+    """Accept a recompressed or decompressed copy of a published gzip file if its contents match."""
     if _has_content(file, folder / file.name, gzip.open):
         return "ok", "the published content, compressed anew"
     plain = folder / without_gz(file)
@@ -133,7 +136,7 @@ def _has_content(file: File, path: Path, opened: Callable[[Path, str], Any]) -> 
 
 
 def _with_rows(manifest: Manifest, file: File, path: Path, status: str, detail: str) -> tuple[str, str]:
-    """A label file for some of the pictures is partial if each of its rows could stand in the published one."""
+    """Report a label file as partial if it has fewer rows than published and every row is valid."""
     labels = next(labels for labels in manifest.labels if labels.file == file.name)
     try:
         _require_header(file, labels, path)
@@ -151,7 +154,7 @@ def _require_header(file: File, labels: Labels, path: Path) -> None:
 
 
 def _fits(labels: Labels, row: list[str]) -> bool:
-    """Whether a row could stand in the published file; raises ValueError with the picture's name where it could not."""
+    """Return True if the row has valid labels; raises ValueError with the picture's name if not."""
     allowed: Callable[[str], bool] = {
         "binary": lambda value: value in {"1", "-1"},
         "class": lambda value: value in labels.values,
@@ -159,5 +162,5 @@ def _fits(labels: Labels, row: list[str]) -> bool:
         "split": lambda value: value.isdecimal() and int(value) < len(labels.values),
     }[labels.kind]
     if len(row) != len(labels.names) + 1 or not all(map(allowed, row[1:])):
-        raise ValueError(f"the row of {row[0][:40]!r} does not fit")
+        raise ValueError(f"the row of {row[0][:40]!r} has invalid labels")
     return True

@@ -1,6 +1,6 @@
-"""CIFAR-10 from an .npz file with the names of Keras: x_train (n, 32, 32, 3), y_train, x_test, y_test, all uint8.
+"""Read CIFAR-10 from an .npz file with Keras's names: x_train (n, 32, 32, 3), y_train, x_test and y_test, all uint8.
 
-The publisher's own files are pickles, which can run code when they are loaded: they are not read.
+The publisher's own files are not supported: they are pickles, and loading a pickle can run code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Photographs:
 
 
 def holds_photographs(path: Path) -> bool:
-    """Whether a path is an .npz file whose training images have CIFAR-10's three colours; reads the header alone."""
+    """Return whether a path is an .npz file whose x_train is (n, 32, 32, 3); reads only the array's header."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open("x_train.npy") as array:
             version = np.lib.format.read_magic(array)
@@ -41,7 +41,7 @@ def holds_photographs(path: Path) -> bool:
 
 
 def load_photographs(path: Path, split: str) -> Photographs:
-    """The split "train" or "test" of CIFAR-10. Raises InputError when it is not there or is not what it should be."""
+    """Load the split "train" or "test" of CIFAR-10; raises InputError if it is missing or has another type or shape."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"].reshape(-1)

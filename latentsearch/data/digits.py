@@ -1,4 +1,4 @@
-"""MNIST's digits from the files that hold them: the publisher's IDX files, packed or not, or Keras's mnist.npz."""
+"""Read MNIST from the publisher's IDX files, gzipped or not, or from Keras's mnist.npz."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IDX = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-UNSIGNED_BYTES = 8  # the type's number in an IDX file's third byte
+UNSIGNED_BYTES = 8  # the third byte of an IDX file is the data type; 8 is uint8
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Digits:
 
 
 def holds_digits(path: Path) -> bool:
-    """Whether a path is an .npz file, or a folder with MNIST's training images."""
+    """Return whether a path is an .npz file or a folder with MNIST's training images."""
     return path.suffix == ".npz" or any((path / f"{IDX['train'][0]}{packed}").is_file() for packed in ("", ".gz"))
 
 
 def load_digits(path: Path, split: str) -> Digits:
-    """The split "train" or "test" of MNIST in a folder of IDX files or an .npz file with x_train, y_train and so on.
+    """Load the split "train" or "test" of MNIST from a folder of IDX files or an .npz file with x_train, y_train etc.
 
-    Raises InputError when it is not there or is not what it should be.
+    Raises InputError if the split is missing or has another type or shape.
     """
     try:
         images, labels = _from_npz(path, split) if path.suffix == ".npz" else _from_idx(path, split)
@@ -50,7 +50,7 @@ def load_digits(path: Path, split: str) -> Digits:
 
 
 def _from_npz(path: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    # np.load leaves a damaged file open that it has opened itself.
+    # If np.load opens a damaged file by its path, it never closes it.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return arrays[f"x_{split}"], arrays[f"y_{split}"]
 
@@ -61,11 +61,11 @@ def _from_idx(folder: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.u
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """An IDX file of bytes, or the same with .gz after its name. Raises ValueError when it holds something else."""
+    """Read an IDX file of uint8, or `path` + .gz if only that exists; raises ValueError if it is not one."""
     packed = path.with_name(f"{path.name}.gz")
     content = path.read_bytes() if path.exists() else gzip.decompress(packed.read_bytes())
     if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTES]):
-        raise ValueError(f"{path.name} is no IDX file of bytes")
+        raise ValueError(f"{path.name} is not an IDX file of uint8")
     dimensions = content[3]
     shape = np.frombuffer(content, ">u4", dimensions, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)

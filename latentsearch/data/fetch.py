@@ -1,4 +1,4 @@
-"""Bring a data set's files into a folder, check them and unpack them; nothing that is there is overwritten."""
+"""Download a data set's missing files, check them and unpack them; existing files are never overwritten."""
 
 from __future__ import annotations
 
@@ -31,16 +31,15 @@ def fetch(
     base_url: str | None = None,
     everything: bool = False,
 ) -> Report:
-    """Fetch what is missing of a data set, unpack its archives, and verify the result.
+    """Download the missing files of a data set, unpack its archives, and verify the result.
 
-    `base_url` is asked for every file instead of the publisher's servers; `everything` adds the optional files.
-    Raises InputError if a file of the same name and other content is in the way, TransferError if a file could not be
-    had.
+    `base_url` replaces the publisher's servers; `everything` includes the optional files. Raises InputError if a file
+    with the same name but other contents exists, and TransferError if a file cannot be downloaded or unpacked.
     """
     folder = folder_of(manifest, root)
     files = manifest.files if everything else manifest.needed()
     found = [(file, check_file(manifest, file, folder)) for file in files]
-    _require_room(folder, found)
+    _refuse_to_overwrite(folder, found)
     absent = [file for file, report in found if report.status in _ABSENT]
     packed = [file for file, report in found if report.status in _PACKED]
     try:
@@ -51,8 +50,8 @@ def fetch(
     return verify(manifest, root)
 
 
-def _require_room(folder: Path, found: list[tuple[File, FileReport]]) -> None:
-    """A file of the same name with other content is somebody's: it is never overwritten."""
+def _refuse_to_overwrite(folder: Path, found: list[tuple[File, FileReport]]) -> None:
+    """Raise InputError if a file with a published name has other contents: it may be the user's own."""
     for file, report in found:
         if (folder / file.name).exists() and report.status not in {"ok", "packed", "unpacked"}:
             raise InputError(
@@ -76,7 +75,7 @@ def _transfer_all(
         except Refused as refusal:
             refused.setdefault(str(refusal), []).append(file)
     if refused:
-        with contextlib.suppress(OSError):  # the folder stays unless it is empty
+        with contextlib.suppress(OSError):  # rmdir removes only an empty folder
             folder.rmdir()
         raise _cannot_fetch(manifest, root, refused)
 

@@ -1,4 +1,4 @@
-"""A data set's manifest: TOML -> frozen dataclasses, checked once, when they are made."""
+"""Parse a data set's TOML manifest into frozen dataclasses, which validate themselves on construction."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ class Member:
 class File:
     """One published file.
 
-    `bytes` is None where no source states the size. `content_sha256` is that of the decompressed file, for copies whose
-    gzip header differs. `rows` counts the pictures that a label file describes; with `header`, two lines (count, names)
-    come first. An archive unpacks to the folder `unpacks_to`, into so many `pictures` or these `members`.
+    `bytes` is None if no source states the size. `content_sha256` is the hash of the decompressed file, to recognise
+    copies with another gzip header. `rows` is the number of pictures in a label file; with `header`, the file begins
+    with two lines (count, names). An archive unpacks to the folder `unpacks_to`; it contains either the number of files
+    in `pictures` or exactly the files in `members`.
     """
 
     name: str
@@ -56,7 +57,7 @@ class File:
 
 @dataclass(frozen=True)
 class Split:
-    """A part of the official split."""
+    """One part of the official split, such as train or test."""
 
     name: str
     images: int
@@ -78,7 +79,10 @@ class Labels:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which pictures a protocol takes: the first, others than those, a split, a random share, or unstated."""
+    """The pictures that a protocol uses.
+
+    `take` is first (the first `images`), others (all but the first ones), split, random (a `share`) or unstated.
+    """
 
     take: str
     images: int | None = None
@@ -91,7 +95,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a paper uses the data set, and what it leaves open; attributes: the labels it learns with, () for none."""
+    """How a paper uses the data set, and what it does not specify.
+
+    `attributes` are the labels that it trains with, () if none.
+    """
 
     paper: str
     section: str
@@ -103,13 +110,13 @@ class Protocol:
     attributes: tuple[str, ...] = ()
 
     def selections(self) -> tuple[Selection, ...]:
-        """Those of training, gallery and queries that the paper has."""
+        """The selections for training, gallery and queries, without those that the paper does not have."""
         return tuple(part for part in (self.training, self.gallery, self.queries) if part)
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Gaussians on a circle around the origin: their number, the circle's radius, their standard deviation."""
+    """A mixture of `modes` Gaussians with standard deviation `sigma`, on a circle around the origin."""
 
     modes: int
     radius: float
@@ -119,7 +126,7 @@ class Ring:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that is known of one data set; `shape` is (height, width, channels) of a picture."""
+    """All facts about one data set; `shape` is (height, width, channels) of one picture."""
 
     name: str
     title: str
@@ -145,25 +152,25 @@ class Manifest:
             _require((part.images or 0) <= self.images, "a protocol takes more images than there are")
         labels = {name for labels in self.labels for name in labels.names}
         for protocol in self.protocols:
-            _require(set(protocol.attributes) <= labels, f"{protocol.paper} learns with labels that there are not")
+            _require(set(protocol.attributes) <= labels, f"{protocol.paper} learns with labels that no file has")
 
     def split_names(self) -> tuple[str, ...]:
-        """The parts of the official split, in the order of their codes 0, 1, 2."""
+        """The names of the official split's parts, in the order of their codes 0, 1, 2."""
         return tuple(split.name for split in self.splits)
 
     def needed(self) -> tuple[File, ...]:
-        """The files that latentsearch reads."""
+        """The files that latentsearch reads; the rest are optional."""
         return tuple(file for file in self.files if not file.optional)
 
 
 def manifest_names() -> list[str]:
-    """The names of the data sets that have a manifest, sorted."""
+    """Return the names of all data sets with a manifest, sorted."""
     entries = files("data_manifests").iterdir()
     return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
 
 
 def load_manifest(name: str) -> Manifest:
-    """Read one manifest; raises InputError, naming the known ones, when there is none of that name."""
+    """Read the manifest of a data set; raises InputError with the known names if there is none."""
     known = manifest_names()
     if name not in known:
         raise InputError(f"no data set is called {name!r}; there are {', '.join(known)}")
@@ -171,7 +178,7 @@ def load_manifest(name: str) -> Manifest:
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Make a manifest of TOML text; raises InputError where a fact is missing, unknown or contradicts another."""
+    """Parse a manifest from TOML text; raises InputError if a field is missing, unknown or inconsistent."""
     try:
         table = tomllib.loads(text)
         return _manifest(table)

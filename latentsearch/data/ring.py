@@ -1,4 +1,4 @@
-"""The synthetic ring: points drawn from Gaussians on a circle."""
+"""The synthetic ring: points sampled from Gaussians whose means lie on a circle."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from latentsearch.data.manifest import Ring
 
 
 def draw_ring(ring: Ring, count: int, seed: int | None = None) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Draw points and the mode that each comes from (IVE-GAN, section 4.1).
+    """Sample points and the mode of each (IVE-GAN, section 4.1).
 
-    Returns points float32 (count, 2) and modes int64 (count,), 0 to ring.modes - 1, all equally likely; mode 0 lies on
-    the first axis and the others follow anticlockwise. The same seed (by default the ring's own) gives the same points.
+    Returns points float32 (count, 2) and modes int64 (count,), 0 to ring.modes - 1, all equally likely. Mode 0 lies on
+    the first axis and the numbers increase anticlockwise. Points depend only on the seed, by default the ring's own.
     """
     random = np.random.default_rng(ring.seed if seed is None else seed)
     modes = random.integers(ring.modes, size=count)

@@ -1,4 +1,4 @@
-"""One file over HTTP: pooch checks its hash and puts it in place; a broken transfer goes on where it stopped."""
+"""Download one file over HTTP and resume interrupted downloads; pooch checks the hash and moves the file into place."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from indexer.progress import StepReport
 from latentsearch.data.manifest import File
 
 CHUNK = 1 << 20
-TIMEOUT_S = (10, 60)  # to connect; between two chunks
+TIMEOUT_S = (10, 60)  # seconds to connect, seconds between two chunks
 HASH_ORDER = ("sha256", "md5")
 
 
 class Refused(Exception):
-    """A server does not give the file; another one may."""
+    """The server does not provide the file; another server may."""
 
 
 class BrokeOff(Exception):
-    """A transfer ended before the file did; what came is kept."""
+    """The connection ended before the file was complete; the bytes received so far are kept."""
 
 
 @dataclass
 class Resuming:
-    """A downloader for pooch that keeps what came in NAME.part and asks only for the rest of it."""
+    """A downloader for pooch that keeps received bytes in NAME.part and requests only the remaining ones."""
 
     file: File
     part: Path
@@ -39,14 +39,14 @@ class Resuming:
     resumed: bool = False
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
-        """Bring the file to output_file; raises Refused or BrokeOff."""
+        """Download the file to output_file; raises Refused or BrokeOff."""
         self.resumed = self.received() > 0
         if self.file.bytes is None or self.received() != self.file.bytes:
             self._receive(url)
         os.replace(self.part, output_file)
 
     def received(self) -> int:
-        """The bytes that are here already."""
+        """The number of bytes received so far, by this and earlier runs."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def _receive(self, url: str) -> None:
@@ -59,7 +59,7 @@ class Resuming:
     def _ask(self, url: str, start: int) -> requests.Response:
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         response = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S)
-        if response.status_code == 416:  # the part is longer than the server's file
+        if response.status_code == 416:  # range not satisfiable: the partial file is longer than the server's file
             response.close()
             self.part.unlink()
             return self._ask(url, 0)
@@ -89,7 +89,7 @@ class Resuming:
 
 
 def transfer(file: File, folder: Path, urls: tuple[str, ...], progress: StepReport) -> None:
-    """Bring a file into folder from the first server that gives it; raises Refused with every server's reason."""
+    """Download a file into folder from the first server that provides it; raises Refused with each server's reason."""
     reasons = []
     for url in urls:
         try:
@@ -100,7 +100,7 @@ def transfer(file: File, folder: Path, urls: tuple[str, ...], progress: StepRepo
 
 
 def _transfer_from(url: str, file: File, folder: Path, progress: StepReport) -> None:
-    """Try one server for as long as every attempt brings more of the file."""
+    """Retry one server as long as each attempt receives more bytes."""
     downloader = Resuming(file, folder / f"{file.name}.part", progress)
     while True:
         before = downloader.received()
@@ -109,7 +109,7 @@ def _transfer_from(url: str, file: File, folder: Path, progress: StepReport) -> 
         except BrokeOff as error:
             if downloader.received() <= before:
                 raise Refused(f"sends {before:,} bytes and no more: {error}" if before else str(error)) from error
-        except ValueError as error:  # pooch: the hash does not fit, and what came is deleted
+        except ValueError as error:  # from pooch: the hash does not match, and it has deleted the file
             if not downloader.resumed:
                 raise Refused(f"sends another file: its {_known_hash(file)[0]} is not the published one") from error
 
@@ -128,12 +128,12 @@ def _known_hash(file: File) -> tuple[str, str]:
 
 
 def _start(response: requests.Response) -> int:
-    """Where the answer begins in the file, in bytes: at 0 unless the server heeds the range (bytes 5-9/10)."""
+    """Return the file offset of the response in bytes: 0 unless the server honours the range (bytes 5-9/10)."""
     stated = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     return int(stated[1]) if stated and response.status_code == 206 else 0
 
 
 def _total(response: requests.Response, start: int) -> int | None:
-    """The whole file's length in bytes, as far as the server says it."""
+    """Return the length of the whole file in bytes, or None if the server does not state it."""
     length = response.headers.get("Content-Length")
     return start + int(length) if length is not None else None

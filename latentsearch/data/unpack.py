@@ -1,4 +1,4 @@
-"""Archives -> files, streamed, each whole or not at all, and never outside the folder."""
+"""Unpack zip and tar archives: streamed, each file written atomically, and nothing outside the target folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from indexer.system.disk import atomic_write
 
 
 class Entry(NamedTuple):
-    """A file in an archive: its name there, its size in bytes, and how to open it."""
+    """A file in an archive: its name, its size in bytes, and a function that opens it."""
 
     name: str
     size: int
@@ -24,10 +24,10 @@ class Entry(NamedTuple):
 
 
 def unpack(archive: Path, top: str, count: int, progress: StepReport) -> None:
-    """Unpack what an archive holds below its folder `top` beside the archive; files that are there already stay.
+    """Unpack the archive's folder `top` next to the archive; files that exist with the right size are kept.
 
-    `count` is how many files are expected, for the progress. Raises TransferError for a damaged archive and for one
-    that holds a link or a path that leaves the folder.
+    `count` is the expected number of files, for progress only. Raises TransferError if the archive is damaged, or
+    contains a link or a path outside its folder.
     """
     try:
         for done, entry in enumerate(_entries(archive), start=1):

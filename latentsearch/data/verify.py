@@ -1,4 +1,4 @@
-"""Is a copy of a data set whole? Every file; of a folder of pictures how many, with which labels, of which split."""
+"""Verify a copy of a data set: check every file, and count a folder's pictures, their labels and their splits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from latentsearch.data.manifest import File, Manifest
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a folder: how many of how many, how many have all labels, how the splits share them."""
+    """Counts for a folder of pictures.
+
+    `found` of the `of` published pictures are present. Among these, `labelled` have all labels and `empty` are empty
+    files; `splits` counts them by split.
+    """
 
     found: int
     of: int
@@ -23,7 +27,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found of a data set; `state` is complete, partial, damaged, missing or synthetic (nothing to find)."""
+    """The result of verifying a data set.
+
+    `state` is complete, partial, damaged, missing or synthetic (generated, so that there are no files to check).
+    """
 
     name: str
     folder: Path
@@ -33,19 +40,19 @@ class Report:
     pictures: Pictures | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain dicts, lists and strings."""
+        """Return the report as dicts, lists and strings that JSON can represent."""
         return {**asdict(self), "folder": str(self.folder)}
 
 
 def folder_of(manifest: Manifest, root: Path) -> Path:
-    """The data set's own folder: root itself if it bears the set's name or holds one of its files, else root/NAME."""
+    """Return root if it is named after the data set or contains one of its files, and root/NAME if not."""
     names = {name for file in manifest.files for name in (file.name, without_gz(file), file.unpacks_to) if name}
     own = root.resolve().name == manifest.name or any((root / name).exists() for name in names)
     return root if own else root / manifest.name
 
 
 def verify(manifest: Manifest, root: Path) -> Report:
-    """Look at every file of the data set below root; reads all of them and writes nothing."""
+    """Check every file of the data set below root; reads each file completely and writes nothing."""
     folder = folder_of(manifest, root)
     if manifest.ring:
         return Report(manifest.name, folder, "synthetic", "synthetic: drawn from its parameters, there is no file")
@@ -56,7 +63,7 @@ def verify(manifest: Manifest, root: Path) -> Report:
 
 
 def _pictures(manifest: Manifest, folder: Path) -> Pictures | None:
-    """Count the pictures and what the label files say of them; None for data sets that are not folders of pictures."""
+    """Count the pictures and their labels and splits; None if the data set is not a folder of pictures."""
     archive = next((file for file in manifest.files if file.pictures), None)
     if archive is None:
         return None
@@ -71,7 +78,7 @@ def _pictures(manifest: Manifest, folder: Path) -> Pictures | None:
 
 
 def _values(file: File, path: Path) -> dict[str, str]:
-    """Each picture's first value in a label file; none where the file cannot be read."""
+    """Return the first label of each picture by name; empty if the file cannot be read."""
     try:
         return {row[0]: row[1] for row in read_rows(file, path) if len(row) > 1}
     except (OSError, ValueError):

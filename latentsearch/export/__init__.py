@@ -1,1 +1,1 @@
-"""A training run -> an encoder bundle."""
+"""Export training runs and pretrained networks as encoder bundles."""

@@ -1,4 +1,4 @@
-"""The attribute encoder of a bundle: from pixels to label values in a graph of its own, and what a generator needs."""
+"""Export a bundle's attribute encoder, a graph from pixels to label values, and describe the labels in model.json."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latentsearch.export.onnx_graphs import compress, export_graph
 from latentsearch.training.datasets.images import Images, to_float
 from latentsearch.training.engine.trained import Trained
 
-# Label vectors of training images that a bundle's generator draws pictures with.
+# Number of training images' label vectors stored in model.json, with which a conditional generator samples.
 DRAWN = 256
 
 
@@ -27,13 +27,16 @@ class AttributeGraph(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        """Read one batch."""
+        """Compute the label values of a batch."""
         values: Tensor = self.network(images.permute(0, 3, 1, 2).float() / 255)
         return values
 
 
 def write_attribute_graph(trained: Trained, training: NDArray[np.uint8], folder: Path, precision: str) -> None:
-    """Write attributes.onnx into a bundle's folder, where the family tells attributes."""
+    """Write attributes.onnx to a bundle's folder if the family has an attribute encoder.
+
+    training: training images uint8 (n, h, w, 3), which int8 is calibrated on.
+    """
     if trained.attributes is not None:
         shape = (2, trained.framing.height, trained.framing.width, 3)
         graph = AttributeGraph(trained.attributes).eval()
@@ -42,9 +45,10 @@ def write_attribute_graph(trained: Trained, training: NDArray[np.uint8], folder:
 
 
 def describe_labels(trained: Trained, images: Images) -> dict[str, Any]:
-    """What model.json says of a family with labels: their names; how its generator's codes are made of z and y.
+    """Return the entries of model.json for a family with labels: their names, and the generator's input.
 
-    drawn: label vectors of training images, chosen at random, as strings of 0 and 1: what pictures are drawn with.
+    The generator's entry `drawn` has the label vectors of random training images, as strings of 0 and 1, with which
+    `sample` generates pictures.
     """
     if trained.attributes is None or images.values is None:
         return {}
@@ -62,7 +66,7 @@ def describe_labels(trained: Trained, images: Images) -> dict[str, Any]:
 
 @torch.no_grad()
 def check_attributes(trained: Trained, bundle: Path, pixels: NDArray[np.uint8]) -> dict[str, float]:
-    """How often the bundle's attribute encoder says of pictures uint8 (n, h, w, 3) what PyTorch's says."""
+    """Return the share of labels of pictures uint8 (n, h, w, 3) on which the bundle and PyTorch agree."""
     if trained.attributes is None:
         return {}
     by_torch = trained.attributes(to_float(pixels)).numpy()

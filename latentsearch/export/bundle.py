@@ -1,4 +1,4 @@
-"""Trained networks -> an encoder bundle: a graph from pixels to codes, checked against PyTorch when it is made."""
+"""Export trained networks as an encoder bundle: graphs from pixels to codes, checked against PyTorch."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ ENCODER = "encoder.onnx"
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
 GENERATED = 64
-EDGE = 1 / 9
+EDGE = 1 / 9  # share of a side that `middle` crops at each edge
 
 
 def unit(codes: Tensor) -> Tensor:
-    """Codes (n, d) brought to length 1."""
+    """Scale codes (n, d) to length 1."""
     normalised: Tensor = nn.functional.normalize(codes)
     return normalised
 
 
 class EncoderGraph(nn.Module):
-    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d): scaling and whitening are inside.
+    """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d), including scaling and whitening.
 
-    mirrored, closer: whether a code is the mean of the picture's and its mirror image's, and of their middles', scaled
-    to the same size.
+    A code is the mean over several views. mirrored: whether the mirror image is a view. closer: whether the picture's
+    middle, enlarged to the same size, is a view.
     """
 
     def __init__(self, network: nn.Module, mirrored: bool = False, closer: bool = False) -> None:
@@ -51,14 +51,14 @@ class EncoderGraph(nn.Module):
         self.whiten: nn.Linear | None = None
 
     def forward(self, images: Tensor) -> Tensor:
-        """Encode one batch."""
+        """Encode a batch."""
         codes = self.codes(images.permute(0, 3, 1, 2).float() / 255)
         if self.whiten is not None:
             return unit(self.whiten(codes))
         return codes
 
     def codes(self, x: Tensor) -> Tensor:
-        """Codes before whitening, of pictures float32 (n, 3, h, w) in [0, 1]."""
+        """Compute codes before whitening, of pictures float32 (n, 3, h, w) in [0, 1]."""
         views = [x, middle(x)] if self.closer else [x]
         if self.mirrored:
             views += [view.flip(3) for view in views]
@@ -66,7 +66,7 @@ class EncoderGraph(nn.Module):
         return codes if len(views) == 1 else codes.view(len(views), -1, codes.shape[1]).mean(0)
 
     def fit_whitening(self, codes: NDArray[np.float32], size: int | None = None) -> None:
-        """Centre, whiten and normalise from now on, by the statistics of these codes (n, d); for cosine distance.
+        """Fit whitening to codes (n, d); from now on, forward centres, whitens and normalises, for cosine distance.
 
         size: see `whitening`.
         """
@@ -77,7 +77,7 @@ class EncoderGraph(nn.Module):
 
 
 def middle(x: Tensor) -> Tensor:
-    """The middle of pictures (n, c, s, s), without a ninth of a side at each edge, scaled to their size."""
+    """Crop a ninth of the side at each edge of pictures (n, c, s, s), and scale the middle to their size."""
     size = x.shape[-1]
     edge = round(size * EDGE)
     inner = x[:, :, edge : size - edge, edge : size - edge]
@@ -92,7 +92,7 @@ class GeneratorGraph(nn.Module):
         self.network = network
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Generate one batch."""
+        """Generate a batch."""
         pictures: Tensor = self.network(codes)
         return (pictures.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
 
@@ -110,10 +110,10 @@ def export(
     """Write a bundle and return its model.json.
 
     distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
-    training images (`published_graph`). read: where a layer is read by parts instead, also fitted on training images.
-    precision: of the encoder: "fp32", "fp16" (stored so, computed in fp32) or "int8" (static, calibrated on training
-    images); beside the latter two, the generator's weights are stored as int8.
-    Raises InputError when the folder holds something already.
+    training images (`published_graph`). read: read a layer by parts instead, also fitted on training images. precision:
+    of the encoder: "fp32", "fp16" (stored as fp16, computed in fp32) or "int8" (static, calibrated on training images);
+    with fp16 and int8, the generator's weights are stored as int8. Raises InputError if the folder is not empty, or for
+    `read` with another distance than cosine.
     """
     if read is not None and distance != "cosine":
         raise InputError("codes by parts are compared by cosine: leave out --distance")
@@ -134,7 +134,7 @@ def export(
 
 
 class Whitened:
-    """A network's own codes, centred, whitened and normalised for cosine distance, as they are for Euclidean."""
+    """Writes and checks an encoder of the network's codes: whitened for cosine distance, unchanged for Euclidean."""
 
     facts: dict[str, Any] = {}  # noqa: RUF012 - nothing to add to model.json
 
@@ -156,12 +156,12 @@ class Whitened:
         return codes
 
     def check(self, staging: Path, codes: NDArray[np.float32]) -> dict[str, float]:
-        """How close the bundle's codes are to PyTorch's."""
+        """Compare the bundle's codes with PyTorch's, as `likeness`."""
         return check(self.graph, staging, self.images, codes[:CHECK_GALLERY])
 
 
 def _network(trained: Trained) -> Network:
-    """The network whose layer is read by parts, for the picture and, except for digits, its mirror image."""
+    """Return the network to read by parts, with the picture and, except for digits, its mirror image as views."""
     mirrored = trained.facts.get("recipe", {}).get("data") != "digits"
 
     def write(path: Path) -> None:
@@ -176,7 +176,10 @@ def _example(trained: Trained) -> Tensor:
 
 
 def published_graph(trained: Trained) -> EncoderGraph:
-    """What codes for cosine distance are fitted on: features where the family has them, of the views that are alike."""
+    """Return the graph that codes for cosine distance are fitted on.
+
+    It computes the family's features if it has them, else its codes, averaged over views allowed by its invariance.
+    """
     alike = trained.invariance
     mirrored, closer = (False, False) if alike is None else (alike.mirrors, alike.zooms)
     return EncoderGraph(trained.features or trained.encoder, mirrored, closer).eval()
@@ -184,23 +187,22 @@ def published_graph(trained: Trained) -> EncoderGraph:
 
 @torch.no_grad()
 def encode(graph: EncoderGraph, pixels: NDArray[np.uint8], batch: int = 128) -> NDArray[np.float32]:
-    """Codes of pictures uint8 (n, h, w, 3) by PyTorch: float32 (n, d)."""
+    """Encode pictures uint8 (n, h, w, 3) with PyTorch: float32 (n, d)."""
     parts = [graph(torch.from_numpy(np.array(pixels[start : start + batch]))) for start in range(0, len(pixels), batch)]
     return torch.cat(parts).numpy()
 
 
 @torch.no_grad()
 def encode_whitened(graph: EncoderGraph, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The network's own codes as the graph whitens and normalises them."""
+    """Whiten and normalise the network's own codes (n, d) with the graph's whitening."""
     assert graph.whiten is not None
     return unit(graph.whiten(torch.from_numpy(codes))).numpy()
 
 
 def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np.float32]) -> dict[str, float]:
-    """How close the bundle's codes are to PyTorch's on real images, held-out ones where there are any.
+    """Compare the bundle's codes with PyTorch's on the first images, which are held-out ones if there are any.
 
-    gallery: PyTorch's codes of the first training images. Returns the mean and the least cosine, and the share of the
-    top 20 in common when each searches its own codes of that gallery.
+    gallery: PyTorch's codes of the first training images. Returns the result of `likeness`.
     """
     queries = images.pixels[:CHECK_IMAGES]
     training = images.pixels[images.held_out :][: len(gallery)]
@@ -211,7 +213,7 @@ def check(graph: EncoderGraph, bundle: Path, images: Images, gallery: NDArray[np
 
 @torch.no_grad()
 def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
-    """The mean difference between the bundle's pictures and PyTorch's of the same codes, in steps of 255."""
+    """Return the mean absolute difference between the bundle's and PyTorch's pictures, on a scale of 0 to 255."""
     assert trained.generator is not None
     shape = (GENERATED, trained.latent_size + len(trained.labels))
     codes = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
@@ -221,14 +223,14 @@ def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
 
 
 def _write_others(trained: Trained, images: Images, folder: Path, precision: str) -> None:
-    """The graphs beside the encoder, where the family has them."""
+    """Write the attribute encoder and the generator if the family has them."""
     write_attribute_graph(trained, images.pixels[images.held_out :][:FIT_IMAGES], folder, precision)
     if trained.generator is not None:
         generator = GeneratorGraph(trained.generator).eval()
         size = trained.latent_size + len(trained.labels)
         export_graph(generator, torch.zeros(2, size), folder / "generator.onnx", "codes", "images")
         if precision != "fp32":
-            # Its pictures are for people: weights of eight bits change them by less than anyone sees.
+            # Generated pictures are only looked at, and int8 weights change them invisibly.
             store_as_int8(folder / "generator.onnx")
 
 

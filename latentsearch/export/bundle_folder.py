@@ -1,4 +1,4 @@
-"""A bundle's folder: written beside its place and moved there whole; and what every bundle's model.json says."""
+"""Create a bundle's folder atomically, and the entries of model.json that all bundles share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.export.calibration import closest_pairs, random_pair_distances
 
-FIT_IMAGES = 20_000
+FIT_IMAGES = 20_000  # at most this many training images fit whitening and distance quantiles
 
 
 @contextmanager
 def new_bundle(folder: Path) -> Iterator[Path]:
-    """An empty folder to write a bundle into, which becomes this one when all went well.
+    """Yield an empty folder for writing a bundle, and move it to `folder` if no exception is raised.
 
-    Raises InputError when the folder holds something already.
+    Raises InputError if `folder` is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: name a new folder for the bundle")
@@ -50,7 +50,7 @@ def describe_bundle(
     precision: str,
     trained: dict[str, Any],
 ) -> dict[str, Any]:
-    """The model.json of the graphs in a folder, without scores. codes: of training images, (n, d)."""
+    """Return the content of model.json for the graphs in a folder, with no scores. codes: of training images (n, d)."""
     quantiles = random_pair_distances(codes, distance)
     return {
         "format": FORMAT,
@@ -74,7 +74,10 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
 
 def top(queries: NDArray[np.float32], gallery: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """The rows of the k nearest codes by Euclidean distance, which ranks codes of length 1 as cosine does."""
+    """Return the rows of the k nearest gallery codes of each query, unordered: (q, k).
+
+    The distance is Euclidean, which ranks codes of length 1 like cosine distance.
+    """
     distances = (gallery**2).sum(1) - 2 * queries @ gallery.T
     k = min(k, len(gallery))
     return np.argpartition(distances, k - 1, axis=1)[:, :k]
@@ -83,9 +86,10 @@ def top(queries: NDArray[np.float32], gallery: NDArray[np.float32], k: int) -> N
 def likeness(
     queries: tuple[NDArray[np.float32], NDArray[np.float32]], galleries: tuple[NDArray[np.float32], NDArray[np.float32]]
 ) -> dict[str, float]:
-    """How alike the codes of two graphs are: of the same queries (q, d), and of the same gallery (n, d).
+    """Compare two graphs by their codes of the same queries, (q, d) each, and of the same gallery, (n, d) each.
 
-    Returns the mean and the least cosine, and the share of the top 20 in common when each searches its own gallery.
+    Returns the mean and least cosine between the queries' codes, and the overlap of the top 20 when each graph's
+    queries search its own gallery.
     """
     mine, theirs = (codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12) for codes in queries)
     cosines = (mine * theirs).sum(1)

@@ -1,4 +1,4 @@
-"""How far apart the codes of training pictures lie: what turns an encoder's distances into similarities."""
+"""The distribution of distances between training pictures, which converts an encoder's distances to similarities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 RANDOM_PAIRS = 200_000
 QUANTILES = 201
-# Up to the first of the quantiles above 0; begun at ten pairs, since a closest one may be the same picture twice.
+# Search results fall below the first quantile above 0, 0.005, so `closest_pairs` describes that tail separately. It
+# starts at ten pairs, because the closest pairs may be duplicates of the same picture.
 CLOSEST_SHARE = 1 / (QUANTILES - 1)
 FEWEST_PAIRS = 10
 STEPS = 48
@@ -15,7 +16,7 @@ ROWS_AT_ONCE = 1_000
 
 
 def random_pair_distances(codes: NDArray[np.float32], distance: str, seed: int = 0) -> list[float]:
-    """Quantiles (0, 0.005, ..., 1) of the distance between random pairs of codes (n, d)."""
+    """Return the quantiles (0, 0.005, ..., 1) of the distance between random pairs of codes (n, d)."""
     first, second = np.random.default_rng(seed).integers(0, len(codes), (2, RANDOM_PAIRS))
     different = first != second
     a, b = codes[first[different]], codes[second[different]]
@@ -25,10 +26,10 @@ def random_pair_distances(codes: NDArray[np.float32], distance: str, seed: int =
 
 
 def closest_pairs(codes: NDArray[np.float32], distance: str, quantiles: list[float]) -> list[list[float]]:
-    """The lower end of the same distribution, over all pairs of codes (n, d).
+    """Return the lower tail of the distance's distribution over all pairs of codes (n, d).
 
-    Rows of a share of the pairs and the distance that they have at most; both ascend, the shares in even ratios up to
-    0.005. quantiles: those of `random_pair_distances`. Few codes give few rows, or none.
+    Each row has a share of the pairs and their greatest distance. Both increase; the shares are spaced geometrically up
+    to 0.005. quantiles: from `random_pair_distances`. Few codes yield few rows or none.
     """
     pairs = len(codes) * (len(codes) - 1) // 2
     close = np.sort(_distances_below(codes, distance, quantiles[1]))
@@ -40,7 +41,7 @@ def closest_pairs(codes: NDArray[np.float32], distance: str, quantiles: list[flo
 
 
 def _distances_below(codes: NDArray[np.float32], distance: str, limit: float) -> NDArray[np.float32]:
-    """The distances of all pairs that are closer than a limit."""
+    """Return the distances of all pairs that are closer than a limit."""
     squares = np.einsum("nd,nd->n", codes, codes)
     found = []
     for start in range(0, len(codes), ROWS_AT_ONCE):

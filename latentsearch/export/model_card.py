@@ -1,4 +1,4 @@
-"""A bundle's model.json, and its model card, which says the same for people."""
+"""Write a bundle's model.json and MODEL_CARD.md, its description in Markdown."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-# The family that has no network and is fitted by linear algebra.
+# The family without a network, fitted by linear algebra.
 FITTED_FAMILY = "parts"
 
 CARD = """# {name}
 
-An encoder of the family {family}: pictures of {width}x{height} pixels to codes of {latent_size} numbers, compared by
-{distance} distance.{generator}
+An encoder of the family {family}. It turns pictures of {width}x{height} pixels into codes of {latent_size} numbers,
+which are compared by {distance} distance.{generator}
 
 {origin}{reading}
 
@@ -20,12 +20,13 @@ An encoder of the family {family}: pictures of {width}x{height} pixels to codes 
 
 {scores}
 
-The {precision} graph against {exact}, on {check_images} pictures: mean cosine {mean_cosine},
+Codes of the {precision} graph compared with {exact}, on {check_images} pictures: mean cosine {mean_cosine},
 least {least_cosine}, overlap of the top 20 {overlap}.
 {generator_difference}
 ## Limits
 
-The codes know what the training pictures showed, framed as those were. Do not use them to identify people.
+Results are less reliable for pictures that differ from the training pictures in content or framing. Do not use the
+codes to identify people.
 """
 
 
@@ -54,13 +55,18 @@ FITTED = """## Fitted on
 
 **Terms:** {terms}
 
-## What it is
+## Method
 
-Classical, no network: linear algebra on fixed features. Of each picture: half-wave derivatives in eight directions
-and mean colours on a grid of 16x16 cells (histograms of oriented gradients: Dalal and Triggs, CVPR 2005){mirror}. Of
-each of the parts {parts} (modular eigenspaces: Pentland, Moghaddam and Starner, CVPR 1994) the directions in which
-pictures differ and altered copies of one picture do not (linear discriminants: Fisher 1936), scaled to length 1; then
-PCA of all side by side. Its generator is least squares from the code to the picture: it shows what the code sees.
+Classical: linear algebra on fixed features, no network.
+
+1. Half-wave derivatives in eight directions and mean colours are computed on a grid of 16x16 cells (histograms of
+   oriented gradients: Dalal and Triggs, CVPR 2005){mirror}.
+2. For each of the parts {parts} (modular eigenspaces: Pentland, Moghaddam and Starner, CVPR 1994), the directions are
+   kept in which pictures differ but altered copies of one picture do not (linear discriminants: Fisher 1936). The
+   result is scaled to length 1.
+3. All parts are concatenated and reduced by PCA.
+
+The generator is a least-squares fit from codes to pictures; it shows the information that a code contains.
 
 | | |
 |---|---|
@@ -83,7 +89,7 @@ PRETRAINED = """## Source
 
 **Terms:** {terms}
 
-Whether labels of pictures were used in training, its source tells: most such networks learned from them."""
+Most such networks were trained with labels of pictures; see the source of the weights."""
 
 
 def write_model(folder: Path, model: dict[str, Any]) -> None:
@@ -93,20 +99,20 @@ def write_model(folder: Path, model: dict[str, Any]) -> None:
 
 
 def record_scores(folder: Path, scores: dict[str, float]) -> None:
-    """Put measured scores into a bundle's model.json and model card."""
+    """Replace the scores in a bundle's model.json and model card."""
     model = json.loads((folder / "model.json").read_text())
     write_model(folder, {**model, "scores": scores})
 
 
 def model_card(model: dict[str, Any]) -> str:
-    """The model card of a model.json, as Markdown."""
+    """Format the content of model.json as a model card in Markdown."""
     fidelity = model["fidelity"]
     scores = "".join(f"- {name}: {value}\n" for name, value in model["scores"].items())
     return CARD.format(
         **{key: model[key] for key in ("name", "family", "latent_size", "distance", "precision")},
         width=model["framing"]["width"],
         height=model["framing"]["height"],
-        generator=" Its generator comes with it." if "generator" in model else "",
+        generator=" The bundle includes a generator." if "generator" in model else "",
         origin=_origin(model),
         reading=_reading(model),
         scores=scores or "Nothing yet.\n",
@@ -125,14 +131,14 @@ def _labels(model: dict[str, Any]) -> str:
     learned = ", ".join(model["attributes"]["labels"])
     agreement = model["fidelity"].get("attributes_in_common", "unknown")
     return (
-        f"Labels of the pictures were used in training: {learned}. Of these its graph says what PyTorch's network says "
-        f"in {agreement} of cases. It guesses what those who labelled the training pictures would say of another; what "
-        "is rare there it seldom sees."
+        f"Labels of the pictures were used in training: {learned}. The attribute graph agrees with the PyTorch network "
+        f"on a share of {agreement} of the labels. It predicts how the annotators of the training pictures would label "
+        "a picture, and rarely predicts labels that are rare in them."
     )
 
 
 def _origin(model: dict[str, Any]) -> str:
-    """Where the networks are from: a training run, or a pretrained network."""
+    """Format the section on the origin: a training run, a fit, or a pretrained network."""
     trained = model["trained"]
     if model["family"] == FITTED_FAMILY:
         return FITTED.format(
@@ -140,7 +146,7 @@ def _origin(model: dict[str, Any]) -> str:
             data=_pictures(trained),
             commands=_commands(trained),
             parts=", ".join(trained["boxes"]),
-            mirror=", added to those of the mirror image" if trained["recipe"]["mirror"] else "",
+            mirror=", and those of the mirror image are added" if trained["recipe"]["mirror"] else "",
         )
     if "source" in trained:
         return PRETRAINED.format(**trained)
@@ -163,10 +169,10 @@ def _reading(model: dict[str, Any]) -> str:
     read = model["reading"]
     return (
         "\n\n## Read by parts\n\n"
-        f"Its codes are not the network's own: layer {read['layer']} of {read['layers']} is read in the parts "
-        f"{', '.join(read['boxes'])}, each by the directions in which pictures differ and altered copies "
-        "of one do not (linear discriminants), scaled to length 1, and all side by side reduced by PCA; fitted on the "
-        "training pictures, without labels."
+        f"The codes are not the network's own. They are computed from layer {read['layer']} of {read['layers']}, in "
+        f"the parts {', '.join(read['boxes'])}. Each part is reduced to the directions in which pictures differ but "
+        "altered copies of one picture do not (linear discriminants) and scaled to length 1; all parts are then "
+        "concatenated and reduced by PCA. The reduction was fitted on the training pictures without labels."
     )
 
 
@@ -182,4 +188,4 @@ def _generator_difference(fidelity: dict[str, Any]) -> str:
     steps = fidelity.get("generator_mean_difference")
     if steps is None:
         return ""
-    return f"The generator's pictures differ from PyTorch's by {steps} steps of 255 on average.\n"
+    return f"The generator's pictures differ from PyTorch's by {steps} on average, on a scale of 0 to 255.\n"

@@ -1,4 +1,4 @@
-"""The encoder of a bundle that reads a layer of a trained network by parts, fitted on the run's pictures."""
+"""Export an encoder that reads a layer of a trained network by parts, fitted on the run's pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 ENCODER = "encoder.onnx"
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
-# Maps of fewer rows know nothing of where things are.
+# The default layer has at least this many rows and columns: smaller maps contain too little spatial information.
 FEWEST_ROWS = 8
 
 Codes = NDArray[np.float32]
@@ -32,7 +32,7 @@ Codes = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Wish:
-    """How a network is read. layer: its number, from 1; None for the last of at least 8x8 cells."""
+    """How to read a network by parts. layer: its number, from 1, or None for the last with at least 8x8 cells."""
 
     parts: tuple[Part, ...]
     layer: int | None = None
@@ -41,9 +41,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Network:
-    """write: writes the network's graph in full precision. compress: rewrites one as (path, precision, images) say.
+    """A network to read.
 
-    views: how many it takes of each picture: 2 where the mirror image is the same.
+    write: writes its graph in full precision to a path. compress: rewrites the graph at a path in a precision, which
+    int8 calibrates on images. views: number of views per picture: 2 if mirror images share a code, else 1.
     """
 
     write: Callable[[Path], None]
@@ -52,14 +53,17 @@ class Network:
 
 
 class ReadByParts:
-    """Writes encoder.onnx and says what it is; the reading is fitted on the graph as it is stored."""
+    """Writes and checks encoder.onnx. `facts`, after `write`, describe the reading for model.json.
+
+    The reading is fitted on the graph in the precision in which it is stored.
+    """
 
     def __init__(self, network: Network, images: Images, wish: Wish) -> None:
         self._network, self._images, self._wish = network, images, wish
         self.facts: dict[str, Any] = {}
 
     def write(self, staging: Path, precision: str) -> Codes:
-        """Write encoder.onnx and return its codes of training images. Raises InputError for a layer that is none."""
+        """Write encoder.onnx and return its codes of training images; raises InputError if the layer does not exist."""
         images = self._images.first(FIT_IMAGES)
         with tempfile.TemporaryDirectory() as folder:
             layers, exact, stored = self._cut(Path(folder), precision, images)
@@ -78,7 +82,7 @@ class ReadByParts:
         return np.concatenate([codes for _, codes in each_code(content, images)])
 
     def _cut(self, folder: Path, precision: str, images: Images) -> tuple[tuple[int, int], LayerMaps, LayerMaps]:
-        """(the layer's number, how many there are), its maps in full precision, and as they are stored."""
+        """Return (the layer's number, the number of layers), its maps in full precision, and its maps as stored."""
         self._network.write(folder / "whole.onnx")
         layers = NetworkLayers(folder / "whole.onnx")
         number = self._wish.layer or layers.last_with(FEWEST_ROWS)
@@ -92,7 +96,7 @@ class ReadByParts:
         return (number, len(layers.layers)), stored.of(exact), stored
 
     def check(self, staging: Path, codes: Codes) -> dict[str, float]:
-        """How close its codes are to those of the same reading of the network in full precision."""
+        """Compare its codes with those of the same reading in full precision, as `likeness`."""
         content = (staging / ENCODER).read_bytes()
         queries = Block(np.array(self._images.pixels[:CHECK_IMAGES]))
         gallery = self._images.first(min(CHECK_GALLERY, len(codes)))

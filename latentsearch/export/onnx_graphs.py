@@ -1,4 +1,4 @@
-"""PyTorch networks -> ONNX graphs, in full precision, stored as fp16, or quantised to int8."""
+"""Export PyTorch networks as ONNX graphs: in full precision, stored as fp16, or quantised to int8."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALIBRATION_IMAGES = 512
 
 
 def export_graph(network: nn.Module, example: Tensor, path: Path, input_name: str, output_name: str) -> None:
-    """Write a network (eval mode, CPU) as ONNX, its batch dynamic, batch normalisation folded into convolutions."""
+    """Write a network (eval mode, CPU) as ONNX with a dynamic batch and with folded batch normalisation."""
     torch.onnx.export(
         fold_batch_normalisation(network),
         (example,),
@@ -38,7 +38,7 @@ def export_graph(network: nn.Module, example: Tensor, path: Path, input_name: st
 
 
 def forget_origin(path: Path) -> None:
-    """Remove what the exporter notes beside a graph: lines of source code, with the paths of the machine it ran on."""
+    """Remove the exporter's metadata from a graph: it contains source code and paths of this machine."""
     model = onnx.load(path)
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
@@ -48,7 +48,7 @@ def forget_origin(path: Path) -> None:
 
 
 def fold_batch_normalisation(network: nn.Module) -> nn.Module:
-    """A copy of a network in which every batch normalisation that follows a convolution is part of it."""
+    """Return a copy of a network with each batch normalisation folded into the convolution before it."""
     network = copy.deepcopy(network).float().eval()
     for module in network.modules():
         if isinstance(module, nn.Sequential):
@@ -62,7 +62,7 @@ def fold_batch_normalisation(network: nn.Module) -> nn.Module:
 
 
 def compress(path: Path, precision: str, images: NDArray[np.uint8]) -> None:
-    """Rewrite a graph as fp32, fp16 or int8; images uint8 (n, h, w, 3) calibrate int8."""
+    """Rewrite a graph in a precision, fp32, fp16 or int8; int8 is calibrated on images uint8 (n, h, w, 3)."""
     if precision == "fp16":
         store_as_fp16(path)
     elif precision == "int8":
@@ -70,9 +70,9 @@ def compress(path: Path, precision: str, images: NDArray[np.uint8]) -> None:
 
 
 def quantise(path: Path, images: NDArray[np.uint8]) -> None:
-    """Quantise weights and activations to int8 by the range of activations over the images.
+    """Quantise weights and activations to int8, calibrated by the range of activations on images.
 
-    Weights keep to seven bits (`reduce_range`): on processors without VNNI, eight would overflow 16-bit sums.
+    Weights use seven bits (`reduce_range`), because eight would overflow 16-bit sums on processors without VNNI.
     """
     quantization = import_onnxruntime("quantization")
     prepared = path.with_suffix(".prepared.onnx")
@@ -96,7 +96,7 @@ def quantise(path: Path, images: NDArray[np.uint8]) -> None:
 
 
 def _last_products(path: Path) -> list[str]:
-    """The matrix products: few operations, and what they lose no later layer mends."""
+    """Return the matrix products, which stay fp32: they are few, and no later layer compensates for their errors."""
     return [node.name for node in onnx.load(path).graph.node if node.op_type in ("Gemm", "MatMul")]
 
 

@@ -1,4 +1,4 @@
-"""A fitted run of the family `parts` -> an encoder bundle."""
+"""Export a fitted run of the family `parts` as an encoder bundle."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ def export_fitted(
 ) -> dict[str, Any]:
     """Write the bundle of a fitted run and return its model.json.
 
-    precision: "fp32" or "fp16" (stored so, computed in fp32); the generator's weights are stored as int8 beside fp16.
-    Raises InputError for a run that is not finished, another precision or distance, a folder that holds something.
+    precision: "fp32" or "fp16" (stored as fp16, computed in fp32); with fp16, the generator's weights are stored as
+    int8. terms: the weights' terms of use. Raises InputError if the run is not finished, the precision or
+    distance is another one, or the folder is not empty.
     """
     if precision not in ("fp32", "fp16"):
         raise InputError(f"codes by parts are stored as fp32 or fp16, not {precision}: take --precision fp16")
@@ -68,7 +69,7 @@ def export_fitted(
             precision=precision,
             trained=facts,
         )
-        # Codes have length 1 and are no sample of anything: the generator only draws what pictures gave.
+        # The codes follow no known distribution, so the generator can decode codes of pictures but not random ones.
         model["generator"] = {"latent_size": codes.shape[1], "prior": "none"}
         write_model(staging, model)
         logger.info("checking them against full precision on %d images", CHECK_IMAGES)
@@ -90,7 +91,7 @@ def _write_graphs(run: Path, staging: Path, precision: str) -> None:
 
 
 def _check(run: Path, staging: Path, images: Images, gallery: Codes) -> dict[str, float]:
-    """The stored graph against full precision, on held-out images where there are any."""
+    """Compare the stored graph with full precision on the first images, which are held-out ones if there are any."""
     encoder = load_encoder(staging)
     queries = np.array(images.pixels[:CHECK_IMAGES])
     ((_, exact),) = each_code((run / ENCODER).read_bytes(), Block(queries))

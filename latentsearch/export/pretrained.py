@@ -1,4 +1,4 @@
-"""A pretrained network of timm -> what a bundle is made of: the network with its normalisation, and its source."""
+"""Load a pretrained timm network for export, with its normalisation and the facts about its source."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from latentsearch.training.engine.trained import Trained
 logger = logging.getLogger(__name__)
 
 PREFIX = "timm:"
-# Numbers in a code for cosine distance, where there are that many features and pictures to find their axes.
+# Length of codes for cosine distance, if the network has at least this many features.
 LATENT_SIZE = 100
 TERMS = "as the source of the weights states"
 
 
 class Normalised(nn.Module):
-    """A network of timm behind the normalisation that it was trained with: pictures float32 (n, 3, h, w) in [0, 1]."""
+    """A timm network preceded by its normalisation: pictures float32 (n, 3, h, w) in [0, 1] -> features (n, d)."""
 
     mean: Tensor
     deviation: Tensor
@@ -43,17 +43,17 @@ class Normalised(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (n, d)."""
+        """Compute features (n, d)."""
         features: Tensor = self.network((x - self.mean) / self.deviation)
         return features
 
 
 def load_pretrained(name: str, untrained: bool = False, seed: int = 0) -> Trained:
-    """A network of timm by its name there, without its classifier, in eval mode on the CPU.
+    """Load a timm network by name, without its classifier, in eval mode on the CPU.
 
-    untrained: with random weights instead of the pretrained ones. Logs a line before it may ask the Internet. Raises
-    MissingExtra without timm, InputError for a name that it does not know, TransferError where the weights are neither
-    here nor can be fetched.
+    untrained: use random weights instead of the pretrained ones. Logs a line before a possible download. Raises
+    MissingExtra without timm, InputError if timm has no such network, and TransferError if the weights are neither
+    cached nor downloadable.
     """
     require_extra("pretrained", "timm")
     timm = importlib.import_module("timm")
@@ -85,7 +85,7 @@ def _untrained(timm: Any, name: str, seed: int) -> Any:
 def _with_weights(timm: Any, name: str) -> Any:
     try:
         return timm.create_model(name, pretrained=True, num_classes=0)
-    except Exception as error:  # of its own, of the hub's, of the network's: they have no common base but this
+    except Exception as error:  # errors of timm, the hub and the network have no other common base class
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise TransferError(
             f"the weights of {PREFIX}{name} are not on this machine and cannot be fetched ({reason}): "
@@ -113,10 +113,10 @@ def with_pretrained(
     untrained: bool = False,
     terms: str | None = None,
 ) -> Iterator[tuple[Trained, Images]]:
-    """A network by `timm:NAME`, and the decoded pictures of a folder, which are there for as long as this lasts.
+    """Yield the network `timm:NAME` and the pictures of a folder, decoded into a temporary folder.
 
-    terms: under which the weights may be used, where they are known. Raises what `load_pretrained`
-    raises, and InputError where the folder is missing or holds no picture.
+    terms: the weights' terms of use, if known. Raises the errors of `load_pretrained`, and InputError if the
+    folder is missing or has no pictures.
     """
     trained = load_pretrained(source.removeprefix(PREFIX), untrained)
     with tempfile.TemporaryDirectory() as folder:

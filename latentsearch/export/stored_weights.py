@@ -1,4 +1,4 @@
-"""Weights of ONNX graphs stored in fewer bytes; all is still computed in fp32."""
+"""Store the weights of ONNX graphs in fewer bytes; all computation remains in fp32."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-SMALL = 16_384  # numbers; smaller tensors (biases, the whitening) stay fp32
+SMALL = 16_384  # tensors with at most this many elements (biases, whitening) stay fp32
 
 
 def store_as_fp16(path: Path) -> None:
-    """Store large weights as fp16, cast to fp32 when the graph is loaded: half the size and the same speed."""
+    """Store large weights as fp16, which are cast to fp32 on loading: half the size at the same speed."""
     _store(path, _fp16)
 
 
 def store_as_int8(path: Path) -> None:
-    """Store large weights as int8 with a scale a slice, multiplied out when the graph is loaded: a quarter of the size.
+    """Store large weights as int8 with one scale per slice, multiplied on loading: a quarter of the size.
 
-    Unlike `quantise` it changes the weights alone: activations and sums stay fp32.
+    Unlike `quantise`, this changes only the weights; activations and sums stay fp32.
     """
     _store(path, _int8)
 
@@ -30,7 +30,7 @@ Stored = tuple[list[onnx.TensorProto], list[onnx.NodeProto]]
 
 
 def _store(path: Path, form: Callable[[str, NDArray[np.float32]], Stored]) -> None:
-    """Replace every large weight by constants and the nodes that make it of them; loading folds those."""
+    """Replace each large weight by smaller constants and nodes that compute it; ONNX Runtime folds them on loading."""
     model = onnx.load(path)
     kept, nodes = [], []
     for tensor in model.graph.initializer:
@@ -53,7 +53,7 @@ def _fp16(name: str, weight: NDArray[np.float32]) -> Stored:
 
 
 def _int8(name: str, weight: NDArray[np.float32]) -> Stored:
-    # A scale for each slice along the first axis: the code's number or the input channel of a transposed convolution.
+    # One scale per slice of the first axis: a dimension of the code, or an input channel of a transposed convolution.
     scales = np.abs(weight).max(axis=tuple(range(1, weight.ndim)), keepdims=True) / 127
     whole = numpy_helper.from_array(np.rint(weight / np.maximum(scales, 1e-30)).astype(np.int8), f"{name}_int8")
     scale = numpy_helper.from_array(scales.astype(np.float32), f"{name}_scale")

@@ -1,1 +1,1 @@
-"""Codes by optimisation through a generator, without an encoder."""
+"""Find codes of pictures by optimisation through a generator, without an encoder."""

@@ -1,7 +1,7 @@
-"""A bundle's generator as a PyTorch module: a code can then follow the gradient of its picture.
+"""Load a bundle's generator as a PyTorch module, so that gradients can flow from pictures to codes.
 
-onnx2torch 1.5.15 has no converter for the operators of opset 20 (Cast is the first that it refuses). A generator's
-graph is made of some twenty operators, which PyTorch computes by the same names; so they are applied one by one.
+onnx2torch 1.5.15 cannot convert opset 20; it fails at Cast. Generators use only about twenty operators, each of which
+PyTorch has, so this module applies a graph's nodes one by one.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from latentsearch.inversion.onnx_operators import OPERATORS, apply, to_tensor
 class GraphGenerator(nn.Module):
     """generator.onnx: codes float32 (n, latent_size) -> images float32 (n, 3, h, w) in [0, 1], differentiable.
 
-    The graph's last nodes, which round to uint8, are left out. model is the bundle's model.json, of which name,
-    latent_size, prior ("uniform", "gaussian" or "none") and framing are attributes here.
-    Raises EncoderError for a graph with an operator that is not known here.
+    The graph's last nodes, which round to uint8, are omitted. model: the bundle's model.json; its name, latent_size,
+    prior ("uniform", "gaussian" or "none") and framing become attributes. Raises EncoderError if the graph has an
+    unsupported operator.
     """
 
     def __init__(self, graph: onnx.GraphProto, model: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ class GraphGenerator(nn.Module):
         constants = {tensor.name: to_tensor(tensor) for tensor in graph.initializer}
         self._steps = []
         for node in unrounded:
-            # What depends on no code, such as the weights that are stored as int8, is computed once.
+            # Nodes that do not depend on the codes, such as dequantised weights, are computed once.
             if all(name in constants for name in node.input if name):
                 constants[node.output[0]] = apply(node, constants)
             else:
@@ -48,7 +48,7 @@ class GraphGenerator(nn.Module):
         self.eval()
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Generate one batch."""
+        """Generate a batch."""
         values = {**self._constants.by_name(), self._input: codes}
         for node in self._steps:
             values[node.output[0]] = apply(node, values)
@@ -58,7 +58,7 @@ class GraphGenerator(nn.Module):
 def load_differentiable(name_or_path: str | Path | None = None) -> GraphGenerator:
     """Load a bundle's generator by the bundle's name or folder; None is DEFAULT_GENERATOR.
 
-    Raises EncoderError when there is none, it is damaged, or it has an operator that is not known here.
+    Raises EncoderError if there is no generator, it is damaged, or it has an unsupported operator.
     """
     folder = find_bundle(name_or_path, DEFAULT_GENERATOR)
     model = read_model(folder)
@@ -69,12 +69,12 @@ def load_differentiable(name_or_path: str | Path | None = None) -> GraphGenerato
         return GraphGenerator(onnx.load_from_string(content).graph, model)
     except (EncoderError, MemoryError):
         raise
-    except Exception as error:  # protobuf's, onnx's and PyTorch's exceptions have no common base but this
+    except Exception as error:  # errors of protobuf, onnx and PyTorch have no other common base class
         raise EncoderError(f"{folder / 'generator.onnx'} cannot be computed by PyTorch ({error}): {REPAIR}") from error
 
 
 class _Constants(nn.Module):
-    """The tensors that a graph needs, as buffers, so that they follow the module to another device."""
+    """A graph's constants as buffers, which move to another device with the module."""
 
     def __init__(self, tensors: dict[str, Tensor], needed: set[str]) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class _Constants(nn.Module):
 
 
 def _before_rounding(graph: onnx.GraphProto) -> tuple[str, list[NodeProto]]:
-    """The name of the pictures while they are float, 0 to 255, and the nodes without those that round them."""
+    """Return the name of the float pictures (0 to 255) before rounding, and the nodes up to them."""
     output = graph.output[0].name
     producers = {node.output[0]: node for node in graph.node}
     dropped = []
@@ -102,5 +102,5 @@ def _check_operators(nodes: list[NodeProto]) -> None:
     if unknown:
         raise EncoderError(
             f"the generator has the operator {', '.join(unknown)}, which cannot be differentiated here: "
-            f"known are {', '.join(sorted(OPERATORS))}"
+            f"supported are {', '.join(sorted(OPERATORS))}"
         )

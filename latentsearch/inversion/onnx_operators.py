@@ -1,6 +1,6 @@
-"""ONNX operators as PyTorch computes them, those that generators are made of.
+"""PyTorch implementations of the ONNX operators that generators use.
 
-Their meaning is that of https://onnx.ai/onnx/operators; shapes, axes and the like arrive as int64 tensors.
+The specification is https://onnx.ai/onnx/operators. Shapes, axes and similar arguments are int64 tensors.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Attributes = dict[str, Any]
 
 
 def to_tensor(tensor: TensorProto) -> Tensor:
-    """A constant of a graph."""
+    """Convert a graph's constant to a PyTorch tensor."""
     return torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
 
 
 def apply(node: NodeProto, values: dict[str, Tensor]) -> Tensor:
-    """Compute one node of a graph from the values (name -> tensor) that it takes."""
+    """Compute one node of a graph from the values (name -> tensor) computed so far."""
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    # An input that is left out has an empty name.
+    # An omitted optional input has an empty name.
     inputs = [values[name] if name else None for name in node.input]
     result: Tensor = OPERATORS[node.op_type](attributes, *inputs)
     return result
@@ -76,7 +76,7 @@ def _deconvolution(a: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None
 def _strides_and_pads(a: Attributes) -> tuple[Any, Any]:
     before, after = np.split(np.array(a.get("pads", [0, 0, 0, 0])), 2)
     if a.get("auto_pad", b"NOTSET") != b"NOTSET" or not np.array_equal(before, after):
-        raise EncoderError("the generator has a convolution whose padding differs between its sides: export it again")
+        raise EncoderError("the generator has a convolution with asymmetric padding: export it again")
     return a.get("strides", 1), before.tolist()
 
 
@@ -87,10 +87,10 @@ def _resize(
     size = [int(height), int(width)]
     mode, placing = a.get("mode", b"nearest"), a.get("coordinate_transformation_mode", b"half_pixel")
     if mode == b"nearest" and all(new % old == 0 for new, old in zip(size, x.shape[2:], strict=True)):
-        return F.interpolate(x, size, mode="nearest")  # for whole factors all ways of placing pixels agree
+        return F.interpolate(x, size, mode="nearest")  # for integer factors, all coordinate transformations agree
     if mode == b"linear" and placing in (b"half_pixel", b"pytorch_half_pixel", b"align_corners"):
         return F.interpolate(x, size, mode="bilinear", align_corners=placing == b"align_corners")
-    raise EncoderError(f"the generator enlarges pictures in a way ({mode.decode()}) that is not known here")
+    raise EncoderError(f"the generator resizes pictures by a method ({mode.decode()}) that is not supported here")
 
 
 def _slice(
@@ -105,7 +105,7 @@ def _slice(
 
 
 def _expand(a: Attributes, x: Tensor, shape: Tensor) -> Tensor:
-    # ONNX broadcasts in both directions: a 1 in the shape keeps the size of x.
+    # ONNX broadcasts in both directions: where the shape is 1, x keeps its size.
     return x + torch.zeros(shape.tolist(), dtype=x.dtype, device=x.device)
 
 
@@ -131,12 +131,12 @@ def _gather(a: Attributes, x: Tensor, index: Tensor) -> Tensor:
 
 def _pad(a: Attributes, x: Tensor, pads: Tensor, value: Tensor | None = None, axes: Tensor | None = None) -> Tensor:
     if a.get("mode", b"constant") != b"constant":
-        raise EncoderError(f"the generator pads in a way ({a['mode'].decode()}) that is not known here")
+        raise EncoderError(f"the generator has the padding mode {a['mode'].decode()}, which is not supported here")
     along = range(x.dim()) if axes is None else axes.tolist()
     sides = [[0, 0] for _ in range(x.dim())]
     for axis, before, after in zip(along, *pads.reshape(2, -1).tolist(), strict=True):
         sides[axis] = [before, after]
-    # PyTorch names the last axis first.
+    # F.pad lists the padding of the last axis first.
     return F.pad(x, [number for side in reversed(sides) for number in side], value=0 if value is None else value.item())
 
 

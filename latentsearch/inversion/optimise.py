@@ -1,4 +1,4 @@
-"""Codes of pictures by optimisation through a generator: no encoder, many pictures at once."""
+"""Find codes of pictures by optimisation through a generator, in batches and without an encoder."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Inverted:
-    """What inversion found.
+    """The result of an inversion.
 
-    codes: float32 (n, latent_size). errors: float32 (steps + 1, n), what the method minimises for every picture before
-    the first step and after each: the cross-entropy or the squared error, summed over the picture's numbers.
+    codes: float32 (n, latent_size). errors: float32 (steps + 1, n), the method's objective for each picture before the
+    first step and after each step: the cross-entropy or squared error, summed over the picture's values.
     """
 
     codes: Tensor
@@ -36,17 +36,17 @@ class Inverted:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How many steps a method takes, and how long they are."""
+    """The number of steps of a method and their learning rate."""
 
     steps: int
     learning_rate: float
 
 
-# Tried on the generator of aegan, from random codes: mean absolute difference in steps of 255 after 200 steps, from
-# four real faces and from four generated pictures. Projected Adam at rates of 0.02, 0.05, 0.1, 0.2 and 0.4: 16.0 and
-# 6.9, 14.6 and 4.5, 14.1 and 3.3, 13.3 and 2.6, 13.9 and 2.9. Gradient descent at 0.0003: 16.8 and 7.4. Of six and six
-# after 300 steps at 0.00001, 0.0001, 0.0003 and 0.001, where codes begin to leap: 31.7 and 20.6, 20.1 and 8.4, 18.4 and
-# 6.1, 19.8 and 8.6.
+# The learning rates with the least error among those tried, on aegan's generator from random codes. Errors are mean
+# absolute differences on a scale of 0 to 255, for real faces and for generated pictures:
+# - projected, 200 steps, 4 and 4 pictures: 14.1 and 3.3 at 0.1, 13.3 and 2.6 at 0.2, 13.9 and 2.9 at 0.4.
+# - gradient, 300 steps, 6 and 6 pictures: 20.1 and 8.4 at 1e-4, 18.4 and 6.1 at 3e-4, 19.8 and 8.6 at 1e-3, where codes
+#   begin to jump. After 200 steps, 4 and 4 pictures: 16.8 and 7.4 at 3e-4.
 SCHEDULES: dict[Method, Schedule] = {
     "gradient": Schedule(200, 3e-4),
     "projected": Schedule(200, 0.2),
@@ -66,20 +66,19 @@ def invert(
     seed: int = 0,
     report: Report = lambda done, total: None,
 ) -> Inverted:
-    """Find codes whose generated pictures are like the images.
+    """Find codes whose generated pictures match the images.
 
     generator: codes (n, latent_size) -> images (n, 3, h, w) in [0, 1], in eval mode. images: float32 (n, 3, h, w) in
-    [0, 1]. start: codes (n, latent_size) to begin with; None draws them from the prior by the seed. steps,
-    learning_rate: None for the method's own (SCHEDULES). report gets the steps done and their number.
+    [0, 1]. start: initial codes (n, latent_size); None draws them from the prior with the seed. steps, learning_rate:
+    None for the method's own (SCHEDULES). report: called with the steps done and their total.
 
     "gradient" is gradient descent on z (Creswell; AEGAN eq. 2):
-        z = z - a * gradient of [-x log G(z) - (1 - x) log(1 - G(z))], summed over a picture's numbers.
-    "projected" minimises ||G(z) - x||^2 by Adam and after every step projects z into the prior's ball, whose radius
-    `radius` gives ("Impact of the latent space on the ability of GANs to fit the distribution", eq. 5).
+        z = z - a * gradient of [-x log G(z) - (1 - x) log(1 - G(z))], summed over a picture's values.
+    "projected" minimises ||G(z) - x||^2 with Adam and projects z onto the prior's ball after each step; see `radius`
+    ("Impact of the latent space on the ability of GANs to fit the distribution", eq. 5).
 
-    Pictures do not influence each other: errors are summed, not averaged, and Adam scales every number by itself.
-    Raises ValueError for a method that there is not, for a start that does not fit, and where neither a start nor a
-    prior to draw one from is given.
+    Pictures do not influence each other: errors are summed, not averaged, and Adam scales each dimension separately.
+    Raises ValueError if the method is unknown, the start has another shape, or there is neither a start nor a prior.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}: choose from {', '.join(METHODS)}")
@@ -102,11 +101,11 @@ def invert(
 
 
 def radius(prior: str, latent_size: int) -> float:
-    """The radius of the ball that holds nearly all codes of a prior; infinite for "none".
+    """Return the radius of the ball that contains nearly all codes of a prior; infinite for "none".
 
-    The three-sigma rule of eq. 5: ||z||^2 <= E||z||^2 + 3 sqrt(Var ||z||^2). The square of a number of N(0, 1) has
-    mean 1 and variance 2, which gives the paper's dim + 3 sqrt(2 dim). That of U(-1, 1), where the paper gives no
-    rule, has mean 1/3 and variance 1/5 - 1/9 = 4/45, which gives dim / 3 + 3 sqrt(4 dim / 45).
+    This is the three-sigma rule of eq. 5: ||z||^2 <= E||z||^2 + 3 sqrt(Var ||z||^2). For N(0, 1), the square of a
+    dimension has mean 1 and variance 2, which gives the paper's dim + 3 sqrt(2 dim). For U(-1, 1), which the paper does
+    not cover, it has mean 1/3 and variance 1/5 - 1/9 = 4/45, which gives dim / 3 + 3 sqrt(4 dim / 45).
     """
     if prior == "none":
         return math.inf
@@ -115,16 +114,13 @@ def radius(prior: str, latent_size: int) -> float:
 
 
 def project(codes: Tensor, longest: float) -> Tensor:
-    """Codes (n, d), those beyond the ball's radius brought back to its surface."""
+    """Scale codes (n, d) that are longer than `longest` to that length."""
     lengths = codes.norm(dim=1, keepdim=True)
     return torch.where(lengths > longest, codes * (longest / lengths), codes)
 
 
 def draw(prior: str, count: int, latent_size: int, seed: int) -> Tensor:
-    """Codes float32 (count, latent_size) of a prior; the same seed draws the same.
-
-    Raises ValueError for the prior "none".
-    """
+    """Draw codes float32 (count, latent_size) from a prior with a seed; raises ValueError for the prior "none"."""
     random = torch.Generator().manual_seed(seed)
     if prior == "gaussian":
         return torch.randn(count, latent_size, generator=random)
@@ -134,7 +130,7 @@ def draw(prior: str, count: int, latent_size: int, seed: int) -> Tensor:
 
 
 def cross_entropy(x: Tensor, generated: Tensor) -> Tensor:
-    """-x log G(z) - (1 - x) log(1 - G(z)) (AEGAN eq. 2): images (n, 3, h, w) -> sums (n,)."""
+    """-x log G(z) - (1 - x) log(1 - G(z)), summed over each image (AEGAN eq. 2): (n, 3, h, w) -> (n,)."""
     return F.binary_cross_entropy(generated, x, reduction="none").flatten(1).sum(1)
 
 

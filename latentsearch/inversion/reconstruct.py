@@ -1,4 +1,4 @@
-"""Picture files -> their codes by optimisation, what the generator draws of these, and how alike the pictures are."""
+"""Invert picture files: find codes by optimisation, generate the reconstructions, and measure their fit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ from latentsearch.training.datasets.images import to_float
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a code fits: its picture's mean absolute difference in steps of 255, mean cross-entropy; its length."""
+    """The fit of a code.
+
+    difference: mean absolute difference between the generated picture and the original, on a scale of 0 to 255.
+    cross_entropy: mean per value. length: Euclidean norm of the code.
+    """
 
     difference: float
     cross_entropy: float
@@ -37,9 +41,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What was found for one picture: pixels uint8 (h, w, 3), code float32 (d,); radius is None without a prior.
+    """The reconstruction of one picture.
 
-    seconds: of the search, which all its pictures share.
+    start, end: fits before and after the search. radius: of the prior's ball, None without a prior. seconds: duration
+    of the search for all its pictures. code: float32 (d,). pixels: uint8 (h, w, 3).
     """
 
     image: str
@@ -57,7 +62,7 @@ class Reconstruction:
     pixels: NDArray[np.uint8]
 
     def to_json(self) -> dict[str, Any]:
-        """All but the pixels, as plain data."""
+        """Return all fields except the pixels as data for JSON."""
         plain = {**asdict(self), "code": [round(float(number), 6) for number in self.code]}
         del plain["pixels"]
         return plain
@@ -74,10 +79,11 @@ def reconstruct(
     seed: int = 0,
     report: Report = lambda done, total: None,
 ) -> list[Reconstruction]:
-    """Invert picture files, all in one search, each framed as the bundle of the generator states.
+    """Invert picture files in one search, with the framing of the generator's bundle.
 
-    bundle: the generator's, by name or folder. encoder: the bundle whose codes are the start; None for random ones.
-    steps, learning_rate: None for the method's own. Raises InputError, UnreadableImage, EncoderError, MissingExtra.
+    bundle: of the generator, by name or folder; None for the default. encoder: bundle whose codes are the start; None
+    for random codes. steps, learning_rate: None for the method's own. Raises InputError, UnreadableImage, EncoderError
+    or MissingExtra.
     """
     for image in images:
         _check_picture(image)
@@ -108,7 +114,7 @@ def reconstruct(
 
 @dataclass(frozen=True)
 class _Search:
-    """What the pictures of one search share; its fields are those of Reconstruction."""
+    """The data shared by all pictures of a search; the fields are those of Reconstruction."""
 
     generator: GraphGenerator
     method: Method
@@ -119,7 +125,7 @@ class _Search:
     seconds: float
 
     def reconstruction(self, image: Path, x: Tensor, first: Tensor, code: Tensor) -> Reconstruction:
-        """One picture's: x (1, 3, h, w), the code that its search began at and the one that it found, (1, d)."""
+        """Return the reconstruction of picture x (1, 3, h, w); first, code: initial and found code, (1, d) each."""
         _, start = _fit(self.generator, x, first)
         pixels, end = _fit(self.generator, x, code)
         longest = radius(self.generator.prior, self.generator.latent_size)
@@ -141,9 +147,9 @@ class _Search:
 
 
 def targets(images: Sequence[Path], target: Path) -> list[Path]:
-    """Where the reconstructions go: of one picture the file `target`, of several NAME.png in the folder `target`.
+    """Return the reconstructions' paths: `target` itself for one picture, NAME.png in the folder `target` for several.
 
-    Raises InputError where no picture can be written to, or two would go to one place, before any work is done.
+    Raises InputError if a path cannot be written to or two pictures would share one, before any work is done.
     """
     if len(images) == 1 and not target.is_dir():
         check_target(target)
@@ -157,7 +163,7 @@ def targets(images: Sequence[Path], target: Path) -> list[Path]:
 
 
 def check_target(target: Path) -> None:
-    """Raise InputError where no picture can be written to, before any work is done."""
+    """Raise InputError if a picture cannot be written to target: wrong file type or missing folder."""
     if target.suffix.lower() not in FORMATS:
         raise InputError(f"cannot write a picture to {printable(target)}: end its name in {', '.join(FORMATS)}")
     if not target.parent.is_dir():
@@ -165,7 +171,7 @@ def check_target(target: Path) -> None:
 
 
 def write_picture(pixels: NDArray[np.uint8], target: Path) -> None:
-    """Write pixels uint8 (h, w, 3) to a picture file. Raises InputError where that cannot be done."""
+    """Write pixels uint8 (h, w, 3) to a picture file; raises InputError if that fails."""
     try:
         Image.fromarray(pixels).save(target)
     except OSError as error:
@@ -189,10 +195,10 @@ def _start(images: Sequence[Path], generator: GraphGenerator, encoder: str | Non
 
 
 def _encode(images: Sequence[Path], generator: GraphGenerator, name: str) -> Tensor:
-    """The encoder's codes of the pictures, (n, latent_size), as the generator would take them.
+    """Encode the pictures as input for the generator: (n, latent_size).
 
-    Codes for cosine distance are whitened and of length 1. Whitening could be undone, but the length is lost, so no
-    such code leads back to the one that the network gave; they are refused.
+    Raises EncoderError for encoders with cosine distance: their codes are whitened and scaled to length 1, and the
+    original length cannot be recovered.
     """
     encoder = load_encoder(name)
     if encoder.distance != "euclidean":

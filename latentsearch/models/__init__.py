@@ -1,1 +1,1 @@
-"""The networks, one file a paper, each written as its table reads."""
+"""The networks, one module per paper, each layer written as a line of the paper's table."""

@@ -1,9 +1,10 @@
-"""Autoencoders, plain and variational, of the widths of the GANs that they are compared with.
+"""Plain and variational autoencoders with the layers and widths of the GANs that they are compared with.
 
-Pictures: the encoder has the layers of AEGAN's Table 5, the decoder those of Table 3. Digits: those of E and G in
-IVE-GAN's Table 2, without z'. Mirrored, of either and of CIFAR-10: those of WGAN-GP's critic and generator.
+- Pictures: the encoder is AEGAN's Table 5, the decoder its Table 3.
+- Digits: encoder and decoder are E and G of IVE-GAN's Table 2, without z'.
+- Mirrored (pictures, digits and CIFAR-10): encoder and decoder are WGAN-GP's critic and generator.
 
-All take and give RGB images float32 (n, 3, h, w) in [0, 1]; codes are (n, latent_size).
+Images are RGB float32 (n, 3, h, w) in [0, 1]; codes are (n, latent_size).
 """
 
 from __future__ import annotations
@@ -18,40 +19,43 @@ Layers = Callable[[Tensor], Tensor]
 
 
 class Encoder(nn.Module):
-    """RGB images -> codes (n, latent_size). `prepare` makes of images what the layers read and the decoder aims at."""
+    """RGB images -> codes (n, latent_size).
+
+    `prepare` maps the images to the layers' input, which is also the decoder's target.
+    """
 
     def __init__(self, layers: nn.Module, prepare: Layers) -> None:
         super().__init__()
         self.layers, self.prepare = layers, prepare
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encode images in [0, 1]."""
+        """Encode images (n, 3, h, w) in [0, 1] to codes (n, latent_size)."""
         codes: Tensor = self.layers(self.prepare(x))
         return codes
 
 
 class VariationalEncoder(Encoder):
-    """q(z | x), a Gaussian with a diagonal covariance; its mean is the code of an image."""
+    """q(z | x), a Gaussian with diagonal covariance; the code of an image is its mean."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The means: (n, latent_size)."""
+        """Return the means (n, latent_size)."""
         return self.distribution(x)[0]
 
     def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and logarithms of the variances, each (n, latent_size)."""
+        """Return the means and the log variances, each (n, latent_size)."""
         mean, log_variance = super().forward(x).chunk(2, 1)
         return mean, log_variance
 
 
 class Decoder(nn.Module):
-    """Codes (n, latent_size) -> RGB images; `logits` are those of what the encoder prepares."""
+    """Codes (n, latent_size) -> RGB images; `finish` reverses the encoder's `prepare`."""
 
     def __init__(self, layers: nn.Module, finish: Layers) -> None:
         super().__init__()
         self.layers, self.finish = layers, finish
 
     def logits(self, z: Tensor) -> Tensor:
-        """Before the sigmoid: float32 (n, c, h, w)."""
+        """Return the logits of the prepared images, float32 (n, c, h, w)."""
         logits: Tensor = self.layers(z).float()
         return logits
 
@@ -61,10 +65,10 @@ class Decoder(nn.Module):
 
 
 class MirroredDecoder(Decoder):
-    """WGAN-GP's generator as a decoder: it ends in tanh, so there are no logits, and is compared before `finish`."""
+    """WGAN-GP's generator as a decoder: it ends in tanh instead of logits, and the loss applies to `draw`'s output."""
 
     def draw(self, z: Tensor) -> Tensor:
-        """What the decoder aims at, to be like what the encoder prepares: float32 (n, channels, size, size)."""
+        """Reconstruct the prepared images: float32 (n, channels, size, size) in [-1, 1]."""
         drawn: Tensor = self.layers(z)
         return drawn
 
@@ -76,7 +80,7 @@ class MirroredDecoder(Decoder):
 def mirrored_networks(
     width: int, latent_size: int, variational: bool, prepare: Layers, finish: Layers, size: int, channels: int
 ) -> tuple[Encoder, MirroredDecoder]:
-    """Table 1 of "Impact of the latent space …": the critic, ending in latent_size numbers, and the generator.
+    """Build the critic, with latent_size outputs, and the generator of "Impact of the latent space …", Table 1.
 
     prepare: RGB images in [0, 1] -> images (n, channels, size, size) in [-1, 1]; finish: the reverse.
     """
@@ -86,18 +90,18 @@ def mirrored_networks(
 
 
 def picture_networks(width: int, latent_size: int, variational: bool) -> tuple[Encoder, Decoder]:
-    """Tables 5 and 3 of AEGAN; a variational encoder's numbers are not bounded by Tanh."""
+    """Build AEGAN's Tables 5 and 3; a variational encoder has no final Tanh, as its outputs are unbounded."""
     reader = dcgan.InverseGenerator(width, latent_size * 2 if variational else latent_size)
     if variational:
         reader.codes[-1] = nn.Identity()
-    encoder = VariationalEncoder(reader, _as_it_is) if variational else Encoder(reader, _as_it_is)
-    return encoder, Decoder(dcgan.Generator(width, latent_size).logits, _as_it_is)
+    encoder = VariationalEncoder(reader, _identity) if variational else Encoder(reader, _identity)
+    return encoder, Decoder(dcgan.Generator(width, latent_size).logits, _identity)
 
 
 def digit_networks(
     width: int, latent_size: int, variational: bool, prepare: Layers, finish: Layers
 ) -> tuple[Encoder, Decoder]:
-    """E and G of IVE-GAN's Table 2; a variational encoder's numbers are not bounded by Tanh.
+    """Build E and G of IVE-GAN's Table 2; a variational encoder has no final Tanh, as its outputs are unbounded.
 
     prepare: RGB digits (n, 3, 28, 28) -> grey ones (n, 1, 32, 32); finish: the reverse.
     """
@@ -110,5 +114,5 @@ def digit_networks(
     return encoder, Decoder(generator.layers, finish)
 
 
-def _as_it_is(x: Tensor) -> Tensor:
+def _identity(x: Tensor) -> Tensor:
     return x

@@ -1,4 +1,4 @@
-"""BiGAN's joint discriminator as AEGAN compares itself with it (AEGAN, Table 6); its G and E are Tables 3 and 5.
+"""BiGAN's joint discriminator in AEGAN's comparison (AEGAN, Table 6); G and E are AEGAN's Tables 3 and 5.
 
 Images are float32 (n, 3, 64, 64) in [0, 1]; codes are float32 (n, latent_size) in [-1, 1]. `width` is the table's 64.
 """
@@ -17,10 +17,10 @@ JOINED_SIZE = 8
 class JointDiscriminator(nn.Module):
     """D, Table 6: images (n, 3, 64, 64) and codes (n, latent_size) -> logits (n,); the sigmoid is inside the loss.
 
-    "Conv cond concat" is read as in the DCGAN implementation that has it: the code stands at every one of the 8x8
-    places, as so many channels more. Every convolution is marked Y under BN, the concatenation, the reshape and the
-    dense layer N: so there is batch normalisation after each convolution and none of the joined tensor. Without
-    `normalise_last` there is none where 1x1 is left.
+    "Conv cond concat" is implemented as in common DCGAN implementations: the code's numbers become channels that are
+    constant over the 8x8 positions. The table's BN column is Y for convolutions and N for the concatenation, the
+    reshape and the dense layer, so batch normalisation follows every convolution but not the concatenation.
+    `normalise_last=False` omits it after the last convolution, whose output is 1x1.
     """
 
     def __init__(self, width: int = 64, latent_size: int = 100, normalise_last: bool = True) -> None:
@@ -40,7 +40,7 @@ class JointDiscriminator(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Judge pairs of image and code: above 0 means an image that is real and its code by E."""
+        """Return logits for pairs of image and code; above 0 means a real image with its code from E."""
         features = self.features(x * 2 - 1)
         everywhere = z.to(features.dtype)[:, :, None, None].expand(-1, -1, JOINED_SIZE, JOINED_SIZE)
         logits: Tensor = self.logits(torch.cat([features, everywhere], 1)).float().squeeze(1)

@@ -1,8 +1,8 @@
-"""The networks of contrastive codes: a reader, its code's own Gaussian, a generator and a projection.
+"""The networks of contrastive codes: an encoder that tracks its codes' mean and covariance, a generator, a projection.
 
-Pictures: the reader has the convolutions of AEGAN's Table 5, the generator those of Table 3. Digits: those of E and G
-in IVE-GAN's Table 2. Images are RGB, float32 (n, 3, h, w) in [0, 1]; codes are (n, latent_size) with mean 0 and
-variance 1 in every number: a linear end, standardised by batch normalisation, where AEGAN's has a Tanh.
+Pictures: the encoder has the convolutions of AEGAN's Table 5, the generator those of Table 3. Digits: E and G of
+IVE-GAN's Table 2. Images are RGB float32 (n, 3, h, w) in [0, 1]. Codes are (n, latent_size) with mean 0 and variance 1
+in every dimension: instead of AEGAN's Tanh, the last layer is linear and standardised by batch normalisation.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from latentsearch.models.dcgan import InverseGenerator
 from latentsearch.models.ivegan import Reader
 from latentsearch.models.whitening import PrincipalAxes
 
-MOMENTUM = 0.01
+MOMENTUM = 0.01  # weight of the newest batch in the running mean and covariance
 
 
 class Encoder(nn.Module):
-    """Images -> codes (n, latent_size), whose running mean and covariance `follow` keeps.
+    """Images -> codes (n, latent_size); `follow` updates the running mean and covariance of the codes.
 
-    `prepare` makes of images what the reader reads and the generator aims at.
+    `prepare` maps the images to the reader's input, which is also the generator's target.
     """
 
     mean: Tensor
@@ -36,36 +36,36 @@ class Encoder(nn.Module):
         self.register_buffer("covariance", torch.eye(latent_size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encode images."""
+        """Encode images (n, 3, h, w) to codes float32 (n, latent_size)."""
         codes: Tensor = self.standardise(self.reader(self.prepare(x)).float())
         return codes
 
     @torch.no_grad()
     def follow(self, codes: Tensor) -> None:
-        """Move the running mean and covariance towards those of a batch of codes."""
+        """Update the running mean and covariance with a batch of codes (n, latent_size)."""
         mean = codes.mean(0)
         self.mean.lerp_(mean, MOMENTUM)
         self.covariance.lerp_((codes - mean).T @ (codes - mean) / (len(codes) - 1), MOMENTUM)
 
 
 class Features(nn.Module):
-    """What an encoder's last layer reads: images -> features (n, f)."""
+    """The encoder without its last layer: images -> features (n, f)."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.prepare, reader = encoder.prepare, encoder.reader
         assert isinstance(reader, InverseGenerator | Reader)
-        # Behind AEGAN's last layer stands what took the place of its Tanh.
+        # AEGAN's reader ends in a linear layer and the Identity that replaced its Tanh: drop both.
         self.layers = reader.codes[:-2] if isinstance(reader, InverseGenerator) else reader.layers[:-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read images."""
+        """Compute the features of images (n, 3, h, w)."""
         features: Tensor = self.layers(self.prepare(x) * 2 - 1).float()
         return features
 
 
 class WhiteningEncoder(nn.Module):
-    """An encoder whose codes are made N(0, 1), as far as mean and covariance go: (z - mean) covariance^(-1/2)."""
+    """An encoder with whitened codes, (z - mean) covariance^(-1/2): their mean is 0 and their covariance I."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -74,13 +74,13 @@ class WhiteningEncoder(nn.Module):
         self.whiten = _linear(matrix, -encoder.mean @ matrix)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encode images."""
+        """Encode images (n, 3, h, w) to whitened codes (n, latent_size)."""
         codes: Tensor = self.whiten(self.encoder(x))
         return codes
 
 
 class ColouringGenerator(nn.Module):
-    """A generator that takes what the WhiteningEncoder gives: it undoes the whitening first."""
+    """A generator for codes from WhiteningEncoder: it reverses the whitening first."""
 
     def __init__(self, encoder: Encoder, generator: Decoder) -> None:
         super().__init__()
@@ -88,13 +88,13 @@ class ColouringGenerator(nn.Module):
         self.generator = generator
 
     def forward(self, z: Tensor) -> Tensor:
-        """Generate images from codes."""
+        """Generate images from whitened codes (n, latent_size)."""
         images: Tensor = self.generator(self.colour(z))
         return images
 
 
 def picture_networks(width: int, latent_size: int) -> tuple[Encoder, Decoder]:
-    """For pictures of 64x64."""
+    """Build the encoder and generator for 64x64 pictures."""
     encoder, generator = autoencoder.picture_networks(width, latent_size, variational=False)
     reader = encoder.layers
     assert isinstance(reader, InverseGenerator)
@@ -103,7 +103,7 @@ def picture_networks(width: int, latent_size: int) -> tuple[Encoder, Decoder]:
 
 
 def digit_networks(width: int, latent_size: int, prepare: Layers, finish: Layers) -> tuple[Encoder, Decoder]:
-    """For digits of 28x28; prepare and finish as in latentsearch.models.autoencoder."""
+    """Build the encoder and generator for 28x28 digits; prepare and finish as in latentsearch.models.autoencoder."""
     encoder, generator = autoencoder.digit_networks(width, latent_size, False, prepare, finish)
     reader = encoder.layers
     assert isinstance(reader, Reader)
@@ -112,16 +112,16 @@ def digit_networks(width: int, latent_size: int, prepare: Layers, finish: Layers
 
 
 def projection(latent_size: int) -> nn.Linear:
-    """What the contrastive loss compares: codes (n, latent_size) -> (n, 2/3 of that).
+    """Build the projection whose output the contrastive loss compares: codes (n, latent_size) -> (n, 2/3 latent_size).
 
-    Linear, so that what it leaves out can be left out of the codes by a matrix; smaller, so that there is something
-    left for the reconstruction alone.
+    It is linear, so that the directions it ignores can be removed from the codes by a matrix. It is smaller than the
+    code, so that the remaining dimensions serve the reconstruction only.
     """
     return nn.Linear(latent_size, 2 * latent_size // 3, bias=False)
 
 
 def power(matrix: Tensor, exponent: float) -> Tensor:
-    """A power of a symmetric matrix (d, d) without negative eigenvalues; those near 0 are raised a little."""
+    """Raise a positive semi-definite matrix (d, d) to a power; eigenvalues near 0 are raised to a minimum first."""
     principal = PrincipalAxes.of(matrix.double().cpu().numpy())
     return torch.from_numpy(principal.matrix_power(exponent)).to(matrix)
 

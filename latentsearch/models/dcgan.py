@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from latentsearch.models.layers import Unflatten, convolution, deconvolution, initialise, last_deconvolution
 
-SLOPE = 0.2  # AEGAN names none: DCGAN's, as for everything that it leaves open.
+SLOPE = 0.2  # DCGAN's value; AEGAN does not state one
 IMAGE_SIZE = 64
 LAST_SIZE = 4
 
 
 class Generator(nn.Module):
-    """G, Table 3: codes (n, latent_size) -> images (n, 3, 64, 64) before the sigmoid, which `forward` applies."""
+    """G, Table 3: codes (n, latent_size) -> images (n, 3, 64, 64); `logits` are the layers without the sigmoid."""
 
     def __init__(self, width: int = 64, latent_size: int = 100) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """D, Table 4: images (n, 3, 64, 64) -> logits (n,); the table's sigmoid is inside the loss."""
+    """D, Table 4: images (n, 3, 64, 64) -> logits (n,); the loss contains the table's sigmoid."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Discriminator(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Judge images in [0, 1]: above 0 means real."""
+        """Return logits for images in [0, 1]; above 0 means real."""
         logits: Tensor = self.logits(x * 2 - 1).float().squeeze(1)
         return logits
 

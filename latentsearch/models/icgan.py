@@ -1,10 +1,11 @@
-"""IcGAN's networks, read as its Tables 1 (conditional GAN) and 2 (encoders): one line a layer.
+"""IcGAN's networks, from its Tables 1 (conditional GAN) and 2 (encoders): one line per layer.
 
 Images are float32 (n, channels, size, size) in [0, 1], codes z (n, latent_size), labels y (n, labels) of 0 and 1.
-`width` is 64 in Table 1 and 32 in Table 2. Pictures have size 64; digits, grey, are padded to 32 and have one stage
-fewer: G is without the table's fourth full convolution, D without its fourth convolution.
+`width` is 64 in Table 1 and 32 in Table 2. Pictures have size 64. Digits are grey, padded to 32, and have one stage
+fewer: G lacks the table's fourth full convolution, D its fourth convolution.
 
-y joins what the first `position` layers give, 0 for the input: as so many channels more, the same at every position.
+y is concatenated to the output of layer number `position` (0: to the input) as channels that are constant over all
+pixels.
 """
 
 from __future__ import annotations
@@ -14,32 +15,32 @@ from torch import Tensor, nn
 
 from latentsearch.models.layers import convolution, deconvolution, dense, initialise, last_deconvolution, leaky
 
-KERNEL = 4  # of Table 1
+KERNEL = 4  # Table 1
 FIRST_SIZE = 4
-HIDDEN = {"z": 128, "y": 16}  # of the first fully connected layer, in widths: 4096 and 512
+HIDDEN = {"z": 128, "y": 16}  # units of the first fully connected layer as multiples of width: 4096 and 512
 
 
 class Joined(nn.Module):
-    """Layers of which those from `position` on see y too."""
+    """A sequence of layers with y concatenated before layer number `position`."""
 
     def __init__(self, layers: list[nn.Module], position: int) -> None:
         super().__init__()
         self.before, self.after = nn.Sequential(*layers[:position]), nn.Sequential(*layers[position:])
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Compute one batch."""
+        """Apply all layers to x, joining y (n, labels) on the way."""
         computed: Tensor = self.after(join(self.before(x), y))
         return computed
 
 
 def join(x: Tensor, y: Tensor) -> Tensor:
-    """x (n, c, h, w) with y (n, labels) at every position: (n, c + labels, h, w)."""
+    """Concatenate y (n, labels) to x (n, c, h, w) at every pixel: (n, c + labels, h, w)."""
     everywhere = y.to(x.dtype)[:, :, None, None].expand(-1, -1, *x.shape[2:])
     return torch.cat([x, everywhere], 1)
 
 
 class Generator(nn.Module):
-    """G, Table 1: codes and labels -> images in [0, 1]; the table's Tanh, moved there."""
+    """G, Table 1: codes and labels -> images in [0, 1], rescaled from the range of the table's Tanh."""
 
     def __init__(
         self, width: int = 64, latent_size: int = 100, labels: int = 18, position: int = 0, channels: int = 3
@@ -62,13 +63,13 @@ class Generator(nn.Module):
         initialise(self)
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        """Generate one batch."""
+        """Generate images from codes (n, latent_size) and labels (n, labels)."""
         images: Tensor = (self.layers(z[:, :, None, None], y).float().tanh() + 1) / 2
         return images
 
 
 def _first_deconvolution(channels_in: int, channels_out: int) -> nn.Sequential:
-    """A full convolution 4x4 of a single position, without padding: (n, c, 1, 1) -> (n, channels_out, 4, 4)."""
+    """A 4x4 transposed convolution without padding: (n, c, 1, 1) -> (n, channels_out, 4, 4)."""
     return nn.Sequential(
         nn.ConvTranspose2d(channels_in, channels_out, KERNEL, stride=2, bias=False),
         nn.BatchNorm2d(channels_out),
@@ -98,25 +99,25 @@ class Discriminator(nn.Module):
         initialise(self)
 
     def read(self, x: Tensor) -> Tensor:
-        """What the layers before y make of images: the same for every y."""
+        """Compute the features of images before y is joined; they do not depend on y."""
         features: Tensor = self.layers.before(x * 2 - 1)
         return features
 
     def judge(self, features: Tensor, y: Tensor) -> Tensor:
-        """Judge what was read, with labels."""
+        """Return logits for features from `read` with labels y."""
         logits: Tensor = self.layers.after(join(features, y)).float().flatten()
         return logits
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Judge pairs of image and labels."""
+        """Return logits for pairs of image and labels."""
         return self.judge(self.read(x), y)
 
 
 class Encoder(nn.Module):
-    """Ez or Ey of Table 2: images -> codes or label values (n, size_out), linear at the end.
+    """Ez or Ey of Table 2: images -> codes or label values (n, size_out); the last layer is linear.
 
-    hidden: the numbers of the first fully connected layer. conditions: how many labels it is told along with an
-    image, joined to what the first convolution gives; 0 for none.
+    hidden: units of the first fully connected layer. conditions: the number of labels given with an image, joined
+    after the first convolution; 0 for an encoder that sees the image only.
     """
 
     def __init__(self, hidden: int, size_out: int, width: int = 32, channels: int = 3, conditions: int = 0) -> None:
@@ -126,13 +127,13 @@ class Encoder(nn.Module):
         initialise(self)
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """What the last layer reads: (n, hidden)."""
+        """Compute the last layer's input: (n, hidden)."""
         read = self.convolutions(x * 2 - 1, x.new_zeros(len(x), 0) if y is None else y)
         features: Tensor = self.hidden(read.flatten(1))
         return features
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Encode one batch."""
+        """Encode images, with labels y (n, conditions) if the encoder is conditional: (n, size_out)."""
         codes: Tensor = self.last(self.features(x, y)).float()
         return codes
 
@@ -148,13 +149,13 @@ class SingleEncoder(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode one batch."""
+        """Return codes z and label values y of images."""
         features = self.convolutions(x * 2 - 1)
         return self.z(features).float(), self.y(features).float()
 
 
 def _convolutions(width: int, channels: int, conditions: int = 0) -> list[nn.Module]:
-    """The four of Table 2: (n, channels, s, s) -> (n, 8 width, s / 16, s / 16)."""
+    """Table 2's four convolutions: (n, channels, s, s) -> (n, 8 width, s / 16, s / 16)."""
     return [
         convolution(channels, width, nn.ReLU(inplace=True)),
         convolution(width + conditions, width * 2, nn.ReLU(inplace=True)),
@@ -164,6 +165,6 @@ def _convolutions(width: int, channels: int, conditions: int = 0) -> list[nn.Mod
 
 
 def _fully_connected(width: int, channels: int, hidden: int, size_out: int) -> tuple[nn.Module, nn.Module]:
-    """The two of Table 2."""
+    """Table 2's two fully connected layers."""
     positions = 4 * 4 if channels == 3 else 2 * 2
     return dense(positions * width * 8, hidden, nn.ReLU(inplace=True), normalise=True), dense(hidden, size_out)

@@ -1,16 +1,18 @@
-"""IVE-GAN's networks, read as its Tables 1 (ring), 2 (digits) and 3 (pictures): one line a layer.
+"""IVE-GAN's networks, from its Tables 1 (ring), 2 (digits) and 3 (pictures): one line per layer.
 
 Pictures are float32 (n, channels, size, size) in [0, 1], points float32 (n, 2); codes z are (n, latent_size) in
-(-1, 1), noise z' is (n, noise_size). `width` is the first layer's, 128 in Tables 1 and 3, 64 in Table 2; all others
-follow it.
+(-1, 1), noise z' is (n, noise_size). `width` is the first layer's width, 128 in Tables 1 and 3 and 64 in Table 2; the
+other widths are multiples of it.
 
-Where the tables contradict the text or themselves:
+Where the tables contradict the text or each other, this code chooses:
 
-- E ends in z's size. Table 1 prints 2, z's size is 3; Table 2 prints 1024 and gives z's 3 to D_enc: exchanged here.
-- D and D' end linear: they return logits and the loss has the sigmoid. Table 1 prints Tanh, Tables 2 and 3 linear.
-- Table 1 has no D_enc: points are their own features, and `ring_networks` makes none.
-- Table 2 decodes to 32x32 where MNIST has 28x28: digits are padded to 32x32.
-- Conv 2x2 with stride 1 is not padded: it takes the 2x2 that is left to 1x1.
+- E outputs latent_size numbers. Table 1 prints 2 although z has 3. Table 2 prints 1024 for E and 3 for D_enc: the code
+  exchanges them.
+- D and D' end in a linear layer and return logits; the loss contains the sigmoid. Table 1 prints Tanh, Tables 2 and 3
+  linear.
+- Table 1 has no D_enc: points are their own features, and `ring_networks` builds none.
+- Table 2 decodes to 32x32 but MNIST is 28x28: digits are padded to 32x32.
+- The 2x2 convolutions with stride 1 are unpadded and reduce 2x2 to 1x1.
 """
 
 from __future__ import annotations
@@ -44,13 +46,16 @@ class Reader(nn.Module):
         initialise_by_activation(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read one batch; pictures are centred first."""
+        """Encode a batch; pictures are rescaled to [-1, 1] first."""
         read: Tensor = self.layers(x * 2 - 1 if self.pictures else x).float()
         return read
 
 
 class Generator(nn.Module):
-    """G(z', z): noise (n, noise_size) and codes (n, latent_size) -> pictures or points, through `ending`."""
+    """G(z', z): noise (n, noise_size) and codes (n, latent_size) -> pictures or points.
+
+    `ending` is the last activation, tanh for points and sigmoid for pictures.
+    """
 
     def __init__(self, layers: nn.Sequential, ending: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -58,12 +63,15 @@ class Generator(nn.Module):
         initialise_by_activation(self)
 
     def forward(self, *noise_and_codes: Tensor) -> Tensor:
-        """Generate one batch from z' and z, which are concatenated in this order."""
+        """Generate a batch from z' and z, concatenated in this order."""
         return self.ending(self.layers(torch.cat(noise_and_codes, 1)).float())
 
 
 class Discriminator(nn.Module):
-    """D on features of two (n, 2d), D' on those of one (n, d) -> logits (n,); `compares` as `compared` has it."""
+    """D on the features of two inputs or D' on those of one, each (n, d) -> logits (n,).
+
+    compares: whether D also reads the features' distances and products (`compared`).
+    """
 
     def __init__(self, layers: nn.Sequential, compares: bool = False) -> None:
         super().__init__()
@@ -71,14 +79,14 @@ class Discriminator(nn.Module):
         initialise_by_activation(self)
 
     def forward(self, *features: Tensor) -> Tensor:
-        """Judge a batch by its features, concatenated: above 0 means real."""
+        """Return logits for concatenated features; above 0 means real."""
         read = compared(*features) if self.compares else torch.cat(features, 1)
         logits: Tensor = self.layers(read).float().squeeze(1)
         return logits
 
 
 def compared(first: Tensor, second: Tensor) -> Tensor:
-    """Features of two, their distances and their products: (n, d) each -> (n, 4d)."""
+    """Concatenate the features of two inputs, (n, d) each, their distances and their products: (n, 4d)."""
     return torch.cat([first, second, (first - second).abs(), first * second], 1)
 
 
@@ -92,9 +100,10 @@ def ring_networks(
     compares: bool = False,
     depth: int = 1,
 ) -> dict[str, nn.Module]:
-    """Table 1: E, G, D and D' for points: E and G sharpened by `sharpness`, D and D' by one factor each.
+    """Build Table 1's E, G, D and D' for points.
 
-    compares: whether D also reads how two points differ; depth: how many hidden layers G, D and D' have.
+    sharpness: factor of `sharpen` for E and G; D and D' have their own. compares: whether D also reads the difference
+    of two points. depth: number of hidden layers in G, D and D'.
     """
 
     def hidden(size: int) -> list[nn.Module]:
@@ -118,9 +127,10 @@ def ring_networks(
 
 
 def sharpen(network: nn.Module, factor: float) -> None:
-    """Multiply the first layer's weights by a factor, and spread its steps over the input: biases U(-1, 1) times it.
+    """Multiply the first layer's weights by a factor and draw its biases from U(-1, 1) times their mean norm.
 
-    Tanh units of Xavier's weights change over the whole plane, so that none sees a Gaussian of 0.015.
+    With Xavier weights, tanh units vary over the whole plane and cannot resolve a Gaussian with a standard deviation of
+    0.015. Larger weights make the units steep, and the biases distribute the steps over the input.
     """
     if factor != 1:
         first = next(layer for layer in network.modules() if isinstance(layer, nn.Linear))
@@ -136,12 +146,12 @@ def digit_networks(
     compares: bool = False,
     spectral: bool = False,
 ) -> dict[str, nn.Module]:
-    """Table 2: E, G, D_enc, D and D' for digits (n, 1, 32, 32).
+    """Build Table 2's E, G, D_enc, D and D' for digits (n, 1, 32, 32).
 
-    compares: whether D also reads how two differ; spectral: whether D_enc, D and D' have spectral normalisation (Miyato
-    et al., 2018) instead of D_enc's batch normalisation.
+    compares: whether D also reads the difference of two digits. spectral: whether D_enc, D and D' use spectral
+    normalisation (Miyato et al., 2018) instead of D_enc's batch normalisation.
     """
-    # Layers are made in this order, and so draw the same initial weights from a seed as in every run before.
+    # The order of construction fixes the initial weights for a seed: keep it, so that old runs can be reproduced.
     generator = _digit_generator(width, latent_size, noise_size)
     judges = _digit_judges(width, compares, spectral)
     encoder = _digit_reader(width, dense(width * 4, latent_size, nn.Tanh()))
@@ -149,7 +159,7 @@ def digit_networks(
 
 
 def _digit_reader(width: int, last: nn.Sequential, normalise: bool = True) -> nn.Sequential:
-    """The layers of E and of D_enc, which differ in the last."""
+    """Build the layers of E or D_enc, which differ only in the last one."""
     return nn.Sequential(
         convolution(1, width, leaky(), kernel=5, stride=2, normalise=normalise),
         convolution(width, width * 2, leaky(), kernel=3, stride=2, normalise=normalise),
@@ -173,7 +183,7 @@ def _digit_generator(width: int, latent_size: int, noise_size: int) -> nn.Sequen
 
 
 def _digit_judges(width: int, compares: bool, spectral: bool) -> dict[str, nn.Module]:
-    """D_enc, D and D'."""
+    """Build D_enc, D and D'."""
     discriminator = nn.Sequential(
         dense((4 if compares else 2) * width * 16, width * 2, leaky()),
         dense(width * 2, width, leaky()),
@@ -197,7 +207,7 @@ def _digit_judges(width: int, compares: bool, spectral: bool) -> dict[str, nn.Mo
 
 
 def bound(network: nn.Module) -> None:
-    """Let no layer of a network stretch its input: spectral normalisation of all weights."""
+    """Apply spectral normalisation to all convolutions and dense layers of a network."""
     for layer in list(network.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear):
             spectral_norm(layer)
@@ -206,13 +216,13 @@ def bound(network: nn.Module) -> None:
 def picture_networks(
     width: int = 128, latent_size: int = 1024, noise_size: int = 16, size: int = 128
 ) -> dict[str, nn.Module]:
-    """Table 3: E, G, D_enc, D and D' for pictures (n, 3, size, size).
+    """Build Table 3's E, G, D_enc, D and D' for pictures (n, 3, size, size).
 
-    At size 64 there is one stage fewer: E and D_enc are without the table's second line, G without its seventh and
-    eighth transposed convolutions.
+    At size 64 there is one stage fewer: E and D_enc lack the table's second line, G its seventh and eighth transposed
+    convolutions.
     """
     large = size == 128
-    # Layers are made in this order, and so draw the same initial weights from a seed as in every run before.
+    # The order of construction fixes the initial weights for a seed: keep it, so that old runs can be reproduced.
     generator = _picture_generator(width, latent_size, noise_size, large)
     discriminator = nn.Sequential(
         dense(2 * width * 8, width * 8, leaky()),
@@ -235,7 +245,7 @@ def picture_networks(
 
 
 def _picture_reader(width: int, last: nn.Sequential, large: bool) -> nn.Sequential:
-    """The layers of E and of D_enc, which differ in the last."""
+    """Build the layers of E or D_enc, which differ only in the last one."""
     return nn.Sequential(
         convolution(3, width, leaky(), kernel=5, stride=2),
         *([convolution(width, width, leaky(), kernel=5, stride=2)] if large else []),

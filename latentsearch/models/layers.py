@@ -1,4 +1,4 @@
-"""The few layers that the papers' tables are written in: each function is one line of a table."""
+"""The layers used in the papers' tables; each function builds one line of a table."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ SLOPE = 0.2
 
 
 def leaky() -> nn.Module:
-    """LReLU with the slope 0.2 of DCGAN and IVE-GAN."""
-    return nn.LeakyReLU(SLOPE)  # not in place: the exporter writes an assignment to a slice as a dozen nodes
+    """LReLU with slope 0.2, as in DCGAN and IVE-GAN."""
+    return nn.LeakyReLU(SLOPE)  # not in place: the ONNX exporter turns the assignment into about a dozen nodes
 
 
 def dense(
     features_in: int, features_out: int, activation: nn.Module | None = None, normalise: bool = False
 ) -> nn.Sequential:
-    """Dense, batch normalisation if asked for, activation unless linear: (n, features_in) -> (n, features_out).
+    """Dense layer, optional batch normalisation, optional activation: (n, features_in) -> (n, features_out).
 
-    No bias where batch normalisation follows, here and below: it would remove it.
+    Here and below, a layer before batch normalisation has no bias, because subtracting the mean would cancel it.
     """
     linear = nn.Linear(features_in, features_out, bias=not normalise)
     return _line(linear, nn.BatchNorm1d(features_out) if normalise else None, activation)
@@ -32,10 +32,10 @@ def convolution(
     stride: int = STRIDE,
     normalise: bool = True,
 ) -> nn.Sequential:
-    """Conv, batch normalisation unless told otherwise, activation.
+    """Convolution, batch normalisation if `normalise`, optional activation.
 
-    (n, c, h, w) -> (n, channels_out, h / stride, w / stride). An odd kernel is padded so
-    that stride 1 keeps the size; a 2x2 kernel is not padded and takes 2x2 to 1x1.
+    (n, c, h, w) -> (n, channels_out, h / stride, w / stride). Odd kernels are padded so that stride 1 keeps the size;
+    a 2x2 kernel is unpadded and reduces 2x2 to 1x1.
     """
     layer = nn.Conv2d(channels_in, channels_out, kernel, stride, (kernel - 1) // 2, bias=not normalise)
     return _line(layer, nn.BatchNorm2d(channels_out) if normalise else None, activation)
@@ -49,7 +49,7 @@ def deconvolution(
     stride: int = STRIDE,
     normalise: bool = True,
 ) -> nn.Sequential:
-    """Conv transposed, batch normalisation unless told otherwise, activation (by default ReLU).
+    """Transposed convolution, batch normalisation if `normalise`, activation (by default ReLU).
 
     (n, c, h, w) -> (n, channels_out, stride * h, stride * w).
     """
@@ -61,12 +61,12 @@ def deconvolution(
 def last_deconvolution(
     channels_in: int, channels_out: int, kernel: int = KERNEL, stride: int = STRIDE
 ) -> nn.ConvTranspose2d:
-    """Conv transposed with a bias and nothing after it: (n, c, h, w) -> (n, channels_out, stride * h, stride * w)."""
+    """Transposed convolution with bias, nothing after it: (n, c, h, w) -> (n, channels_out, stride * h, stride * w)."""
     return Deconvolution(channels_in, channels_out, kernel, stride)
 
 
 def resize() -> nn.Module:
-    """ResizeNN to twice the size, which with a convolution after it leaves no checkerboard (Odena et al., 2016)."""
+    """Nearest-neighbour upsampling by 2; followed by a convolution, it avoids checkerboards (Odena et al., 2016)."""
     return nn.Upsample(scale_factor=2, mode="nearest")
 
 
@@ -75,22 +75,22 @@ def _line(*parts: nn.Module | None) -> nn.Sequential:
 
 
 class Deconvolution(nn.ConvTranspose2d):
-    """A transposed convolution whose output is `stride` times as high and wide as its input, whatever its kernel."""
+    """A transposed convolution whose output is `stride` times the size of its input for every kernel size."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, bias: bool = True) -> None:
         padding = (kernel - 1) // 2
         missing = stride - kernel + 2 * padding
         super().__init__(channels_in, channels_out, kernel, stride, padding, max(missing, 0), bias=bias)
-        self.excess = max(-missing, 0)  # 1 for a 2x2 kernel at stride 1: the last row and column are left out
+        self.excess = max(-missing, 0)  # 1 for a 2x2 kernel at stride 1: forward drops the last row and column
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Convolve one batch."""
+        """Convolve a batch (n, c, h, w)."""
         y = super().forward(x, output_size)
         return y[..., : y.shape[-2] - self.excess, : y.shape[-1] - self.excess] if self.excess else y
 
 
 def initialise(network: nn.Module) -> None:
-    """Draw weights as DCGAN does (Radford et al., section 4): N(0, 0.02), batch normalisation's scale N(1, 0.02)."""
+    """Initialise as DCGAN (Radford et al., section 4): weights N(0, 0.02), batch normalisation's scale N(1, 0.02)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, 0.02)
@@ -102,7 +102,7 @@ def initialise(network: nn.Module) -> None:
 
 
 def initialise_by_activation(network: nn.Module) -> None:
-    """Draw weights as IVE-GAN does (Tables 1 to 3): He before LReLU, else Xavier; biases zero."""
+    """Initialise as IVE-GAN (Tables 1 to 3): He for layers before LReLU, Xavier for all other layers, biases zero."""
     before_leaky = {
         id(line[0])
         for line in network.modules()
@@ -119,7 +119,7 @@ def initialise_by_activation(network: nn.Module) -> None:
 
 
 def initialise_by_glorot(network: nn.Module) -> None:
-    """Draw weights as Glorot and Bengio (2010, eq. 16) do, uniformly; biases zero, batch normalisation as it is."""
+    """Initialise uniformly as Glorot and Bengio (2010, eq. 16), biases zero; batch normalisation keeps its defaults."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)
@@ -135,5 +135,5 @@ class Unflatten(nn.Module):
         self.channels, self.size = channels, size
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reshape one batch."""
+        """Reshape a batch."""
         return x.view(-1, self.channels, self.size, self.size)

@@ -1,4 +1,4 @@
-"""Networks that IVE-GAN's paper does not have: what tells a picture among others, and foretells that from its code."""
+"""Two networks added to IVE-GAN: a matcher that identifies pictures, and a predictor of its output from codes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import nn
 from latentsearch.models.ivegan import Reader
 from latentsearch.models.layers import convolution, dense, leaky
 
-MATCHED_SIZE = 64  # numbers by which the matcher tells pictures apart
+MATCHED_SIZE = 64  # dimensions of the matcher's output
 PREDICTOR_WIDTH = 128
 
 
 def matcher(width: int, channels: int, size: int) -> Reader:
-    """Pictures (n, channels, size, size) -> (n, 64); as many convolutions as take them to 4x4."""
+    """Build the matcher: pictures (n, channels, size, size) -> (n, 64), with strided convolutions down to 4x4."""
     widths = [channels, width, width * 2, width * 4, width * 4, width * 4][: size.bit_length() - 2]
     layers = nn.Sequential(
         *(
@@ -28,7 +28,7 @@ def matcher(width: int, channels: int, size: int) -> Reader:
 
 
 def predictor(latent_size: int) -> Reader:
-    """Codes (n, latent_size) -> what the matcher says of their pictures (n, 64)."""
+    """Build the predictor: codes (n, latent_size) -> the matcher's output for the same pictures (n, 64)."""
     layers = nn.Sequential(
         dense(latent_size, PREDICTOR_WIDTH, leaky()),
         dense(PREDICTOR_WIDTH, PREDICTOR_WIDTH, leaky()),

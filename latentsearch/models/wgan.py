@@ -1,10 +1,11 @@
 """The networks of "Impact of the latent space on the ability of GANs to fit the distribution", Table 1: a line a layer.
 
-Images are float32 (n, channels, size, size) in [-1, 1], codes (n, latent_size). `width` is what the last convolution
-but one of the generator gives, the table's 128; all others follow it. At size 32 there is one stage fewer, as for the
-paper's CIFAR-10, and the widest layers have 8 times the width instead of 16. All convolutions have 5x5 kernels.
+Images are float32 (n, channels, size, size) in [-1, 1], codes (n, latent_size). `width` is the number of channels
+before the generator's last convolution, 128 in the table; the other widths are multiples of it. At size 32, as for the
+paper's CIFAR-10, there is one stage fewer and the widest layers have 8 times the width instead of 16. All convolutions
+have 5x5 kernels.
 
-The table does not say how steep LReLU is below 0 (0.2 here, DCGAN's), nor that its SConv2D have stride 2.
+The table states neither the negative slope of LReLU (here DCGAN's 0.2) nor the stride of SConv2D (here 2).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ LAST_SIZE = 4
 
 
 class Generator(nn.Module):
-    """G, and the decoder of the autoencoder: codes (n, latent_size) -> images in [-1, 1]."""
+    """G, also the autoencoder's decoder: codes (n, latent_size) -> images in [-1, 1]."""
 
     def __init__(self, width: int, latent_size: int, size: int, channels: int) -> None:
         super().__init__()
@@ -43,9 +44,10 @@ class Generator(nn.Module):
 
 
 class Reader(nn.Module):
-    """The discriminator, here the critic, of one number; with latent_size numbers the encoder of the autoencoder.
+    """The critic (one output) or the autoencoder's encoder (latent_size outputs).
 
-    Images in [-1, 1] -> float32 (n, numbers). No batch normalisation: the gradient penalty is of each image by itself.
+    Images in [-1, 1] -> float32 (n, numbers). There is no batch normalisation, because WGAN-GP's gradient penalty is
+    defined per image.
     """
 
     def __init__(self, width: int, numbers: int, size: int, channels: int) -> None:
@@ -62,7 +64,7 @@ class Reader(nn.Module):
         initialise_by_glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read images."""
+        """Compute the outputs for images."""
         read: Tensor = self.layers(x).float()
         return read
 
@@ -78,5 +80,5 @@ def _strided(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 def _kept(channels: int) -> nn.Sequential:
-    """Conv2D/LReLU of as many channels as it reads."""
+    """Conv2D/LReLU with equal numbers of input and output channels."""
     return convolution(channels, channels, leaky(), stride=1, normalise=False)

@@ -1,6 +1,6 @@
-"""Codes by parts: classical features or a network's layer, read by parts of the picture; linear algebra, no training.
+"""Codes by parts: classical features, or a network's layer, reduced separately for each part of the picture.
 
-What is new here is only how old things are put together: histograms of oriented gradients (Dalal and Triggs 2005),
-eigenspaces of parts (Pentland, Moghaddam and Starner 1994) and linear discriminants (Fisher 1936) between what pictures
-differ in and what alterations of one picture differ in.
+There is no training by gradient descent, only linear algebra on known methods: histograms of oriented gradients (Dalal
+and Triggs 2005), eigenspaces of parts (Pentland, Moghaddam and Starner 1994), and linear discriminants (Fisher 1936)
+that separate the differences between pictures from the differences between altered copies of one picture.
 """

@@ -1,4 +1,4 @@
-"""Altered copies of pictures: turned, zoomed, shifted, and in another light; drawn by Pillow from a seed."""
+"""Make altered copies of pictures with Pillow: rotated, zoomed, shifted, and with other lighting."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Alterations:
-    """How far copies are altered; each value is drawn evenly between minus and plus its limit.
+    """The limits of random alterations; each value is drawn uniformly between minus and plus its limit.
 
-    turn: degrees. zoom: the logarithm of a factor. shift: across and down, of a side. contrast: a factor 1 + contrast
-    about the picture's mean. brightness: added, of white. gamma: the logarithm of an exponent.
+    turn: degrees. zoom: natural logarithm of the scale. shift: horizontal and vertical, as a share of the side.
+    contrast: the picture's values are scaled by 1 + contrast about their mean. brightness: added, as a share of white.
+    gamma: natural logarithm of the exponent.
     """
 
     turn: float = 6.0
@@ -27,7 +28,7 @@ class Alterations:
     gamma: float = 0.275
 
     def __call__(self, pixels: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.uint8]:
-        """One altered copy of a square picture uint8 (s, s, 3); what lies beyond its edges is as they are."""
+        """Return an altered copy of a square picture uint8 (s, s, 3); its edge pixels extend beyond its borders."""
         random = np.random.default_rng(seed)
         turned = self._move(pixels, random)
         light = self._light(float(pixels.mean()) / 255, random)
@@ -40,7 +41,7 @@ class Alterations:
         across, down = random.uniform(-self.shift, self.shift, 2) * side
         cosine, sine = math.cos(angle) / scale, math.sin(angle) / scale
         margin, centre = side // 4, side / 2
-        # From places in the copy to those in the picture within its margin: about the centre of both.
+        # Pillow's matrix maps positions in the copy to positions in the padded picture; rotate about the centre.
         left = centre - cosine * centre + sine * centre + across + margin
         top = centre - sine * centre - cosine * centre + down + margin
         edged = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge"))
@@ -48,7 +49,7 @@ class Alterations:
         return edged.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
 
     def _light(self, mean: float, random: np.random.Generator) -> list[int]:
-        """What becomes of each of 256 shades."""
+        """Return the lookup table of the lighting change: a new value for each of the 256 values."""
         contrast = 1 + random.uniform(-self.contrast, self.contrast)
         brightness = random.uniform(-self.brightness, self.brightness)
         gamma = math.exp(random.uniform(-self.gamma, self.gamma))

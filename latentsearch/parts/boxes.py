@@ -1,4 +1,4 @@
-"""Which parts of a picture are read: those of aligned faces, a plain grid, or a file's own boxes."""
+"""The parts of a picture that codes are made from: parts of aligned faces, a plain grid, or boxes from a file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from indexer.errors import InputError
 
 AUTO, FACES, GRID = "auto", "faces", "grid"
 MOST_PARTS = 32
-# Boxes are meant as cells of 16: what is off by less than this share of a side is rounding.
+# Tolerance in shares of a side: smaller deviations from a cell boundary are rounding, not part of the next cell.
 ROUNDING = 1e-6
 
 
-# On validation faces these weights bring 0.001 of agreement@20 and 0.01 of same person@1.
+# Compared with equal weights, these gain 0.001 agreement@20 and 0.01 same person@1 on validation faces.
 WEIGHTS = {"mouth": 1.3, "nose": 1.3}
 
 
@@ -26,7 +26,7 @@ WEIGHTS = {"mouth": 1.3, "nose": 1.3}
 class Part:
     """A named box of the framed picture: left, top, right and bottom as shares of its sides, 0 to 1.
 
-    weight: of its numbers beside those of others.
+    weight: factor of this part's numbers when all parts are concatenated.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Part:
     weight: float = 1.0
 
     def cells(self, rows: int, columns: int) -> tuple[slice, slice]:
-        """The rows and the columns of a map that the box touches."""
+        """Return the rows and columns of a map that the box overlaps."""
         left, top, right, bottom = self.box
         return _touched(top, bottom, rows), _touched(left, right, columns)
 
@@ -44,7 +44,7 @@ def _touched(begin: float, end: float, count: int) -> slice:
 
 
 def _of_cells(boxes: dict[str, tuple[int, int, int, int]]) -> tuple[Part, ...]:
-    """Parts by their boxes in sixteenths."""
+    """Build parts from boxes in sixteenths of a side."""
     return tuple(
         Part(name, (box[0] / 16, box[1] / 16, box[2] / 16, box[3] / 16), WEIGHTS.get(name, 1.0))
         for name, box in boxes.items()
@@ -77,14 +77,14 @@ NAMED = {
 
 
 def choose_parts(wish: str) -> tuple[Part, ...]:
-    """The parts of a name ("faces" or "grid") or of a file (`read_parts`). Raises InputError."""
+    """Return the parts named "faces" or "grid", or read them from a file; raises InputError as `read_parts`."""
     return NAMED[wish] if wish in NAMED else read_parts(Path(wish))
 
 
 def read_parts(path: Path) -> tuple[Part, ...]:
-    """The parts that a TOML or JSON file names: a table `parts` of NAME = [left, top, right, bottom], each 0 to 1.
+    """Read parts from a TOML or JSON file with a table `parts` of NAME = [left, top, right, bottom], each 0 to 1.
 
-    Raises InputError with what is wrong with it.
+    Raises InputError if the file cannot be read or a box is invalid.
     """
     boxes = _read(path).get("parts")
     if not isinstance(boxes, dict) or not 1 <= len(boxes) <= MOST_PARTS:
@@ -99,7 +99,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         hint = "" if path.suffix else f", and is none of the names {FACES} and {GRID}"
         raise InputError(f"{path} cannot be read ({error.strerror}){hint}") from error
-    except (ValueError, RecursionError) as error:  # also of bytes that are not UTF-8
+    except (ValueError, RecursionError) as error:  # ValueError includes bytes that are not UTF-8
         language = "JSON" if path.suffix.lower() == ".json" else "TOML"
         raise InputError(f"{path} is not {language}: {' '.join(str(error).split())}") from error
     return content if isinstance(content, dict) else {}
@@ -119,5 +119,5 @@ def _is_share(value: Any) -> bool:
 
 
 def to_json(parts: Iterable[Part]) -> dict[str, list[float]]:
-    """Parts as a run and a bundle note them."""
+    """Return the parts' boxes by name, as stored in run.json and model.json."""
     return {part.name: [round(edge, 6) for edge in part.box] for part in parts}

@@ -1,8 +1,8 @@
-"""Pictures -> maps of 16x16 cells: half-wave derivatives by direction, and mean colours; as nodes of an ONNX graph.
+"""Compute maps of 16x16 cells from pictures, as ONNX nodes: half-wave derivatives by direction, and mean colours.
 
-The derivatives are those of histograms of oriented gradients (Dalal and Triggs 2005: "Histograms of oriented gradients
-for human detection"), but for the binning: the positive part of the derivative in each of eight directions, averaged
-over a cell and divided by the length of what the 3x3 cells around hold. So all is convolutions and poolings.
+The derivatives follow "Histograms of oriented gradients for human detection" (Dalal and Triggs 2005) without its
+binning: each map is the positive part of the derivative in one of eight directions, averaged over a cell, divided by
+the norm of the surrounding 3x3 cells, and replaced by its square root. This needs only convolutions and poolings.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from latentsearch.parts.graph import Graph
 CELLS = 16
 DIRECTIONS = 8
 GREY = (0.299, 0.587, 0.114)
-# Below this length of a neighbourhood's derivatives there is nothing but noise, which is not to be blown up.
+# Added in quadrature to the norm that derivatives are divided by, so that noise in flat areas is not amplified.
 FAINT = 0.01
-# The channel of the opposite horizontal direction: what the mirror image has where the picture has this one.
+# For each direction, the direction after mirroring: the channel of the mirror image that matches it.
 MIRRORED = [(DIRECTIONS // 2 - direction) % DIRECTIONS for direction in range(DIRECTIONS)]
 
 
@@ -27,8 +27,8 @@ MIRRORED = [(DIRECTIONS // 2 - direction) % DIRECTIONS for direction in range(DI
 class FeatureMap:
     """A map of the picture: its output's name in the graph, and its shape.
 
-    folded: whether its columns are those of the left half, to which the right half, mirrored, has been added. few: of
-    how many numbers a part of it becomes, where other maps give more. weight: of its parts beside those of others.
+    folded: whether the map is the left half plus the mirrored right half. few: whether its parts get the few axes of
+    `Settings.few`. weight: factor of its parts' numbers when all parts are concatenated.
     """
 
     name: str
@@ -41,7 +41,10 @@ class FeatureMap:
 
 
 def feature_maps(mirror: bool, colour: float) -> tuple[FeatureMap, ...]:
-    """The maps of `picture_maps`. colour: the weight of colours beside derivatives; 0 leaves them out."""
+    """Describe the maps that `picture_maps` computes.
+
+    mirror: whether maps are folded. colour: weight of the colour map relative to the derivatives; 0 omits it.
+    """
     columns = CELLS // 2 if mirror else CELLS
     gradients = FeatureMap("gradients", DIRECTIONS, CELLS, columns, mirror)
     colours = FeatureMap("colours", 3, CELLS, columns, mirror, few=True, weight=colour)
@@ -49,7 +52,7 @@ def feature_maps(mirror: bool, colour: float) -> tuple[FeatureMap, ...]:
 
 
 def picture_maps(graph: Graph, images: str, size: int, wanted: tuple[FeatureMap, ...]) -> None:
-    """Add the nodes from pictures uint8 (n, size, size, 3) to the maps, each called by its own name."""
+    """Add nodes that compute the wanted maps, under their own names, from pictures uint8 (n, size, size, 3)."""
     pixels = graph.add("Cast", images, to=1)
     for feature in wanted:
         whole = f"{feature.name}_whole" if feature.folded else feature.name
@@ -61,7 +64,7 @@ def picture_maps(graph: Graph, images: str, size: int, wanted: tuple[FeatureMap,
 def _gradients(graph: Graph, pixels: str, size: int, name: str) -> None:
     root = graph.add("Sqrt", _grey(graph, pixels, size))
     edged = graph.add("Pad", root, graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
-    # Of 2x2 pixels at once: a channel for each of the four positions keeps the processor's vectors full.
+    # One convolution with stride 2 computes 2x2 pixels at once: 4 times the channels fill the processor's vectors.
     waves = graph.add("Conv", edged, graph.constant(_derivatives()), kernel_shape=[4, 4], strides=[2, 2])
     waves = graph.add("Relu", waves)
     cell = size // CELLS // 2
@@ -75,14 +78,14 @@ def _gradients(graph: Graph, pixels: str, size: int, name: str) -> None:
 
 
 def _grey(graph: Graph, pixels: str, size: int) -> str:
-    """Grey (n, 1, size, size) in [0, 1] by a product of rows of 16 pixels, which is faster than a convolution."""
+    """Add nodes for grey (n, 1, size, size) in [0, 1]; one product per 16 pixels is faster than a convolution."""
     rows = graph.reshape(pixels, -1, 3 * CELLS)
     matrix = np.kron(np.eye(CELLS), np.array(GREY)[:, None]) / 255
     return graph.reshape(graph.add("MatMul", rows, graph.constant(matrix)), -1, 1, size, size)
 
 
 def _derivatives() -> NDArray[np.float64]:
-    """Central differences in each direction at each of 2x2 positions: (4 directions, 1, 4, 4)."""
+    """Return kernels of central differences for each direction at each of 2x2 positions: (4 DIRECTIONS, 1, 4, 4)."""
     kernels = np.zeros((DIRECTIONS, 2, 2, 4, 4))
     for direction, angle in enumerate(2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS):
         for y, x in np.ndindex(2, 2):
@@ -96,7 +99,7 @@ def _mean_of_positions() -> NDArray[np.float64]:
 
 
 def _colours(graph: Graph, pixels: str, size: int, name: str) -> None:
-    """The mean colour of each cell: (n, 3, 16, 16) in [0, 1]."""
+    """Add nodes for the mean colour of each cell: (n, 3, 16, 16) in [0, 1]."""
     cell = size // CELLS
     across = np.tile(np.eye(3), (cell, 1)) / (255 * cell)
     rows = graph.add("MatMul", graph.reshape(pixels, -1, 3 * cell), graph.constant(across))
@@ -106,7 +109,7 @@ def _colours(graph: Graph, pixels: str, size: int, name: str) -> None:
 
 
 def _fold(graph: Graph, whole: str, feature: FeatureMap) -> None:
-    """Add the mirror image's map: what it has on the left is what the picture has on the right."""
+    """Add nodes that add the mirror image's map: its left half is the mirrored right half of the picture's map."""
     left = graph.slice(whole, 3, 0, feature.columns)
     right = graph.slice(whole, 3, 2 * feature.columns - 1, feature.columns - 1, -1)
     if feature.channels == DIRECTIONS:

@@ -1,4 +1,4 @@
-"""Fits a reading to pictures: three passes over them, each summing moments batch by batch."""
+"""Fit a reading to pictures in two passes, each of which accumulates moments batch by batch."""
 
 from __future__ import annotations
 
@@ -25,55 +25,56 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Pixels = NDArray[np.uint8]
-# Parts of this share of the picture and more get as many axes as the whole.
+# Parts that cover at least this share of the picture get `Settings.large` axes, smaller ones `Settings.small`.
 LARGE = 0.39
 BATCH = 64
 
 
 class Pictures(Protocol):
-    """What is fitted on: framed pictures uint8 (n, h, w, 3), again and again, in blocks."""
+    """Framed pictures uint8 (n, h, w, 3) that can be iterated in blocks, more than once."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of pictures."""
         ...
 
     def blocks(self) -> Iterator[Pixels]:
-        """All of them in their order."""
+        """Yield all pictures in order, block by block."""
         ...
 
 
 @dataclass(frozen=True)
 class Block:
-    """Pictures that are in memory."""
+    """Pictures in memory."""
 
     pixels: Pixels
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of pictures."""
         return len(self.pixels)
 
     def blocks(self) -> Iterator[Pixels]:
-        """All at once."""
+        """Yield all pictures as one block."""
         yield self.pixels
 
 
 class Maps(Protocol):
-    """What is read: a graph from `images`, pictures of this shape (h, w, 3), to these maps."""
+    """A graph from `images`, pictures uint8 (n, *shape), to the maps in `features`."""
 
     shape: tuple[int, int, int]
     features: tuple[FeatureMap, ...]
 
     def graph(self) -> Graph:
-        """The graph so far, to which a reading is appended."""
+        """Return a new graph from `images` to the maps, to which a reading can be appended."""
         ...
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a reading is fitted.
+    """The parameters of a fit.
 
-    large, small, few: axes of large and of small parts, and of those maps that get few. share: of the pictures'
-    covariance in the metric of directions. power: of its standard deviation by which each axis of the code is divided.
+    large, small: axes per large and per small part. few: axes per part of a map with `few`, such as colours. share:
+    weight of the pictures' covariance in the metric of `directions`. power: each axis of the code is divided by its
+    standard deviation to this power.
     """
 
     parts: tuple[Part, ...]
@@ -87,39 +88,39 @@ class Settings:
     seed: int = 0
 
     def axes(self, region: Region) -> int:
-        """How many numbers a part becomes."""
+        """Return the greatest number of axes for a region."""
         if region.feature.few:
             return self.few
         return self.large if region.share >= LARGE else self.small
 
 
 class Runner:
-    """Runs graphs on pictures, a batch a thread; and alters pictures, each by its own seed."""
+    """Runs graphs on batches of pictures and alters pictures, in a pool of threads."""
 
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
 
     def __call__(self, session: InferenceSession, pixels: Pixels) -> dict[str, NDArray[np.float32]]:
-        """All outputs by name."""
+        """Run a graph on all pictures and return its outputs by name."""
         batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
         found = list(self._pool.map(partial(run_graph, session), batches))
         return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
     def each(self, function: Callable[[Region], PartReading], items: list[Region]) -> list[PartReading]:
-        """A function's results, a thread each."""
+        """Apply a function to each region, one thread per region."""
         return list(self._pool.map(function, items))
 
     def alter(self, pixels: Pixels, alterations: Alterations, seed: int, first: int) -> Pixels:
-        """An altered copy of each of the pictures, the first of which has this number."""
+        """Return an altered copy of each picture, seeded by (seed, the picture's number); `first` numbers the first."""
         seeds = [(seed, first + row) for row in range(len(pixels))]
         return np.stack(list(self._pool.map(alterations, pixels, seeds)))
 
 
 def fit_reading(maps: Maps, pictures: Pictures, settings: Settings, report: StepReport) -> Reading:
-    """A reading of these maps by parts, fitted on pictures.
+    """Fit a reading of these maps by parts to pictures.
 
-    report: called with the name of the pass, how many pictures are done and how many there are. Raises InputError
-    where the pictures are all alike.
+    report: called with the name of the pass, the number of pictures done and their total. Raises InputError if all
+    pictures look the same.
     """
     with ThreadPoolExecutor(cores()) as pool:
         runner = Runner(pool)
@@ -164,7 +165,7 @@ def _fit_reduction(
 
 
 def finish(maps: Maps, reading: Reading, name: str = "codes") -> bytes:
-    """The whole graph: from pictures to what is read in them."""
+    """Return the serialised graph from pictures to the output of a reading, under this name."""
     graph = maps.graph()
     reading.append(graph, name)
     return graph.finish(("images", np.uint8, list(maps.shape)), {name: [reading.size]})
@@ -179,7 +180,7 @@ def _shape(feature: FeatureMap) -> list[int]:
 
 
 def _counted(pictures: Pictures, report: StepReport, what: str) -> Iterator[tuple[int, Pixels]]:
-    """Blocks, with the number of the first picture of each."""
+    """Yield the blocks with the number of each block's first picture, and report progress."""
     done = 0
     for pixels in pictures.blocks():
         yield done, pixels
@@ -190,7 +191,7 @@ def _counted(pictures: Pictures, report: StepReport, what: str) -> Iterator[tupl
 def each_code(
     content: bytes, pictures: Pictures, report: StepReport = lambda what, done, total: None, what: str = "encoding"
 ) -> Iterator[tuple[Pixels, NDArray[np.float32]]]:
-    """Block by block the pictures and their codes by a finished graph."""
+    """Encode pictures with a finished graph; yields each block with its codes float32 (n, d)."""
     session = open_graph(content, 1)
     with ThreadPoolExecutor(cores()) as pool:
         runner = Runner(pool)

@@ -1,4 +1,4 @@
-"""The linear generator: least squares from codes to small pictures, to see what codes see."""
+"""A linear generator, fitted by least squares from codes to small pictures, which shows the information in codes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 from latentsearch.parts.graph import Graph
 
 SIDE = 64
-# Of the codes' variance, added to each axis: few pictures do not determine many numbers.
+# Ridge as a share of the codes' mean square: without it, few pictures do not determine a high-dimensional fit.
 RIDGE = 1e-4
 
 Pixels = NDArray[np.uint8]
 
 
 class LinearGenerator:
-    """Draws pictures, in [0, 1], as (code, 1) @ matrix; matrix: (d + 1, s s 3), its last row the mean picture."""
+    """Generates pictures in [0, 1] as (code, 1) @ matrix; matrix: (d + 1, 3 s s), its last row the intercept."""
 
     def __init__(self, matrix: NDArray[np.float32], side: int) -> None:
         self.matrix, self.side = matrix, side
 
     def __call__(self, codes: NDArray[np.float32]) -> Pixels:
-        """Draw codes float32 (n, d): uint8 (n, s, s, 3)."""
+        """Generate pictures uint8 (n, s, s, 3) from codes float32 (n, d)."""
         pictures = np.clip(codes @ self.matrix[:-1] + self.matrix[-1], 0, 1)
         drawn: Pixels = np.rint(pictures * 255).astype(np.uint8)
         return drawn.reshape(-1, self.side, self.side, 3)
 
     def to_onnx(self) -> bytes:
-        """The same as a graph: `codes` -> `images`, uint8."""
+        """Return the generator as a serialised ONNX graph: `codes` -> `images`, uint8."""
         graph = Graph()
         product = graph.add("MatMul", "codes", graph.constant(self.matrix[:-1] * 255))
         shades = graph.add("Add", product, graph.constant(self.matrix[-1] * 255))
@@ -41,7 +41,10 @@ class LinearGenerator:
 
 
 def fit_generator(blocks: Iterable[tuple[Pixels, NDArray[np.float32]]], side: int) -> LinearGenerator:
-    """Fit on pictures uint8 (n, s, s, 3) with their codes (n, d), block by block; side: of what it draws, at most s."""
+    """Fit a generator to blocks of pictures uint8 (n, s, s, 3) with their codes float32 (n, d).
+
+    side: of the generated pictures, a divisor of s.
+    """
     products: NDArray[np.float64] | None = None
     for pixels, codes in blocks:
         inputs = np.hstack([codes, np.ones((len(codes), 1), np.float32)])
@@ -57,7 +60,7 @@ def fit_generator(blocks: Iterable[tuple[Pixels, NDArray[np.float32]]], side: in
 
 
 def _shrunk(pixels: Pixels, side: int) -> NDArray[np.float32]:
-    """Area means, in [0, 1]."""
+    """Downscale pictures to this side by area means, in [0, 1]."""
     step = pixels.shape[1] // side
     means = pixels.reshape(len(pixels), side, step, side, step, 3).mean((2, 4), dtype=np.float32)
     return np.asarray(means / np.float32(255), np.float32)

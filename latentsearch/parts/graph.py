@@ -1,4 +1,4 @@
-"""An ONNX graph, written node by node."""
+"""Build an ONNX graph node by node, and run it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 OPSET, IR_VERSION = 20, 9
-# A graph's input: its name, type, and shape after the batch.
+# A graph's input: its name, type, and shape without the batch dimension.
 Given = tuple[str, type, list[int]]
 
 
 class Graph:
-    """Nodes and constants under way to a model; values are called by the names that `add` and `constant` return.
+    """The nodes and constants of a graph under construction; `add` and `constant` return the names of values.
 
     Raises MissingExtra without the package onnx.
     """
@@ -35,40 +35,43 @@ class Graph:
 
     @classmethod
     def continuing(cls, model: onnx.ModelProto, prefix: str) -> Graph:
-        """A model's nodes, to which more are added. prefix: of the names of all that is added."""
+        """Start with the nodes of a model; prefix: for the names of added values, to keep them unique."""
         graph = cls(prefix)
         graph.nodes, graph.constants = list(model.graph.node), list(model.graph.initializer)
         graph._opsets = list(model.opset_import)
         return graph
 
     def constant(self, value: Any, dtype: type = np.float32) -> str:
-        """A constant tensor."""
+        """Add a constant tensor."""
         name = f"{self._prefix}constant_{len(self.constants)}"
         self.constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(value, dtype), name))
         return name
 
     def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """A node with one output; name: of the output where it matters."""
+        """Add a node with one output and return the output's name, by default a generated one."""
         output = name or f"{self._prefix}{operator.lower()}_{len(self.nodes)}"
         self.nodes.append(self._onnx.helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
     def reshape(self, value: str, *shape: int, name: str | None = None) -> str:
-        """The same numbers in another shape; the batch comes first and is -1."""
+        """Add a reshape; the shape includes the batch dimension, usually -1."""
         return self.add("Reshape", value, self.constant(shape, np.int64), name=name)
 
     def slice(self, value: str, axis: int, begin: int, end: int, step: int = 1) -> str:
-        """A part of one axis; with step -1 from begin down to the one after end."""
+        """Add a slice of one axis, from begin to before end; with step -1, from begin down to after end."""
         edges = (self.constant([edge], np.int64) for edge in (begin, end, axis, step))
         return self.add("Slice", value, *edges)
 
     def unit(self, value: str, name: str | None = None) -> str:
-        """Rows (n, d) brought to length 1; a row of zeros stays one."""
+        """Add a normalisation of rows (n, d) to length 1; rows of zeros stay zero."""
         length = self.add("ReduceL2", value, self.constant([1], np.int64), keepdims=1)
         return self.add("Div", value, self.add("Max", length, self.constant(1e-6)), name=name)
 
     def finish(self, given: Given, wanted: dict[str, list[int]], dtype: type = np.float32) -> bytes:
-        """The model. wanted: the outputs' names and shapes after the batch; dtype: their type."""
+        """Return the serialised model.
+
+        given: the input. wanted: the outputs' names with their shapes without the batch; dtype: their type.
+        """
         helper = self._onnx.helper
         values = [self._described(*given)]
         outputs = [self._described(name, dtype, shape) for name, shape in wanted.items()]
@@ -86,7 +89,7 @@ class Graph:
 
 
 def open_graph(content: bytes, threads: int) -> InferenceSession:
-    """A graph in ONNX Runtime, to fit on: the same operators that encode later."""
+    """Open a graph in ONNX Runtime, the same runtime that encodes later."""
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -98,6 +101,6 @@ def open_graph(content: bytes, threads: int) -> InferenceSession:
 
 
 def run_graph(session: InferenceSession, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """All outputs of a graph by name."""
+    """Run a graph on images uint8 (n, h, w, 3) and return all outputs by name."""
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, {"images": np.ascontiguousarray(images)}), strict=True))

@@ -1,4 +1,4 @@
-"""A layer of a trained network as maps that are read by parts: the network's ONNX graph, cut behind that layer."""
+"""Use a layer of a trained network as maps to read by parts: the network's ONNX graph is cut after that layer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from latentsearch.parts.features import FeatureMap
 from latentsearch.parts.fit import Pictures
 from latentsearch.parts.graph import Graph, open_graph, run_graph
 
-# Numbers of all maps together: what is read of them are eigenvectors of matrices of this side.
+# Greatest size of all maps together: the fit decomposes covariance matrices of up to this side.
 MOST_NUMBERS = 4_096
 MOST_CELLS = 16
-# Pictures from which the axes of channels are found.
+# Number of pictures for the principal axes of channels.
 CHANNEL_PICTURES = 1_024
 LAYER = "layer"
-# What follows a convolution and still belongs to its layer.
+# Elementwise operators after a convolution that belong to its layer.
 ACTIVATIONS = (
     "QuantizeLinear", "DequantizeLinear", "Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "Tanh", "BatchNormalization",
     "HardSwish", "Elu",
@@ -30,7 +30,7 @@ ACTIVATIONS = (
 
 
 class NetworkLayers:
-    """The layers of an exported network by number, from 1: its convolutions, each with what follows it elementwise."""
+    """The layers of an exported network, numbered from 1: its convolutions, each with its elementwise operators."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,14 +40,14 @@ class NetworkLayers:
         self.layers = [(name, shapes[name]) for name in found if len(shapes.get(name, ())) == 4]
 
     def last_with(self, cells: int) -> int:
-        """The number of the last layer whose maps have at least so many rows and columns; 1 where none has."""
+        """Return the number of the last layer whose maps have at least this many rows and columns, or 1 if none has."""
         numbers = [number for number, (_, shape) in enumerate(self.layers, 1) if min(shape[2:]) >= cells]
         return max(numbers, default=1)
 
     def cut(self, number: int, path: Path) -> tuple[int, int, int]:
-        """Write the network up to a layer, and return its maps' (channels, rows, columns).
+        """Write the network up to a layer to path and return the shape of its maps (channels, rows, columns).
 
-        Raises InputError for a number that no layer has.
+        Raises InputError if there is no layer with this number.
         """
         if not 1 <= number <= len(self.layers):
             raise InputError(f"the encoder has no layer {number}: choose from 1 to {len(self.layers)}")
@@ -56,9 +56,10 @@ class NetworkLayers:
         return shape[1], shape[2], shape[3]
 
     def views(self, content: bytes, two: NDArray[np.uint8]) -> tuple[int, tuple[int, ...]]:
-        """How many views of each of two pictures a cut graph makes, and which of them show the whole of it.
+        """Return the number of views that a cut graph makes per picture, and which of them show the whole picture.
 
-        Of four they are picture, middle, and both mirrored: latentsearch.export.bundle.EncoderGraph.
+        Four views are the picture, its middle, and both mirrored (latentsearch.export.bundle.EncoderGraph). two: any
+        two pictures uint8 (2, h, w, 3).
         """
         (maps,) = run_graph(open_graph(content, 1), two).values()
         views = len(maps) // len(two)
@@ -66,7 +67,7 @@ class NetworkLayers:
 
 
 def with_mirrored(content: bytes) -> bytes:
-    """A graph that takes pictures and their mirror images after them, as two views."""
+    """Return a graph that also processes the mirror images: two views, all pictures before all mirror images."""
     model = onnx.load_from_string(content)
     graph = Graph("views_")
     flipped = graph.slice("images", 2, -1, -(2**31), -1)
@@ -90,7 +91,7 @@ def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
 
 
 def _activated(nodes: Any, name: str) -> str:
-    """The value that a convolution's output becomes."""
+    """Follow a convolution's output through its elementwise operators and return the last value's name."""
     while True:
         following = [node for node in nodes if name in node.input]
         if len(following) != 1 or following[0].op_type not in ACTIVATIONS:
@@ -99,11 +100,12 @@ def _activated(nodes: Any, name: str) -> str:
 
 
 class LayerMaps:
-    """A layer's maps of a picture, its mirror image's added: latentsearch.parts.fit.Maps.
+    """A layer's maps of a picture plus those of its mirror image; implements latentsearch.parts.fit.Maps.
 
-    content: the cut graph, which gives maps (views n, channels, rows, columns), for every view of all n pictures. used:
-    the views that are added up. Maps of more than 16 rows are averaged over cells, and channels reduced to their
-    principal axes where there are too many numbers in all; the axes are found on some pictures.
+    Maps with 32 rows or more are averaged over cells. If the maps have more than MOST_NUMBERS numbers, channels are
+    reduced to their principal axes. content: the cut graph; it outputs maps (views n, channels, rows, columns), view by
+    view for n pictures. maps: their shape (channels, rows, columns). framed: the pictures' shape (h, w, 3). some:
+    pictures for the principal axes. used: the views to add up.
     """
 
     def __init__(
@@ -127,13 +129,13 @@ class LayerMaps:
             self.features = (FeatureMap(LAYER, self._axes.shape[1], rows, columns),)
 
     def of(self, content: bytes) -> LayerMaps:
-        """The same maps of another precision's graph: with the axes that these have."""
+        """Return the same maps, with the same axes, computed by the cut graph in another precision."""
         other = copy.copy(self)
         other._content = content
         return other
 
     def graph(self) -> Graph:
-        """From pictures to maps."""
+        """Return a new graph from pictures to the maps."""
         model = onnx.load_from_string(self._content)
         graph = Graph.continuing(model, "parts_")
         maps, (channels, rows, columns) = model.graph.output[0].name, self._maps
@@ -159,7 +161,7 @@ class LayerMaps:
 
 
 def _channel_axes(content: bytes, some: Pictures, count: int) -> NDArray[np.float64]:
-    """The principal axes of channels, over all cells of some pictures: (channels, count)."""
+    """Return the principal axes of channels over all cells of some pictures: (channels, count)."""
     session, moments = open_graph(content, 1), Moments()
     for pixels in some.blocks():
         maps = run_graph(session, pixels)[LAYER]

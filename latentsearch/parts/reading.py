@@ -1,4 +1,4 @@
-"""How maps become a code: part by part, each reduced and scaled to length 1, side by side, reduced again."""
+"""A reading turns maps into a code: it reduces each part, scales it to length 1, and reduces their concatenation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentsearch.parts.features import FeatureMap
 from latentsearch.parts.graph import Graph
 
 Matrix = NDArray[np.float64]
-# The output of a graph that ends before the last reduction.
+# Name of the output of a graph that ends before the last reduction.
 SIDE_BY_SIDE = "parts"
 
 
@@ -28,7 +28,7 @@ class Region:
 
     @property
     def cells(self) -> NDArray[np.int64]:
-        """Where its numbers stand in the flattened maps (channels, rows, columns)."""
+        """The indices of its numbers in the flattened map (channels, rows, columns)."""
         feature = self.feature
         positions = np.arange(feature.channels * feature.rows * feature.columns).reshape(
             feature.channels, feature.rows, feature.columns
@@ -37,13 +37,13 @@ class Region:
 
     @property
     def share(self) -> float:
-        """Of the map, 0 to 1."""
+        """The share of the map's area that it covers, 0 to 1."""
         rows, columns = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
         return float(rows * columns / (self.feature.rows * self.feature.columns))
 
 
 def regions_of(parts: Sequence[Part], features: Sequence[FeatureMap]) -> list[Region]:
-    """The regions of all parts in all maps; one where folded maps make parts the same."""
+    """Return the regions of all parts in all maps, without duplicates from parts that coincide in a folded map."""
     found: dict[tuple[str, int, int, int, int], Region] = {}
     for feature in features:
         for part in parts:
@@ -56,7 +56,7 @@ def regions_of(parts: Sequence[Part], features: Sequence[FeatureMap]) -> list[Re
 
 
 def _folded(columns: slice, half: int) -> slice:
-    """Columns of a whole map as those of its left half, onto which the right half is mirrored."""
+    """Convert columns of a whole map to columns of the folded one, in which the right half is mirrored to the left."""
     left, right = columns.start, columns.stop
     if left < half < right:
         return slice(min(left, 2 * half - right), half)
@@ -65,7 +65,7 @@ def _folded(columns: slice, half: int) -> slice:
 
 @dataclass(frozen=True)
 class PartReading:
-    """A part's numbers (d,) -> (numbers - mean) @ matrix (d, k), scaled to length 1."""
+    """The reduction of one part: numbers (d,) -> (numbers - mean) @ matrix, scaled to length 1; matrix (d, k)."""
 
     region: Region
     mean: NDArray[np.float64]
@@ -74,7 +74,10 @@ class PartReading:
 
 @dataclass(frozen=True)
 class Reading:
-    """All parts, then (side by side - mean) @ matrix, scaled to length 1; without a matrix only the parts."""
+    """The reduction of all parts and of their concatenation: (parts - mean) @ matrix, scaled to length 1.
+
+    Without mean and matrix, the result is the concatenation itself.
+    """
 
     parts: tuple[PartReading, ...]
     mean: NDArray[np.float64] | None = None
@@ -82,12 +85,12 @@ class Reading:
 
     @property
     def size(self) -> int:
-        """How many numbers it gives."""
+        """The length of a code."""
         matrices = [self.matrix] if self.matrix is not None else [part.matrix for part in self.parts]
         return sum(int(matrix.shape[1]) for matrix in matrices)
 
     def append(self, graph: Graph, name: str) -> None:
-        """Add the nodes from maps, called by their names, to the codes float32 (n, size), called so."""
+        """Add nodes from the maps to the codes float32 (n, size); name: of the codes."""
         if self.matrix is None or self.mean is None:
             graph.add("Concat", *self._side_by_side(graph), axis=1, name=name)
             return

@@ -1,1 +1,1 @@
-"""One loop over shared parts: images, precision, averaging, checkpoints, statistics; one file a paper."""
+"""Train the papers' networks: `engine` is the shared loop, `datasets` its input, `families` has a module per paper."""

@@ -1,1 +1,1 @@
-"""What a run learns from: pictures, digits, points; their labels, and alterations of them."""
+"""Training examples: pictures, digits and points, with their labels and alterations."""

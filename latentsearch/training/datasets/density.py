@@ -1,4 +1,4 @@
-"""A density plot of points in the plane as an image, as in IVE-GAN's Figure 2."""
+"""Plot the density of points in the plane as an image, as in IVE-GAN's Figure 2."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 EXTENT = 1.25
-BLUR = 3
+BLUR = 3  # pixels
 
 
 def density(points: Tensor, size: int = 96, extent: float = EXTENT) -> Tensor:
-    """Points (n, 2) -> float32 (3, size, size) in [0, 1]: dark where there are many, relative to the densest place.
+    """Plot points (n, 2) as an image float32 (3, size, size) in [0, 1]; the densest pixel is black.
 
-    The image shows (-extent, extent) in both dimensions, the second upwards; points beyond are left out.
+    The image covers (-extent, extent) in both dimensions, with the second axis upwards; other points are ignored.
     """
     cells = ((points.detach().cpu() / extent + 1) / 2 * size).floor().long()
     inside = ((cells >= 0) & (cells < size)).all(1)

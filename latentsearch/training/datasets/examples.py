@@ -1,4 +1,4 @@
-"""What a run learns from, told from its name: a folder of pictures, MNIST's digits, CIFAR-10, or the synthetic ring."""
+"""Load training examples by path: a folder of pictures, MNIST, CIFAR-10, or the word `ring` for the synthetic ring."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ RING = "ring"
 
 
 def kind_of(data: Path) -> str:
-    """ "ring" for the word `ring`, "digits" for a folder of MNIST's files, else "pictures" for a folder.
+    """Return the kind of data: "ring", "digits", "cifar10" or "pictures".
 
-    An .npz file is "cifar10" where its images have three colours, else "digits".
+    The word `ring` is "ring", a folder with MNIST's files is "digits", and any other folder is "pictures". An .npz file
+    is "cifar10" if its images have three colours, and "digits" if not.
     """
     if str(data) == RING and not data.exists():
         return "ring"
@@ -30,7 +31,7 @@ def kind_of(data: Path) -> str:
 
 
 def count(data: Path) -> int:
-    """How many examples there are to train on. Raises InputError where there are none."""
+    """Return the number of training examples; raises InputError if there are none."""
     if kind_of(data) == "ring":
         from latentsearch.training.datasets.ring import POINTS
 
@@ -41,11 +42,10 @@ def count(data: Path) -> int:
 
 
 def load(data: Path, run: Path, framing: Framing, report: Report, scale: bool = False) -> Images | Points:
-    """The examples; images are kept decoded in the run's folder.
+    """Load the examples; decoded images are cached in the run's folder.
 
-    scale: whether MNIST and CIFAR-10 are scaled to the framing; else it has to have their size.
-
-    Raises InputError where there are none, or when the disk is full.
+    scale: whether to scale MNIST and CIFAR-10 to the framing; if not, the framing must have their size. Raises
+    InputError if there are no examples or the disk is full.
     """
     if kind_of(data) == "ring":
         from latentsearch.training.datasets.ring import Points

@@ -1,4 +1,4 @@
-"""A folder of pictures, decoded once into a memory-mapped uint8 array."""
+"""Training images: pictures decoded once into a memory-mapped uint8 array in the run's folder."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PIXELS, ABOUT, LABELS = "images.u8", "images.json", "labels.npy"
-SHOWN = 32
+SHOWN = 32  # images on the grids
 BLOCK = 256
 
 
 @dataclass(frozen=True)
 class Images:
-    """The training images of a run and, where the data set names some, those held out.
+    """The decoded images of a run.
 
-    pixels: uint8 (n, h, w, 3), memory-mapped; the first `held_out` rows are never trained on. values: of labels, uint8
-    (n, labels) of 0 and 1, None where the run learns without.
+    pixels: uint8 (n, h, w, 3), memory-mapped; the first `held_out` rows are validation images and never trained on.
+    values: label values uint8 (n, labels) of 0 and 1, or None if the run does not use labels.
     """
 
     pixels: NDArray[np.uint8]
@@ -46,11 +46,11 @@ class Images:
     values: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
-        """The number of training images."""
+        """Return the number of training images."""
         return len(self.pixels) - self.held_out
 
     def describe(self) -> dict[str, Any]:
-        """What the run was trained on: the source's name, how many pictures, how many held out or unreadable."""
+        """Describe the training data for run.json: the source's name and the numbers of pictures."""
         return {
             "source": Path(self.facts["source"]).name,
             "images": len(self),
@@ -59,24 +59,24 @@ class Images:
         }
 
     def describe_for_people(self) -> str:
-        """One sentence that says the same."""
+        """Describe the training data in one line of text."""
         held = f", {self.held_out} held out (the data set's validation partition)" if self.held_out else ""
         bad = self.facts["unreadable"]
         left_out = f", {len(bad)} left out as unreadable (named in images.json)" if bad else ""
         return f"training on {len(self)} pictures{held}{left_out}"
 
     def shown(self) -> Tensor:
-        """The first images, held-out ones where there are any: float32 (n, 3, h, w) in [0, 1]."""
+        """Return the first images, which are held-out ones if there are any: float32 (n, 3, h, w) in [0, 1]."""
         return to_float(self.pixels[:SHOWN])
 
     def batch(self, rows: NDArray[np.int64]) -> Tensor:
-        """Training images as float32 (n, 3, h, w) in [0, 1]."""
+        """Return training images as float32 (n, 3, h, w) in [0, 1]."""
         return to_float(self.pixels[self.held_out + rows])
 
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.uint8]]:
-        """All training images in their order, uint8 (at most size, h, w, 3) at a time.
+        """Yield all training images in order, uint8 (at most size, h, w, 3) at a time.
 
-        Read from the file, as pages of the memory map would count as this process's memory.
+        They are read from the file, because touched pages of the memory map would count as this process's memory.
         """
         shape = self.pixels.shape[1:]
         each = int(np.prod(shape))
@@ -87,43 +87,43 @@ class Images:
                 yield np.fromfile(file, np.uint8, min(size, len(self) - start) * each).reshape(-1, *shape)
 
     def first(self, count: int) -> Images:
-        """The same with at most so many training images."""
+        """Return the images with at most the first `count` training images."""
         values = None if self.values is None else self.values[: self.held_out + count]
         return replace(self, pixels=self.pixels[: self.held_out + count], values=values)
 
     def all_labels(self) -> Tensor:
-        """The labels of all training images as float32 (n, labels), where the run learns with any."""
+        """Return the labels of all training images as float32 (n, labels); the run must use labels."""
         import torch
 
         assert self.values is not None
         return torch.from_numpy(self.values[self.held_out :]).float()
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor | None:
-        """The labels of training images as float32 (n, labels)."""
+        """Return the labels of training images as float32 (n, labels), or None if the run does not use labels."""
         import torch
 
         return None if self.values is None else torch.from_numpy(self.values[self.held_out + rows]).float()
 
 
 def to_float(pixels: NDArray[np.uint8]) -> Tensor:
-    """uint8 (n, h, w, 3) -> float32 (n, 3, h, w) in [0, 1]."""
-    import torch  # only here, for codes by parts are fitted without
+    """Convert pixels uint8 (n, h, w, 3) to float32 (n, 3, h, w) in [0, 1]."""
+    import torch  # imported here because codes by parts are fitted without PyTorch
 
     return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
 
 
 def epoch_batches(count: int, batch: int, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
-    """The rows of one epoch in whole batches, shuffled by the seed alone so that a place in it can be found again."""
+    """Return the rows of one epoch in full batches; the order depends only on the seed, so that a run can resume."""
     rows = np.random.default_rng(seed).permutation(count)
     return list(rows[: count - count % batch].reshape(-1, batch))
 
 
 def load_images(folder: Path, run: Path, framing: Framing, report: Report = lambda done, total: None) -> Images:
-    """Decode the pictures below `folder` into `run/images.u8`, or map them if that was done before.
+    """Decode the pictures below `folder` into `run/images.u8`, unless a previous run has done so.
 
-    Pictures that cannot be read, or crash their decoder, are left out and named in `run/images.json`. Where the folder
-    has CelebA's list_eval_partition.txt, only its train partition is trained on and its validation partition held out.
-    Raises InputError when the folder is missing or holds no picture, or when the disk is full.
+    Pictures that cannot be read, or crash their decoder, are skipped and listed in `run/images.json`. If CelebA's
+    list_eval_partition.txt is in the folder or its parent, only the train partition is trained on and the validation
+    partition is held out. Raises InputError if the folder is missing or has no pictures, or if the disk is full.
     """
     held_out, training = find_pictures(folder)
     key = fingerprint([*held_out, *training], framing)
@@ -140,10 +140,10 @@ def load_arrays(
     framing: Framing,
     scale: bool = False,
 ) -> Images:
-    """The splits of MNIST or CIFAR-10 that came from this path, as RGB images in `run/images.u8`.
+    """Write two splits of MNIST or CIFAR-10, loaded from `path`, as RGB images to `run/images.u8`.
 
-    held_out, training: uint8 (n, h, w), grey, or (n, h, w, 3). scale: whether they are scaled to the framing's size;
-    else InputError is raised for another.
+    held_out, training: uint8 (n, h, w), grey, or (n, h, w, 3). scale: whether to scale them to the framing's size; if
+    not, raises InputError if their size differs.
     """
     if not scale and training.shape[1:3] != (framing.height, framing.width):
         raise InputError(f"{path} has pictures of {training.shape[1:3]}, not ({framing.height}, {framing.width})")
@@ -165,7 +165,7 @@ def _scaled(pixels: NDArray[np.uint8], framing: Framing) -> NDArray[np.uint8]:
 
 
 def cached_images(run: Path, framing: Framing) -> Images:
-    """The images that a run has decoded. Raises InputError when it has none."""
+    """Return the decoded images of a run; raises InputError if it has none."""
     if not (run / ABOUT).exists():
         raise InputError(f"{run} has no decoded pictures: train it first, or again with --resume")
     facts = json.loads((run / ABOUT).read_text())
@@ -175,10 +175,11 @@ def cached_images(run: Path, framing: Framing) -> Images:
 
 
 def find_pictures(folder: Path) -> tuple[list[Found], list[Found]]:
-    """The pictures below a folder, (held out, to train on), each in the order of their paths.
+    """Find the pictures below a folder: (held-out ones, training ones), each sorted by path.
 
-    Held out is CelebA's validation partition where a list_eval_partition.txt stands in the folder or the one above,
-    else nothing. Raises InputError when the folder is missing or holds no pictures.
+    If CelebA's list_eval_partition.txt is in the folder or its parent, its validation partition is held out and its
+    train partition trained on; otherwise nothing is held out. Raises InputError if the folder is missing or has no
+    pictures.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: name the folder that holds the training pictures")
@@ -192,7 +193,7 @@ def find_pictures(folder: Path) -> tuple[list[Found], list[Found]]:
 
 
 def fingerprint(files: Sequence[Found], framing: Framing) -> str:
-    """A hash that changes when a file is added, removed or changed, or when the framing is."""
+    """Return a hash of the files' names, sizes and modification times and of the framing."""
     digest = hashlib.sha256(json.dumps(framing.to_json()).encode())
     for file in files:
         digest.update(os.fsencode(os.path.basename(file.path)) + f"\0{file.size}\0{file.mtime_ns}\0".encode())
@@ -212,7 +213,7 @@ def _of_partition(files: list[Found], partition: dict[str, str], number: str) ->
 def _decode_all(
     held_out: list[Found], training: list[Found], run: Path, framing: Framing, facts: dict[str, Any], report: Report
 ) -> None:
-    facts = {**facts, "held_out": 0, "train": 0, "unreadable": []}  # filled while they are decoded
+    facts = {**facts, "held_out": 0, "train": 0, "unreadable": []}  # readable() fills these
     total = len(held_out) + len(training)
 
     def readable() -> Iterator[NDArray[np.uint8]]:
@@ -230,7 +231,7 @@ def _decode_all(
 
 
 def _write_pixels(images: Iterable[NDArray[np.uint8]], run: Path, facts: dict[str, Any]) -> None:
-    """Write images.u8, then what is known of it."""
+    """Write images.u8, then images.json with its facts."""
     try:
         with atomic_write(run / PIXELS) as out:
             for pixels in images:

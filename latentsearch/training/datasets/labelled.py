@@ -1,4 +1,4 @@
-"""The labels that a run learns with: CelebA's, those of a CSV file, or the classes of digits."""
+"""Choose and load training labels: CelebA's attributes, labels from a CSV file, or the classes of digits."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from latentsearch.data.digits import holds_digits, load_digits
 from latentsearch.training.datasets.images import LABELS, Images, find_pictures
 
 DIGITS = tuple(map(str, range(10)))
-# What CelebA's other files tell of a picture is no attribute of it.
+# Columns of CelebA's other files, which are not attributes.
 NO_ATTRIBUTES = {"partition", "identity"}
 
 
 def papers_attributes() -> tuple[str, ...]:
-    """Those of CelebA's attributes that IcGAN's protocol keeps, in the data set's order."""
+    """Return the CelebA attributes of IcGAN's protocol, in the data set's order."""
     protocols = load_manifest("celeba").protocols
     return next(protocol.attributes for protocol in protocols if protocol.paper == "IcGAN")
 
 
 def choose_labels(data: Path, file: Path | None, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The names of the labels to learn with: the wanted ones, else the paper's where the data has them all, else all.
+    """Return the names of the training labels.
 
-    file: a label file beside CelebA's own, which are found. Raises InputError where there are none, or a wanted one is
-    not there.
+    These are the wanted ones if given; otherwise the paper's if the data has all of them; otherwise all in the data.
+    file: an additional label file; CelebA's own are found without it. Raises InputError if there are no labels or a
+    wanted one is missing.
     """
     found = DIGITS if holds_digits(data) else _attribute_names(load_labels([data], [] if file is None else [file]))
     if not found:
@@ -48,9 +49,9 @@ def choose_labels(data: Path, file: Path | None, wanted: Sequence[str]) -> tuple
 
 
 def with_labels(images: Images, data: Path, file: Path | None, names: Sequence[str], run: Path) -> Images:
-    """The images with the values of these labels, which are kept in the run's folder.
+    """Return the images with the values of these labels, and save the values in the run's folder.
 
-    Raises InputError where an image lacks one of them, or has another value than 1 or 0.
+    Raises InputError if an image lacks a label or its value is not 1 or 0.
     """
     values = _of_digits(data, names) if holds_digits(data) else _of_pictures(images, data, file, names)
     np.save(run / LABELS, values)
@@ -78,7 +79,7 @@ def _of_pictures(images: Images, data: Path, file: Path | None, names: Sequence[
 
 
 def _readable(images: Images, data: Path) -> Iterator[str]:
-    """The paths of the decoded pictures, in the order of their rows."""
+    """Yield the paths of the decoded pictures in the order of their rows."""
     held_out, training = find_pictures(data)
     unreadable = {path for path, _ in images.facts["unreadable"]}
     return (file.path for file in (*held_out, *training) if printable(file.path) not in unreadable)
@@ -87,5 +88,5 @@ def _readable(images: Images, data: Path) -> Iterator[str]:
 def _checked(value: Label | None, name: str, path: str) -> int:
     if value in (0, 1):
         return int(value or 0)
-    told = "has no label" if value is None else f"has {value!r} as its label"
-    raise InputError(f"{printable(path)} {told} {name}: every picture needs 1 or 0, or choose others with --label")
+    fault = "has no label" if value is None else f"has {value!r} as its label"
+    raise InputError(f"{printable(path)} {fault} {name}: every picture needs 1 or 0, or choose others with --label")

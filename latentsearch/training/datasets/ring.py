@@ -1,4 +1,4 @@
-"""The synthetic ring to learn from: points in the plane."""
+"""Training points of the synthetic ring in the plane."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentsearch.data import draw_ring, load_manifest
 from latentsearch.data.manifest import Ring
 
 SHOWN = 2_500
-# Drawn once, so that a place in a run is a place among them: an epoch is 1,000 batches of the paper's 1,024.
+# All points are drawn once, so that a resumed run continues with the same ones; an epoch is 1,000 batches of 1,024.
 POINTS = 1_024_000
 
 
@@ -24,31 +24,31 @@ class Points:
         self.points = torch.from_numpy(draw_ring(ring(), count)[0])
 
     def __len__(self) -> int:
-        """How many points there are."""
+        """Return the number of points."""
         return len(self.points)
 
     def batch(self, rows: NDArray[np.int64]) -> Tensor:
-        """The points of these rows: float32 (n, 2)."""
+        """Return the points of these rows: float32 (n, 2)."""
         return self.points[torch.from_numpy(rows)]
 
     def labels(self, rows: NDArray[np.int64]) -> None:
-        """Points have none."""
+        """Return None: points have no labels."""
 
     def shown(self) -> Tensor:
-        """The first few."""
+        """Return the first SHOWN points."""
         return self.points[:SHOWN]
 
     def describe(self) -> dict[str, Any]:
-        """What the run was trained on."""
+        """Describe the training data for run.json."""
         return {"source": "ring", "images": len(self), "held_out": 0, "unreadable": 0}
 
     def describe_for_people(self) -> str:
-        """One sentence that says the same."""
+        """Describe the training data in one line of text."""
         return f"training on {len(self):,} points of the synthetic ring"
 
 
 def ring() -> Ring:
-    """The ring of the manifest."""
+    """Return the parameters of the ring from its manifest."""
     found = load_manifest("ring").ring
     assert found is not None
     return found

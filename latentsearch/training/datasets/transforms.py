@@ -1,4 +1,4 @@
-"""The transformations T that a learned code shall not see: T(x) of IVE-GAN's section 4, on whole batches at once."""
+"""The transformations T to which codes should be invariant (IVE-GAN, section 4), applied to whole batches."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# A turn about the grey axis of RGB by an angle is cos * I + (1 - cos) * MEAN + sin * CROSS (Rodrigues).
+# A change of hue is a rotation of RGB about the grey axis: cos * I + (1 - cos) * MEAN + sin * CROSS (Rodrigues).
 MEAN = torch.full((3, 3), 1 / 3)
-BLUR = 1.2  # pixels
-HIDDEN = (0.1, 0.7)  # of a side
+BLUR = 1.2  # standard deviation of the Gaussian, pixels
+HIDDEN = (0.1, 0.7)  # least and greatest side of a hidden rectangle, as a share of the picture's side
 CROSS = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3)
 
 
 @dataclass(frozen=True)
 class Transformation:
-    """How far pictures may be moved and coloured; each value is drawn evenly between minus and plus its limit.
+    """The limits of random geometric and colour changes; values are drawn uniformly between minus and plus the limit.
 
-    shift: pixels, across and down independently; rotation: degrees; flip: whether every second picture is mirrored;
-    zoom: the logarithm of a factor; brightness: added, of 1; contrast: factor 1 + contrast about each channel's mean;
-    hue: of a full turn; recoloured: the share of pictures whose hue turns by any angle instead.
-    padding: what lies beyond the edges: "zeros" (black), "reflection" or "border" (the edge, repeated).
+    shift: pixels, horizontally and vertically. rotation: degrees. flip: whether a picture is mirrored with probability
+    1/2. zoom: natural logarithm of the scale. brightness: added to values in [0, 1]. contrast: values are scaled by
+    1 + contrast about each channel's mean. hue: share of a full turn. recoloured: share of pictures whose hue turns by
+    any angle instead. padding: beyond the edges, "zeros" (black), "reflection" or "border" (the edge repeated).
     """
 
     shift: float = 0.0
@@ -37,7 +37,7 @@ class Transformation:
     recoloured: float = 0.0
 
     def __call__(self, x: Tensor, random: torch.Generator) -> Tensor:
-        """Transform square pictures (n, c, s, s) in [0, 1], each in its own way, drawn from `random`."""
+        """Transform square pictures (n, c, s, s) in [0, 1], each with its own parameters from `random`."""
         moved = self._move(x, random)
         colours = self.brightness or self.contrast or self.hue or self.recoloured
         return self._colour(moved, random) if colours else moved
@@ -54,7 +54,7 @@ class Transformation:
         return F.grid_sample(x, grid, padding_mode=self.padding, align_corners=False)
 
     def _colour(self, x: Tensor, random: torch.Generator) -> Tensor:
-        """M (x - mean) + mean + brightness with M the turn of the hue times the contrast: one product a picture."""
+        """Compute M (x - mean) + mean + brightness, where M is the hue's rotation times the contrast."""
         angle = self._hue(x, random)[:, None, None]
         contrast = 1 + _draw(x, random, self.contrast)[:, None, None]
         brightness = _draw(x, random, self.brightness)[:, None, None]
@@ -73,21 +73,22 @@ class Transformation:
 
 
 def _draw(x: Tensor, random: torch.Generator, limit: float) -> Tensor:
-    """One number a picture, U(-limit, limit)."""
+    """Draw one number per picture from U(-limit, limit): (n,)."""
     return ((torch.rand(len(x), generator=random) * 2 - 1) * limit).to(x.device)
 
 
 def _chosen(x: Tensor, random: torch.Generator, share: float) -> Tensor:
-    """Whether a picture is among this share of them: bool (n,)."""
+    """Choose each picture with probability `share`: bool (n,)."""
     return (torch.rand(len(x), generator=random) < share).to(x.device)
 
 
 @dataclass(frozen=True)
 class Alteration:
-    """Stronger than T: pictures are moved and coloured, and some are blurred or have a rectangle hidden.
+    """A transformation followed by blurring and hiding a rectangle in some pictures.
 
-    blurred: the share of pictures that are smoothed by up to a Gaussian of 1.2 pixels. hidden: the share of which a
-    rectangle of one shade, every second one black, covers 0.1 to 0.7 of width and of height, drawn independently.
+    blurred: share of pictures mixed, by a random weight, with their blur by a Gaussian of 1.2 pixels. hidden: share of
+    pictures with a rectangle of one shade, black with probability 1/2, that covers 0.1 to 0.7 of the width and of the
+    height.
     """
 
     transformation: Transformation
@@ -96,16 +97,16 @@ class Alteration:
 
     @property
     def mirrors(self) -> bool:
-        """Whether a picture and its mirror image are to be the same."""
+        """Whether a picture and its mirror image should have the same code."""
         return self.transformation.flip
 
     @property
     def zooms(self) -> bool:
-        """Whether a picture and its middle are to be the same."""
+        """Whether a picture and its middle should have the same code."""
         return self.transformation.zoom > 0
 
     def __call__(self, x: Tensor, random: torch.Generator) -> Tensor:
-        """Alter square pictures (n, c, s, s) in [0, 1], each in its own way, drawn from `random`."""
+        """Alter square pictures (n, c, s, s) in [0, 1], each with its own parameters from `random`."""
         return self._hide(self._blur(self.transformation(x, random), random), random)
 
     def _blur(self, x: Tensor, random: torch.Generator) -> Tensor:
@@ -125,7 +126,7 @@ class Alteration:
         return torch.where(inside & chosen[:, None, None, None], shade[:, None, None, None], x)
 
     def _span(self, x: Tensor, random: torch.Generator) -> Tensor:
-        """Which pixels of a side are hidden: bool (n, s)."""
+        """Draw the interval of a side that is hidden: bool (n, s)."""
         least, most = HIDDEN
         length = least + (most - least) * torch.rand(len(x), generator=random)
         start = (1 - length) * torch.rand(len(x), generator=random)
@@ -135,16 +136,16 @@ class Alteration:
 
 @dataclass(frozen=True)
 class Jitter:
-    """T of points: x + t with t ~ N(0, deviation^2) in every dimension (eq. 4)."""
+    """T for points: x + t with t ~ N(0, deviation^2) in each dimension (IVE-GAN eq. 4)."""
 
     deviation: float
 
     def __call__(self, x: Tensor, random: torch.Generator) -> Tensor:
-        """Shift points (n, d), each in its own way, drawn from `random`."""
+        """Shift each of the points (n, d) by its own t from `random`."""
         return x + self.deviation * torch.randn(x.shape, generator=random).to(x.device)
 
 
 def mirrored(x: Tensor, random: torch.Generator) -> Tensor:
-    """Every second picture (n, c, h, w), drawn from `random`, left and right exchanged."""
+    """Mirror each picture (n, c, h, w) left to right with probability 1/2, drawn from `random`."""
     chosen = (torch.rand(len(x), generator=random) < 0.5).to(x.device)
     return torch.where(chosen[:, None, None, None], x.flip(3), x)

@@ -1,1 +1,1 @@
-"""One loop that every family shares: stages, precision, averaging, checkpoints, statistics."""
+"""The training loop shared by all families: stages, precision, weight averages, checkpoints, statistics."""

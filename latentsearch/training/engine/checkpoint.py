@@ -1,4 +1,4 @@
-"""Checkpoints: tensors as safetensors, the state of the run as JSON, never half-written."""
+"""Save and load checkpoints: tensors as safetensors, the position as JSON, both written atomically."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ STATE = "checkpoint.json"
 
 @dataclass
 class Checkpoint:
-    """Everything that the rest of a run depends on.
+    """The complete state of a run, sufficient to resume it bitwise.
 
-    tensors: weights, batch statistics, Adam's moments and random states by name; position: JSON values, stage and step.
+    tensors: weights, batch statistics, Adam's moments and random states by name. position: stage, step and other JSON
+    values.
     """
 
     tensors: dict[str, Tensor]
@@ -31,9 +32,9 @@ class Checkpoint:
 
 
 def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; the one before stays until this one is whole.
+    """Write a checkpoint, then delete the previous one.
 
-    Raises OSError (a full disk), after which the one before still stands.
+    Raises OSError, for example if the disk is full; the previous checkpoint then remains valid.
     """
     position = checkpoint.position
     weights = run / f"checkpoint-{position['stage']}-{position['step']:08d}.safetensors"
@@ -46,7 +47,7 @@ def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(run: Path) -> Checkpoint | None:
-    """The last whole checkpoint of a run, or None where there is none. Raises InputError when it is damaged."""
+    """Load a run's checkpoint, or return None if there is none; raises InputError if its weights file is damaged."""
     if not (run / STATE).exists():
         return None
     position = json.loads((run / STATE).read_text())
@@ -59,7 +60,7 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
 def _save(tensors: dict[str, Tensor], path: Path) -> None:
     try:
         save_file(tensors, path)
-    except SafetensorError as error:  # which hides the number of an error of the operating system in its text
+    except SafetensorError as error:  # it wraps operating system errors and gives their number only in its message
         number = errno.ENOSPC if "os error 28" in str(error) else errno.EIO
         raise OSError(number, str(error), str(path)) from error
 

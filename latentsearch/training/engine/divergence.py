@@ -1,4 +1,4 @@
-"""Notices when a run has diverged or collapsed."""
+"""Detect runs that have diverged or collapsed."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from torch import Tensor
 
 from indexer.errors import TrainingError
 
-WON_LOSS = 1e-3
+WON_LOSS = 1e-3  # below this loss, the discriminator passes no useful gradient to the generator
 WON_STEPS = 500
-LEAST_DEVIATION = 0.02
-WARM_UP_STEPS = 500  # a generator begins grey, whatever the code
+LEAST_DEVIATION = 0.02  # standard deviation over samples, of values in [0, 1]
+WARM_UP_STEPS = 500  # a generator's first images are grey for every code
 
 
 class DivergenceWatch:
-    """Watches the losses and the samples of a run and raises TrainingError, saying what happened."""
+    """Checks the losses and samples of a run and raises TrainingError if it has diverged or collapsed."""
 
     def __init__(self) -> None:
         self.steps_won = 0
 
     def losses(self, step: int, losses: dict[str, float], steps: int = 1) -> None:
-        """Look at the losses of a step, `steps` after the last look."""
+        """Check the losses of a step; `steps` is the number of steps since the previous check."""
         for name, value in losses.items():
             if not math.isfinite(value):
                 raise TrainingError(
@@ -33,11 +33,11 @@ class DivergenceWatch:
         if self.steps_won >= WON_STEPS:
             raise TrainingError(
                 f"the run collapsed: the discriminator's loss has stayed below {WON_LOSS} for {WON_STEPS} steps "
-                f"(at step {step}), so the generator learns nothing more; start again with another seed"
+                f"(at step {step}), so the generator no longer learns; start again with another seed"
             )
 
     def samples(self, step: int, images: Tensor) -> None:
-        """Look at generated images (n, 3, h, w): different codes must give different images."""
+        """Check that generated images (n, 3, h, w) of different codes differ."""
         deviation = images.float().std(dim=0).mean().item()
         if step > WARM_UP_STEPS and deviation < LEAST_DEVIATION:
             raise TrainingError(

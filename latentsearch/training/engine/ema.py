@@ -1,4 +1,4 @@
-"""An exponential moving average of a network's weights, whose decay ramps up."""
+"""An exponential moving average (EMA) of a network's weights, with a decay that ramps up."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ RECALIBRATION_BATCHES = 64
 
 
 class Ema:
-    """A copy of a network that follows it: weights and batch statistics alike.
+    """A moving average of a network's weights and batch statistics.
 
-    The decay is min(decay, (1 + t) / (10 + t)) after t steps, so that a short run does not hold the initial weights.
+    The decay after t steps is min(decay, (1 + t) / (10 + t)), so that the initial weights fade even in a short run.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -24,7 +24,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Follow the network by one step."""
+        """Update the average with the network's current weights."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for mine, theirs in zip(_tensors(self.network), _tensors(network), strict=True):
@@ -33,11 +33,11 @@ class Ema:
 
 @torch.no_grad()
 def recalibrate(network: nn.Module, draw: Callable[[], Tensor], batches: int = RECALIBRATION_BATCHES) -> None:
-    """Measure a network's batch statistics anew on drawn inputs: averaged ones lag behind averaged weights."""
+    """Recompute a network's batch statistics on drawn inputs, because averaged ones do not match averaged weights."""
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.reset_running_stats()
-            layer.momentum = None  # a cumulative mean
+            layer.momentum = None  # PyTorch then computes a cumulative mean
     network.train()
     for _ in range(batches):
         network(draw())

@@ -1,4 +1,4 @@
-"""What every family of networks brings to the loop, and what they share."""
+"""The interface between a family of networks and the training loop, with the code that families share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from latentsearch.training.engine.precision import Precision
 
 @dataclass(frozen=True)
 class Recipe:
-    """The sizes and the schedule of one run. Of a run that is resumed, only fields named `…epochs` may change."""
+    """The sizes and schedule of a run. When a run is resumed, only fields whose name ends in `epochs` may change."""
 
     batch: int = 64
     seed: int = 0
@@ -31,31 +31,32 @@ class Recipe:
 
     @property
     def framing(self) -> Framing:
-        """How pictures become the networks' input."""
+        """How pictures are cropped and scaled to the networks' input."""
         return CELEBA
 
     @property
     def step_size(self) -> int:
-        """How many examples a step is given."""
+        """The number of examples per step."""
         return self.batch
 
 
 @dataclass(frozen=True)
 class LabelledRecipe(Recipe):
-    """A recipe that learns with labels. labels: their names, as the data has them; each is 1 or 0."""
+    """A recipe for training with labels, each 1 or 0. labels: their names in the data."""
 
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Of a run's description, which is JSON, names come as a list."""
+        """Convert the list of names that JSON yields to a tuple."""
         object.__setattr__(self, "labels", tuple(self.labels))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a recipe: `step` takes a batch of real images (n, 3, h, w) and returns losses (scalar tensors).
+    """One stage of training.
 
-    Where the recipe has labels, it takes the images' own (n, labels) after them.
+    step: takes a batch of real images (n, 3, h, w) and, if the recipe has labels, the images' labels (n, labels);
+    returns losses as scalar tensors by name. finish: called once after the last step.
     """
 
     name: str
@@ -65,10 +66,11 @@ class Stage:
 
 
 class Family(ABC):
-    """Networks with their optimisers and stages. Every tensor that a later step depends on is in these dictionaries.
+    """Networks with their optimisers and stages.
 
-    prior: of the generator's codes: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none". progress: the share of the
-    stage's steps that are done, in [0, 1), set by the loop before every step.
+    Checkpoints contain `networks`, `emas`, `optimisers` and `random`, so these must hold all state between steps.
+    prior: distribution of the generator's codes: "uniform" U(-1, 1), "gaussian" N(0, 1), or "none". progress: the share
+    of the stage's steps that are done, in [0, 1); the loop sets it before each step.
     """
 
     prior: str = "uniform"
@@ -89,22 +91,23 @@ class Family(ABC):
 
     @abstractmethod
     def build_networks(self) -> dict[str, nn.Module]:
-        """The networks by name, with their initial weights."""
+        """Build the networks with their initial weights, by name."""
 
     def make_emas(self) -> dict[str, Ema]:
-        """Moving averages by the name of the network that they follow."""
+        """Create the moving averages, by the names of their networks."""
         return {}
 
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of one network: DCGAN's Adam.
+        """Create the optimiser of one network: Adam with DCGAN's parameters.
 
-        Fused, as everywhere here: on a core a step of mirrored autoencoders of 1,000 numbers takes 0.67 times as long.
+        All optimisers are fused: a step of a mirrored autoencoder with latent size 1,000 then takes 0.67 times as long
+        on one core.
         """
         weights = self.weight_groups(name, network)
         return torch.optim.Adam(weights, self.recipe.learning_rate, (self.recipe.beta1, 0.999), fused=True)
 
     def weight_groups(self, name: str, network: nn.Module) -> list[dict[str, Any]]:
-        """What an optimiser takes: the weights in their order, neighbours of one learning rate together."""
+        """Return an optimiser's parameter groups: runs of consecutive weights with the same learning rate."""
         shares, rate = self.rate_shares(name, network), self.recipe.learning_rate
         return [
             {"params": list(weights), "share": share, "lr": share * rate}
@@ -112,49 +115,55 @@ class Family(ABC):
         ]
 
     def rate_shares(self, name: str, network: nn.Module) -> dict[nn.Parameter, float]:
-        """The weights of a network that learn at another rate than its others, as shares of that; none."""
+        """Return learning rates that differ from the network's rate, as multiples of it; by default none."""
         return {}
 
     @abstractmethod
     def plan(self) -> list[Stage]:
-        """The stages in their order."""
+        """Return the stages in order."""
 
     @abstractmethod
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Images to look at, by name; `samples` are generated ones, from the same codes each time."""
+        """Return image grids by name; `samples` are generated from the same codes each time."""
 
     @abstractmethod
     def encoder(self) -> nn.Module:
-        """What is published, in eval mode: RGB images float32 (n, 3, h, w) in [0, 1] -> codes (n, latent_size)."""
+        """Return the encoder to publish, in eval mode: RGB float32 (n, 3, h, w) in [0, 1] -> codes (n, latent_size)."""
 
     @abstractmethod
     def generator(self) -> nn.Module | None:
-        """What is published, in eval mode: codes (n, latent_size) -> RGB images (n, 3, h, w) in [0, 1]; or None.
+        """Return the generator to publish, in eval mode, or None: codes (n, latent_size) -> RGB (n, 3, h, w) in [0, 1].
 
-        Where the recipe has labels, their values stand in the codes behind: (n, latent_size + labels).
+        If the recipe has labels, their values are appended to the codes: (n, latent_size + labels).
         """
 
     def attributes(self) -> nn.Module | None:
-        """What tells labels, in eval mode: RGB images (n, 3, h, w) in [0, 1] -> values (n, labels), about 1 or 0."""
+        """Return the attribute encoder to publish, in eval mode, or None.
+
+        RGB images (n, 3, h, w) in [0, 1] -> label values (n, labels), near 1 or 0.
+        """
         return None
 
     def code_features(self) -> nn.Module | None:
-        """What codes for cosine distance are made of instead of the encoder's codes, in eval mode; or None.
+        """Return a network whose features replace the encoder's codes for cosine distance, in eval mode, or None.
 
         RGB images float32 (n, 3, h, w) in [0, 1] -> features (n, f), f at least latent_size.
         """
         return None
 
     def invariance(self) -> Alteration | None:
-        """What the family's codes are not to see, where its published ones leave some of it out; or None."""
+        """Return the alterations that published codes should be invariant to, or None.
+
+        Exported encoders average over the views that these allow: the mirror image and the picture's middle.
+        """
         return None
 
     def take_labels(self, values: Tensor) -> None:
-        """Know the labels of all training images, float32 (n, labels), before the first step; to draw from them."""
+        """Store the labels of all training images, float32 (n, labels), for sampling; called before the first step."""
         self.values = values.to(self.precision.device)
 
     def take_generator(self, other: Family) -> None:
-        """Start from the generator of another run. Raises InputError in a family that learns its own."""
+        """Start from the generator of another run; raises InputError if the family does not support it."""
         raise InputError("only aegan, direct and icgan start from another run's generator: leave out --generator")
 
     def uniform(self, count: int, size: int) -> Tensor:
@@ -166,19 +175,16 @@ class Family(ABC):
         return torch.randn(count, size, generator=self.random).to(self.precision.device)
 
     def set_rate(self, name: str, rate: float) -> None:
-        """Let the optimiser of the network of this name go on with another learning rate.
-
-        Weights that have a share of it (rate_shares) keep that.
-        """
+        """Set the learning rate of the optimiser of the network `name`; multiples from `rate_shares` still apply."""
         for group in self.optimisers[name].param_groups:
             group["lr"] = group.get("share", 1.0) * rate
 
     def falling(self) -> float:
-        """The share that is left of a learning rate which falls along half a cosine in the second half of the steps."""
+        """Return the factor of a learning rate that is constant for half of the steps, then falls to 0 as a cosine."""
         return (1 + math.cos(math.pi * max(0.0, 2 * self.progress - 1))) / 2
 
     def descend(self, loss: Tensor, *names: str) -> None:
-        """One step down the loss by the optimisers of the networks of these names."""
+        """Backpropagate the loss and take one step with the optimisers of the named networks."""
         for name in names:
             self.optimisers[name].zero_grad(set_to_none=True)
         torch.autograd.backward(self.scaler.scale(loss))

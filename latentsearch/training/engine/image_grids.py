@@ -1,4 +1,4 @@
-"""Grids of images on disk, for the eye."""
+"""Write grids of images, to inspect a run by eye."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def save_image_grid(path: Path, images: Tensor, columns: int = 8) -> None:
 
 
 def beside(originals: Tensor, reconstructions: Tensor) -> Tensor:
-    """Interleave two batches so that each original stands left of its reconstruction."""
+    """Interleave two batches, so that each original is to the left of its reconstruction in a grid."""
     return torch.stack([originals, reconstructions], 1).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""The greatest numbers that a network is made with: beyond them none fits in any memory."""
+"""Upper limits for the sizes of networks; larger networks do not fit into memory."""
 
 WIDTH = 4_096
 LATENT_SIZE = 65_536

@@ -1,4 +1,4 @@
-"""The loop that every family shares: stages of steps, checkpoints, statistics, image grids, a watch for divergence."""
+"""The training loop of all families: stages of steps, checkpoints, statistics, image grids, divergence checks."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ STATS_EVERY_STEPS = 20
 
 
 class Examples(Protocol):
-    """What a family learns from."""
+    """The training examples of a run."""
 
     def __len__(self) -> int:
-        """How many there are to train on."""
+        """Return the number of training examples."""
         ...
 
     def batch(self, rows: NDArray[np.int64]) -> Tensor:
-        """Those of these rows: float32 (n, 3, h, w) in [0, 1], or points (n, 2)."""
+        """Return the examples of these rows: images float32 (n, 3, h, w) in [0, 1], or points (n, 2)."""
         ...
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor | None:
-        """The labels of these rows: float32 (n, labels); None where the run learns without."""
+        """Return the labels of these rows, float32 (n, labels), or None if the run does not use labels."""
         ...
 
     def shown(self) -> Tensor:
-        """The few that stand on the image grids, in the same form."""
+        """Return the examples for the image grids, in the format of `batch`."""
         ...
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is."""
+    """The progress of a run: steps done in the stage and in total, speed, remaining time, and the latest losses."""
 
     stage: str
     step: int
@@ -62,7 +62,7 @@ class Progress:
 
 @dataclass
 class Position:
-    """The next step to take."""
+    """The position of a run: stage, steps done in it and overall, and seconds of training so far."""
 
     stage: int = 0
     step: int = 0
@@ -72,7 +72,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How often a run is saved and shown."""
+    """The intervals between checkpoints, in seconds, and between image grids, in steps."""
 
     checkpoint_seconds: float = 120.0
     grid_steps: int = 250
@@ -85,10 +85,10 @@ def train(
     report: Callable[[Progress], None] = lambda progress: None,
     schedule: Schedule = Schedule(),
 ) -> None:
-    """Run a family's stages from wherever the folder's checkpoint stands to the end.
+    """Run all stages of a family, continuing from the folder's checkpoint if there is one.
 
-    Raises InputError for fewer images than a batch or a full disk, TrainingError for a collapsed or diverged run.
-    Ctrl-C and SIGTERM finish the step and save a checkpoint, then raise KeyboardInterrupt.
+    Raises InputError if there are fewer examples than a batch or the disk is full, and TrainingError if the run
+    collapses or diverges. On Ctrl-C and SIGTERM it finishes the step, saves a checkpoint and raises KeyboardInterrupt.
     """
     require_batch(len(examples), family.batch)
     try:
@@ -101,13 +101,13 @@ def train(
 
 
 def require_batch(count: int, batch: int) -> None:
-    """Raise InputError when there are fewer training images than a batch holds."""
+    """Raise InputError if there are fewer training examples than fit in a batch."""
     if count < batch:
         raise InputError(f"{count} training examples are fewer than a batch of {batch}: add some, or lower --batch")
 
 
 class Training:
-    """One run on its way."""
+    """A run in progress."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class Training:
         self.saved_at = time.monotonic()
 
     def go(self) -> None:
-        """Take every step that is left."""
+        """Take all remaining steps."""
         for stage in self.family.stages[self.position.stage :]:
             self._stage(stage)
 
@@ -152,9 +152,9 @@ class Training:
                     self._look(stage, steps, {name: value.item() for name, value in losses.items()}, rate)
                     clock, clock_step = time.monotonic(), self.position.step
                 self._keep()
-        if steps:  # a generator that was taken from another run stays as it is
+        if steps:  # a stage without steps must not change a generator taken from another run
             stage.finish()
-        if stage is not self.family.stages[-1]:  # the last can be resumed with more epochs
+        if stage is not self.family.stages[-1]:  # stay in the last stage: it can be resumed with more epochs
             self.position.stage, self.position.step = self.position.stage + 1, 0
         self.save()
 
@@ -179,7 +179,7 @@ class Training:
 
     @torch.no_grad()
     def show(self) -> None:
-        """Write the image grids and see that the samples differ from one another."""
+        """Write the image grids and check that the samples differ from one another."""
         shown = self.family.precision.move_batch(self.examples.shown())
         for name, grid in self.family.image_grids(shown).items():
             if name == "samples":
@@ -196,7 +196,7 @@ class Training:
 
 
 def snapshot(family: Family) -> dict[str, Tensor]:
-    """Every tensor that later steps depend on, by name."""
+    """Return all tensors that later steps depend on, by name."""
     tensors = {"random": family.random.get_state()}
     for name, network in family.networks.items():
         tensors |= {f"{name}/{key}": value for key, value in network.state_dict().items()}
@@ -210,7 +210,7 @@ def snapshot(family: Family) -> dict[str, Tensor]:
 
 
 def restore(family: Family, tensors: dict[str, Tensor]) -> None:
-    """Put a snapshot back."""
+    """Load a snapshot into a family."""
     family.random.set_state(tensors["random"])
     for name, network in family.networks.items():
         network.load_state_dict(_below(tensors, name))
@@ -227,7 +227,7 @@ def restore(family: Family, tensors: dict[str, Tensor]) -> None:
 
 
 def _lay_out_moments(optimiser: torch.optim.Optimizer) -> None:
-    """Let moments lie in memory as their weights do: a fused optimiser walks through both in the order of memory."""
+    """Give moments the memory layout of their weights: a fused optimiser processes both in memory order."""
     for weight, moments in optimiser.state.items():
         for name, value in moments.items():
             if value.shape == weight.shape:

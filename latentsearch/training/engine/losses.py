@@ -1,4 +1,4 @@
-"""The losses that the papers share, averaged over the batch."""
+"""The losses that families share, averaged over the batch unless a docstring says otherwise."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    """-log D(G(z)) from logits (n,): eq. 4's minimum over G in the form that does not saturate (DCGAN)."""
+    """-log D(G(z)) from logits (n,): AEGAN eq. 4, minimised over G in the non-saturating form."""
     return F.softplus(-fake).mean()
 
 
 def matching_aware_loss(real: Tensor, wrong: Tensor, fake: Tensor, differs: Tensor) -> Tensor:
     """-log D(x, y) - (log(1 - D(x, wrong y)) + log(1 - D(G(z, y'), y'))) / 2 from logits (n,) (Reed et al., Alg. 1).
 
-    differs: bool (n,), whether the wrong y, which is drawn, is another than the image's own; else its pair counts not.
+    differs: bool (n,), whether the drawn wrong y differs from the image's own; pairs for which it does not are ignored.
     """
     mismatched = (F.softplus(wrong) * differs).sum() / differs.sum().clamp(min=1)
     return F.softplus(-real).mean() + (mismatched + F.softplus(fake).mean()) / 2
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
-    """(|gradient of D| - 1)^2 at a point between each real and each fake image (Gulrajani et al., 2017, eq. 3).
+    """(|gradient of D| - 1)^2 at a point between each real and its fake image (Gulrajani et al., 2017, eq. 3).
 
-    real, fake: (n, ...); shares: (n,) in [0, 1], how far each point is from the real image. Mean over the batch.
+    real, fake: (n, ...). shares: (n,) in [0, 1], the position of each point between real (0) and fake (1).
     """
     points = torch.lerp(real, fake, shares.view(-1, *[1] * (real.dim() - 1))).detach().requires_grad_(True)
     (slopes,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
@@ -40,24 +40,24 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
 
 
 def image_cross_entropy(x: Tensor, reconstruction_logits: Tensor) -> Tensor:
-    """-x log x' - (1 - x) log(1 - x'), mean over pixels; x in [0, 1], x' as logits (AEGAN eq. 7)."""
+    """-x log x' - (1 - x) log(1 - x'), mean over all values; x in [0, 1], x' as logits (AEGAN eq. 7)."""
     return F.binary_cross_entropy_with_logits(reconstruction_logits.float(), x)
 
 
 def squared_error(x: Tensor, drawn: Tensor) -> Tensor:
-    """||x' - x||^2: images (n, ...) -> sums (n,)."""
+    """||x' - x||^2 of each image: (n, ...) -> (n,), not averaged over the batch."""
     return (drawn.float() - x).square().flatten(1).sum(1)
 
 
 def gaussian_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, 1)), summed over a code's numbers (n, latent_size), mean over the batch."""
+    """KL(N(mean, variance) || N(0, 1)), summed over the code's dimensions; mean, log_variance: (n, latent_size)."""
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
 
 
 def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tensor:
-    """NT-Xent (Chen et al., 2020, eq. 1): two views' projections (n, d) each, of which row i shows one picture.
+    """NT-Xent (Chen et al., 2020, eq. 1) of two views' projections, (n, d) each; rows i of both show the same picture.
 
-    The cross-entropy of finding a view's other view among those of all other pictures, by cosine over `temperature`.
+    This is the cross-entropy of identifying a view's partner among all other views by cosine similarity / temperature.
     """
     count = len(first)
     views = F.normalize(torch.cat([first, second]).float())
@@ -66,9 +66,9 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tenso
     return F.cross_entropy(similarities, torch.arange(2 * count, device=views.device).roll(count))
 
 
-def prediction_loss(foretold: Tensor, told: Tensor) -> Tensor:
-    """|p / |p| - q / |q||^2, mean over the batch: how far predictions (n, d) point from what came (n, d).
+def prediction_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """|p / |p| - q / |q||^2 between predictions p and targets q, (n, d) each.
 
     Grill et al., 2020 ("Bootstrap your own latent"), eq. 2.
     """
-    return (F.normalize(foretold.float()) - F.normalize(told.float())).square().sum(1).mean()
+    return (F.normalize(predicted.float()) - F.normalize(target.float())).square().sum(1).mean()

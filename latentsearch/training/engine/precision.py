@@ -1,4 +1,4 @@
-"""Where and in which precision a network trains: bf16 with channels_last where that is faster, AMP on a GPU."""
+"""Choose the device and precision of a run: bf16 with channels_last where that is faster, AMP on a GPU."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from indexer.errors import InputError
 from indexer.system.limits import cores
 
-# How many times as fast as fp32 bf16 has to be, and how often both are tried.
+# bf16 is chosen on a processor if it is at least this many times as fast as fp32; both are timed in this many trials.
 LEAST_GAIN, TRIALS = 1.2, 5
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A device, the type that convolutions compute in, and the memory format that suits it."""
+    """A device, the data type of convolutions, and the memory format that is fastest for it."""
 
     device: torch.device
     dtype: torch.dtype
@@ -27,9 +27,10 @@ class Precision:
 
     @classmethod
     def choose(cls, device: str = "auto", precision: str = "auto") -> Precision:
-        """Pick what is fastest here, unless told: "fp32", "bf16", "fp16" or the name of a type in PyTorch.
+        """Choose the fastest device and precision, or use the given ones.
 
-        Raises InputError when the device is not present.
+        precision: "fp32", "bf16", "fp16" or the name of a PyTorch data type. Raises InputError if the device is not
+        present.
         """
         found = torch.device(_available() if device == "auto" else device)
         if found.type == "cuda" and not torch.cuda.is_available():
@@ -37,7 +38,7 @@ class Precision:
         if found.type == "mps" and not torch.backends.mps.is_available():
             raise InputError("no MPS device is present: use --device cpu")
         dtype = _fastest(found) if precision == "auto" else getattr(torch, _TORCH_NAMES.get(precision, precision))
-        # Measured on two cores: channels_last pays with bf16 and costs a little with fp32.
+        # Measured on two cores: channels_last is faster with bf16 and slightly slower with fp32.
         memory_format = torch.contiguous_format if dtype == torch.float32 else torch.channels_last
         return cls(found, dtype, memory_format)
 
@@ -50,15 +51,15 @@ class Precision:
             )
 
     def move_batch(self, x: Tensor) -> Tensor:
-        """Move a batch to the device and, where it is one of images, to the memory format."""
+        """Move a batch to the device; images also get the memory format."""
         return x.to(self.device, memory_format=self.memory_format if x.dim() == 4 else torch.preserve_format)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context in which forward passes and losses are computed."""
+        """Return the context for forward passes and losses."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
     def scaler(self) -> torch.amp.GradScaler:
-        """A gradient scaler, idle unless the type is fp16."""
+        """Return a gradient scaler, enabled only for fp16."""
         return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
     def __str__(self) -> str:
@@ -83,14 +84,14 @@ def _fastest(device: torch.device) -> torch.dtype:
 
 
 def _cpu_computes_bf16() -> bool:
-    # bf16 is emulated, and slower than fp32, on processors without these instructions.
+    # Processors without these instructions emulate bf16, which is slower than fp32.
     has = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 @cache
 def _cpu_gains_from_bf16() -> bool:
-    """Whether a convolution's step is faster in bf16; AVX512-BF16 without AMX can take twice as long as fp32."""
+    """Time one convolution in both types: with AVX512-BF16 but no AMX, bf16 can take twice as long as fp32."""
     types = (torch.float32, torch.bfloat16)
     seconds = [[_seconds_of_a_step(dtype) for dtype in types] for _ in range(TRIALS + 1)][1:]
     fp32, bf16 = (min(trial) for trial in zip(*seconds, strict=True))
@@ -98,7 +99,7 @@ def _cpu_gains_from_bf16() -> bool:
 
 
 def _seconds_of_a_step(dtype: torch.dtype) -> float:
-    """Forward and backward through the widest but one convolution of a half-width DCGAN, 16 pictures."""
+    """Time forward and backward passes of the second-widest convolution of a half-width DCGAN on 16 pictures."""
     x = torch.zeros(16, 64, 16, 16).contiguous(memory_format=torch.channels_last)
     weight = torch.zeros(128, 64, 5, 5).contiguous(memory_format=torch.channels_last).requires_grad_()
     begin = time.perf_counter()
@@ -109,7 +110,7 @@ def _seconds_of_a_step(dtype: torch.dtype) -> float:
 
 
 def hardware() -> str:
-    """One line that says on what a run trained."""
+    """Describe the hardware of a run in one line."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{_processor()}, {cores()} cores, {torch.get_num_threads()} threads"

@@ -1,4 +1,4 @@
-"""The families by name: a module each, imported when it is asked for."""
+"""Look up families by name; a family's module is imported on demand."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Presets = dict[str, dict[str, "family.Recipe"]]
 
 
 class Module(Protocol):
-    """What a family's module holds.
+    """The contents of a family's module.
 
-    PRESETS: kind of data ("pictures", "cifar10", "digits", "ring") -> preset -> recipe. A module may also hold FORMS:
-    name of a setting -> presets in place of those, where that setting is given and true.
+    PRESETS: kind of data ("pictures", "cifar10", "digits", "ring") -> name of the preset -> recipe. FORMS (optional):
+    name of a setting -> presets that replace PRESETS if that setting is true.
     """
 
     Recipe: type[family.Recipe]
@@ -30,13 +30,13 @@ class Module(Protocol):
 
 
 def load_module(name: str) -> Module:
-    """The module of a family."""
+    """Import the module of a family."""
     module: Any = importlib.import_module(f"latentsearch.training.families.{name.replace('-', '_')}")
     return module  # type: ignore[no-any-return]
 
 
 def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -> family.Recipe:
-    """A family's preset for this kind of data, with the settings that are not None in place of its own.
+    """Return a family's preset for a kind of data, updated with all settings that are not None.
 
     Raises InputError for a kind of data, a preset or a setting that the family does not have.
     """
@@ -54,7 +54,7 @@ def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -
     return replace(recipe, **given)
 
 
-# By the type of a recipe's field, what reads a value for it.
+# Parsers of values from text, by the type of the recipe's field.
 _READERS: dict[type, Callable[[str], Any]] = {
     bool: {"true": True, "false": False}.__getitem__,
     int: int,
@@ -65,9 +65,9 @@ _AT_MOST = {"width": limits.WIDTH, "latent_size": limits.LATENT_SIZE}
 
 
 def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recipe:
-    """The recipe with other values of some of its fields: "NAME=VALUE" each, of a switch true or false.
+    """Return the recipe with changes of the form "NAME=VALUE"; a bool is true or false.
 
-    Raises InputError for a name that the recipe does not have, or a value that does not fit.
+    Raises InputError for a name that the recipe does not have, or a value of the wrong type or out of range.
     """
     before = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
     readers = {name: _READERS[type(value)] for name, value in before.items() if type(value) in _READERS}
@@ -82,11 +82,13 @@ def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recip
                 raise ValueError
         except (ValueError, KeyError):
             kind = type(before[name]).__name__
-            raise InputError(f"{name} is {before[name]} of type {kind}, and {text!r} is none") from None
+            raise InputError(f"{name} needs a value of type {kind}, such as {before[name]}, not {text!r}") from None
         if type(before[name]) is int and values[name] < min(1, before[name]):
-            raise InputError(f"{name} is {before[name]}, and {text} is too small")
+            raise InputError(f"{name}={text} is too small: the recipe has {before[name]}")
         if type(before[name]) is int and values[name] > _AT_MOST.get(name, GREATEST):
-            raise InputError(f"{name} is {before[name]}, and {text} is more than {_AT_MOST[name]}")
+            raise InputError(
+                f"{name}={text} is too large: the recipe has {before[name]}, the limit is {_AT_MOST[name]}"
+            )
     return replace(recipe, **values)
 
 

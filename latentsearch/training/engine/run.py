@@ -1,4 +1,4 @@
-"""A run: the folder that holds everything about one training."""
+"""The folder of a training run, with its description run.json and its statistics stats.jsonl."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ STATS = "stats.jsonl"
 
 
 def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
-    """Make a run's folder, or see that it fits what is to be resumed; only the numbers of epochs may differ.
+    """Create a run's folder, or check that an existing one can be resumed with these settings.
 
-    Raises InputError when the folder holds another run, or when there is nothing to resume.
+    Only the numbers of epochs may differ. Raises InputError if the folder contains another run, or none to resume.
     """
     about = folder / RUN
     settings = json.loads(json.dumps({"family": family, "recipe": asdict(recipe)}))  # tuples become lists
@@ -49,7 +49,7 @@ def describe(folder: Path, **facts: Any) -> None:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """A run's description. Raises InputError when the folder holds no run."""
+    """Read a run's description; raises InputError if the folder contains no run."""
     try:
         description: dict[str, Any] = json.loads((folder / RUN).read_text())
     except FileNotFoundError:
@@ -58,20 +58,20 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def precision_of(folder: Path) -> str:
-    """The type that a run began to compute in, "auto" where it has not begun."""
+    """Return the data type that a run started with, or "auto" if it has not started."""
     begun = read(folder) if (folder / RUN).exists() else {}
     return str(begun.get("precision", "auto")).split()[-1]
 
 
 def _commit() -> str:
-    """The commit of the checkout that this code runs from, or "unknown"."""
+    """Return the git commit of this code, or "unknown"."""
     here = Path(__file__).parent
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"
 
 
 class Stats:
-    """`stats.jsonl`: one line every few steps; what came after the checkpoint is dropped on resuming."""
+    """`stats.jsonl`: one line every few steps; on resuming, lines after the checkpoint are dropped."""
 
     def __init__(self, folder: Path, total_step: int) -> None:
         self.path = folder / STATS
@@ -86,7 +86,7 @@ class Stats:
             out.write(json.dumps(values) + "\n")
 
     def flush(self) -> None:
-        """See that what was added is on the disk, as it must be before a checkpoint counts."""
+        """Flush all lines to the disk, which must happen before a checkpoint that includes them is written."""
         if self.path.exists():
             with self.path.open("rb") as file:
                 os.fsync(file.fileno())
@@ -95,5 +95,5 @@ class Stats:
 def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["total_step"])
-    except (ValueError, KeyError):  # a line cut short by a kill
+    except (ValueError, KeyError):  # the process was killed while writing this line
         return float("inf")

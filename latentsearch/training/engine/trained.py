@@ -1,4 +1,4 @@
-"""A training run -> the networks that are published, and the facts that go with them."""
+"""Load the networks of a training run that are published, and the facts about the run."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from latentsearch.training.engine.training_facts import run_facts
 
 @dataclass(frozen=True)
 class Trained:
-    """What a family gives to be exported: eval-mode networks on the CPU, and what was trained on what.
+    """The exportable result of a run: networks in eval mode on the CPU, and facts about the training.
 
-    prior: of the generator's codes: "uniform", "gaussian" or "none". features: what codes for cosine distance are made
-    of where it is not the encoder's own codes. invariance: what codes are not to see, or None. labels: the names of
-    those that it learned with; their values are what `attributes` tells, and stand behind the generator's codes.
+    prior: distribution of the generator's codes: "uniform", "gaussian" or "none". features: the network whose features
+    replace the encoder's codes for cosine distance, or None. invariance: the alterations that codes should be invariant
+    to, or None. labels: the names of the training labels; `attributes` outputs their values, and the generator takes
+    them appended to the codes.
     """
 
     family: str
@@ -44,15 +45,15 @@ class Trained:
     labels: tuple[str, ...] = ()
 
     def generator_codes(self, x: Tensor) -> Tensor:
-        """What the generator makes a reconstruction of: codes of images (n, 3, h, w), with the labels that it sees."""
+        """Return the generator's input for reconstructing images (n, 3, h, w): codes, with label values appended."""
         codes: Tensor = self.encoder(x)
         return codes if self.attributes is None else torch.cat([codes, self.attributes(x)], 1)
 
 
 def load_family(run: Path) -> Family:
-    """All networks of a run's last checkpoint, on the CPU, with frozen weights.
+    """Load all networks of a run's last checkpoint, on the CPU, with frozen weights.
 
-    Raises InputError when the folder holds no run, or one that has no checkpoint yet.
+    Raises InputError if the folder contains no run, or a run without a checkpoint.
     """
     family, _ = _restored(run)
     for network in family.networks.values():
@@ -61,9 +62,10 @@ def load_family(run: Path) -> Family:
 
 
 def load_trained(run: Path, terms: str) -> tuple[Trained, Images]:
-    """What a run's last checkpoint publishes, in eval mode on the CPU, and the run's decoded images.
+    """Load the published networks of a run's last checkpoint, in eval mode on the CPU, and the run's decoded images.
 
-    Raises InputError when the folder holds no run, one that has no checkpoint yet, or one that saw no pictures.
+    terms: the weights' terms of use. Raises InputError if the folder contains no run, or a run without a
+    checkpoint or without decoded pictures.
     """
     family, checkpoint = _restored(run)
     images = cached_images(run, family.recipe.framing)

@@ -1,4 +1,4 @@
-"""What a bundle says of the training run that it was made of."""
+"""The facts about a training run that a bundle records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def run_facts(about: dict[str, Any], steps: int, seconds: float, terms: str) -> dict[str, Any]:
-    """From a run's description, with the terms under which its weights may be used."""
+    """Collect a bundle's facts from a run's description; terms: the weights' terms of use."""
     return {
         "data": about["data"]["source"],
         "images": about["data"]["images"],
@@ -27,5 +27,5 @@ def run_facts(about: dict[str, Any], steps: int, seconds: float, terms: str) -> 
 
 
 def _portable(command: list[str]) -> str:
-    """A command as it can be typed elsewhere: of paths only their last part."""
+    """Format a command for use on another machine, with paths reduced to their last component."""
     return shlex.join(["latentsearch", *(Path(word).name if os.sep in word else word for word in command[1:])])

@@ -1,1 +1,1 @@
-"""What is learned: one file a paper."""
+"""The families of networks, one module per paper."""

@@ -1,7 +1,8 @@
-"""AEGAN: a DCGAN first, then the inverse of its generator (section 3, Tables 3 to 5, Algorithm 1).
+"""AEGAN: train a DCGAN, then an inverse of its generator (section 3, Tables 3 to 5, Algorithm 1).
 
-AEGAN names no optimiser, learning rate, batch or number of epochs: they are those of DCGAN (Radford et al.) and of the
-implementation whose 5x5 kernels and widths AEGAN's tables repeat: Adam at 0.0002, beta1 0.5, batches of 64, 25 epochs.
+AEGAN states no optimiser, learning rate, batch size or number of epochs. This module uses those of DCGAN (Radford et
+al.) and of the DCGAN implementation that has AEGAN's 5x5 kernels and widths: Adam at 0.0002, beta1 0.5, batches of 64,
+25 epochs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from latentsearch.training.engine.precision import Precision
 
 @dataclass(frozen=True)
 class Recipe(family.Recipe):
-    """The sizes and the schedule of one AEGAN run."""
+    """The sizes and schedule of an AEGAN run. inverse_epochs: of the inverse generator."""
 
     width: int = 64
     generator_epochs: int = 25
@@ -32,21 +33,22 @@ class Recipe(family.Recipe):
 
 
 PICTURES = {
-    # Meant for a GPU: `latentsearch train aegan celeba -o runs/aegan --preset paper`, 20,000 faces: 185 s on an NVIDIA
-    # H200 with 13 other runs beside it. Similarity of reconstructions (`python -m benchmarks reconstruction`): 0.881 of
-    # generated faces, 0.829 of real ones.
+    # Command: `latentsearch train aegan celeba -o runs/aegan --preset paper`, 20,000 faces.
+    # Time: 185 s on an NVIDIA H200 shared with 13 other runs.
+    # Similarity of reconstructions (`python -m benchmarks reconstruction`): generated faces 0.881, real ones 0.829.
     "paper": Recipe(),
-    # The paper's networks, a schedule for two cores. Half the batch doubles the steps of so few epochs.
-    # `latentsearch train aegan celeba -o runs/aegan --preset small`, 20,000 faces: 66 minutes by the speed that
-    # `python -m benchmarks training-speed` found on two AVX2 cores (25.6 and 47 images/s; the run that ships had
-    # other work beside it and took 96). Agreement @1 and @20 to expect, whitened: 0.782 and 0.767.
+    # The paper's networks with a schedule for two cores.
+    # Command: `latentsearch train aegan celeba -o runs/aegan --preset small`, 20,000 faces.
+    # Time: 66 minutes on two AVX2 cores, estimated from 25.6 and 47 images/s (`python -m benchmarks training-speed`);
+    # the shipped model took 96 minutes on a busy machine.
+    # Agreement @1 and @20 of whitened codes: 0.782 and 0.767.
     "small": Recipe(batch=32, generator_epochs=4, inverse_epochs=2, average_decay=0.997),
 }
 PRESETS = {"pictures": PICTURES}
 
 
 class Aegan(Family):
-    """The networks and two stages of AEGAN. Images are float32 (n, 3, 64, 64) in [0, 1]."""
+    """AEGAN's networks and two stages. Images are float32 (n, 3, 64, 64) in [0, 1]."""
 
     recipe: Recipe
 
@@ -55,7 +57,7 @@ class Aegan(Family):
         self.shown_codes = self.codes(64)
 
     def build_networks(self) -> dict[str, nn.Module]:
-        """G, D and IG (Tables 3 to 5)."""
+        """Build G, D and IG (Tables 3 to 5)."""
         width, latent_size = self.recipe.width, self.recipe.latent_size
         self.generator_network = Generator(width, latent_size)
         self.discriminator = Discriminator(width)
@@ -67,29 +69,29 @@ class Aegan(Family):
         }
 
     def make_emas(self) -> dict[str, Ema]:
-        """The averaged generator, which the inverse is learned for and which is published."""
+        """Average the generator; the inverse is trained on the average, which is also the published generator."""
         self.ema = Ema(self.generator_network, self.recipe.average_decay)
         return {"generator": self.ema}
 
     def plan(self) -> list[Stage]:
-        """The generator first, then its inverse (section 3.2)."""
+        """Train the generator, then its inverse (section 3.2)."""
         return [
             Stage("generator", self.recipe.generator_epochs, self.generator_step, self.recalibrate),
             Stage("inverse generator", self.recipe.inverse_epochs, self.inverse_step),
         ]
 
     def encoder(self) -> nn.Module:
-        """IG."""
+        """Return IG."""
         return self.inverse_generator.eval()
 
     def generator(self) -> Generator:
-        """The averaged G."""
+        """Return the averaged G."""
         network = self.ema.network
         assert isinstance(network, Generator)
         return network
 
     def take_generator(self, other: Family) -> None:
-        """Start from the G of a finished AEGAN run. Raises InputError when that is another family's."""
+        """Start from G and D of a finished AEGAN run; raises InputError if `other` is another family."""
         if not isinstance(other, Aegan):
             raise InputError("--generator needs a run of aegan")
         self.generator_network.load_state_dict(other.generator_network.state_dict())
@@ -97,16 +99,16 @@ class Aegan(Family):
         self.generator().load_state_dict(other.generator().state_dict())
 
     def codes(self, count: int) -> Tensor:
-        """z ~ U(-1, 1): float32 (count, latent_size)."""
+        """Draw z ~ U(-1, 1): float32 (count, latent_size)."""
         return self.uniform(count, self.recipe.latent_size)
 
     def generator_step(self, x: Tensor) -> dict[str, Tensor]:
-        """One step of D and one of G (AEGAN eq. 4)."""
+        """Take one step of D and one of G (AEGAN eq. 4)."""
         with self.precision.autocast():
             fake = self.generator_network(self.codes(len(x)))
             d_loss = discriminator_loss(self.discriminator(x), self.discriminator(fake.detach()))
         self.descend(d_loss, "discriminator")
-        self.discriminator.requires_grad_(False)  # its weights need no gradient of G's loss
+        self.discriminator.requires_grad_(False)  # G's loss does not need gradients of D's weights
         with self.precision.autocast():
             g_loss = generator_loss(self.discriminator(fake))
         self.descend(g_loss, "generator")
@@ -115,7 +117,7 @@ class Aegan(Family):
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def inverse_step(self, x: Tensor) -> dict[str, Tensor]:
-        """One step of IG on generated images; G is frozen and x, real, only sets their number (Algorithm 1)."""
+        """Take one step of IG on images from the frozen G (Algorithm 1); only the batch size of x is used."""
         z = self.codes(len(x))
         with torch.no_grad(), self.precision.autocast():
             generated = self.generator()(z)
@@ -125,16 +127,16 @@ class Aegan(Family):
         return {"reconstruction_loss": loss.detach()}
 
     def inverse_loss(self, z: Tensor, generated: Tensor, z_hat: Tensor) -> Tensor:
-        """Cross-entropy between x = G(z) and x' = G(z'), z' = IG(x) (eq. 7)."""
+        """Return the cross-entropy between x = G(z) and x' = G(z'), where z' = IG(x) (AEGAN eq. 7)."""
         return image_cross_entropy(generated, self.generator().logits(z_hat))
 
     def recalibrate(self) -> None:
-        """Measure the averaged generator's batch statistics anew."""
+        """Recompute the averaged generator's batch statistics."""
         recalibrate(self.generator(), lambda: self.codes(self.batch))
 
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Samples from the same codes each time, and generated and real pictures beside their reconstructions."""
+        """Return samples from fixed codes, and generated and real pictures next to their reconstructions."""
         samples = self.generator()(self.shown_codes)
         self.inverse_generator.eval()
         originals = torch.cat([samples[:32], pictures])

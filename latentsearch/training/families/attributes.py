@@ -1,6 +1,7 @@
-"""Anet: tells attributes from real images and their labels, to score generated ones (IcGAN, section 5.2).
+"""Anet: predicts the attributes of images, to score generated ones (IcGAN, section 5.2).
 
-Its architecture and loss are Ey's (Table 2, eq. 4). Where a code is asked for, it is what the last layer reads.
+It is trained on real images and their labels, with Ey's architecture and loss (Table 2, eq. 4). As an encoder, its
+codes are the last layer's input.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from latentsearch.training.families.icgan_published import Reader
 
 @dataclass(frozen=True)
 class Recipe(LabelledRecipe):
-    """The sizes and the schedule of one run. data: "pictures" or "digits".
+    """The sizes and schedule of a run.
 
-    latent_size: the numbers of the first fully connected layer. flip: whether every second picture is mirrored.
-    annealed: whether the learning rate falls to 0.
+    data: "pictures" or "digits". latent_size: units of the first fully connected layer. flip: whether each picture is
+    mirrored with probability 1/2. annealed: whether the learning rate falls linearly to 0.
     """
 
     data: str = "pictures"
@@ -37,7 +38,7 @@ class Recipe(LabelledRecipe):
 
     @property
     def framing(self) -> Framing:
-        """How pictures become the network's input."""
+        """How pictures are cropped and scaled to the network's input."""
         return FRAMINGS[28 if self.data == "digits" else 64]
 
 
@@ -45,11 +46,11 @@ PICTURES = Recipe()
 DIGITS = replace(PICTURES, data="digits")
 PRESETS = {
     "pictures": {
-        # Meant for a GPU; not run to its end here.
+        # For a GPU; never run to the end.
         "paper": PICTURES,
-        # `latentsearch train attributes celeba -o runs/attributes --preset small --threads 1`, 20,000 faces. Accuracy
-        # and F1 on validation faces to expect: 0.933 and 0.662, the first row of `python -m benchmarks
-        # conditional-position`.
+        # Command: `latentsearch train attributes celeba -o runs/attributes --preset small --threads 1`, 20,000 faces.
+        # Accuracy and F1 on validation faces: 0.933 and 0.662 (first row of `python -m benchmarks
+        # conditional-position`).
         "small": replace(PICTURES, batch=32, epochs=4, learning_rate=1e-3, flip=True, annealed=True),
     },
     "digits": {
@@ -60,23 +61,23 @@ PRESETS = {
 
 
 class Anet(Family):
-    """One network and its one stage. Images are float32 (n, 3, 64, 64) or (n, 3, 28, 28) in [0, 1]."""
+    """Anet and its only stage. Images are float32 (n, 3, 64, 64) or (n, 3, 28, 28) in [0, 1]."""
 
     recipe: Recipe
     prior = "none"
 
     def build_networks(self) -> dict[str, nn.Module]:
-        """Anet (Table 2)."""
+        """Build Anet (Table 2)."""
         recipe, channels = self.recipe, 1 if self.recipe.data == "digits" else 3
         self.network = Encoder(recipe.latent_size, len(recipe.labels), recipe.width, channels)
         return {"attributes": self.network}
 
     def plan(self) -> list[Stage]:
-        """Real images and labels."""
+        """Train on real images and their labels."""
         return [Stage("attributes", self.recipe.epochs, self.step)]
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """One step (eq. 4)."""
+        """Take one step (eq. 4)."""
         if self.recipe.data == "digits":
             x = pad_digits(x)
         elif self.recipe.flip:
@@ -89,31 +90,31 @@ class Anet(Family):
         return {"attribute_loss": loss.detach()}
 
     def encoder(self) -> nn.Module:
-        """What its last layer reads."""
+        """Return the network without its last layer."""
         return Reader(Hidden(self.network), self.recipe.data)
 
     def attributes(self) -> nn.Module:
-        """Anet."""
+        """Return Anet."""
         return Reader(self.network, self.recipe.data)
 
     def generator(self) -> None:
-        """It makes no images."""
+        """Return None: Anet does not generate images."""
 
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
-        """None: it makes no images."""
+        """Return no grids: Anet does not generate images."""
         return {}
 
 
 class Hidden(nn.Module):
-    """Images -> what an encoder's last layer reads."""
+    """Images -> the input of an encoder's last layer (n, hidden)."""
 
     def __init__(self, network: Encoder) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read one batch."""
+        """Compute the features of a batch."""
         return self.network.features(x)
 
 

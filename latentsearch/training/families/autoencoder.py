@@ -1,11 +1,12 @@
-"""Autoencoders, plain and variational: the floor that a GAN's inverter must beat, with networks of the same widths.
+"""Plain and variational autoencoders, the baseline for GAN inversion, with networks of the same widths.
 
-Their images are compared as AEGAN compares them, by cross-entropy, here summed over a picture's numbers, so that the
-variational one maximises the evidence lower bound of each image (Kingma and Welling, 2014, eq. 3 with one draw of z).
-No paper sets their schedule: Adam with the rates of its own paper, AEGAN's and IVE-GAN's batches and epochs.
+The reconstruction loss is AEGAN's cross-entropy, summed over an image's values, so that the variational form maximises
+the evidence lower bound of each image (Kingma and Welling, 2014, eq. 3 with one sample of z). No paper states a
+schedule: these use Adam's default rates and the batches and epochs of AEGAN and IVE-GAN.
 
-Mirrored ones are those of "Impact of the latent space on the ability of GANs to fit the distribution": WGAN-GP's
-networks, the squared error (eq. 3), Adam with the same rates for 80,000 steps of batches that it does not name: of 64.
+Mirrored autoencoders are those of "Impact of the latent space on the ability of GANs to fit the distribution":
+WGAN-GP's networks, squared error (eq. 3), and 80,000 steps of Adam with the same rates. The paper does not state the
+batch size; here it is 64.
 """
 
 from __future__ import annotations
@@ -35,15 +36,16 @@ from latentsearch.training.engine.precision import Precision
 from latentsearch.training.families.wgan_images import FRAMINGS, SIZES, FromNetwork, ToNetwork
 
 SHOWN = 64
-RISING = 0.3
+RISING = 0.3  # share of the steps in which the one-cycle learning rate rises
 
 
 @dataclass(frozen=True)
 class Recipe(family.Recipe):
-    """The sizes and the schedule of one autoencoder. data: "pictures" or "digits", of mirrored ones also "cifar10".
+    """The sizes and schedule of an autoencoder.
 
-    one_cycle: whether the learning rate rises and falls once in the steps, as in no paper (see Autoencoder.cycle);
-    code_rate: the learning rate of the dense layers, which write and read codes, as a multiple of the others'.
+    data: "pictures", "digits" or, for mirrored networks, "cifar10". one_cycle: whether the learning rate rises and
+    falls once (see Autoencoder.cycle), which is in none of the papers. code_rate: learning rate of the dense layers
+    next to the code, as a multiple of the convolutions' rate.
     """
 
     learning_rate: float = 1e-3
@@ -58,33 +60,29 @@ class Recipe(family.Recipe):
 
     @property
     def framing(self) -> Framing:
-        """How pictures become the networks' input."""
+        """How pictures are cropped and scaled to the networks' input."""
         return FRAMINGS[self.data]
 
 
 PRESETS = {
     "pictures": {
-        # Meant for a GPU; not run to its end here.
+        # For a GPU; never run to the end.
         "paper": Recipe(),
         "small": Recipe(width=32, batch=32, epochs=3),
     },
     "digits": {
-        # Meant for a GPU; not run to its end here.
+        # For a GPU; never run to the end.
         "paper": Recipe(data="digits", latent_size=3, batch=512, epochs=100),
         "small": Recipe(data="digits", latent_size=3, batch=64, width=32, epochs=2),
     },
 }
-# Meant for a GPU; not run to their end here.
+# For a GPU; never run to the end.
 MIRRORED = Recipe(mirrored=True, width=128, epochs=32)
 MIRRORED_CIFAR10 = replace(MIRRORED, data="cifar10", epochs=102)
 MIRRORED_DIGITS = replace(MIRRORED, data="digits", epochs=85)
-# `python -m benchmarks latent-size` trains these and says how long that took. Encoders of many numbers learn late what
-# their decoders could draw, and one cycle of a high rate shortens that. The error of 512 validation images of CIFAR-10
-# by 1,000 numbers after 150 seconds: 0.036 at 0.001 in batches of 16, falling in the second half, and 0.027 so.
-# Dense layers of many numbers move what they give further in a step than convolutions do. CIFAR-10, 1,000 numbers,
-# 2,500 steps, the error of 1,000 validation images: 0.0390 at the rate of the others, 0.0370 at a tenth of it, 0.0366
-# at a twentieth, 0.0368 at 0.03. Digits, 500 and 1,000 numbers, 11,250 steps: 0.0069 and 0.0067, 0.0065 and 0.0062 at a
-# twentieth.
+# Command: `python -m benchmarks latent-size`, which trains these presets and reports times and errors. One cycle of a
+# high rate speeds up encoders with large codes, and large dense layers need a lower rate than convolutions: see "What
+# was tried for the training presets" in docs/decisions.md.
 SMALL: dict[str, Any] = {"batch": 32, "learning_rate": 3e-3, "one_cycle": True, "code_rate": 0.05}
 FORMS = {
     "mirrored": {
@@ -96,19 +94,19 @@ FORMS = {
 
 
 class Autoencoder(Family):
-    """An encoder and a decoder that learn together. Images are float32 (n, 3, h, w) in [0, 1]."""
+    """An encoder and a decoder trained together. Images are float32 (n, 3, h, w) in [0, 1]."""
 
     recipe: Recipe
 
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
-        # Of the mirrored networks a step takes 0.7 times as long as in the default format, on an AVX512 core.
+        # A step of the mirrored networks takes 0.7 times as long in this format as in the default one (AVX512 core).
         layout = torch.channels_last if recipe.mirrored else precision.memory_format
         super().__init__(recipe, replace(precision, memory_format=layout))
         self.prior = "gaussian" if recipe.variational else "none"
         self.shown_codes = self.gaussian(SHOWN, recipe.latent_size)
 
     def build_networks(self) -> dict[str, nn.Module]:
-        """Encoder and decoder (AEGAN, Tables 5 and 3; IVE-GAN, Table 2; or mirrored)."""
+        """Build the encoder and decoder (AEGAN, Tables 5 and 3; IVE-GAN, Table 2; or mirrored)."""
         sizes, data = (self.recipe.width, self.recipe.latent_size, self.recipe.variational), self.recipe.data
         networks: tuple[Encoder, Decoder]
         if self.recipe.mirrored:
@@ -120,24 +118,24 @@ class Autoencoder(Family):
         return {"encoder": self.encoder_network, "decoder": self.decoder}
 
     def rate_shares(self, name: str, network: nn.Module) -> dict[nn.Parameter, float]:
-        """The recipe's, of dense layers."""
+        """Return the recipe's code_rate for dense layers."""
         dense = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
         return {weight: self.recipe.code_rate for layer in dense for weight in layer.parameters()}
 
     def plan(self) -> list[Stage]:
-        """Both together."""
+        """Train both together."""
         return [Stage("autoencoder", self.recipe.epochs, self.step)]
 
     def encoder(self) -> nn.Module:
-        """The encoder; of the variational one the means."""
+        """Return the encoder; a variational one outputs the means."""
         return self.encoder_network.eval()
 
     def generator(self) -> nn.Module:
-        """The decoder."""
+        """Return the decoder."""
         return self.decoder.eval()
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        """One step of both."""
+        """Take one step of both networks."""
         if self.recipe.one_cycle:
             for name in self.optimisers:
                 self.set_rate(name, self.cycle() * self.recipe.learning_rate)
@@ -150,20 +148,20 @@ class Autoencoder(Family):
         return losses | ({"divergence": divergence.detach()} if self.recipe.variational else {})
 
     def cycle(self) -> float:
-        """The share of the learning rate that a step has: from a 25th up for 3 tenths of the steps, then down to none.
+        """Return the learning rate's factor: from 1/25 up to 1 in the first 30 % of the steps, then down to 0.
 
-        Smith and Topin, "Super-convergence" (2017), the 1cycle policy, with even slopes.
+        This is the 1cycle policy of Smith and Topin, "Super-convergence" (2017), with linear slopes.
         """
         return min(0.04 + 0.96 * self.progress / RISING, (1 - self.progress) / (1 - RISING))
 
     def difference(self, wanted: Tensor, z: Tensor) -> Tensor:
-        """How far what z draws is from what the encoder read: summed over an image's numbers, mean over the batch."""
+        """Return the reconstruction loss, summed over an image's values and averaged over the batch."""
         if isinstance(self.decoder, MirroredDecoder):
             return squared_error(wanted, self.decoder.draw(z)).mean()
         return wanted[0].numel() * image_cross_entropy(wanted, self.decoder.logits(z))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes (n, latent_size) and what they cost: 0, or where drawn from q(z | x) its divergence from the prior."""
+        """Return codes (n, latent_size) and the KL divergence of q(z | x) from the prior, 0 if not variational."""
         if not isinstance(self.encoder_network, VariationalEncoder):
             return self.encoder_network(x), x.new_zeros(())
         mean, log_variance = self.encoder_network.distribution(x)
@@ -172,7 +170,7 @@ class Autoencoder(Family):
 
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Real pictures beside their reconstructions; where there is a prior, samples from the same codes each time."""
+        """Return real pictures next to their reconstructions and, if there is a prior, samples from fixed codes."""
         reconstructions = self.generator()(self.encoder()(pictures))
         shown = {"reconstructions": beside(pictures, reconstructions)}
         if self.recipe.variational:

@@ -1,10 +1,12 @@
-"""Contrastive codes: an encoder that knows its picture again under alterations, and a generator that draws it.
+"""Contrastive codes: an encoder that is robust to alterations, and a generator that reconstructs pictures from codes.
 
-Two views of every picture are encoded, one as it is or mirrored, one altered further than IVE-GAN's T does. A
-projection of the code is to find the other view among those of all other pictures (SimCLR: Chen et al., 2020, eq. 1);
-the code itself, through a generator, is to draw the first view. So the projection can leave out what the alterations
-change while the code keeps it. For cosine distance latentsearch.export.bundle publishes the principal axes of what the
-encoder's last layer reads, averaged over the picture, its mirror image and the middles of both. No label is used.
+Two views of each picture are encoded: the picture itself, possibly mirrored, and a copy that is altered more than by
+IVE-GAN's T. A projection of a view's code must identify the other view among all pictures of the batch (SimCLR: Chen et
+al., 2020, eq. 1), and a generator must reconstruct the first view from the code. The projection can thus ignore what
+alterations change, while the code keeps it. No labels are used.
+
+For cosine distance, latentsearch.export.bundle publishes the principal axes of the encoder's last-layer input, averaged
+over the picture, its mirror image and the middles of both.
 """
 
 from __future__ import annotations
@@ -38,17 +40,17 @@ from latentsearch.training.engine.losses import contrastive_loss
 from latentsearch.training.engine.precision import Precision
 
 SHOWN = 64
-WARM_UP = 0.02  # of the steps
+WARM_UP = 0.02  # share of the steps
 WEIGHT_DECAY = 1e-4
 
 
 @dataclass(frozen=True)
 class Recipe(family.Recipe):
-    """The sizes and the schedule of one run. data: "pictures" or "digits".
+    """The sizes and schedule of a run.
 
-    reconstruction: the weight of the squared error of a colour value; reconstructed: the share of a batch that is
-    drawn, since drawing costs as much as encoding. shift in pixels, rotation in degrees, the rest as in
-    latentsearch.training.datasets.transforms.
+    data: "pictures" or "digits". reconstruction: weight of the mean squared error of the reconstructions.
+    reconstructed: share of a batch that is reconstructed, below 1 because generating costs as much as encoding. The
+    alterations are those of latentsearch.training.datasets.transforms.
     """
 
     batch: int = 256
@@ -74,12 +76,12 @@ class Recipe(family.Recipe):
 
     @property
     def framing(self) -> Framing:
-        """How pictures become the networks' input."""
+        """How pictures are cropped and scaled to the networks' input."""
         return FRAMINGS[28 if self.data == "digits" else 64]
 
     @property
     def alteration(self) -> Alteration:
-        """What the second view goes through."""
+        """The alterations of the second view."""
         return Alteration(
             Transformation(
                 self.shift,
@@ -98,36 +100,37 @@ class Recipe(family.Recipe):
 
 
 PICTURES = Recipe()
-# A mirrored digit is another sign, and digits have no colours.
+# Digits are not mirrored, as a mirrored digit is a different symbol, and not recoloured, as they are grey.
 DIGITS = replace(
     PICTURES, data="digits", latent_size=16, shift=3, flip=False, brightness=0, contrast=0, hue=0, recoloured=0
 )
 PRESETS = {
     "pictures": {
-        # Meant for a GPU; not run to its end here.
+        # For a GPU; never run to the end.
         "large": PICTURES,
-        # `latentsearch train contrastive celeba -o runs/contrastive --preset small --threads 1`, 20,000 faces: 82
-        # minutes on one core with AVX512-BF16, with other work beside it. Agreement @1 and @20 to expect, as published:
-        # 0.810 and 0.795.
+        # Command: `latentsearch train contrastive celeba -o runs/contrastive --preset small --threads 1`, 20,000 faces.
+        # Time: 82 minutes on one AVX512-BF16 core of a busy machine.
+        # Agreement @1 and @20 of the published codes: 0.810 and 0.795.
         "small": replace(PICTURES, width=32, epochs=28),
-        # To find altered copies rather than similar pictures: `latentsearch train contrastive celeba -o runs/copies
-        # --preset copies`, 20,000 faces: 94 s on an NVIDIA H200 with 12 other runs beside it; an epoch takes about a
-        # minute on a core with AVX512-BF16. `python -m benchmarks altered-search` says what it finds.
+        # Codes that find altered copies instead of similar pictures.
+        # Command: `latentsearch train contrastive celeba -o runs/copies --preset copies`, 20,000 faces.
+        # Time: 94 s on an NVIDIA H200 shared with 12 other runs; about a minute per epoch on an AVX512-BF16 core.
+        # Scores: `python -m benchmarks altered-search`.
         "copies": replace(PICTURES, width=32, latent_size=256, epochs=60, temperature=0.1, hidden=0.9, recoloured=0.5),
     },
     "digits": {
-        # Meant for a GPU; not run to its end here.
+        # For a GPU; never run to the end.
         "large": DIGITS,
-        # `latentsearch train contrastive mnist.npz -o runs/digits --preset small --threads 1`: 33 minutes on one
-        # core with much other work beside it. 5 nearest neighbours tell 0.973 of the digits, pixels 0.969
-        # (`class-neighbours`); 3 epochs, 0.962.
+        # Command: `latentsearch train contrastive mnist.npz -o runs/digits --preset small --threads 1`.
+        # Time: 33 minutes on one core of a very busy machine.
+        # Accuracy of 5 nearest neighbours (`class-neighbours`): 0.973; by pixels 0.969.
         "small": replace(DIGITS, width=16, epochs=10),
     },
 }
 
 
 class Contrastive(Family):
-    """An encoder, a generator and a projection that learn together. Images are float32 (n, 3, h, w) in [0, 1]."""
+    """An encoder, a generator and a projection, trained together. Images are float32 (n, 3, h, w) in [0, 1]."""
 
     recipe: Recipe
     prior = "gaussian"
@@ -138,7 +141,7 @@ class Contrastive(Family):
         self.shown_codes = self.gaussian(SHOWN, recipe.latent_size)
 
     def build_networks(self) -> dict[str, nn.Module]:
-        """Encoder, generator and projection."""
+        """Build the encoder, the generator and the projection."""
         sizes = (self.recipe.width, self.recipe.latent_size)
         digits = self.recipe.data == "digits"
         networks = digit_networks(*sizes, pad_digits, unpad_digits) if digits else picture_networks(*sizes)
@@ -151,22 +154,22 @@ class Contrastive(Family):
         }
 
     def make_emas(self) -> dict[str, Ema]:
-        """The averaged encoder and generator, which are published."""
+        """Average the encoder and the generator, which are published."""
         return {name: Ema(self.networks[name], self.recipe.average_decay) for name in ("encoder", "generator")}
 
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
-        """Adam with decoupled weight decay."""
+        """Create Adam with decoupled weight decay (AdamW)."""
         recipe = self.recipe
         return torch.optim.AdamW(
             network.parameters(), recipe.learning_rate, (recipe.beta1, 0.99), weight_decay=WEIGHT_DECAY, fused=True
         )
 
     def plan(self) -> list[Stage]:
-        """All at once."""
+        """Train all networks together."""
         return [Stage("contrastive", self.recipe.epochs, self.step)]
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        """One step of all three networks."""
+        """Take one step of all three networks."""
         self.set_learning_rate()
         first = mirrored(x, self.random) if self.recipe.flip else x
         views = torch.cat([first, self.alter(x, self.random)])
@@ -182,13 +185,13 @@ class Contrastive(Family):
         return {"contrastive_loss": contrast.detach(), "reconstruction_error": error.detach()}
 
     def set_learning_rate(self) -> None:
-        """Warm up, then down to 0 along half a cosine."""
+        """Set the learning rate: a linear warm-up, times a cosine that falls to 0 over all steps."""
         share = min(1.0, 0.1 + self.progress / WARM_UP) * (1 + math.cos(math.pi * self.progress)) / 2
         for name in self.optimisers:
             self.set_rate(name, share * self.recipe.learning_rate)
 
     def reconstruction_error(self, x: Tensor, codes: Tensor) -> Tensor:
-        """The squared error of a colour value of the pictures that are drawn."""
+        """Return the mean squared error of the reconstructed share of the batch."""
         count = max(2, round(len(x) * self.recipe.reconstructed))
         wanted = self.encoder_network.prepare(x[:count])
         with self.precision.autocast():
@@ -196,21 +199,21 @@ class Contrastive(Family):
         return F.mse_loss(logits.sigmoid(), wanted)
 
     def encoder(self) -> WhiteningEncoder:
-        """The averaged encoder, its codes made N(0, 1)."""
+        """Return the averaged encoder with whitened codes."""
         return WhiteningEncoder(self._ema_encoder()).eval()
 
     def generator(self) -> ColouringGenerator:
-        """The averaged generator of such codes."""
+        """Return the averaged generator for whitened codes."""
         network = self.emas["generator"].network
         assert isinstance(network, Decoder)
         return ColouringGenerator(self._ema_encoder(), network).eval()
 
     def code_features(self) -> Features:
-        """What the averaged encoder's last layer reads: it knows more than the codes say."""
+        """Return the averaged encoder without its last layer: its features contain more information than codes."""
         return Features(self._ema_encoder()).eval()
 
     def invariance(self) -> Alteration:
-        """The alterations of the second view."""
+        """Return the alterations of the second view."""
         return self.alter
 
     def _ema_encoder(self) -> Encoder:
@@ -220,7 +223,7 @@ class Contrastive(Family):
 
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Samples from the same codes each time, and real pictures beside their reconstructions."""
+        """Return samples from fixed codes, and real pictures next to their reconstructions."""
         generator = self.generator()
         reconstructions = generator(self.encoder()(pictures))
         return {"samples": generator(self.shown_codes), "reconstructions": beside(pictures, reconstructions)}

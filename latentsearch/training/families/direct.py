@@ -1,7 +1,7 @@
-"""A directly learned inverse generator: the squared error of z instead of the image's (AEGAN eq. 3, Table 1).
+"""A directly trained inverse generator: it minimises the squared error of z, not of the image (AEGAN eq. 3, Table 1).
 
-It is IcGAN's Ez without labels (IcGAN eq. 3). Networks and schedule are AEGAN's, and the generator is too:
-`latentsearch train direct DATA -o RUN --generator AEGAN_RUN` takes that of a finished AEGAN run.
+This is IcGAN's Ez without labels (IcGAN eq. 3). The networks and schedule are AEGAN's. To use the generator of a
+finished AEGAN run: `latentsearch train direct DATA -o RUN --generator AEGAN_RUN`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ Recipe = aegan.Recipe
 
 PRESETS = {
     "pictures": {
-        # `latentsearch train direct celeba -o runs/direct --preset paper --generator runs/aegan`: 39 s on an NVIDIA
-        # H200 with other runs beside it. Similarity of reconstructions: 0.902 of generated faces, 0.777 of real ones.
+        # Command: `latentsearch train direct celeba -o runs/direct --preset paper --generator runs/aegan`.
+        # Time: 39 s on an NVIDIA H200 shared with other runs.
+        # Similarity of reconstructions (`python -m benchmarks reconstruction`): generated faces 0.902, real ones 0.777.
         "paper": aegan.PICTURES["paper"],
-        # `latentsearch train direct celeba -o runs/direct --preset small --generator runs/aegan --threads 1`: 43
-        # minutes on one AVX2 core with other work beside it. Similarity of reconstructions to expect
-        # (`python -m benchmarks reconstruction`): 0.869 of generated faces, 0.756 of real ones.
+        # Command: `latentsearch train direct celeba -o runs/direct --preset small --generator runs/aegan --threads 1`.
+        # Time: 43 minutes on one AVX2 core of a busy machine.
+        # Similarity of reconstructions (`python -m benchmarks reconstruction`): generated faces 0.869, real ones 0.756.
         "small": aegan.PICTURES["small"],
     }
 }
 
 
 class Direct(aegan.Aegan):
-    """AEGAN but for the loss of the inverse generator."""
+    """AEGAN with another loss for the inverse generator."""
 
     def inverse_loss(self, z: Tensor, generated: Tensor, z_hat: Tensor) -> Tensor:
-        """||z - IG(G(z))||^2, mean over the numbers of a code (AEGAN eq. 3)."""
+        """Return ||z - IG(G(z))||^2, averaged over a code's dimensions and the batch (AEGAN eq. 3)."""
         return mse_loss(z_hat, z)
 
 

@@ -1,11 +1,11 @@
-"""IcGAN: a conditional GAN, then encoders of its codes z and of labels y (section 4, Tables 1 and 2, eqs 2 to 4).
+"""IcGAN: train a conditional GAN, then encoders for its codes z and labels y (section 4, Tables 1 and 2, eqs 2 to 4).
 
-Readings of what the paper leaves open:
+Where the paper is silent, this module chooses:
 
-- The wrong label of the third pair is drawn from the training labels, as those are that pictures are generated with.
-- IND-COND joins Ey's output to what Ez's first convolution gives, as D has its y; Ey is learned first.
-- SNG descends on the sum of both losses, z's on generated images and y's on real ones, in one step.
-- Squared errors are means over a code's numbers, so that the losses of z and y weigh the same.
+- Wrong labels (the third kind of pair) are drawn from the training labels, like the labels of generated images.
+- IND-COND joins Ey's output after Ez's first convolution, where D joins its y; Ey is trained first.
+- SNG minimises the sum of both losses, z's on generated images and y's on real ones, in one step.
+- Squared errors are averaged over dimensions, so that the losses of z and y have equal weight.
 - Digits are padded to 32x32, with one stage fewer in G and D.
 """
 
@@ -36,12 +36,12 @@ SHOWN = 64
 
 @dataclass(frozen=True)
 class Recipe(LabelledRecipe):
-    """The sizes and the schedule of one IcGAN run. data: "pictures" or "digits".
+    """The sizes and schedule of an IcGAN run.
 
-    width: of G and D; encoder_width: of the encoders, the first filters of Table 2. generator_position,
-    discriminator_position: after how many layers y is joined, 0 for the input. inverse_epochs: of Ez, with SNG of both;
-    attribute_epochs: of Ey. flip: whether every second real picture is mirrored. annealed: whether the encoders'
-    learning rate falls to 0 over their stage.
+    data: "pictures" or "digits". width: of G and D. encoder_width: of the encoders, the first filters of Table 2.
+    design: of the encoders, one of DESIGNS. generator_position, discriminator_position: the number of layers before y
+    is joined, 0 for the input. attribute_epochs: of Ey. inverse_epochs: of Ez, or of both with SNG. flip: whether each
+    real picture is mirrored with probability 1/2. annealed: whether the encoders' learning rate falls linearly to 0.
     """
 
     data: str = "pictures"
@@ -60,7 +60,7 @@ class Recipe(LabelledRecipe):
 
     @property
     def framing(self) -> Framing:
-        """How pictures become the networks' input."""
+        """How pictures are cropped and scaled to the networks' input."""
         return FRAMINGS[28 if self.data == "digits" else 64]
 
 
@@ -68,11 +68,11 @@ PICTURES = Recipe()
 DIGITS = replace(PICTURES, data="digits")
 PRESETS = {
     "pictures": {
-        # Meant for a GPU; not run to its end here.
+        # For a GPU; never run to the end.
         "paper": PICTURES,
-        # `latentsearch train icgan celeba -o runs/icgan --preset small --threads 1`, 20,000 faces: 89 minutes on one
-        # core with much other work beside it, which stopped it at times. After an attribute has been set, Anet sees
-        # it in half of the cases (`python -m benchmarks attribute-editing`).
+        # Command: `latentsearch train icgan celeba -o runs/icgan --preset small --threads 1`, 20,000 faces.
+        # Time: 89 minutes on one core of a very busy machine.
+        # Anet detects an edited attribute in half of the cases (`python -m benchmarks attribute-editing`).
         "small": replace(
             PICTURES,
             width=32,
@@ -105,7 +105,7 @@ PRESETS = {
 
 
 class Icgan(Family):
-    """The networks and the stages of IcGAN. Images are float32 (n, 3, 64, 64) or (n, 3, 28, 28) in [0, 1]."""
+    """IcGAN's networks and stages. Images are float32 (n, 3, 64, 64) or (n, 3, 28, 28) in [0, 1]."""
 
     recipe: Recipe
     prior = "gaussian"
@@ -116,7 +116,7 @@ class Icgan(Family):
         self.take_labels(torch.zeros(1, len(recipe.labels)))
 
     def build_networks(self) -> dict[str, nn.Module]:
-        """G and D (Table 1), and Ez and Ey (Table 2) or, as SNG, both in one."""
+        """Build G and D (Table 1), and Ez and Ey (Table 2), which are one network in SNG."""
         recipe, labels, channels = self.recipe, len(self.recipe.labels), 1 if self.recipe.data == "digits" else 3
         self.generator_network = Generator(
             recipe.width, recipe.latent_size, labels, recipe.generator_position, channels
@@ -133,12 +133,12 @@ class Icgan(Family):
         return networks | {"latent_encoder": self.latent_encoder, "attribute_encoder": self.attribute_encoder}
 
     def make_emas(self) -> dict[str, Ema]:
-        """The averaged generator, which is encoded and published."""
+        """Average the generator; the encoders are trained on the average, which is also the published generator."""
         self.ema = Ema(self.generator_network, self.recipe.average_decay)
         return {"generator": self.ema}
 
     def plan(self) -> list[Stage]:
-        """The conditional GAN first, then Ey and Ez."""
+        """Train the conditional GAN, then Ey and Ez."""
         recipe = self.recipe
         gan = Stage("conditional GAN", recipe.generator_epochs, self.generator_step, self.recalibrate)
         if recipe.design == "SNG":
@@ -150,9 +150,9 @@ class Icgan(Family):
         ]
 
     def take_generator(self, other: Family) -> None:
-        """Start from G and D of a finished IcGAN run, and from its Ey where none is to be learned.
+        """Start from G and D of a finished IcGAN run, and from its Ey if attribute_epochs is 0.
 
-        Raises InputError when that is another family's, or has other labels.
+        Raises InputError if `other` is another family or has other labels.
         """
         if not isinstance(other, Icgan) or other.recipe.labels != self.recipe.labels:
             raise InputError("--generator needs a run of icgan that learned with the same labels")
@@ -163,22 +163,22 @@ class Icgan(Family):
             self.attribute_encoder.load_state_dict(other.attribute_encoder.state_dict())
 
     def codes(self, count: int) -> Tensor:
-        """z ~ N(0, 1): float32 (count, latent_size)."""
+        """Draw z ~ N(0, 1): float32 (count, latent_size)."""
         return self.gaussian(count, self.recipe.latent_size)
 
     def drawn_labels(self, count: int) -> Tensor:
-        """y' of training images drawn at random: float32 (count, labels)."""
+        """Draw the labels y' of random training images: float32 (count, labels)."""
         rows = torch.randint(len(self.values), (count,), generator=self.random)
         return self.values[rows.to(self.values.device)]
 
     def prepare(self, x: Tensor) -> Tensor:
-        """The networks' input: digits grey and padded, pictures as they are, or every second one mirrored."""
+        """Convert a batch to the networks' input: pad digits, and mirror random pictures if the recipe has `flip`."""
         if self.recipe.data == "digits":
             return pad_digits(x)
         return mirrored(x, self.random) if self.recipe.flip else x
 
     def generator_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """One step of the matching-aware D and one of G (eq. 2)."""
+        """Take one step of the matching-aware D and one of G (eq. 2)."""
         x, z = self.prepare(x), self.codes(len(x))
         drawn, wrong = self.drawn_labels(len(x)), self.drawn_labels(len(x))
         with self.precision.autocast():
@@ -191,7 +191,7 @@ class Icgan(Family):
                 (wrong != y).any(1),
             )
         self.descend(d_loss, "discriminator")
-        self.discriminator.requires_grad_(False)  # its weights need no gradient of G's loss
+        self.discriminator.requires_grad_(False)  # G's loss does not need gradients of D's weights
         with self.precision.autocast():
             g_loss = generator_loss(self.discriminator(fake, drawn))
         self.descend(g_loss, "generator")
@@ -200,7 +200,7 @@ class Icgan(Family):
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def attribute_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """One step of Ey on real images (eq. 4)."""
+        """Take one step of Ey on real images (eq. 4)."""
         x = self.prepare(x)
         with self.precision.autocast():
             values = self.attribute_encoder(x)
@@ -210,7 +210,7 @@ class Icgan(Family):
         return {"attribute_loss": loss.detach()}
 
     def latent_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """One step of Ez on generated images (eq. 3); x and y, real, only set their number."""
+        """Take one step of Ez on generated images (eq. 3); only the batch size of x and y is used."""
         z, generated = self.generate(len(x))
         with self.precision.autocast():
             z_hat = self.latent_encoder(generated, self.condition(generated))
@@ -220,7 +220,7 @@ class Icgan(Family):
         return {"latent_loss": loss.detach()}
 
     def single_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """One step of both encoders as one (SNG): eq. 3 on generated images and eq. 4 on real ones."""
+        """Take one step of the single encoder (SNG): eq. 3 on generated images plus eq. 4 on real ones."""
         x, (z, generated) = self.prepare(x), self.generate(len(x))
         with self.precision.autocast():
             (z_hat, _), (_, values) = self.single(generated), self.single(x)
@@ -231,14 +231,14 @@ class Icgan(Family):
 
     @torch.no_grad()
     def generate(self, count: int) -> tuple[Tensor, Tensor]:
-        """Codes z, and the averaged G's images of them with drawn labels."""
+        """Draw codes z and labels; return the codes and the averaged G's images."""
         z, drawn = self.codes(count), self.drawn_labels(count)
         with self.precision.autocast():
             return z, self.ema.network(z, drawn)
 
     @torch.no_grad()
     def condition(self, x: Tensor) -> Tensor | None:
-        """What Ez is told along with images: Ey's output (IND-COND), or nothing."""
+        """Return the labels that Ez sees with images: Ey's output for IND-COND, None for IND."""
         if self.recipe.design != "IND-COND":
             return None
         values: Tensor = self.attribute_encoder.eval()(x)
@@ -246,16 +246,16 @@ class Icgan(Family):
         return values
 
     def set_learning_rate(self, name: str) -> None:
-        """An encoder's learning rate, along a line to 0 where the recipe says so."""
+        """Set an encoder's learning rate, which falls linearly to 0 if the recipe is annealed."""
         share = 1 - self.progress if self.recipe.annealed else 1
         self.set_rate(name, share * self.recipe.encoder_learning_rate)
 
     def recalibrate(self) -> None:
-        """Measure the averaged generator's batch statistics anew."""
+        """Recompute the averaged generator's batch statistics."""
         recalibrate(self.generator(), lambda: torch.cat([self.codes(self.batch), self.drawn_labels(self.batch)], 1))
 
     def encoder(self) -> nn.Module:
-        """Ez, told what Ey says where it is conditioned on it."""
+        """Return Ez, conditioned on Ey's output for IND-COND."""
         if self.recipe.design == "SNG":
             return Reader(self.single, self.recipe.data, part=0)
         if self.recipe.design == "IND-COND":
@@ -263,18 +263,18 @@ class Icgan(Family):
         return Reader(self.latent_encoder, self.recipe.data)
 
     def attributes(self) -> nn.Module:
-        """Ey."""
+        """Return Ey."""
         if self.recipe.design == "SNG":
             return Reader(self.single, self.recipe.data, part=1)
         return Reader(self.attribute_encoder, self.recipe.data)
 
     def generator(self) -> nn.Module:
-        """The averaged G of z and y side by side."""
+        """Return the averaged G, with z and y concatenated into one input."""
         return SideBySide(self.ema.network, self.recipe.latent_size, self.recipe.data)
 
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Samples from the same codes each time, and generated and real pictures beside their reconstructions."""
+        """Return samples from fixed codes, and generated and real pictures next to their reconstructions."""
         rows = torch.arange(SHOWN) % len(self.values)
         samples = self.generator()(torch.cat([self.shown_codes, self.values[rows]], 1))
         for network in self.networks.values():

@@ -1,15 +1,16 @@
-"""IVE-GAN: an encoder and a generator against a discriminator that is blind to chosen transformations (eq. 3).
+"""IVE-GAN: an encoder and a generator against a discriminator that is blind to chosen transformations T (eq. 3).
 
-D tells T(x) from G(z', E(x)) with x beside it, so E has to say what T leaves of x; D' tells x from G(z', z) with z
-from the prior, so that codes between those of real pictures mean something too. Readings of what the paper leaves open:
+D distinguishes T(x) from G(z', E(x)), given x, so that E must encode what T does not change. D' distinguishes x from
+G(z', z) with z from the prior, so that codes between those of real pictures also yield realistic pictures.
 
-- Equation 3 prints E(x) in its last term, whose text draws the code from P_Z: drawn here.
+Where the paper is silent or contradicts itself, this module chooses:
+
+- The last term of eq. 3 prints E(x), but the text draws the code from P_Z; it is drawn.
 - z is uniform on (-1, 1) (Figs 3 and 7), z' Gaussian (section 1).
-- G and E descend -log D, the form that does not saturate.
-- D_enc keeps its batch normalisation at 1x1: without it the discriminator wins, and `small` on faces collapsed at step
-  750 (seed 0).
-- Nothing is said of how brightness, contrast and hue vary: by up to 0.1, 10 % and 0.05 of a turn. Beyond the edges of a
-  moved picture lies its reflection, beyond those of a digit black.
+- G and E minimise -log D, the non-saturating form.
+- D_enc keeps its batch normalisation at 1x1; without it, the discriminator wins.
+- The paper gives no ranges for brightness, contrast and hue: they vary by up to 0.1, 10 % and 0.05 of a turn. Moved
+  pictures are padded by reflection, digits with black.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ from latentsearch.training.families.ivegan_recipe import PRESETS, RING_SCALE, Re
 __all__ = ["FAMILY", "PRESETS", "Ivegan", "Recipe"]
 
 DISCRIMINATORS = ("features", "discriminator", "prior_discriminator", "matcher")
-MATCHING_RATE = 1e-3  # of the matcher's and the predictor's optimisers
-READ_EVERY = 8  # steps from one look of the averages at their own batch statistics to the next
-NOISY = 0.7  # the share of the steps that instance noise takes to vanish
+MATCHING_RATE = 1e-3  # learning rate of the matcher and the predictor
+READ_EVERY = 8  # steps between updates of the averages' batch statistics
+NOISY = 0.7  # share of the steps after which instance noise is 0
 
 
 class Ivegan(Family):
-    """The networks and the one stage of IVE-GAN. Images are float32 (n, 3, size, size) in [0, 1], points (n, 2)."""
+    """IVE-GAN's networks and only stage. Images are float32 (n, 3, size, size) in [0, 1], points (n, 2)."""
 
     recipe: Recipe
 
@@ -55,7 +56,7 @@ class Ivegan(Family):
         self.shown_noise, self.shown_codes = self.noise(shown), self.codes(shown)
 
     def build_networks(self) -> dict[str, nn.Module]:
-        """E, G, D_enc, D and D' (Tables 1 to 3)."""
+        """Build E, G, D_enc, D and D' (Tables 1 to 3), and the matcher and predictor if the recipe has `matching`."""
         recipe = self.recipe
         sizes = (recipe.width, recipe.latent_size, recipe.noise_size)
         if recipe.data == "ring":
@@ -71,34 +72,34 @@ class Ivegan(Family):
         return networks
 
     def make_emas(self) -> dict[str, Ema]:
-        """Averages of E and G, which are published, where the recipe asks for them."""
+        """Average E and G if average_decay is not 0; the averages are published."""
         decay = self.recipe.average_decay
         return {name: Ema(self.networks[name], decay) for name in ("encoder", "generator") if decay}
 
     def make_optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
-        """Adam; the discriminators' has half the rate of the generator's and the encoder's."""
+        """Create Adam with the network's own learning rate."""
         return torch.optim.Adam(network.parameters(), self.rate(name), (self.recipe.beta1, 0.999), fused=True)
 
     def plan(self) -> list[Stage]:
-        """All networks at once."""
+        """Train all networks together."""
         return [Stage("ivegan", self.recipe.epochs, self.step)]
 
     def noise(self, count: int) -> Tensor:
-        """z' ~ N(0, 1): float32 (count, noise_size)."""
+        """Draw z' ~ N(0, 1): float32 (count, noise_size)."""
         return self.gaussian(count, self.recipe.noise_size)
 
     def codes(self, count: int) -> Tensor:
-        """z ~ U(-1, 1): float32 (count, latent_size)."""
+        """Draw z ~ U(-1, 1): float32 (count, latent_size)."""
         return self.uniform(count, self.recipe.latent_size)
 
     def prepare(self, x: Tensor) -> Tensor:
-        """The networks' input: points inside (-1, 1), digits grey and padded, pictures as they are."""
+        """Convert a batch to the networks' input: scale points into (-1, 1), pad digits, leave pictures unchanged."""
         if self.recipe.data == "ring":
             return x * RING_SCALE
         return pad_digits(x) if self.recipe.data == "digits" else x
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        """One step of D_enc, D and D', and one of E and G (eq. 3)."""
+        """Take one step of D_enc, D and D', and one of E and G (eq. 3)."""
         self.set_rates()
         x = self.prepare(x)
         with self.precision.autocast():
@@ -107,7 +108,7 @@ class Ivegan(Family):
             d_loss = self.judge(x, self.transform(x, self.random), reconstructed.detach(), generated.detach())
         discriminators = [name for name in DISCRIMINATORS if name in self.networks]
         self.descend(d_loss, *discriminators)
-        self._freeze(discriminators, True)  # their weights need no gradient of G's and E's loss
+        self._freeze(discriminators, True)  # the loss of G and E does not need gradients of their weights
         with self.precision.autocast():
             g_loss = self.persuade(x, codes, reconstructed, generated)
         self.descend(g_loss, *(name for name in self.networks if name not in discriminators))
@@ -116,67 +117,67 @@ class Ivegan(Family):
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def set_rates(self) -> None:
-        """Where the recipe asks for it, let all rates fall along half a cosine in the second half of the steps."""
+        """If the recipe has falling_rates, lower all learning rates along a cosine in the second half of the steps."""
         if self.recipe.falling_rates:
             for name in self.optimisers:
                 self.set_rate(name, self.falling() * self.rate(name))
 
     def rate(self, name: str) -> float:
-        """The learning rate that a network begins with."""
+        """Return the initial learning rate of a network."""
         if name in ("matcher", "predictor"):
             return MATCHING_RATE
         return self.recipe.discriminator_learning_rate if name in DISCRIMINATORS else self.recipe.learning_rate
 
     def generate(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """(G(z', E(x)), G(z', z)), in one pass so that both have the same batch statistics, as when it is used."""
+        """Return G(z', E(x)) and G(z', z), computed in one pass so that both share the batch statistics."""
         z = torch.cat([codes, self.codes(len(codes))])
         made: Tensor = self.networks["generator"](self.noise(len(z)), z)
         return made[: len(codes)], made[len(codes) :]
 
     def judge(self, x: Tensor, transformed: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
-        """What D and D' minimise: minus eq. 3, on the features that D_enc makes for both."""
-        known, like, unlike, new = self.features(x, transformed, reconstructed, generated)
-        fits, made = self._pair(like, known), self._pair(unlike, known)
+        """Return the loss of D_enc, D and D': minus eq. 3, plus the matcher's loss."""
+        real, real_transformed, fake, fake_prior = self.features(x, transformed, reconstructed, generated)
+        real_pair, fake_pair = self._pair(real_transformed, real), self._pair(fake, real)
         if self.recipe.mismatched:
-            wrong = self._pair(like.roll(1, 0), known)
-            by_pair = matching_aware_loss(fits, wrong, made, torch.ones_like(wrong, dtype=torch.bool))
+            wrong = self._pair(real_transformed.roll(1, 0), real)
+            by_pair = matching_aware_loss(real_pair, wrong, fake_pair, torch.ones_like(wrong, dtype=torch.bool))
         else:
-            by_pair = discriminator_loss(fits, made)
-        by_prior = discriminator_loss(self._single(known), self._single(new))
+            by_pair = discriminator_loss(real_pair, fake_pair)
+        by_prior = discriminator_loss(self._single(real), self._single(fake_prior))
         return by_pair + by_prior + (self.mismatch(x, transformed) if self.recipe.matching else 0)
 
     def persuade(self, x: Tensor, codes: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
-        """What G, E and its predictor minimise."""
-        known, unlike, new = self.features(x, reconstructed, generated)
-        loss = generator_loss(self._pair(unlike, known.detach())) + generator_loss(self._single(new))
+        """Return the loss of G, E and the predictor."""
+        real, fake, fake_prior = self.features(x, reconstructed, generated)
+        loss = generator_loss(self._pair(fake, real.detach())) + generator_loss(self._single(fake_prior))
         if self.recipe.matching:
             of_x, of_reconstructed = self.matched(x, reconstructed)
-            foretold = self.networks["predictor"](codes)
+            predicted = self.networks["predictor"](codes)
             loss = loss + self.recipe.matching * prediction_loss(of_reconstructed, of_x)
-            loss = loss + self.recipe.prediction * prediction_loss(foretold, of_x)
+            loss = loss + self.recipe.prediction * prediction_loss(predicted, of_x)
         return loss
 
     def mismatch(self, x: Tensor, transformed: Tensor) -> Tensor:
-        """What the matcher minimises: how hard T(x) of each x is to find among a batch's, by what it says of them."""
+        """Return the matcher's loss: NT-Xent for identifying T(x) of each x among those of the batch."""
         return contrastive_loss(*self.matched(x, transformed), self.recipe.temperature)
 
     def matched(self, x: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-        """What the matcher says of x and of the other pictures: (n, d) each."""
+        """Return the matcher's outputs for x and for the other pictures, (n, d) each."""
         of_x, of_other = self.networks["matcher"](torch.cat([x, other])).chunk(2)
         return of_x, of_other
 
     def features(self, *batches: Tensor) -> tuple[Tensor, ...]:
-        """D_enc of batches of one size; points are their own features."""
+        """Compute D_enc's features of batches of the same size; points are their own features."""
         blurred = [self.blur(x) for x in batches]
         if "features" not in self.networks:
             return tuple(blurred)
-        if self.recipe.spectral:  # no batch statistics, so one pass
+        if self.recipe.spectral:  # without batch statistics, all batches can share one pass
             read: Tensor = self.networks["features"](torch.cat(blurred))
             return read.chunk(len(blurred))
         return tuple(self.networks["features"](x) for x in blurred)
 
     def blur(self, x: Tensor) -> Tensor:
-        """x as the discriminators see it: with the noise of this moment."""
+        """Add the instance noise of the current step to the discriminators' input."""
         deviation = self.recipe.instance_noise * max(0.0, 1 - self.progress / NOISY) ** 2
         return x + deviation * torch.randn(x.shape, generator=self.random).to(x.device) if deviation else x
 
@@ -194,10 +195,10 @@ class Ivegan(Family):
 
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
-        """Move the averages; they also read x and prior codes, so that their batch statistics are of their own weights.
+        """Update the averages and, every eighth step, their batch statistics, which must match the averaged weights.
 
-        Those of prior codes alone spoil the pictures that the averaged G makes of E's codes. Every eighth step is often
-        enough, and each such pass costs a fifth of a step.
+        The statistics cover E's codes as well as prior codes: with prior codes only, the averaged G reconstructs badly.
+        Updating them costs a fifth of a step.
         """
         for name, ema in self.emas.items():
             ema.update(self.networks[name])
@@ -210,20 +211,20 @@ class Ivegan(Family):
             generator.eval()
 
     def published(self, name: str) -> nn.Module:
-        """E or G as it is used: its average where there is one, in eval mode."""
+        """Return E or G in eval mode, averaged if there is an average."""
         return (self.emas[name].network if name in self.emas else self.networks[name]).eval()
 
     def encoder(self) -> nn.Module:
-        """E."""
+        """Return E."""
         return DigitEncoder(self.published("encoder")) if self.recipe.data == "digits" else self.published("encoder")
 
     def generator(self) -> nn.Module:
-        """G with z' = 0, the middle of all transformations."""
+        """Return G with z' = 0, the mean of the noise."""
         return NoiselessGenerator(self.published("generator"), self.recipe.noise_size, self.recipe.data == "digits")
 
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Samples from the same codes each time, and originals beside reconstructions; of points, their density."""
+        """Return samples from fixed codes, and originals next to reconstructions; for points, density plots."""
         x = self.prepare(pictures)
         samples = self.published("generator")(self.shown_noise, self.shown_codes)
         reconstructions = self.published("generator")(self.shown_noise[: len(x)], self.published("encoder")(x))

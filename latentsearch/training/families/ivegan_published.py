@@ -1,4 +1,4 @@
-"""What of IVE-GAN is published: E and G behind their preparation, from RGB images and to them."""
+"""IVE-GAN's E and G as they are published: they take and return RGB images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from latentsearch.training.datasets.digits import pad_digits, unpad_digits
 
 
 class DigitEncoder(nn.Module):
-    """E behind its preparation: RGB digits (n, 3, 28, 28) in [0, 1] -> codes (n, latent_size)."""
+    """E for RGB digits (n, 3, 28, 28) in [0, 1] -> codes (n, latent_size)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encode one batch."""
+        """Encode a batch."""
         codes: Tensor = self.network(pad_digits(x))
         return codes
 
@@ -29,6 +29,6 @@ class NoiselessGenerator(nn.Module):
         self.network, self.noise_size, self.digits = network, noise_size, digits
 
     def forward(self, z: Tensor) -> Tensor:
-        """Generate one batch."""
+        """Generate a batch."""
         made: Tensor = self.network(F.pad(z, (self.noise_size, 0)))
         return unpad_digits(made) if self.digits else made

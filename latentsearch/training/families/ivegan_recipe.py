@@ -1,4 +1,4 @@
-"""The recipe of IVE-GAN: sizes, transformations and schedule, with presets for pictures, digits and the ring."""
+"""IVE-GAN's recipe (sizes, transformations and schedule) and its presets for pictures, digits and the ring."""
 
 from __future__ import annotations
 
@@ -10,25 +10,31 @@ from latentsearch.training.datasets.ring import ring
 from latentsearch.training.datasets.transforms import Jitter, Transformation
 from latentsearch.training.engine import family
 
-RING_SCALE = 0.75  # G ends in Tanh: the ring of radius 1 has to lie inside (-1, 1)
+RING_SCALE = 0.75  # G ends in Tanh, so the ring of radius 1 is scaled into (-1, 1)
 
 
 @dataclass(frozen=True)
 class Recipe(family.Recipe):
-    """The sizes, the transformations and the schedule of one IVE-GAN run, as Table 3 has them.
+    """The sizes, transformations and schedule of an IVE-GAN run; the defaults are Table 3's.
 
-    data: "pictures", "digits" or "ring"; size: pixels of a side; average_decay: 0 for no moving averages. The paper
-    has none of what follows: instance_noise: standard deviation of noise added to all that the discriminators see,
-    falling to none as the steps pass; falling_rates: whether learning rates fall to none in the second half of them;
-    sharpness, discriminator_sharpness, prior_sharpness: factors of the first layers' initial weights, of E and G, D,
-    and D', of points alone (see `sharpen`); depth: how many hidden layers G, D and D' of points have, 1 in Table 1;
-    mismatched: whether D is also shown T(x) beside another x, which it is to take for generated, so that it has to
-    compare the two; compared: whether D reads the distances and the products of two's features besides them, of points
-    and digits alone (see `compared`); spectral: whether the discriminators have spectral normalisation instead of batch
-    normalisation, of digits alone; matching: of digits and pictures, if above 0, how much G(z', E(x)) is to be to a
-    matcher what x is, by BYOL's loss (see `prediction_loss`): the matcher is a network that learns to find T(x) of each
-    x among a batch's, by NT-Xent with this temperature; prediction: how much E's code is to foretell, through a
-    predictor of two hidden layers, what the matcher says of x.
+    data: "pictures", "digits" or "ring". size: pixels per side. average_decay: 0 for no moving averages.
+
+    These fields are not in the paper:
+
+    - instance_noise: standard deviation of noise added to the discriminators' inputs; it falls to 0 during training.
+    - falling_rates: whether learning rates fall to 0 in the second half of the steps.
+    - sharpness, discriminator_sharpness, prior_sharpness: for points, factors of the first layer's initial weights in E
+      and G, in D, and in D' (see `sharpen`).
+    - depth: for points, the number of hidden layers in G, D and D'; 1 in Table 1.
+    - mismatched: whether D also sees T(x) paired with another x, labelled as generated, so that it must compare both.
+    - compared: for points and digits, whether D also reads the distances and products of its two features (see
+      `compared`).
+    - spectral: for digits, whether the discriminators use spectral instead of batch normalisation.
+    - matching: for digits and pictures, weight of BYOL's loss (`prediction_loss`) between a matcher's outputs for x and
+      for G(z', E(x)). The matcher is trained by NT-Xent to identify T(x) of each x among those of the batch.
+    - prediction: weight of BYOL's loss between the matcher's output for x and its prediction from E's code by a network
+      with two hidden layers.
+    - temperature: of the matcher's NT-Xent loss.
     """
 
     data: str = "pictures"
@@ -60,12 +66,12 @@ class Recipe(family.Recipe):
 
     @property
     def framing(self) -> Framing:
-        """How pictures become the networks' input; points have none."""
+        """How pictures are cropped and scaled to the networks' input; unused for points."""
         return FRAMINGS[self.size]
 
     @property
     def transformation(self) -> Transformation | Jitter:
-        """T."""
+        """The transformation T."""
         if self.data == "ring":
             return Jitter(RING_SCALE * ring().sigma / 2**0.5)  # eq. 4
         return Transformation(
@@ -79,14 +85,14 @@ class Recipe(family.Recipe):
         )
 
 
-# Table 3; meant for a GPU and not run to its end here.
+# Table 3. For a GPU; never run to the end.
 PICTURES = Recipe()
-# Table 2; --latent-size 16 for the paper's other model.
+# Table 2. The paper's second model has --latent-size 16.
 DIGITS = Recipe(
     batch=512, beta1=0.7, data="digits", size=28, width=64, latent_size=3, noise_size=4, epochs=100,
     shift=4, flip=False, brightness=0, contrast=0, hue=0,
 )  # fmt: skip
-# Table 1. Its 50,000 epochs are read as steps, each on a batch of fresh points; 1,000 batches are an epoch here.
+# Table 1. Its 50,000 epochs are taken as steps, each on a new batch of points; an epoch here is 1,000 batches.
 RING = Recipe(
     batch=1024, beta1=0.7, data="ring", size=64, width=128, latent_size=3, noise_size=4, epochs=50,
     shift=0, rotation=0, flip=False, brightness=0, contrast=0, hue=0,
@@ -94,10 +100,11 @@ RING = Recipe(
 PRESETS = {
     "pictures": {
         "paper": PICTURES,
-        # `latentsearch train ivegan celeba -o runs/ivegan --preset small --threads 1`, 20,000 faces: 34 minutes on one
-        # core with AVX512 and other work beside it. The pictures are rough; of the codes agreement @1 and @20 to expect
-        # are 0.779 and 0.774, whitened 0.787 and 0.775 (`python -m benchmarks label-similarity`), and neighbours share
-        # eyeglasses, hats, bangs and gender more than pixels' do (`python -m benchmarks latent-map`).
+        # Command: `latentsearch train ivegan celeba -o runs/ivegan --preset small --threads 1`, 20,000 faces.
+        # Time: 34 minutes on one AVX512 core of a busy machine.
+        # Agreement @1 and @20 (`python -m benchmarks label-similarity`): 0.779 and 0.774, whitened 0.787 and 0.775.
+        # Generated pictures are rough. Neighbours share eyeglasses, hats, bangs and gender more often than neighbours
+        # by pixels do (`python -m benchmarks latent-map`).
         "small": replace(
             PICTURES,
             size=64,
@@ -114,11 +121,10 @@ PRESETS = {
     },
     "digits": {
         "paper": DIGITS,
-        # `latentsearch train ivegan mnist.npz --preset small --threads 1`, 60,000 digits: 21 minutes on a core
-        # with little other work beside it. Five nearest neighbours by codes of 3 numbers tell 0.929 of the digits, of
-        # 16 (--latent-size 16) 0.976; reconstructions show the right digit in 0.824 and 0.968 of cases:
-        # `python -m benchmarks mnist`. With matching 30 and temperature 0.5: 0.928, 0.967, 0.891, 0.912; wider networks
-        # add nothing.
+        # Command: `latentsearch train ivegan mnist.npz -o runs/digits --preset small --threads 1`, 60,000 digits.
+        # Time: 21 minutes on one core of a lightly loaded machine.
+        # Scores (`python -m benchmarks mnist`) with latent size 3 and with --latent-size 16: accuracy of 5 nearest
+        # neighbours 0.929 and 0.976, share of reconstructions that show the right digit 0.824 and 0.968.
         "small": replace(
             DIGITS,
             beta1=0.5,
@@ -139,10 +145,7 @@ PRESETS = {
     },
     "ring": {
         "paper": RING,
-        # `python -m benchmarks ring` trains it, and says how long that took and what came of it. One layer of tanh
-        # with the paper's weights and rates does not come to tell a Gaussian of 0.015 from a flat disc, nor does such
-        # a G leave so little between two modes. Without noise that vanishes, prior codes settled on four of the eight
-        # modes; where D is not shown pairs that do not fit, E and G took one mode for its neighbour.
+        # Command: `python -m benchmarks ring`, which trains this preset and reports its time and scores.
         "small": replace(
             RING,
             beta1=0.0,

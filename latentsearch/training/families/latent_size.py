@@ -1,7 +1,7 @@
-"""How many numbers a code should have: autoencoders of several sizes tell how much each leaves out.
+"""Choose a latent size by the reconstruction errors of autoencoders of several sizes.
 
-The autoencoder's error is a lower bound for that of a GAN with the same networks ("Impact of the latent space on the
-ability of GANs to fit the distribution", section 4.1), and it is trained in a fraction of the time.
+An autoencoder's error is a lower bound for the error of a GAN with the same networks ("Impact of the latent space on
+the ability of GANs to fit the distribution", section 4.1), and an autoencoder trains in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ CHOICE = "latent-size.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """A latent size and why. errors: size -> mean squared error of a colour value in [0, 1] of validation images."""
+    """A chosen latent size.
+
+    factor: the accepted ratio of its error to the largest size's. errors: mean squared error on validation images, of
+    values in [0, 1], by size.
+    """
 
     size: int
     factor: float
@@ -42,19 +46,19 @@ class Choice:
 
     @property
     def reason(self) -> str:
-        """One sentence for people."""
+        """The reason for the choice in one sentence."""
         largest = max(self.errors)
         smaller = [f"{size}: {error:.5f}" for size, error in self.errors.items() if size < self.size]
-        others = f"; too far from it are {', '.join(smaller)}" if smaller else ""
+        rejected = f"; errors of smaller sizes: {', '.join(smaller)}" if smaller else ""
         return (
             f"latent size {self.size}: the smallest whose autoencoder's validation error, "
-            f"{self.errors[self.size]:.5f}, is within {self.factor:g} times that of {largest}, "
-            f"{self.errors[largest]:.5f}{others}"
+            f"{self.errors[self.size]:.5f}, is at most {self.factor:g} times the error at size {largest}, "
+            f"{self.errors[largest]:.5f}{rejected}"
         )
 
 
 def pick(errors: dict[int, float], factor: float) -> Choice:
-    """The smallest size whose error is at most `factor` times that of the largest size."""
+    """Choose the smallest size whose error is at most `factor` times the error of the largest size."""
     bound = factor * errors[max(errors)]
     return Choice(min(size for size, error in errors.items() if error <= bound), factor, errors)
 
@@ -70,11 +74,12 @@ def choose(
     precision: Precision,
     report: Callable[[int, Progress], None] = lambda size, progress: None,
 ) -> Choice:
-    """Train a mirrored autoencoder of each size for so many steps (preset `small`), measure and pick.
+    """Train a mirrored autoencoder (preset `small`) of each size for `steps` steps, and choose a size by their errors.
 
-    Images that the data set does not hold out are held out here, one in ten. What was measured is kept in the folder
-    (latent-size.json, and the autoencoders below latent-size/), so that a choice that was stopped goes on. Raises
-    InputError for data that no autoencoder learns from, or of fewer images than a batch.
+    If the data set has no held-out images, one image in ten is held out, at most 1,000. Errors and autoencoders are
+    stored in the folder (latent-size.json and latent-size/), so that an interrupted choice can continue. report: called
+    with the size and its training progress. Raises InputError for data that autoencoders do not support, or with fewer
+    images than a batch.
     """
     kind = examples.kind_of(data)
     presets = autoencoder.FORMS["mirrored"]
@@ -112,7 +117,7 @@ def _measured(folder: Path, settings: dict[str, Any]) -> dict[int, float]:
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the training images of a run, as what an autoencoder learns from."""
+    """A subset of a run's training images, by rows."""
 
     images: Images
     rows: NDArray[np.int64]
@@ -121,19 +126,22 @@ class Part:
         return len(self.rows)
 
     def batch(self, rows: NDArray[np.int64]) -> Tensor:
-        """float32 (n, 3, h, w) in [0, 1]."""
+        """Return images float32 (n, 3, h, w) in [0, 1]."""
         return self.images.batch(self.rows[rows])
 
     def labels(self, rows: NDArray[np.int64]) -> None:
-        """None: an autoencoder learns without."""
+        """Return None: autoencoders do not use labels."""
 
     def shown(self) -> Tensor:
-        """The first images."""
+        """Return the images for the grids."""
         return self.images.shown()
 
 
 def split(images: Images, seed: int) -> tuple[Part, NDArray[np.uint8]]:
-    """What is learned from, and validation images uint8 (n, h, w, 3): held-out ones, or every tenth by the seed."""
+    """Split images into training images and validation images uint8 (n, h, w, 3), at most 1,000.
+
+    Validation images are the held-out ones, or one in ten drawn by the seed if there are none.
+    """
     rows = np.random.default_rng(seed).permutation(len(images))
     if images.held_out:
         return Part(images, rows), np.array(images.pixels[: min(images.held_out, VALIDATION)])
@@ -143,7 +151,7 @@ def split(images: Images, seed: int) -> tuple[Part, NDArray[np.uint8]]:
 
 @torch.no_grad()
 def squared_error_of(family: autoencoder.Autoencoder, pixels: NDArray[np.uint8]) -> float:
-    """The mean squared error of a colour value in [0, 1] between images uint8 (n, h, w, 3) and what is made of them."""
+    """Return the mean squared error, of values in [0, 1], of reconstructions of images uint8 (n, h, w, 3)."""
     encoder, generator, device = family.encoder(), family.generator(), family.precision.device
     total = 0.0
     for start in range(0, len(pixels), BLOCK):

@@ -1,10 +1,13 @@
-"""Codes by parts, fitted without a network: half-wave derivatives and colours, read part by part; classical throughout.
+"""Codes by parts: classical image features and linear algebra, without a neural network.
 
-Of each picture: derivatives in eight directions and mean colours of 16x16 cells (histograms of oriented gradients:
-Dalal and Triggs 2005), the mirror image's added. Of each part of these maps (modular eigenspaces: Pentland, Moghaddam
-and Starner 1994) the directions in which pictures differ and altered copies of one do not (linear discriminants:
-Fisher 1936), scaled to length 1. All parts side by side are reduced by PCA to at most 128 numbers, which cosine
-compares. A linear generator, least squares from code to picture, draws what the code sees.
+1. Compute derivatives in eight directions and mean colours on 16x16 cells (histograms of oriented gradients: Dalal and
+   Triggs 2005), and add those of the mirror image.
+2. For each part of the picture (modular eigenspaces: Pentland, Moghaddam and Starner 1994), keep the directions in
+   which pictures differ but altered copies of one picture do not (linear discriminants: Fisher 1936), and scale the
+   result to length 1.
+3. Concatenate all parts and reduce them by PCA to at most 128 numbers, compared by cosine distance.
+
+A linear generator, fitted by least squares from codes to pictures, shows the information in a code.
 """
 
 from __future__ import annotations
@@ -34,20 +37,21 @@ from latentsearch.training.datasets.images import Images, find_pictures
 from latentsearch.training.engine import run as runs
 
 ENCODER, GENERATOR, SHEET = "encoder.onnx", "generator.onnx", "reconstructions.png"
-# How many pictures are looked at to see whether they are aligned faces.
+# Number of pictures whose shapes decide whether a folder contains aligned faces.
 LOOKED_AT = 64
 SHOWN = 32
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The sizes of one fit.
+    """The parameters of a fit.
 
-    size: of the side of framed pictures, a multiple of 32. parts: "faces", "grid", a file of boxes, or "auto": faces
-    where most pictures have the shape of CelebA's aligned ones. mirror: whether a picture and its mirror image get the
-    same code. colour: the weight of colours beside derivatives. large, small, few: axes of large parts, of small ones,
-    and of a part's colours. share: of the pictures' covariance in the metric of directions. power: of its standard
-    deviation by which each axis of the code is divided. The others are those of `Alterations`.
+    size: side of the framed pictures in pixels, a multiple of 32. parts: "faces", "grid", a file of boxes, or "auto",
+    which means faces if most pictures have the shape of CelebA's aligned ones, and grid if not. mirror: whether a
+    picture and its mirror image get the same code. colour: weight of colours relative to derivatives. large, small:
+    axes per large and per small part. few: axes per part of the colour map. share: weight of the pictures' covariance
+    in the metric of the directions. power: each axis of the code is divided by its standard deviation to this power.
+    The remaining fields are those of `Alterations`.
     """
 
     seed: int = 0
@@ -70,17 +74,17 @@ class Recipe:
 
     @property
     def framing(self) -> Framing:
-        """How pictures become the graph's input."""
+        """How pictures are cropped and scaled to the graph's input."""
         return Framing(self.size, self.size, CELEBA.crops)
 
     @property
     def chosen(self) -> tuple[Part, ...]:
-        """The parts that are read. Raises InputError for a file that does not hold any."""
+        """The parts to read; raises InputError if the file of boxes is missing or invalid."""
         return choose_parts(self.parts)
 
     @property
     def settings(self) -> Settings:
-        """How the reading is fitted."""
+        """The parameters for `fit_reading`."""
         alterations = Alterations(self.turn, self.zoom, self.shift, self.contrast, self.brightness, self.gamma)
         return Settings(
             self.chosen,
@@ -96,37 +100,39 @@ class Recipe:
 
 
 PRESETS = {
-    # `latentsearch train parts celeba -o runs/parts`: 70 s on two busy AVX-512 cores with the decoding, 0.4 GB. Tuned
-    # on 3,535 other faces of the validation partition: agreement @1, @20 there 0.832, 0.819, same person @1, @10 0.274,
-    # 0.478. A power of 0.1 costs 0.001 of agreement and brings 0.008 of same person.
+    # Command: `latentsearch train parts celeba -o runs/parts`.
+    # Time: 70 s including decoding, on two AVX-512 cores of a busy machine; memory: 0.4 GB.
+    # Scores on 3,535 validation faces used for tuning: agreement @1 and @20 0.832 and 0.819, same person @1 and @10
+    # 0.274 and 0.478.
     "pictures": {"small": Recipe()},
-    # `latentsearch train parts cifar10-small.npz -o runs/photographs`: 20 s. 5 nearest neighbours tell 0.51 of the
-    # classes.
+    # Command: `latentsearch train parts cifar10-small.npz -o runs/photographs`. Time: 20 s.
+    # Accuracy of 5 nearest neighbours: 0.51.
     "cifar10": {"small": Recipe(size=64, parts=GRID, turn=10, zoom=0.12, shift=0.047, power=0.0)},
-    # `latentsearch train parts mnist.npz -o runs/digits`: a minute. 5 nearest neighbours tell 0.990 of the digits.
-    # A mirrored digit is another sign, and digits have no colours.
+    # Command: `latentsearch train parts mnist.npz -o runs/digits`. Time: a minute.
+    # Accuracy of 5 nearest neighbours: 0.990.
+    # There is no mirroring, as a mirrored digit is a different symbol, and no colour, as digits are grey.
     "digits": {"small": Recipe(size=32, parts=GRID, mirror=False, colour=0.0)},
 }
 
 
 class PictureMaps:
-    """The maps that a recipe reads: latentsearch.parts.fit.Maps."""
+    """The maps that a recipe reads; implements latentsearch.parts.fit.Maps."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.shape = (recipe.size, recipe.size, 3)
         self.features: tuple[FeatureMap, ...] = feature_maps(recipe.mirror, recipe.colour)
 
     def graph(self) -> Graph:
-        """From pictures to maps."""
+        """Return a new graph from pictures to the maps."""
         graph = Graph()
         picture_maps(graph, "images", self.shape[0], self.features)
         return graph
 
 
 def settled(recipe: Recipe, data: Path) -> Recipe:
-    """The recipe with the parts that "auto" stands for, seen to be one that can be fitted, before anything is written.
+    """Return the recipe with "auto" parts resolved; raises InputError if its size or parts are invalid.
 
-    Raises InputError.
+    Called before anything is written, so that an invalid recipe leaves no folder behind.
     """
     if recipe.size % (2 * CELLS) or recipe.size <= 0:
         raise InputError(f"size is {recipe.size}, not a multiple of {2 * CELLS}: take 128")
@@ -137,7 +143,7 @@ def settled(recipe: Recipe, data: Path) -> Recipe:
 
 
 def parts_of(data: Path) -> str:
-    """Which parts the pictures of a folder have; "grid" where there are none any more."""
+    """Return the parts for the pictures of a folder, "faces" or "grid"; "grid" if it has no pictures."""
     try:
         return parts_for(find_pictures(data)[1])
     except InputError:
@@ -145,7 +151,7 @@ def parts_of(data: Path) -> str:
 
 
 def parts_for(files: Sequence[Found]) -> str:
-    """ "faces" where most of some of the files have the shape of CelebA's aligned faces, else "grid"."""
+    """Return "faces" if most of a sample of the files have the shape of CelebA's aligned faces, and "grid" if not."""
     some = files[:: max(1, len(files) // LOOKED_AT)][:LOOKED_AT]
     aspects = [_size(file.path) for file in some]
     (crop,) = CELEBA.crops
@@ -159,15 +165,15 @@ def _size(path: str | bytes) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             return picture.size
-    except Exception:  # whatever is wrong with it, decoding will say
+    except Exception:  # decoding reports unreadable files later
         return 0, 0
 
 
 def fit(recipe: Recipe, images: Images, folder: Path, report: StepReport) -> None:
-    """Fit a recipe to a run's pictures and write both graphs, full precision, and a sheet into its folder.
+    """Fit a recipe to a run's pictures and write both graphs, in full precision, and an image grid to its folder.
 
-    report: called with what is being done, how many pictures are done and how many there are. Raises InputError where
-    the pictures are all alike, MissingExtra without onnx.
+    report: called with the current pass, the number of pictures done and their total. Raises InputError if all pictures
+    look the same, and MissingExtra without onnx.
     """
     started = time.monotonic()
     maps, settings = PictureMaps(recipe), recipe.settings
@@ -191,7 +197,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _write_image_grid(path: Path, encoder: bytes, generator: LinearGenerator, images: Images) -> None:
-    """Pictures, held-out ones where there are any, beside what the generator draws of their codes."""
+    """Write the first pictures, which are held-out ones if there are any, next to their reconstructions."""
     ((pixels, codes),) = each_code(encoder, Block(np.array(images.pixels[:SHOWN])))
     drawn = generator(codes)
     step = pixels.shape[1] // generator.side

@@ -1,6 +1,7 @@
-"""RGB images in [0, 1] <-> what the networks of latentsearch.models.wgan take and give.
+"""Convert RGB images in [0, 1] to the input of the networks in latentsearch.models.wgan, and back.
 
-By kind of data: "pictures" 64x64, "cifar10" 32x32, "digits" 28x28, grey to the networks and padded to 32x32.
+Images are 64x64 for "pictures", 32x32 for "cifar10" and 28x28 for "digits"; the networks see digits in grey, padded to
+32x32.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ class ToNetwork(nn.Module):
         self.digits = data == "digits"
 
     def forward(self, x: Tensor) -> Tensor:
-        """Prepare one batch."""
+        """Convert a batch."""
         return (pad_digits(x) if self.digits else x) * 2 - 1
 
 
 class FromNetwork(ToNetwork):
-    """The reverse."""
+    """Images (n, channels, size, size) in [-1, 1] -> RGB images (n, 3, h, w) in [0, 1]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Finish one batch."""
+        """Convert a batch."""
         images = (x + 1) / 2
         return unpad_digits(images) if self.digits else images

@@ -110,9 +110,9 @@ def test_every_operator_is_tried():
 @pytest.mark.parametrize(
     ("operator", "inputs", "attributes", "reason"),
     [
-        ("Conv", [PLANES, floats(4, 3, 2, 2)], {"pads": [0, 0, 1, 1]}, "padding differs between its sides"),
-        ("Pad", [PLANES, whole(0, 0, 1, 1, 0, 0, 1, 1)], {"mode": "reflect"}, r"pads in a way \(reflect\)"),
-        ("Resize", [PLANES, None, np.array([1, 1, 2, 2], np.float32)], {"mode": "cubic"}, r"a way \(cubic\)"),
+        ("Conv", [PLANES, floats(4, 3, 2, 2)], {"pads": [0, 0, 1, 1]}, "asymmetric padding"),
+        ("Pad", [PLANES, whole(0, 0, 1, 1, 0, 0, 1, 1)], {"mode": "reflect"}, "padding mode reflect"),
+        ("Resize", [PLANES, None, np.array([1, 1, 2, 2], np.float32)], {"mode": "cubic"}, r"a method \(cubic\)"),
     ],
 )
 def test_what_is_not_known_is_said(operator, inputs, attributes, reason):

@@ -280,7 +280,7 @@ def test_arrays_are_scaled_and_classes_stay_together(tmp_path, kind):
         (("--epochs", "1"), "no --epochs"),
         (("--preset", "paper"), "no preset paper"),
         (("--change", "size=100"), "not a multiple of 32"),
-        (("--change", "colour=red"), "is none"),
+        (("--change", "colour=red"), "needs a value of type"),
         (("--label", "Smiling"), "leave it out"),
         (("--latent-size", "auto"), "leave it out"),
         (("--parts", "nose"), "faces and grid"),

@@ -291,9 +291,9 @@ def test_any_field_of_a_recipe_can_be_changed(pictures, tmp_path):
     ("change", "said"),
     [
         ("learning_rat=1", "the recipe has no 'learning_rat' to set: choose from batch, seed"),
-        ("batch", "batch is 8 of type int, and '' is none"),
-        ("batch=0", "batch is 8, and 0 is too small"),
-        ("batch=many", "batch is 8 of type int, and 'many' is none"),
+        ("batch", "batch needs a value of type int, such as 8, not ''"),
+        ("batch=0", "batch=0 is too small: the recipe has 8"),
+        ("batch=many", "batch needs a value of type int, such as 8, not 'many'"),
     ],
 )
 def test_a_change_that_the_recipe_does_not_take_is_refused_before_anything_is_made(pictures, tmp_path, change, said):

@@ -34,8 +34,8 @@ def test_it_is_the_smallest_size_within_the_factor_of_the_largest():
     errors = {10: 0.5, 50: 0.115, 100: 0.1, 500: 0.104, 1000: 0.1}
     assert [pick(errors, factor).size for factor in (1, 1.2, 6)] == [100, 50, 10]
     assert pick(errors, 1.2).reason == (
-        "latent size 50: the smallest whose autoencoder's validation error, 0.11500, is within 1.2 times that of 1000, "
-        "0.10000; too far from it are 10: 0.50000"
+        "latent size 50: the smallest whose autoencoder's validation error, 0.11500, is at most 1.2 times the error at "
+        "size 1000, 0.10000; errors of smaller sizes: 10: 0.50000"
     )
 
 
