@@ -108,7 +108,7 @@ def test_what_is_not_similar_enough_is_left_out(collection: Collection) -> None:
         (["--where", "Smiling"], ["'Smiling' is no condition", "Eyeglasses=1"]),
         (["--where", "added>soon"], ["compared with a date"]),
         (["--min-similarity", "2"], ["from 0 to 1"]),
-        (["--max-distance", "-1"], ["from 0 on"]),
+        (["--max-distance", "-1"], ["must be 0 or more"]),
         (["--max-distance", "far"], ["--max-distance"]),
     ],
 )
