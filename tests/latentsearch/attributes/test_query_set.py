@@ -12,7 +12,7 @@ from tests.benchmarks.drawn_celeba import make_drawn_celeba
 from tests.latentsearch.collection import assert_fails, call
 from tests.support import make_bundle, make_folder
 
-LEARNING = "learning once"
+LEARNING = "learning the label directions"
 
 
 @pytest.fixture(scope="module", params=["cosine", "euclidean"])
