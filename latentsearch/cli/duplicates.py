@@ -103,9 +103,9 @@ def _tell_torn(found: Duplicates) -> None:
     """Report the copies that no plan deletes because they have something that the best lacks."""
     count = sum(bool(copy.to_best and copy.to_best.gained) for copy in found.spare)
     if count:
-        has = (
-            "copy has something that the best of its group lacks, so"
+        keeps = (
+            "copy has something that the best of its group lacks, so no plan deletes it"
             if count == 1
-            else ("copies have something that the best of their groups lacks, so")
+            else "copies have something that the best of their groups lacks, so no plan deletes them"
         )
-        tell(f"{count} {has} no plan deletes either; --json says what")
+        tell(f"{count} {keeps}; --json says what")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.parquet.load import ImportSummary
 
-GOES_ON = "interrupted: what was imported is kept, and the same command goes on from there"
+GOES_ON = "interrupted: the pictures imported so far are kept; run the same command again to continue"
 
 
 @click.command("import", cls=Verb)

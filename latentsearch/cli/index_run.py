@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from indexer.pipeline.vanished import Prune
     from indexer.progress import Report, StepReport
 
-GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
+GOES_ON = "interrupted: the pictures encoded so far are kept; run the same command again to continue"
 WATCHED = "stopped watching: everything indexed so far is kept"
 # The value of a bare `--prune`, and the only value that can be given.
 USUAL, FORCE = "usual", "force"

@@ -227,7 +227,7 @@ def _show(results: Results, options: Options, given: Mapping[str, bytes], form: 
 def _why_fewer(results: Results, options: Options) -> str:
     if options.max_distance is not None or options.min_similarity is not None:
         matching = "" if results.matching is None else f", of {results.matching} in the index that match"
-        return f"no others are as near as asked for{matching}"
+        return f"no others are near enough{matching}"
     return "the index has no more" if results.matching is None else f"{results.matching} in the index match"
 
 

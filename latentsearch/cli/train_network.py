@@ -97,9 +97,7 @@ def _numbers(text: str) -> list[int]:
     except ValueError:
         sizes = [0]
     if sizes[0] < 1 or sizes[-1] > limits.LATENT_SIZE:
-        raise click.BadParameter(
-            f"{text!r} is not a list of numbers from 1 to {limits.LATENT_SIZE} with commas between"
-        )
+        raise click.BadParameter(f"{text!r} is not numbers with commas between, each from 1 to {limits.LATENT_SIZE}")
     return sizes
 
 

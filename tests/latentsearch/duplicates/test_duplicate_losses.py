@@ -125,7 +125,7 @@ def test_where_each_has_something_of_its_own_neither_goes_and_it_is_said(tmp_pat
     ((best, other),) = (group["pictures"] for group in json.loads(result.stdout)["groups"])
     assert (name(best), other["kind"], other["lost"]) == ("stripped", "same", ["pixels"])
     assert other["gained"] == ["date", "camera"]
-    assert "1 copy has something that the best of its group lacks, so no plan deletes either" in result.stderr
+    assert "1 copy has something that the best of its group lacks, so no plan deletes it; --json" in result.stderr
     plan = (tmp_path / "plan.sh").read_text()
     assert "neither is deleted: this one has date, camera that the best lacks" in plan
     assert "\ndiscard " not in plan
