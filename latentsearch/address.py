@@ -105,7 +105,7 @@ class _Transfer:
         import requests
         from urllib3.exceptions import HTTPError
 
-        address, credentials = _apart(self._address)
+        address, credentials = _split_credentials(self._address)
         try:
             with requests.Session() as session:
                 session.max_redirects = REDIRECTS_AT_MOST
@@ -127,7 +127,7 @@ class _Transfer:
             chunk = response.raw.read(CHUNK, decode_content=True)
             content += chunk
             if not chunk or self._ended.is_set():
-                return _unless_page(bytes(content), response)
+                return _checked(bytes(content), response)
             if len(content) > BYTES_AT_MOST:
                 break
             if self._report:
@@ -135,7 +135,7 @@ class _Transfer:
         raise TransferError(f"is larger than {BYTES_AT_MOST >> 20} MiB: download the picture first")
 
 
-def _unless_page(content: bytes, response: requests.Response) -> bytes:
+def _checked(content: bytes, response: requests.Response) -> bytes:
     """Return the content; raise UnreadableImage if it is an HTML page, as many URLs that end in .jpg are."""
     from indexer.decoding.file_types import identify
 
@@ -147,7 +147,7 @@ def _unless_page(content: bytes, response: requests.Response) -> bytes:
     return content
 
 
-def _apart(address: str) -> tuple[str, tuple[str, str] | None]:
+def _split_credentials(address: str) -> tuple[str, tuple[str, str] | None]:
     """Split a URL into the URL without credentials and the (user name, password), None if it has none."""
     parts = urlsplit(address)
     if parts.username is None:

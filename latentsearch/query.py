@@ -38,7 +38,7 @@ Name = Path | Address
 
 @dataclass(frozen=True)
 class Query:
-    """The pictures to search for: files or URLs in `images`, stored pictures in `ids`, minus those in `minus`.
+    """The pictures of a query: files or URLs in `images`, stored pictures in `ids`, pictures to subtract in `minus`.
 
     The query code is the mean code of `images` and `ids` less the mean code of `minus`.
     given: the bytes of pictures that are not files, by name: of PIPED and of URLs.
@@ -234,14 +234,14 @@ class Results:
         """Raise ValueError for results that no search may return."""
         if any(hit.distance != hit.distance for hit in self.hits):
             raise ValueError("a hit's distance is not a number")
-        if any(earlier.distance > later.distance for earlier, later in self._that_must_ascend()):
+        if any(earlier.distance > later.distance for earlier, later in self._pairs_in_order()):
             raise ValueError("hits are not sorted by distance")
         if len({hit.id for hit in self.hits}) != len(self.hits):
             raise ValueError("a picture occurs twice among the hits")
         if [hit.rank for hit in self.hits] != list(range(1, len(self.hits) + 1)):
             raise ValueError("ranks do not count from 1")
 
-    def _that_must_ascend(self) -> list[tuple[Hit, Hit]]:
+    def _pairs_in_order(self) -> list[tuple[Hit, Hit]]:
         if self.changes:
             return []
         if self.diverse is None:

@@ -61,8 +61,8 @@ class EditedRanking(NamedTuple):
 def slopes(own: Probabilities, settings: Sequence[Setting]) -> Codes:
     """Return the slopes of queries with these label probabilities, (q, labels).
 
-    If a picture has a label with probability p and the query with q, they differ with probability q + (1 - 2q) p, hence
-    the slope 1 - 2q; a label that is set has its value for q, times its weight.
+    A picture that has a label with probability p and a query that has it with probability r differ with probability
+    r + (1 - 2r) p, hence the slope 1 - 2r. If the label is set, r is its value, and its weight multiplies the slope.
     """
     found = 1 - 2 * own
     for label, value, weight in settings:

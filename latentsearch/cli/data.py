@@ -84,7 +84,7 @@ def verify_(name: str, root: Path, as_json: bool) -> None:
         raise InputError(f"{name} is not in {folder_of(manifest, root)}. {by_hand(manifest, root, manifest.needed())}")
     if report.state == "damaged":
         raise TransferError(
-            f"{name} in {report.folder} is {report.summary}; move what is damaged away and fetch it again"
+            f"{name} in {report.folder} is {report.summary}; move the damaged files away and fetch it again"
         )
 
 

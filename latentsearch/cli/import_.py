@@ -63,5 +63,5 @@ def _encoder(folder: Path, option: str | None, named: str) -> Encoder:
 def _for_people(summary: ImportSummary) -> str:
     counts = f"{summary.found} pictures: {summary.added} added"
     if summary.replaced:
-        counts += f", {summary.replaced} of them in place of others"
-    return counts + (f", {summary.unchanged} were there" if summary.unchanged else "")
+        counts += f", {summary.replaced} of them replacing stored ones"
+    return counts + (f", {summary.unchanged} already there" if summary.unchanged else "")

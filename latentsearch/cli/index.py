@@ -117,8 +117,8 @@ def command(**options: Any) -> None:
 
     With --watch, the index follows the folders: added, changed, moved and removed pictures are taken over one or two
     seconds after the last change.
-    The index is locked only while it is written to. Network drives and others that do not report changes need the
-    variable WATCHFILES_FORCE_POLLING=1.
+    The index is locked only while it is written to. If a drive does not report changes, as most network drives do not,
+    set the variable WATCHFILES_FORCE_POLLING=1.
     """
     asked = Request(**options)
     if bool(asked.folders) == (asked.older is not None):

@@ -18,10 +18,8 @@ from latentsearch.cli import Diagnostics
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Whole(click.ParamType):
-    """A whole number in a range that help does not print, because its upper bound is only that of 64 bits."""
-
-    name = "integer"
+class Whole(click.types.IntParamType):
+    """A whole number in a range. Help does not print the range: its upper bound, 2**63 - 1, would only be noise."""
 
     def __init__(self, least: int, greatest: int = GREATEST) -> None:
         self._range = click.IntRange(least, greatest)

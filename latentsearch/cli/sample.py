@@ -20,7 +20,7 @@ BATCH = 256
 )
 @output_option("The folder for the pictures; it is made if needed.")
 def command(bundle: str | None, count: int, seed: int, target: Path) -> None:
-    """Generate pictures with the generator of BUNDLE, a name or folder.  [default: aegan]
+    """Generate pictures with the generator of BUNDLE, given by name or folder; by default aegan, which is included.
 
     Writes PNG files called sample-SEED-NUMBER.png.
     """

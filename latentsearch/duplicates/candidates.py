@@ -24,7 +24,7 @@ FREQUENCIES = 8
 SIZE = FREQUENCIES**2 - 1
 # The share of width and height that the looked-up crops keep. Crops between this and the whole are found as well.
 CROP = 0.92
-# Nearest vectors that are looked at for each look-up.
+# The number of nearest vectors that one look-up returns.
 NEIGHBOURS = 5
 # The least cosine of two vectors, and the least correlation of two aligned fingerprints, of a pair of candidates. Faces
 # are the hardest case, because all are alike: `python -m benchmarks duplicates` measures how many copies are missed.
@@ -53,7 +53,7 @@ class Look(NamedTuple):
 def candidates(fingerprints: NDArray[np.uint8], report: Report | None = None) -> Pairs:
     """Find the pairs among fingerprints, uint8 (n, SIDE, SIDE), that look like copies; each pair once.
 
-    Takes 252 bytes per picture and about 100 MB, besides the fingerprints. Raises MissingExtra without FAISS.
+    Takes 252 bytes of memory per picture and about 100 MB, besides the fingerprints. Raises MissingExtra without FAISS.
     """
     return _found(fingerprints, _searchable(fingerprints), 0, _looks(), report)
 

@@ -15,8 +15,8 @@ from indexer.paths import printable
 from latentsearch.duplicates.results import BEST, Copy, Duplicates, Tie
 
 HEAD = rb"""#!/bin/sh
-# Copies that `latentsearch duplicates` found; nothing has been deleted yet. Each group lists a file to keep and, below
-# it, the copies to delete (discard); then the copies that stay, and why. To spare a file, remove its line. Then
+# Copies that `latentsearch duplicates` found; nothing has been deleted yet. Each group lists a file to keep, then the
+# copies of it to delete (discard), and the copies that stay, with the reason. To spare a file, remove its line. Then
 #     sh FILE           lists what would be deleted
 #     sh FILE delete    deletes it
 # A file is deleted only if it and the file kept for it still have the bytes that were indexed.

@@ -44,7 +44,7 @@ def near_duplicates(index: Index, without: set[int], report: StepReport) -> tupl
     rows = np.array([np.searchsorted(ids, record.id) for record in records], np.int64)
     search = _Search(records, fingerprints[rows], report)
     groups = search.groups(*(_among(some, rows, len(ids)) for some in (pairs, by_view)))
-    return groups, _once([*unreadable, *gone, *search.left_out])
+    return groups, _distinct([*unreadable, *gone, *search.left_out])
 
 
 def _among(pairs: Pairs, rows: NDArray[np.int64], count: int) -> Pairs:
@@ -56,7 +56,7 @@ def _among(pairs: Pairs, rows: NDArray[np.int64], count: int) -> Pairs:
     return moved[(first >= 0) & (second >= 0)]
 
 
-def _once(left_out: Sequence[LeftOut]) -> list[LeftOut]:
+def _distinct(left_out: Sequence[LeftOut]) -> list[LeftOut]:
     return list({left.path: left for left in left_out}.values())
 
 
@@ -82,7 +82,7 @@ class _Search:
 
             verdicts = Verdicts(alike, compare, self._judged)
             # Only their fingerprints have been compared so far, so most of these pairs are not copies.
-            verdicts.add(_unknown(self._readable(by_view), alike))
+            verdicts.add(_not_among(self._readable(by_view), alike))
             rank = {place: rank for rank, place in enumerate(sorted(self._facts, key=self._goodness))}
             groups = groups_around_best(verdicts, rank)
             twins = twins_of(groups, verdicts)
@@ -152,7 +152,7 @@ def _tie(verdicts: Verdicts, to: int, other: int) -> Tie:
     return Tie.of(relation)
 
 
-def _unknown(pairs: Pairs, known: Pairs) -> Pairs:
+def _not_among(pairs: Pairs, known: Pairs) -> Pairs:
     """Keep the pairs that are not among the known ones, and mark their likeness as unknown (0)."""
     there = set(keys(known))
     new = pairs[np.array([key not in there for key in keys(pairs)], bool)]

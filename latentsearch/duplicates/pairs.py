@@ -67,7 +67,7 @@ class Pairs:
         )
 
     def sifted(self, sift: Callable[[Pairs], Pairs], size: int, report: Report | None = None) -> Pairs:
-        """Filter the pairs with a function that takes `size` of them at a time, on one thread per core; keep the order.
+        """Filter the pairs in order, with a function that gets `size` pairs per call, on one thread per core.
 
         Threads suffice because the function spends nearly all its time in numpy, which releases the GIL.
         """

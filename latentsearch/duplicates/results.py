@@ -78,7 +78,7 @@ class Copy:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """The changes, beside size and encoding, that lead to this copy."""
+        """The changes of `tie`, beside size and encoding; none for the best itself."""
         return self.tie.changes if self.tie else ()
 
     @property

@@ -99,7 +99,7 @@ def complete_fingerprints(
     for start in range(0, len(missing), KEPT_AT_ONCE):
         # Some may have been removed by another process, which becomes visible once a part is stored.
         records = list(index.catalog.images.of_ids(missing[start : start + KEPT_AT_ONCE]).values())
-        made, unusable = _fingerprints(records, _behind(report, start, len(missing)))
+        made, unusable = _fingerprints(records, _continued(report, start, len(missing)))
         left_out += unusable
         if not _kept(index, made):
             unkept.update(made)
@@ -176,7 +176,7 @@ def _indexed(record: ImageRecord) -> Indexed:
     return Indexed(record.path, record.size, record.digest)
 
 
-def _behind(report: Report | None, done: int, total: int) -> Report | None:
+def _continued(report: Report | None, done: int, total: int) -> Report | None:
     return None if report is None else lambda more, _: report(done + more, total)
 
 

@@ -18,7 +18,7 @@ ENLARGED_BY = (Image.Resampling.BICUBIC, LANCZOS, Image.Resampling.BILINEAR)
 # for originals at half size (faces, drawings, noise) and 0.85 at nine tenths; 0.33 and 0.55 or less for enlargements.
 # MOST_SHARE times the scale lies nearer to the enlargements, because losing an original is worse than keeping a copy.
 MOST_SHARE = 0.7
-# The least residue of the smaller copy, in grey levels: a nearly flat picture has less, which would be rounding.
+# The residue of the smaller copy counts as at least this many grey levels; in a nearly flat picture it is rounding.
 LEAST_RESIDUE = 0.3
 # Only the middle of a picture is compared, at most this many pixels a side.
 LOOKED_AT = 384

@@ -93,7 +93,7 @@ def small(frame: Image.Image) -> Small:
 
 
 def look_same(first: Small, second: Small) -> bool:
-    """Whether two small frames differ by less than a viewer would notice: SAME_MEAN and SAME_ANYWHERE."""
+    """Whether two small frames differ by at most SAME_MEAN on average and by at most SAME_ANYWHERE anywhere."""
     difference = np.abs(first - second)
     return bool(difference.mean() <= SAME_MEAN and difference.max() <= SAME_ANYWHERE)
 

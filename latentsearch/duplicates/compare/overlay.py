@@ -38,7 +38,7 @@ NEARLY_TRANSPARENT = 26
 class Regions(NamedTuple):
     """The part that two pictures share, as a box (left, top, right, bottom) in the pixels of each.
 
-    scales: how many pixels of its file one pixel of each decoded picture stands for, across and down.
+    scales: for each picture, how many pixels of its file one decoded pixel stands for, along a side.
     """
 
     first: Box
