@@ -39,7 +39,7 @@ MODULES = {"import": "import_"}
 # The exit code after the reader of stdout has closed it: 128 + SIGPIPE.
 BROKEN_PIPE = 141
 # New objects between two runs of the garbage collector; Python's default is 700.
-OBJECTS_BETWEEN_LOOKS = 50_000
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 class Interrupted(LatentsearchError):
@@ -96,7 +96,7 @@ class Verbs(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command and exit: an error is one line on stderr and an exit code; a closed pipe prints nothing."""
         _keep_unprintable_names(sys.stdout)
-        _look_for_garbage_less()
+        _collect_garbage_less_often()
         diagnostics = Diagnostics()
         try:
             status = super().main(*args, **{**kwargs, "standalone_mode": False, "obj": diagnostics})
@@ -116,13 +116,13 @@ class Verbs(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _look_for_garbage_less() -> None:
+def _collect_garbage_less_often() -> None:
     """Run the garbage collector less often while a verb's modules are imported, and not at all at exit.
 
     Imported modules stay alive. Collecting after every 700 new objects takes a tenth of the start-up time, and a last
     collection at exit takes longer than the rest of the exit.
     """
-    gc.set_threshold(OBJECTS_BETWEEN_LOOKS)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     atexit.register(gc.freeze)
 
 

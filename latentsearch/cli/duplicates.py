@@ -77,7 +77,7 @@ def command(
     if delete_plan:
         write_plan(found, delete_plan, kinds)
     _tell_left_out(found)
-    _tell_torn(found)
+    _tell_not_deleted(found)
     tell(summary(found))
 
 
@@ -99,7 +99,7 @@ def _tell_left_out(found: Duplicates) -> None:
         tell(f"{count} {files} and {'was' if count == 1 else 'were'} left out; --json says why")
 
 
-def _tell_torn(found: Duplicates) -> None:
+def _tell_not_deleted(found: Duplicates) -> None:
     """Report the copies that no plan deletes because they have something that the best lacks."""
     count = sum(bool(copy.to_best and copy.to_best.gained) for copy in found.spare)
     if count:

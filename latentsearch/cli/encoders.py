@@ -1,4 +1,4 @@
-"""`latentsearch encoders`: list the encoders that can be named."""
+"""`latentsearch encoders`: list the available encoders."""
 
 from __future__ import annotations
 

@@ -151,28 +151,24 @@ def command(
     sheet: Path | None,
     **chosen: Any,
 ) -> None:
-    """Find the pictures of the index that are most like IMAGE, the most similar first.
+    """Find the pictures of the index that are most like IMAGE, or like the mean of several; the most similar first.
 
-    If several pictures are given, results are most like their mean. IMAGE is a file, an address that begins with
-    http://, https:// or file://, or - for a picture on standard input. A query fetches only the addresses it names.
+    IMAGE is a file, - for standard input, or an address with https://, http:// or file://. Nothing else is fetched.
 
-    Similarity, from 0 to 1, is the share of random pairs of training pictures whose codes are farther apart than those
-    of the query and the result, so it means the same for every encoder. Tables and contact sheets show the share of the
-    other pairs, headed `pairs as close`: 1 in 15,000 means that one random pair in 15,000 is as close. JSON, CSV and
-    lines keep the number, here 0.999934.
+    Similarity, from 0 to 1, is the share of random pairs of training pictures whose codes are farther apart than query
+    and result, so it means the same for every encoder. Tables and contact sheets show the other pairs, as `pairs as
+    close`: 1 in 15,000 means that one random pair in 15,000 is as close. JSON, CSV and lines say 0.999934.
 
-    A CONDITION is the name of a label or a file fact, an operator and a value. Operators are = != < <= > >=, and ~ and
-    !~ for a pattern with * ? [a-z] that must or must not match: --where Eyeglasses=1 --where 'age>=30' --where
+    A CONDITION is a label or a file fact, an operator and a value. Operators are = != < <= > >=, and ~ and !~ for a
+    pattern with * ? [a-z] that must or must not match: --where Eyeglasses=1 --where 'age>=30' --where
     'added>2026-01-31' --where 'name~IMG_*'. A picture without the label never matches. File facts are id, path, name,
-    size (bytes), width and height (pixels), incomplete (1 for truncated files), added and changed (dates). Put names
-    and values in "quotation marks" if they contain operators or begin or end with spaces. If a label and a file fact
-    have the same name, write label:NAME or file:NAME.
+    size (bytes), width and height (pixels), incomplete (1 for truncated files), added and changed (dates). Put names and
+    values with operators or outer spaces in "quotation marks". Write label:NAME or file:NAME where both exist.
 
-    --set Eyeglasses=1 searches for pictures like IMAGE but with glasses, --set Smiling=0 for ones without a smile.
-    The label must be 1 or 0 in this index. The first such query learns from the labelled pictures what labels look like
-    in codes. Distance and similarity are those to the unchanged IMAGE. With --set-by BUNDLE, the bundle's generator
-    redraws IMAGE with the label set, and the drawing is searched for. The index then needs no labels, but the bundle
-    must have been trained with them.
+    --set Eyeglasses=1 searches for pictures like IMAGE but with glasses. The label must be 1 or 0 in this index; the
+    first such query learns from the labelled pictures what labels look like in codes. Distance and similarity are those
+    to the unchanged IMAGE. With --set-by BUNDLE, the bundle's generator redraws IMAGE with the label set and the
+    drawing is searched for; the index needs no labels, but the bundle must have been trained with them.
 
     A terminal gets a table with the labels that are true. A pipe gets lines with tabs between rank, id, distance,
     similarity, path and labels.

@@ -173,7 +173,7 @@ def test_the_plan_deletes_the_kinds_that_are_named(
 
 def test_kinds_to_delete_need_a_plan_and_must_exist(altered: Copies, tmp_path: Path) -> None:
     without = altered.call("--delete", "greyed")
-    assert without.exit_code == 2 and "name one with --delete-plan" in without.stderr
+    assert without.exit_code == 2 and "name its file with --delete-plan" in without.stderr
     assert altered.call("--delete", "grey", "--delete-plan", tmp_path / "plan.sh").exit_code == 2
 
 
