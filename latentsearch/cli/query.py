@@ -162,8 +162,8 @@ def command(
     A CONDITION is a label or a file fact, an operator and a value. Operators are = != < <= > >=, and ~ and !~ for a
     pattern with * ? [a-z] that must or must not match: --where Eyeglasses=1 --where 'age>=30' --where
     'added>2026-01-31' --where 'name~IMG_*'. A picture without the label never matches. File facts are id, path, name,
-    size (bytes), width and height (pixels), incomplete (1 for truncated files), added and changed (dates). Put names and
-    values with operators or outer spaces in "quotation marks". Write label:NAME or file:NAME where both exist.
+    size (bytes), width and height (pixels), incomplete (1 for truncated files), added and changed (dates). Put names
+    and values with operators or outer spaces in "quotation marks". Write label:NAME or file:NAME where both exist.
 
     --set Eyeglasses=1 searches for pictures like IMAGE but with glasses. The label must be 1 or 0 in this index; the
     first such query learns from the labelled pictures what labels look like in codes. Distance and similarity are those

@@ -44,7 +44,7 @@ def search(
     query.check()
     options.check()
     if options.drawn_anew and query.ids:
-        raise InputError("--set-by needs pictures, and the index stores only codes: name the file instead of its id")
+        raise InputError("of a stored picture there is only its code, which cannot be drawn anew: name its file")
     watch = Stopwatch()
     with watch.stage("load"):
         opened = open_filled(index)
