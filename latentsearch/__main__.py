@@ -1,4 +1,4 @@
-"""`python -m latentsearch`: the same as the command `latentsearch`."""
+"""Run the command line with `python -m latentsearch`."""
 
 from latentsearch.cli import main
 

@@ -1,6 +1,6 @@
-"""The address of one picture -> its bytes: the only thing that a query fetches, and it says so.
+"""Download the picture at a URL: the only network access that a query makes, and it is logged.
 
-Bytes, time and redirects are limited; nothing is sent but the request, and nothing is stored.
+Size, time and redirects are limited. Only the request is sent, and nothing is stored on disk.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Limits of one download: 100 MiB, 10 s to connect, 20 s without a byte, 60 s in all.
 BYTES_AT_MOST = 100 * 2**20
 SECONDS_TO_CONNECT, SECONDS_OF_SILENCE, SECONDS_AT_MOST = 10.0, 20.0, 60.0
 REDIRECTS_AT_MOST = 5
-CHUNK = 1 << 16
-# Some servers refuse requests that do not say what sends them.
+CHUNK = 1 << 16  # bytes
+# Some servers refuse requests without a User-Agent. "identity" keeps pictures from being compressed once more.
 HEADERS = {"User-Agent": "latentsearch", "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 
 
 def fetch_picture(address: str, report: Report | None = None) -> bytes:
-    """The bytes at an http, https or file address; logs what it is going to fetch.
+    """Return the bytes at an http, https or file URL, after logging the URL.
 
-    Raises InputError for an address that cannot be one of a picture, UnreadableImage for a file that cannot be read or
-    a web page, TransferError where a server does not give the picture within the limits.
+    Raises InputError for a malformed URL or another scheme, UnreadableImage for a file that cannot be read or a web
+    page instead of a picture, and TransferError when the download fails or exceeds a limit.
     """
     shown = without_credentials(address)
     scheme = urlsplit(address).scheme.lower()
@@ -53,11 +54,11 @@ def fetch_picture(address: str, report: Report | None = None) -> bytes:
 
 
 def without_credentials(address: str) -> str:
-    """An address without the name and password that it may hold. Raises InputError for what is no address."""
+    """Return a URL with its user name and password removed. Raises InputError for a malformed URL."""
     try:
         parts = urlsplit(address)
     except ValueError as error:
-        raise InputError(f"{address} is no address ({error})") from error
+        raise InputError(f"{address} is not a valid address ({error})") from error
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else address
 
 
@@ -65,7 +66,7 @@ def _read_local(address: str) -> bytes:
     parts = urlsplit(address)
     if parts.netloc.lower() not in ("", "localhost"):
         raise InputError(
-            f"{address} is a file of another host: file addresses begin with file:/// and lead to this one"
+            f"{address} names a file on another host: file addresses begin with file:/// and name files on this one"
         )
     try:
         return read_file(os.fsdecode(unquote_to_bytes(parts.path)))
@@ -74,7 +75,7 @@ def _read_local(address: str) -> bytes:
 
 
 class _Transfer:
-    """A download in a thread of its own, so that no server, however slow, holds up the query for long."""
+    """Downloads in a thread of its own, so that a slow server cannot delay the query beyond SECONDS_AT_MOST."""
 
     def __init__(self, address: str, report: Report | None) -> None:
         self._address, self._report = address, report
@@ -83,7 +84,7 @@ class _Transfer:
         threading.Thread(target=self._run, daemon=True).start()
 
     def result(self) -> bytes:
-        """The picture's bytes, as soon as they are there. Raises TransferError or UnreadableImage."""
+        """Wait for the download and return its bytes. Raises TransferError or UnreadableImage."""
         try:
             result = self._done.get(timeout=SECONDS_AT_MOST)
         except queue.Empty:
@@ -104,11 +105,11 @@ class _Transfer:
         import requests
         from urllib3.exceptions import HTTPError
 
-        address, credentials = _apart(self._address)
+        address, credentials = _split_credentials(self._address)
         try:
             with requests.Session() as session:
                 session.max_redirects = REDIRECTS_AT_MOST
-                # A function keeps requests from looking for passwords in ~/.netrc.
+                # If `auth` is set, even to a function that does nothing, requests does not read ~/.netrc.
                 session.auth = credentials or (lambda request: request)
                 timeout = (SECONDS_TO_CONNECT, SECONDS_OF_SILENCE)
                 with session.get(address, headers=HEADERS, stream=True, timeout=timeout) as response:
@@ -126,7 +127,7 @@ class _Transfer:
             chunk = response.raw.read(CHUNK, decode_content=True)
             content += chunk
             if not chunk or self._ended.is_set():
-                return _unless_page(bytes(content), response)
+                return _checked(bytes(content), response)
             if len(content) > BYTES_AT_MOST:
                 break
             if self._report:
@@ -134,8 +135,8 @@ class _Transfer:
         raise TransferError(f"is larger than {BYTES_AT_MOST >> 20} MiB: download the picture first")
 
 
-def _unless_page(content: bytes, response: requests.Response) -> bytes:
-    """Raises UnreadableImage where the server gives a page, as many do at what looks like a picture's address."""
+def _checked(content: bytes, response: requests.Response) -> bytes:
+    """Return the content; raise UnreadableImage if it is an HTML page, as many URLs that end in .jpg are."""
     from indexer.decoding.file_types import identify
 
     if response.headers.get("Content-Type", "").lower().startswith("text/html"):
@@ -146,8 +147,8 @@ def _unless_page(content: bytes, response: requests.Response) -> bytes:
     return content
 
 
-def _apart(address: str) -> tuple[str, tuple[str, str] | None]:
-    """An address without its name and password, and these."""
+def _split_credentials(address: str) -> tuple[str, tuple[str, str] | None]:
+    """Split a URL into the URL without credentials and the (user name, password), None if it has none."""
     parts = urlsplit(address)
     if parts.username is None:
         return address, None
@@ -160,9 +161,9 @@ def _reason(error: Exception) -> str:
 
     reasons = {
         requests.TooManyRedirects: f"redirects more than {REDIRECTS_AT_MOST} times",
-        requests.exceptions.InvalidSchema: "redirects to what is no web address",
-        requests.exceptions.InvalidURL: "is no web address",
-        requests.exceptions.MissingSchema: "redirects to what is no web address",
+        requests.exceptions.InvalidSchema: "redirects to an address that is not http or https",
+        requests.exceptions.InvalidURL: "is not a valid web address",
+        requests.exceptions.MissingSchema: "redirects to an address that is not http or https",
         requests.exceptions.SSLError: "cannot be fetched: its server's certificate cannot be verified",
         requests.ConnectTimeout: f"cannot be fetched: no connection within {SECONDS_TO_CONNECT:g} s",
         requests.ReadTimeout: f"cannot be fetched: the server is silent for {SECONDS_OF_SILENCE:g} s",

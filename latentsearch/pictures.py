@@ -1,4 +1,4 @@
-"""Named picture files -> their pixels; one that crashes its decoder costs itself alone."""
+"""Decode picture files to arrays. A file that crashes its decoder does not affect the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from indexer.system.limits import cores
 
 
 def load_pictures(paths: Sequence[Path], framing: Framing) -> NDArray[np.uint8]:
-    """Decode picture files: uint8 (n, h, w, 3). Raises UnreadableImage with the first one's name and the reason."""
+    """Decode picture files: uint8 (n, h, w, 3). Raises UnreadableImage for the first that cannot be decoded."""
     pixels = np.empty((len(paths), framing.height, framing.width, 3), np.uint8)
     for row, picture in enumerate(decoded_files(paths, framing)):
         if isinstance(picture, str):
@@ -26,9 +26,9 @@ def load_pictures(paths: Sequence[Path], framing: Framing) -> NDArray[np.uint8]:
 
 
 def decoded_files(paths: Sequence[str | Path], framing: Framing) -> Iterator[NDArray[np.uint8] | str]:
-    """Decode picture files, in this order: uint8 (h, w, 3) of each, or the reason why it cannot be used.
+    """Decode picture files in order: yield uint8 (h, w, 3) for each, or a string with the reason for a failure.
 
-    Several are decoded by worker processes. A single one is decoded here, which takes less time.
+    Several files are decoded in worker processes. A single file is decoded in this process, which saves starting one.
     """
     if len(paths) == 1:
         yield _decoded_here(paths[0], framing)

@@ -1,4 +1,4 @@
-"""What is asked of a search, and what it answers: plain data, checked when it is made or before any work is done."""
+"""Queries, options and results of a search: plain data, checked on creation or before the search starts."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from pathlib import Path
 from indexer.errors import InputError
 from indexer.paths import printable
 
-# As a picture's name: its bytes come from standard input.
+# The picture name `-` stands for standard input.
 PIPED = Path("-")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
-# Labels are set by the directions along which codes tell them, unless a generator is to draw the picture anew.
+# The default of Options.set_by: set labels by their directions in code space, without a generator.
 DIRECTIONS = "directions"
-# How many candidates a diverse ranking chooses each of its results from.
+# A diverse ranking chooses k results from the POOL * k nearest pictures.
 POOL = 10
 
 
 class Address(str):
-    """The address of a picture, https://… or file://…: as a path it would lose a slash."""
+    """The URL of a picture, https://… or file://…. Not a Path, which would merge the two slashes."""
 
     @staticmethod
     def is_one(text: str) -> bool:
-        """Whether a picture's name is an address."""
+        """Whether a picture name is a URL."""
         return ADDRESS.match(text) is not None
 
 
-# A picture's name.
+# How a query names a picture.
 Name = Path | Address
 
 
 @dataclass(frozen=True)
 class Query:
-    """Pictures like these: files, and stored pictures by id; less what is in those of `minus`.
+    """The pictures of a query: files or URLs in `images`, stored pictures in `ids`, pictures to subtract in `minus`.
 
-    given: by name, the bytes of pictures that are no files: PIPED and addresses.
+    The query code is the mean code of `images` and `ids` less the mean code of `minus`.
+    given: the bytes of pictures that are not files, by name: of PIPED and of URLs.
     """
 
     images: tuple[Name, ...] = ()
@@ -50,29 +51,29 @@ class Query:
 
     @property
     def files(self) -> tuple[Name, ...]:
-        """All that have to be read and encoded."""
+        """The pictures that have to be read and encoded."""
         return self.images + self.minus
 
     def check(self) -> None:
-        """Raise InputError where nothing is asked for, or a file is not there."""
+        """Raise InputError if no picture is named or a file does not exist."""
         if not self.images and not self.ids:
-            raise InputError("no picture to search for: name one, or a stored one by its id")
+            raise InputError("no picture to search for: name a file, or give the id of a stored picture")
         check_files(self.files)
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change that is asked of a query: a label, and the value, 0 or 1, that what is found shall have."""
+    """A label to set in a query, and the value, 0 or 1, that results should have."""
 
     label: str
     value: int
 
     @classmethod
     def parse(cls, text: str) -> Change:
-        """Read NAME=0 or NAME=1. Raises InputError."""
+        """Parse NAME=0 or NAME=1. Raises InputError for anything else."""
         found = CHANGE.fullmatch(text)
         if found is None:
-            raise InputError(f"{printable(text)!r} sets no label: write its name, = and 1 or 0, as in Eyeglasses=1")
+            raise InputError(f"{printable(text)!r} does not set a label: write NAME=1 or NAME=0, as in Eyeglasses=1")
         return cls(found[1], int(found[2]))
 
     def __str__(self) -> str:
@@ -81,12 +82,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Options:
-    """Which pictures to return, and how many.
+    """How many pictures a search returns, and which.
 
-    k: at most. exclude_self: not the queried ones nor exact copies of them. max_distance, min_similarity: none that
-    are less alike. diverse: from 1, only likeness counts, to 0, only variety; None to rank by distance. where, under:
-    conditions and folders as `indexer.catalog.filters` has them. changes: labels to set. set_by: how, "directions" or
-    the bundle, by name or folder, whose generator draws the pictures anew.
+    k: the most to return, at least 1.
+    exclude_self: leave out the queried pictures and exact copies of them.
+    max_distance: the greatest distance, from 0. min_similarity: the least similarity, 0 to 1.
+    diverse: λ of the diverse ranking, from 1 (only similarity counts) to 0 (only variety); None ranks by distance.
+    where, under: conditions and folders, as in `indexer.catalog.filters`; a picture must satisfy every condition and
+    lie in one of the folders.
+    changes: labels to set. set_by: "directions", or the name or folder of a bundle whose generator redraws the query.
     """
 
     k: int = 20
@@ -101,44 +105,44 @@ class Options:
 
     @property
     def drawn_anew(self) -> bool:
-        """Whether labels are set by drawing the queried pictures anew, not by what codes tell of them."""
+        """Whether a generator redraws the queried pictures to set labels."""
         return self.set_by != DIRECTIONS
 
     @property
     def filtered(self) -> bool:
-        """Whether only some pictures of the index come into question."""
+        """Whether a condition or a folder restricts the search."""
         return bool(self.where or self.under)
 
     @property
     def bounded(self) -> bool:
-        """Whether pictures must be as near as that."""
+        """Whether results have a greatest distance or a least similarity."""
         return self.max_distance is not None or self.min_similarity is not None
 
     @property
     def candidates(self) -> int:
-        """How many of the nearest pictures are looked at."""
+        """How many nearest pictures are fetched; a diverse ranking chooses its k results among them."""
         return self.k if self.diverse is None else POOL * self.k
 
     def check(self) -> None:
-        """Raise InputError where a number makes no sense, or labels are to be set in some way but none is named."""
+        """Raise InputError for a number out of range, and for `set_by` without a label to set."""
         if self.drawn_anew and not self.changes:
-            raise InputError("nothing is set: name a label with --set, or leave out --set-by")
+            raise InputError("--set-by needs a label to set: name one with --set, or leave out --set-by")
         if self.k < 1:
             raise InputError(f"k is {self.k}: ask for at least 1 picture")
         for name, share in (("least similarity", self.min_similarity), ("lambda of a diverse ranking", self.diverse)):
             if share is not None and not 0 <= share <= 1:
                 raise InputError(f"the {name} is {share:g}: it must be a number from 0 to 1")
         if self.max_distance is not None and not self.max_distance >= 0:
-            raise InputError(f"the greatest distance is {self.max_distance:g}: it must be a number from 0 on")
+            raise InputError(f"the greatest distance is {self.max_distance:g}: it must be 0 or more")
 
 
 def check_files(files: Sequence[Name]) -> None:
-    """Raise InputError where a picture to search for is a folder, or is not there."""
+    """Raise InputError if a picture to search for is a folder or does not exist; URLs and PIPED are not checked."""
     for path in files:
         if isinstance(path, Address) or path == PIPED:
             continue
         if path.is_dir():
-            raise InputError(f"{printable(path)} is a folder: name one picture, or search for all with --batch")
+            raise InputError(f"{printable(path)} is a folder: name one picture, or query with all of them by --batch")
         if not path.exists():
             raise InputError(f"there is no picture at {printable(path)}: check the path")
 
@@ -148,11 +152,12 @@ Label = int | float | str
 
 @dataclass(frozen=True)
 class Hit:
-    """One picture of the index, as an answer to a query.
+    """One result of a query: a picture of the index.
 
-    rank: 1 comes first. distance: between its code and the query's, Euclidean or 1 - cosine, as the encoder says.
-    similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1. predicted: the
-    names of those labels that are predicted, not given. incomplete: whether a part of its file is missing.
+    rank: from 1. distance: between its code and the query's, Euclidean or 1 - cosine, depending on the encoder.
+    similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1.
+    predicted: the names of the labels that were predicted rather than given.
+    incomplete: whether the file is truncated.
     """
 
     rank: int
@@ -167,9 +172,10 @@ class Hit:
 
 @dataclass(frozen=True)
 class Timings:
-    """Milliseconds spent opening index and encoder, making the query's code, and searching.
+    """Milliseconds that the stages of a query took.
 
-    filter: spent finding the pictures for which the conditions hold; None where there were none.
+    load: opening the index and the encoder. encode: making the query's code. search: ranking.
+    filter: finding the pictures that satisfy the conditions; None without conditions.
     """
 
     load: float
@@ -179,14 +185,14 @@ class Timings:
 
 
 class Stopwatch:
-    """Milliseconds by stage."""
+    """Sums up the milliseconds spent in each stage of a query."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {"load": 0.0, "encode": 0.0, "search": 0.0}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to a stage."""
+        """Add the time spent in the `with` block to a stage."""
         start = time.perf_counter()
         try:
             yield
@@ -194,23 +200,24 @@ class Stopwatch:
             self.add(name, time.perf_counter() - start)
 
     def add(self, name: str, seconds: float) -> None:
-        """Add time that was measured elsewhere to a stage."""
+        """Add seconds measured elsewhere to a stage."""
         self.spent[name] = self.spent.get(name, 0.0) + 1000 * seconds
 
     def took(self) -> Timings:
-        """What was measured, to a hundredth of a millisecond."""
+        """Return the times, rounded to 0.01 ms."""
         return Timings(**{name: round(spent, 2) for name, spent in self.spent.items()})
 
 
 @dataclass(frozen=True)
 class Results:
-    """A query's answer: hits from the first rank on, each picture once.
+    """The results of one query: hits by rank, from 1, each picture once.
 
-    query, minus: the names of the pictures that were searched for, and of those subtracted. matching: for how many
-    pictures the conditions hold, None where there were none. diverse: what likeness counts against variety in the
-    ranking, None where distance alone ranks; then hits ascend by it, else only the first is sure to be the nearest.
-    changes: the labels that were set; where there are any, they rank too, and distances ascend or not.
-    Raises ValueError where the hits are not that, when it is made.
+    query, minus: the names of the pictures that were searched for, and of those that were subtracted.
+    matching: how many pictures of the index satisfy the conditions; None without conditions.
+    diverse: λ of the diverse ranking, None for a ranking by distance. Distances ascend without it; with it, only the
+    first hit is certain to be the nearest.
+    changes: the labels that were set. They count in the ranking, so distances need not ascend.
+    Raises ValueError if the hits break these rules.
     """
 
     query: tuple[str, ...]
@@ -224,17 +231,17 @@ class Results:
     changes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what no search may return."""
+        """Raise ValueError for results that no search may return."""
         if any(hit.distance != hit.distance for hit in self.hits):
             raise ValueError("a hit's distance is not a number")
-        if any(earlier.distance > later.distance for earlier, later in self._that_must_ascend()):
+        if any(earlier.distance > later.distance for earlier, later in self._pairs_in_order()):
             raise ValueError("hits are not sorted by distance")
         if len({hit.id for hit in self.hits}) != len(self.hits):
-            raise ValueError("a picture stands twice among the hits")
+            raise ValueError("a picture occurs twice among the hits")
         if [hit.rank for hit in self.hits] != list(range(1, len(self.hits) + 1)):
             raise ValueError("ranks do not count from 1")
 
-    def _that_must_ascend(self) -> list[tuple[Hit, Hit]]:
+    def _pairs_in_order(self) -> list[tuple[Hit, Hit]]:
         if self.changes:
             return []
         if self.diverse is None:
@@ -244,7 +251,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A query of many that could not be asked: the picture's name, and why not."""
+    """A picture of a batch that could not be searched for, and the reason."""
 
     query: str
     reason: str

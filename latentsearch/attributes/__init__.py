@@ -1,1 +1,1 @@
-"""Labels in codes: searches with labels set, pictures redrawn, attributes predicted."""
+"""Search with labels set, redraw pictures with labels set, and predict attributes."""

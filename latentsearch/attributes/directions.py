@@ -1,9 +1,9 @@
-"""What labels look like in codes: directions along which a code tells how probable each label is.
+"""Predict how probable each label is from a code, by logistic regression along directions in code space.
 
-Logistic regression of all labels at once, and then once more from the code and from what was told of all labels, since
-one label bears on another: whoever has a beard hardly wears lipstick, whatever else the code says. The steps are those
-that a bound on the curvature makes safe (Böhning and Lindsay 1988, Monotonicity of Quadratic-Approximation Algorithms),
-so that one factorisation serves all labels and steps, with Nesterov's momentum.
+All labels are fitted at once in two stages. The second stage sees the code and the first stage's predictions of all
+labels, because labels depend on one another: a face with a beard rarely wears lipstick. Each step minimises a quadratic
+bound on the loss (Böhning and Lindsay 1988, Monotonicity of Quadratic-Approximation Algorithms), so one factorisation
+serves all labels and steps; Nesterov's momentum speeds up convergence.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 Codes = NDArray[np.float32]
-# 1, 0, or MISSING: int8 (n, labels).
+# Label values 1, 0 or MISSING: int8 (n, labels).
 Values = NDArray[np.int8]
-# Of labels: float32 (n, labels), 0 to 1.
+# Label probabilities from 0 to 1: float32 (n, labels).
 Probabilities = NDArray[np.float32]
 MISSING = -1
-# Before anything is seen, the logarithm of a label's odds is expected to vary by this much over pictures.
+# The prior variance over pictures of a label's log odds; it sets the strength of the regularisation.
 PRIOR_VARIANCE = 3.0
-# Enough for probabilities that more steps change by less than 0.001.
+# More steps change no probability by 0.001 or more.
 STEPS = 30
-# Beyond this, exp leaves float32, and a label is certain.
+# Log odds are clipped to this size: exp(30) is far from overflow in float32, and the label is certain.
 LARGEST_ODDS = 30.0
 
 
 class Directions(NamedTuple):
-    """How labels are told from codes (n, d).
+    """The weights of a two-stage logistic regression from codes (n, d) to labels.
 
-    mean: of codes, float32 (d,). spread: root mean square of a number of a code less its mean. first: float32 (d + 1,
-    labels), from codes to labels, the last row being constant; second: float32 (d + labels + 1, labels), from codes and
-    what the first told.
+    mean: the mean code, float32 (d,). spread: the root mean square of all components of the centred codes.
+    first: float32 (d + 1, labels), the weights of the code; the last row is the bias.
+    second: float32 (d + labels + 1, labels), the weights of the code and the first stage's predictions, and the bias.
     """
 
     mean: Codes
@@ -41,27 +41,27 @@ class Directions(NamedTuple):
     second: Codes
 
     def probabilities(self, codes: Codes) -> Probabilities:
-        """How probable each label is: codes (n, d) -> float32 (n, labels)."""
+        """Predict the probability of each label from codes (n, d): float32 (n, labels)."""
         x = (codes - self.mean) / np.float32(self.spread)
-        return _told(_with_told(x, self.first), self.second)
+        return _predicted(_with_predicted(x, self.first), self.second)
 
 
 def fit_directions(codes: Codes, values: Values) -> Directions:
-    """Learn to tell labels from codes (n, d) of pictures, values (n, labels) of which some may be MISSING."""
+    """Fit the regression to codes (n, d) and label values (n, labels), which may be MISSING."""
     mean = codes.mean(axis=0)
     spread = max(float(np.sqrt(np.mean((codes - mean) ** 2))), 1e-12)
     x = (codes - mean) / np.float32(spread)
     penalty = codes.shape[1] / PRIOR_VARIANCE
     first = _fit(x, values, penalty)
-    return Directions(mean, spread, first, _fit(_with_told(x, first), values, penalty))
+    return Directions(mean, spread, first, _fit(_with_predicted(x, first), values, penalty))
 
 
 def _fit(x: Codes, values: Values, penalty: float) -> Codes:
-    """Weights of a logistic regression, float32 (d + 1, labels), the last row being constant."""
+    """Fit a logistic regression for every label: float32 (d + 1, labels); the last row is the bias."""
     x = _with_ones(x)
     known = values != MISSING
     penalties = np.full((x.shape[1], 1), penalty, np.float32)
-    penalties[-1] = 1e-3  # a label may be as rare as it likes
+    penalties[-1] = 1e-3  # hardly penalise the bias: a label may be rare
     inverse = np.linalg.inv(x.T @ x / 4 + np.diag(penalties[:, 0])).astype(np.float32)
     weights = before = np.zeros((x.shape[1], values.shape[1]), np.float32)
     for step in range(STEPS):
@@ -71,12 +71,12 @@ def _fit(x: Codes, values: Values, penalty: float) -> Codes:
     return weights
 
 
-def _with_told(x: Codes, weights: Codes) -> Codes:
-    """Codes with what these weights tell of them beside, -1 for surely not to 1 for surely: float32 (n, d + labels)."""
-    return np.concatenate([x, 2 * _told(x, weights) - 1], axis=1)
+def _with_predicted(x: Codes, weights: Codes) -> Codes:
+    """Append the predictions of these weights to the codes, scaled from 0..1 to -1..1: float32 (n, d + labels)."""
+    return np.concatenate([x, 2 * _predicted(x, weights) - 1], axis=1)
 
 
-def _told(x: Codes, weights: Codes) -> Probabilities:
+def _predicted(x: Codes, weights: Codes) -> Probabilities:
     return _probability(x @ weights[:-1] + weights[-1])
 
 

@@ -1,8 +1,7 @@
-"""`--set NAME=VALUE`: a search for pictures like the query but with labels set.
+"""Learn the label directions of an index for `query --set NAME=VALUE`, and keep them in the index folder.
 
-What labels look like in codes is learned once from an index's labelled pictures and kept with it, as `directions.npz`;
-a search reads no label. It is derived: the file may be deleted at any time, and an index that cannot be written to goes
-without.
+The directions are learned once from the labelled pictures of the index and stored as `directions.npz`; a search itself
+reads no labels. The file is derived data: it may be deleted at any time, and is not written to a read-only index.
 """
 
 from __future__ import annotations
@@ -29,22 +28,23 @@ from latentsearch.query import Change
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "directions.npz"
-# Learned from so many pictures at most, drawn at random; anew when there are so many times as many as then, or as few.
+# Directions are learned from at most PICTURES pictures, drawn at random, and again when the index has grown or shrunk
+# by the factor OUTGROWN.
 PICTURES, OUTGROWN = 20_000, 1.5
 YES_OR_NO = {0, 1}
 LIST_LABELS = "`latentsearch labels` lists them"
-GET_LABELS = "pictures here have none, and `latentsearch index DIR --predict-labels` tells what faces show"
+GET_LABELS = "the index has no labels; `latentsearch index DIR --predict-labels` predicts 18 attributes of faces"
 
 Codes = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class LabelDirections:
-    """What was learned from an index: which labels can be set, and how.
+    """The directions learned from an index: which labels can be set, and how.
 
-    labels: their names. mean, spread, first, second: as `Directions` has them. price: as `EditedRanking` has it.
-    counts_for: float32 (labels, 2), as `fit_ranking` gives it. index, count,
-    relabelled: the uuid of the index, its pictures at that time, and how often they had got labels anew.
+    labels: the names of the labels that can be set. mean, spread, first, second: the fields of `Directions`.
+    price: as in `EditedRanking`. counts_for: float32 (labels, 2), the weights from `fit_ranking`.
+    index, count, relabelled: the uuid of the index, its number of pictures, and how often its labels had changed.
     """
 
     labels: tuple[str, ...]
@@ -59,13 +59,13 @@ class LabelDirections:
     relabelled: int
 
     def fits(self, index: Index) -> bool:
-        """Whether it was learned from this index, as it is labelled, and from about as many pictures as it has."""
+        """Whether these were learned from this index, with its present labels and about its present size."""
         grown = index.count() / max(self.count, 1)
-        is_of_it = (self.index, self.relabelled) == (index.metadata.uuid, index.metadata.relabelled)
-        return is_of_it and len(self.mean) == index.latent_size and 1 / OUTGROWN <= grown <= OUTGROWN
+        is_current = (self.index, self.relabelled) == (index.metadata.uuid, index.metadata.relabelled)
+        return is_current and len(self.mean) == index.latent_size and 1 / OUTGROWN <= grown <= OUTGROWN
 
     def search(self, index: Index, changes: Sequence[Change]) -> EditedSearch:
-        """A search of the index with all changes at once, each of a label that can be set."""
+        """Make a search of the index with all changes applied; every label must be in `labels`."""
         settings = []
         for change in changes:
             label = self.labels.index(change.label)
@@ -74,13 +74,13 @@ class LabelDirections:
         return EditedSearch(index, ranking, settings)
 
     def save(self, folder: Path) -> None:
-        """Keep it with an index, in one step for whoever reads; not where its folder cannot be written to."""
+        """Write the directions to an index folder atomically; do nothing if the folder is read-only."""
         with contextlib.suppress(OSError), atomic_write(folder / FILE_NAME) as file:
             np.savez(file, allow_pickle=False, **{key: np.array(value) for key, value in asdict(self).items()})
 
     @classmethod
     def load(cls, folder: Path) -> LabelDirections | None:
-        """What was kept with an index; None where nothing was, or it cannot be read."""
+        """Read the directions from an index folder; None if there are none or the file is damaged."""
         try:
             with open(folder / FILE_NAME, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 found = cls(
@@ -108,10 +108,10 @@ class LabelDirections:
 
 
 def load_or_learn(changes: Sequence[Change], index: Index) -> EditedSearch | None:
-    """What searches an index with all changes made; None without any.
+    """Return a search of the index with all changes applied; None without changes.
 
-    Learns first what labels look like where no earlier query did. Raises InputError for a label that the index does not
-    have, or not often enough with both values.
+    Learns the directions first if no earlier query stored them, or if they are out of date. Raises InputError for a
+    label that the index does not have, or that fewer than LEAST_PICTURES pictures have with each value.
     """
     if not changes:
         return None
@@ -119,20 +119,20 @@ def load_or_learn(changes: Sequence[Change], index: Index) -> EditedSearch | Non
     learned = LabelDirections.load(index.folder)
     if learned is None or not learned.fits(index) or not set(wanted) <= set(learned.labels):
         _require_labels(wanted, index)
-        logger.info("learning once what labels look like in this index's codes")
+        logger.info("learning the label directions of this index; later queries reuse them")
         learned = learn(index)
         learned.save(index.folder)
     for label in wanted:
         if label not in learned.labels:
             raise InputError(
-                f"{printable(label)} cannot be set: only labels that are 1 or 0 can, with {LEAST_PICTURES} pictures of "
-                "each; `latentsearch labels` tells"
+                f"{printable(label)} cannot be set: a label must be 1 for {LEAST_PICTURES} pictures or more and 0 for "
+                f"{LEAST_PICTURES} or more, without other values; `latentsearch labels` shows the counts"
             )
     return learned.search(index, changes)
 
 
 def learn(index: Index, seed: int = 0) -> LabelDirections:
-    """Learn from at most PICTURES of an index's pictures how every label can be set that is yes or no."""
+    """Learn the directions of all labels that can be set, from at most PICTURES pictures of the index."""
     ids = index.vectors.ids()
     ids = np.sort(np.random.default_rng(seed).permutation(ids)[:PICTURES])
     names, values = _values(index, ids)
@@ -150,7 +150,7 @@ def learn(index: Index, seed: int = 0) -> LabelDirections:
 
 
 def _values(index: Index, ids: NDArray[np.int64]) -> tuple[list[str], Values]:
-    """The names of labels that are 1 or 0 wherever they are, and their values, int8 (n, labels)."""
+    """Return the names of the labels whose values are all 1 or 0, and these values, int8 (n, labels)."""
     labelled = index.labels(ids.tolist())
     found: dict[str, set[object]] = {}
     for labels in labelled.values():

@@ -1,4 +1,4 @@
-"""Pictures -> which attributes they show, as an attribute encoder sees them."""
+"""Predict the attributes of pictures with an attribute encoder."""
 
 from __future__ import annotations
 
@@ -19,29 +19,28 @@ from latentsearch.query import Unreadable, check_files
 
 @dataclass(frozen=True)
 class View:
-    """What is seen of one picture. values: by label, near 1 where it holds, near 0 where not."""
+    """The predicted attributes of one picture. values: a number per label, near 1 if present, near 0 if absent."""
 
     path: str
     values: dict[str, float]
 
     def holds(self, label: str) -> bool:
-        """Whether a label is said to hold."""
+        """Whether a label is predicted as present: its value is at least HOLDS."""
         return self.values[label] >= HOLDS
 
     def to_json(self) -> dict[str, Any]:
-        """As `latentsearch attributes --json` prints it."""
+        """Return the object that `latentsearch attributes --json` prints."""
         labels = {name: {"value": value, "holds": self.holds(name)} for name, value in self.values.items()}
         return {"path": printable(self.path), "labels": labels}
 
 
 def view(images: Sequence[Path], encoder: AttributeEncoder) -> list[View | Unreadable]:
-    """Look at picture files, one after another.
+    """Predict the attributes of picture files, in order; a file that cannot be decoded yields Unreadable.
 
-    Raises InputError for a file that is not there, UnreadableImage with the names and the reasons where none can be
-    looked at.
+    Raises InputError if a file does not exist, and UnreadableImage, with all names and reasons, if none can be decoded.
     """
     if not images:
-        raise InputError("no picture to look at: name one")
+        raise InputError("no picture given: name at least one")
     check_files(tuple(images))
     views = [
         Unreadable(str(path), picture) if isinstance(picture, str) else _view(path, picture, encoder)

@@ -1,8 +1,8 @@
-"""Pictures like a query but with labels set: ranked by likeness, and by how many labels are expected to be as wished.
+"""Rank pictures by their distance from a query with labels set.
 
-IcGAN changes an attribute of a face by changing y beside z and generating anew (Perarnau et al. 2016, section 3). Here
-nothing is generated: directions tell from every code how probable its labels are. A picture is the farther away, the
-more of the query's other labels it is expected not to share, and the less probable it has a label that is set.
+IcGAN edits a face by changing its label vector y, keeping its code z, and generating (Perarnau et al. 2016, section 3).
+This ranking generates nothing. It predicts label probabilities from every code, and adds to the distance between codes
+a price for every label that is expected to differ from the query's, or from the value that was set.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from numpy.typing import NDArray
 
 from latentsearch.attributes.directions import MISSING, Codes, Directions, Probabilities, Values, fit_directions
 
-# Of each value of a label so many pictures are needed.
+# A label can be set if at least this many pictures have it with value 1, and as many with value 0.
 LEAST_PICTURES = 10
-# A label that differs makes a picture as much farther as this share of the mean distance of two pictures.
+# A label that differs adds this share of the mean distance between two random pictures.
 SHARE_OF_DISTANCE = 0.5
-# How many labels one that is set may count for.
+# The weights to choose from for a label that is set: it counts as much as 1/8 to 16 other labels.
 WEIGHTS = tuple(2 ** (step / 8) for step in range(-24, 33))
-# The share of the NEAREST that must have the label, and the share that is wished for where it costs no other label;
-# measured on so many pictures among so many that the directions did not learn from.
+# A weight must bring the set value to the share ENOUGH of the NEAREST results; a larger weight that brings it to WISHED
+# is preferred as long as no other label suffers. Both are measured with up to QUERIES queries in a gallery of up to
+# GALLERY pictures, with directions fitted on the other FOLDS - 1 folds.
 ENOUGH, WISHED, NEAREST = 0.82, 0.92, 10
 QUERIES, GALLERY, FOLDS = 300, 10_000, 4
+# Random pairs that the mean distance is measured on.
 PAIRS = 10_000
 
 
 class Setting(NamedTuple):
-    """A label that is set: its column, its value 0 or 1, and how many other labels it counts for."""
+    """A label to set: its column, its value 0 or 1, and its weight, relative to a label that is not set."""
 
     label: int
     value: int
@@ -39,25 +41,29 @@ class Setting(NamedTuple):
 
 
 class EditedRanking(NamedTuple):
-    """How far pictures are from queries with labels set.
+    """Measures distances from queries with labels set.
 
-    price: how much farther a label that differs makes a picture.
+    price: the distance that one label that differs adds.
     """
 
     directions: Directions
     price: float
 
     def slopes(self, queries: Codes, settings: Sequence[Setting]) -> Codes:
-        """By label, how many more labels are not as wished where a picture has it: (q, d) -> float32 (q, labels)."""
+        """Return what each label of a picture adds to its distance, in prices: (q, d) -> float32 (q, labels)."""
         return slopes(self.directions.probabilities(queries), settings)
 
     def distances(self, own: Codes, slopes: Codes, codes: Codes) -> Codes:
-        """With labels set: of codes (n, d), this far, (q, n), from queries with these slopes: float32 (q, n)."""
+        """Add the cost of labels that differ to plain distances `own` (q, n) of codes (n, d): float32 (q, n)."""
         return np.asarray(own + self.price * (slopes @ self.directions.probabilities(codes).T), np.float32)
 
 
 def slopes(own: Probabilities, settings: Sequence[Setting]) -> Codes:
-    """The same, of queries whose labels are this probable, (q, labels)."""
+    """Return the slopes of queries with these label probabilities, (q, labels).
+
+    A picture that has a label with probability p and a query that has it with probability r differ with probability
+    r + (1 - 2r) p, hence the slope 1 - 2r. If the label is set, r is its value, and its weight multiplies the slope.
+    """
     found = 1 - 2 * own
     for label, value, weight in settings:
         found[:, label] = weight * (1 - 2 * value)
@@ -65,7 +71,7 @@ def slopes(own: Probabilities, settings: Sequence[Setting]) -> Codes:
 
 
 def distances_between(queries: Codes, codes: Codes, distance: str) -> Codes:
-    """Distances of queries (q, d) from codes (n, d), float32 (q, n); for "cosine" all have length 1."""
+    """Return the distances of queries (q, d) from codes (n, d), float32 (q, n); "cosine" needs unit lengths."""
     if distance == "cosine":
         return np.asarray(1 - queries @ codes.T, np.float32)
     squares = (queries**2).sum(axis=1)[:, None] + (codes**2).sum(axis=1) - 2 * queries @ codes.T
@@ -73,17 +79,16 @@ def distances_between(queries: Codes, codes: Codes, distance: str) -> Codes:
 
 
 def settable(values: Values) -> NDArray[np.bool_]:
-    """Which labels enough pictures have, and lack: values (n, labels) -> bool (labels,)."""
+    """Which labels have at least LEAST_PICTURES pictures of each value: values (n, labels) -> bool (labels,)."""
     counts = [np.count_nonzero(values == value, axis=0) for value in (0, 1)]
     return np.asarray(np.minimum(*counts) >= LEAST_PICTURES)
 
 
 def fit_ranking(codes: Codes, values: Values, distance: str, seed: int = 0) -> tuple[EditedRanking, Codes]:
-    """Learn a ranking, and what each label must count for to be set to 0 and to 1: float32 (labels, 2).
+    """Fit a ranking, and the weight of each label when it is set to 0 and to 1: float32 (labels, 2).
 
-    codes (n, d) of pictures, values (n, labels) of labels that are all `settable`. What labels count for is measured on
-    parts of the pictures, in their order, by directions learned from the other parts: pictures that belong together
-    should lie together.
+    codes: (n, d). values: (n, labels), of labels that are all `settable`. Weights are measured by cross-validation over
+    consecutive blocks of pictures, so pictures of one person or series should stand next to each other.
     """
     random = np.random.default_rng(seed)
     pairs = random.integers(0, len(codes), (2, PAIRS))
@@ -93,31 +98,32 @@ def fit_ranking(codes: Codes, values: Values, distance: str, seed: int = 0) -> t
         apart = np.linalg.norm(codes[pairs[0]] - codes[pairs[1]], axis=1)
     ranking = EditedRanking(fit_directions(codes, values), SHARE_OF_DISTANCE * float(apart.mean()))
     some = np.sort(random.permutation(len(codes))[:GALLERY])
-    gallery = _Gallery(codes[some], values[some], _told_unseen(codes, values)[some], distance, ranking.price)
+    held_out = _held_out_probabilities(codes, values)
+    gallery = _Gallery(codes[some], values[some], held_out[some], distance, ranking.price)
     weights = [[gallery.weight(label, value, random) for value in (0, 1)] for label in range(values.shape[1])]
     return ranking, np.array(weights, np.float32).reshape(-1, 2)
 
 
-def _told_unseen(codes: Codes, values: Values) -> Probabilities:
-    """How probable labels are by directions that did not learn from the picture: (n, labels)."""
-    told = np.empty(values.shape, np.float32)
-    for part in np.array_split(np.arange(len(codes)), FOLDS) if told.size else ():
+def _held_out_probabilities(codes: Codes, values: Values) -> Probabilities:
+    """Predict the labels of each fold by directions fitted on the other folds: (n, labels)."""
+    predicted = np.empty(values.shape, np.float32)
+    for part in np.array_split(np.arange(len(codes)), FOLDS) if predicted.size else ():
         others = np.delete(np.arange(len(codes)), part)
-        told[part] = fit_directions(codes[others], values[others]).probabilities(codes[part])
-    return told
+        predicted[part] = fit_directions(codes[others], values[others]).probabilities(codes[part])
+    return predicted
 
 
 class _Gallery(NamedTuple):
-    """Pictures among which those with a label set are looked up."""
+    """The pictures on which weights are measured, with their labels as given and as predicted."""
 
     codes: Codes
     values: Values
-    told: Probabilities
+    predicted: Probabilities
     distance: str
     price: float
 
     def weight(self, label: int, value: int, random: np.random.Generator) -> float:
-        """The least of WEIGHTS with which enough of the nearest have the value; more where no other suffers."""
+        """Choose the least of WEIGHTS that reaches ENOUGH, or a larger one, up to WISHED, if no other label suffers."""
         lacking = random.permutation(np.flatnonzero(self.values[:, label] == 1 - value))[:QUERIES]
         if not len(lacking):
             return 1.0
@@ -129,14 +135,14 @@ class _Gallery(NamedTuple):
 
 
 class _Trials:
-    """What comes of setting a label of some pictures, rows of the gallery, that lack its value."""
+    """Searches with one label set, for queries (rows of the gallery) that lack its value, at any weight."""
 
     def __init__(self, gallery: _Gallery, rows: NDArray[np.int64], label: int, value: int) -> None:
         own = distances_between(gallery.codes[rows], gallery.codes, gallery.distance)
         own[np.arange(len(rows)), rows] = np.inf
-        others = slopes(gallery.told[rows], [Setting(label, value, 0)]) @ gallery.told.T
+        others = slopes(gallery.predicted[rows], [Setting(label, value, 0)]) @ gallery.predicted.T
         self._base = own + gallery.price * others
-        self._against = np.float32(gallery.price * (1 - 2 * value)) * gallery.told[:, label]
+        self._against = np.float32(gallery.price * (1 - 2 * value)) * gallery.predicted[:, label]
         self._has = gallery.values[:, label] == value
         self._others = np.delete(gallery.values, label, axis=1)
         self._rows = rows
@@ -144,11 +150,11 @@ class _Trials:
         self.kept_before = self._agreement(_nearest(own))
 
     def share(self, weight: float) -> float:
-        """How many of the nearest have the value, where the label counts for so many others."""
+        """The share of the nearest pictures that have the value set, at this weight."""
         return float(np.mean(self._has[self._found(weight)]))
 
     def kept(self, weight: float) -> float:
-        """How many of the other labels the pictures and their nearest have in common."""
+        """The share of the other labels that queries and their nearest pictures have in common, at this weight."""
         return self._agreement(self._found(weight))
 
     def _find(self, weight: float) -> NDArray[np.int64]:

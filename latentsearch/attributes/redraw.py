@@ -1,7 +1,7 @@
-"""`query --set … --set-by BUNDLE`: a picture drawn anew by a generator with labels set, and that picture's code.
+"""Redraw a query with labels set, for `query --set … --set-by BUNDLE`, and encode the result.
 
-The bundle's encoders say what code z and which labels y a picture has (IcGAN, section 4.1); y is changed, the generator
-draws, and the index's own encoder makes the code to search with. No label of a gallery image is read.
+The bundle's encoders predict the code z and the labels y of the picture (IcGAN, section 4.1). y is changed, the
+generator draws a picture from z and y, and the index's encoder encodes it. No label of a gallery image is read.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from indexer.paths import printable
 from latentsearch.query import Change, Options
 
 Pixels = NDArray[np.uint8]
-# How far from the middle between 0 and 1 a label is set, in halves: 1 is to 1 or 0, 2 to 1.5 or -0.5.
+# A label is set to 0.5 ± reach / 2, one reach after another: to 1 or 0, then 1.5 or -0.5, then 2 or -1.
 REACHES = (1, 2, 3)
 
 
 class Redrawing:
-    """Draws pictures anew with labels set, as far beyond 1 or 0 as it takes until the bundle sees them set.
+    """Redraws pictures with labels set, beyond 1 or 0 if needed, until the bundle's own encoder predicts them as set.
 
-    framing: of the pictures that it takes. Raises EncoderError for a bundle without the three graphs, or whose codes
-    are not the generator's; InputError for a label that it does not know.
+    framing: the framing of the input pictures. Raises EncoderError for a bundle without encoder, attribute encoder and
+    generator, or whose generator does not take the encoder's codes; InputError for a label that it did not learn with.
     """
 
     def __init__(self, bundle: str, changes: Sequence[Change]) -> None:
@@ -42,7 +42,7 @@ class Redrawing:
         self._values = np.array([change.value for change in changes], np.float32)
 
     def redraw(self, pixels: Pixels) -> Pixels:
-        """Framed pictures uint8 (n, h, w, 3) as they would be with the labels set, of the same shape."""
+        """Redraw framed pictures, uint8 (n, h, w, 3), with the labels set; returns the same shape."""
         codes = np.concatenate([self._encoder.encode(pixels), self._attributes.values(pixels)], axis=1)
         drawn = np.empty((len(pixels), self.framing.height, self.framing.width, 3), np.uint8)
         unseen = np.arange(len(pixels))
@@ -65,26 +65,26 @@ class Redrawing:
 
 
 def editing_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
-    """What encodes queried pictures: the index's encoder, behind a generator where that is to set labels."""
+    """Return the encoder for queried pictures: the index's own, or one that redraws them first if `set_by` asks."""
     if not options.drawn_anew:
         return encoder
     return RedrawingEncoder(Redrawing(options.set_by, options.changes), encoder)
 
 
 class RedrawingEncoder:
-    """An index's encoder behind a `Redrawing`: codes of pictures as they would be with labels set."""
+    """Redraws pictures with labels set, then encodes them with the index's encoder."""
 
     def __init__(self, redrawing: Redrawing, encoder: Encoder) -> None:
         self._redrawing, self._encoder = redrawing, encoder
         self.framing, self.latent_size = redrawing.framing, encoder.latent_size
 
     def encode(self, images: Pixels) -> NDArray[np.float32]:
-        """Encode pictures uint8 (n, h, w, 3), framed as the redrawing takes them: float32 (n, latent_size)."""
+        """Encode pictures uint8 (n, h, w, 3) in this object's framing: float32 (n, latent_size)."""
         return self._encoder.encode(scaled(self._redrawing.redraw(images), self._encoder.framing))
 
 
 def scaled(pictures: Pixels, framing: Framing) -> Pixels:
-    """Pictures uint8 (n, h, w, 3) in the size of a framing; what they show is framed as it was."""
+    """Resize pictures uint8 (n, h, w, 3) to the size of a framing, without cropping."""
     size = (framing.width, framing.height)
     if pictures.shape[1:3] == size[::-1]:
         return pictures
@@ -98,6 +98,6 @@ def _require_whole(encoder: Encoder, generator: Generator) -> None:
         )
     if encoder.distance != "euclidean":
         raise EncoderError(
-            f"encoder {encoder.name} whitens its codes, which its generator does not take: export its run again with "
+            f"encoder {encoder.name} whitens its codes, so its generator cannot use them: export its run again with "
             "`latentsearch export RUN -o BUNDLE --distance euclidean`"
         )

@@ -1,4 +1,4 @@
-"""The pictures of an index that are nearest to queries with labels set: every code is compared."""
+"""Exhaustive search of an index for the pictures nearest to queries with labels set."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from latentsearch.attributes.ranking import EditedRanking, Setting
 
 Codes = NDArray[np.float32]
 Ids = NDArray[np.int64]
-# Distances -> whether pictures as far as that come into question.
+# Maps distances to whether they satisfy the search's limits.
 Near = Callable[[Codes], NDArray[np.bool_]]
 
 
 class EditedSearch:
-    """Searches an index as `Index.search` does, by distances in which labels are set."""
+    """Searches an index like `Index.search`, by distances with labels set."""
 
     def __init__(self, index: Index, ranking: EditedRanking, settings: Sequence[Setting]) -> None:
         self._index, self._ranking, self._settings = index, ranking, settings
@@ -31,10 +31,10 @@ class EditedSearch:
         within: Selection | None = None,
         near: Near | None = None,
     ) -> tuple[Codes, Ids]:
-        """The k nearest images of each code, by ascending distance with the labels set; those equally far by id.
+        """Return the distances and ids of the k nearest images of each code, by ascending distance, then by id.
 
-        codes: (q, d). near: told the distances from the queries as they are, says which images come into question; the
-        others are infinitely far. Otherwise as `Index.search`, but that distances may be below 0.
+        codes: (q, d). near: decides by the plain distances which images qualify; the distance of all other images is
+        infinite. Everything else is as in `Index.search`, except that distances may be negative.
         """
         queries = self._ready(codes)
         slopes = self._ranking.slopes(queries, self._settings)
@@ -52,12 +52,12 @@ class EditedSearch:
         return distances, found
 
     def own_distances(self, code: Codes, ids: Sequence[int]) -> list[float]:
-        """How far images are from a query (d,) as it is."""
+        """Return the plain distances of images from a query (d,), without labels set."""
         (query,) = self._ready(code[None])
         return list(map(float, self._distances(query, self._index.codes(ids))))
 
     def _distances(self, query: Codes, codes: Codes) -> Codes:
-        """In single precision, as a search without labels gives them."""
+        """Distances in single precision, equal to those of a search without labels."""
         return distances_to(query, codes, self._index.distance).astype(np.float32)
 
     def _ready(self, codes: Codes) -> Codes:
@@ -66,7 +66,7 @@ class EditedSearch:
 
 
 def _nearest(distances: Codes, ids: Ids, k: int) -> tuple[Codes, Ids]:
-    """The k least distances (q, n) of each query, ascending, and their ids."""
+    """Return the k least of the distances (q, n) of each query, ascending, and their ids."""
     if k < distances.shape[1]:
         some = np.argpartition(distances, k - 1, axis=1)[:, :k]
         distances, ids = np.take_along_axis(distances, some, axis=1), np.take_along_axis(ids, some, axis=1)

@@ -1,4 +1,4 @@
-"""The command line: one file a verb, parsing only; results on stdout, everything else on stderr."""
+"""The command line: one module per verb, which only parses. Results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ import click
 
 from indexer.errors import LatentsearchError
 
-# The help line stands here so that `--help` imports no verb.
+# Verbs and their one-line help, kept here so that `latentsearch --help` imports no verb.
 VERBS = {
-    "index": "Add the pictures of folders to the index.",
-    "query": "Find the pictures most like given ones.",
-    "labels": "List the labels that pictures have.",
-    "attributes": "Tell which attributes pictures show.",
+    "index": "Add the pictures in folders to the index.",
+    "query": "Find the pictures most like a given one.",
+    "labels": "List the labels of the pictures in the index.",
+    "attributes": "Predict which attributes pictures show.",
     "duplicates": "Find pictures that are copies of one another.",
     "status": "Show what the index holds.",
     "remove": "Remove pictures from the index; their files stay.",
-    "check": "Check the index and rebuild what is derived.",
-    "encoders": "List the encoders that can be used.",
-    "train": "Learn codes from a folder of pictures.",
-    "export": "Make an encoder bundle of a training run, or a Parquet file of the index.",
-    "import": "Make or extend an index from a Parquet file.",
-    "sample": "Draw pictures from a bundle's generator.",
+    "check": "Check the index and repair its search data.",
+    "encoders": "List the available encoders.",
+    "train": "Train an encoder on a folder of pictures.",
+    "export": "Write a training run as an encoder bundle, or the index as a Parquet file.",
+    "import": "Create or extend an index from a Parquet file.",
+    "sample": "Generate pictures with a bundle's generator.",
     "invert": "Find a picture's code by optimisation.",
     "data": "List, fetch and verify public data sets.",
 }
-# A module cannot have the name of a word of Python's.
+# Verbs whose name is a Python keyword, and their modules.
 MODULES = {"import": "import_"}
 
+# The exit code after the reader of stdout has closed it: 128 + SIGPIPE.
 BROKEN_PIPE = 141
-# Objects between two looks for unreachable ones.
-OBJECTS_BETWEEN_LOOKS = 50_000
+# New objects between two runs of the garbage collector; Python's default is 700.
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 class Interrupted(LatentsearchError):
@@ -48,26 +49,26 @@ class Interrupted(LatentsearchError):
 
 
 class ReaderLeft(Exception):
-    """Whoever read our stdout, such as `head`, has left; click would make an error of it."""
+    """The reader of stdout, such as `head`, has closed it. Raised because click would report an error."""
 
 
 class Diagnostics:
-    """What a verb was asked to show of an error. debug: its traceback, instead of one sentence."""
+    """How errors are shown. debug: with a traceback instead of one sentence."""
 
     def __init__(self) -> None:
         self.debug = False
 
 
 def tell(sentence: str) -> None:
-    """Print a line on stderr that says whose it is: all that people should know besides a verb's results."""
+    """Print a sentence on stderr after the program's name: anything people should know besides the results."""
     click.echo(f"latentsearch: {sentence}", err=True)
 
 
 class Verbs(click.Group):
-    """A group that imports a verb's module only when that verb is called."""
+    """A command group that imports a verb's module only when the verb is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs in the order in which a newcomer meets them."""
+        """Return the verbs in the order in which a newcomer needs them."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -84,7 +85,7 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb; Ctrl-C and a reader that left are told apart from click's other reasons to stop."""
+        """Run a verb, and turn Ctrl-C and a closed stdout into exceptions that click does not handle itself."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
@@ -93,9 +94,9 @@ class Verbs(click.Group):
             raise ReaderLeft from None
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command: whatever goes wrong is one line on stderr and an exit code; a closed pipe is no error."""
+        """Run a command and exit: an error is one line on stderr and an exit code; a closed pipe prints nothing."""
         _keep_unprintable_names(sys.stdout)
-        _look_for_garbage_less()
+        _collect_garbage_less_often()
         diagnostics = Diagnostics()
         try:
             status = super().main(*args, **{**kwargs, "standalone_mode": False, "obj": diagnostics})
@@ -115,17 +116,18 @@ class Verbs(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _look_for_garbage_less() -> None:
-    """What a verb imports stays: looking through it with every 700 new objects takes a tenth of its start.
+def _collect_garbage_less_often() -> None:
+    """Run the garbage collector less often while a verb's modules are imported, and not at all at exit.
 
-    At the end the system takes all of it back: looking through it once more would take longer than the rest of the end.
+    Imported modules stay alive. Collecting after every 700 new objects takes a tenth of the start-up time, and a last
+    collection at exit takes longer than the rest of the exit.
     """
-    gc.set_threshold(OBJECTS_BETWEEN_LOOKS)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     atexit.register(gc.freeze)
 
 
 def _fail(message: str, status: int, diagnostics: Diagnostics) -> NoReturn:
-    """End with what is known of the error that is being handled."""
+    """Print the error that is being handled, as a sentence or a traceback, and exit."""
     if diagnostics.debug:
         import traceback
 
@@ -147,13 +149,13 @@ def _reason(error: OSError) -> str:
 
 
 def _keep_unprintable_names(stream: TextIO) -> None:
-    """Print what the terminal's encoding cannot say, a file's name for instance, with backslashes."""
+    """Print characters that the terminal's encoding lacks, in file names for instance, as backslash escapes."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
 
 
 def _close_quietly(stream: TextIO) -> None:
-    """Drop what a reader that has left will not read, or Python complains of it at exit."""
+    """Redirect a closed stream to /dev/null, or Python prints an error when it flushes the stream at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -162,6 +164,6 @@ def _close_quietly(stream: TextIO) -> None:
 @click.version_option(package_name="latentsearch")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Find the pictures most like a given one, in any folder, on this machine alone."""
+    """Find the pictures most like a given one, in any folder. Everything stays on this machine."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

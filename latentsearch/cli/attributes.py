@@ -1,4 +1,4 @@
-"""`latentsearch attributes IMAGE…`: which attributes pictures show."""
+"""`latentsearch attributes IMAGE…`: predict which attributes pictures show."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @click.command("attributes", cls=Verb)
 @images_argument
-@encoder_option("A bundle that learned with labels, by name or folder  [attributes].")
-@json_option("Print a JSON array of one object a picture.")
+@encoder_option("A bundle trained with labels, by name or folder.  [default: attributes]")
+@json_option("Print a JSON array with one object per picture.")
 def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> None:
-    """Tell which attributes pictures show, as an encoder sees them that learned with labels.
+    """Predict which attributes pictures show, with an encoder that was trained with labels.
 
-    A value near 1 says that an attribute is there, near 0 that it is not; from 0.5 on it is said to hold. The encoder
-    that ships tells 18 attributes of faces; others come of `latentsearch train icgan` or `attributes`, and
-    `latentsearch export`.
+    Each attribute gets a value from about 0 (absent) to about 1 (present); 0.5 or more counts as present. The bundle
+    `attributes`, which is included, knows 18 attributes of faces. To make another, run `latentsearch train icgan` or
+    `latentsearch train attributes`, then `latentsearch export`.
 
-    A terminal gets a table; a pipe gets a line for each picture and attribute: path, attribute, 1 or 0, and the
-    value, separated by tabs. A picture that cannot be used is told on stderr, and the others are looked at.
+    A terminal gets a table. A pipe gets a line per picture and attribute with tabs between path, attribute, 1 or 0,
+    and the value. A picture that cannot be read is reported on stderr and skipped.
     """
     from indexer.encoders.attributes import load_attribute_encoder
     from latentsearch.attributes.predict import view

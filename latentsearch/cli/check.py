@@ -1,4 +1,4 @@
-"""`latentsearch check`: do the files of the index agree with one another?"""
+"""`latentsearch check`: check that the files of the index are intact and consistent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from latentsearch.cli.options import Verb, index_option, json_option
 @index_option
 @json_option()
 def command(location: str | None, as_json: bool) -> None:
-    """Check the index, and rebuild what is derived where it is missing, stale or damaged.
+    """Check that the files of the index are intact and consistent.
 
-    Ends with exit code 6 where something else is damaged.
+    Derived files, such as the search index, are rebuilt if they are missing, out of date or damaged. If anything else
+    is damaged, the exit code is 6.
     """
     from indexer.errors import DamagedIndex
     from indexer.index.writer import IndexWriter
@@ -33,5 +34,5 @@ def command(location: str | None, as_json: bool) -> None:
         count = len(report.problems)
         raise DamagedIndex(
             f"{count} {'thing is' if count == 1 else 'things are'} damaged in the index at {index.folder}: "
-            "index the folders anew, into another index"
+            "index the folders again, into a new index"
         )

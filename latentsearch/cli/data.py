@@ -24,21 +24,19 @@ if TYPE_CHECKING:
 def command() -> None:
     """List, fetch and verify public data sets.
 
-    A data set lies in ROOT/NAME, or in ROOT itself if that is called NAME or already holds one of its files.
+    A data set is kept in DIR/NAME, or in DIR itself if DIR is called NAME or already holds a file of the data set.
     """
 
 
 def _root(function: Callable[..., Any]) -> Callable[..., Any]:
     kind = click.Path(file_okay=False, path_type=Path)
-    return click.option("--root", type=kind, required=True, metavar="DIR", help="The folder that holds the data.")(
-        function
-    )
+    return click.option("--root", type=kind, required=True, metavar="DIR", help="The folder for data sets.")(function)
 
 
 @command.command("list", cls=Verb)
-@json_option("Everything that is known of them, as JSON.")
+@json_option("Print the full manifests as a JSON array.")
 def list_(as_json: bool) -> None:
-    """List the data sets that are known."""
+    """List the known data sets: title, number of pictures, download size, licence and source."""
     manifests = [load_manifest(name) for name in manifest_names()]
     if as_json:
         click.echo(json.dumps([asdict(manifest) for manifest in manifests], indent=2, ensure_ascii=False))
@@ -50,15 +48,13 @@ def list_(as_json: bool) -> None:
 @command.command("fetch", cls=Verb)
 @click.argument("name")
 @_root
-@click.option(
-    "--base-url", metavar="URL", help="Ask this server for every file, by its name, instead of the publisher's."
-)
-@click.option("--all", "everything", is_flag=True, help="The optional files too.")
+@click.option("--base-url", metavar="URL", help="Fetch every file by name from this server instead of the publisher's.")
+@click.option("--all", "everything", is_flag=True, help="Fetch the optional files, too.")
 def fetch(name: str, root: Path, base_url: str | None, everything: bool) -> None:
-    """Fetch what is missing of the data set NAME, check it and unpack it.
+    """Fetch the missing files of the data set NAME, check and unpack them.
 
-    A transfer that broke off goes on where it stopped. Nothing is written outside the data set's folder, and no file
-    that is there is overwritten.
+    An interrupted transfer continues where it stopped. Nothing is written outside the data set's folder, and existing
+    files are never overwritten.
     """
     from latentsearch.data.fetch import fetch as bring
 
@@ -72,11 +68,12 @@ def fetch(name: str, root: Path, base_url: str | None, everything: bool) -> None
 @command.command("verify", cls=Verb)
 @click.argument("name")
 @_root
-@json_option("The report as JSON.")
+@json_option("Print the report as a JSON object.")
 def verify_(name: str, root: Path, as_json: bool) -> None:
     """Check every file of the data set NAME by size and hash.
 
-    A partial copy is accepted and said to be partial. Exit code 2: it is not there; 10: a file is not as published.
+    A partial copy is reported as partial, with exit code 0. The exit code is 2 if the data set is missing, and 10 if a
+    file differs from the published one.
     """
     manifest = load_manifest(name)
     report = verify(manifest, root)
@@ -87,7 +84,7 @@ def verify_(name: str, root: Path, as_json: bool) -> None:
         raise InputError(f"{name} is not in {folder_of(manifest, root)}. {by_hand(manifest, root, manifest.needed())}")
     if report.state == "damaged":
         raise TransferError(
-            f"{name} in {report.folder} is {report.summary}; move what is damaged away and fetch it again"
+            f"{name} in {report.folder} is {report.summary}; move the damaged files away and fetch it again"
         )
 
 
@@ -111,7 +108,7 @@ def _reported(report: Report) -> str:
 
 @contextmanager
 def _bars() -> Iterator[StepReport]:
-    """A bar for every file on stderr, in a terminal only."""
+    """Show a progress bar per file on stderr, if that is a terminal."""
     from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import TaskID

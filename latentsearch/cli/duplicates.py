@@ -1,4 +1,4 @@
-"""`latentsearch duplicates`: pictures of the index that are copies of one another."""
+"""`latentsearch duplicates`: find pictures of the index that are copies of one another."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @click.command("duplicates", cls=Verb)
 @index_option
-@click.option("--exact", is_flag=True, help="Only files with the same bytes.")
-@click.option("--near", is_flag=True, help="Only pictures that look the same and have other bytes.")
+@click.option("--exact", is_flag=True, help="Find only files with the same bytes.")
+@click.option("--near", is_flag=True, help="Find only pictures that look the same but differ in their bytes.")
 @json_option()
-@csv_option("Print CSV, a row a picture.")
-@click.option("--delete-plan", type=PATH, metavar="FILE", help="Also write a script to delete by.")
+@csv_option("Print CSV with a row per picture.")
+@click.option("--delete-plan", type=PATH, metavar="FILE", help="Also write a shell script that can delete the copies.")
 @click.option(
     "--delete",
     "kinds",
     type=click.Choice(CHANGES),
     metavar="KIND",
     multiple=True,
-    help="Have the plan delete copies of this kind too; may be repeated.",
+    help="Let the plan delete copies with this change, too, such as cropped; may be repeated.",
 )
 def command(
     location: str | None,
@@ -40,23 +40,25 @@ def command(
     delete_plan: Path | None,
     kinds: tuple[str, ...],
 ) -> None:
-    """List groups of pictures that are copies, and what each copy has lost.
+    """List groups of pictures that are copies of one another, and how each copy was changed.
 
-    The best of each group, the one that lost least, comes first. A copy is exact (the same bytes), same (re-encoded or
-    resized, nothing lost but quality), or altered: still of an animation, one page of a document, shortened,
-    flattened, greyed, recoloured, fewer colours, cropped, turned, mirrored, brightened.
+    Each group begins with its best picture, which has lost least. A copy is exact (the same bytes), same (re-encoded or
+    resized, with no loss but quality), or altered: still of an animation, one page of a document, shortened, flattened,
+    greyed, recoloured, fewer colours, cropped, turned, mirrored, brightened.
 
-    Nothing is deleted, not even with --delete-plan: it writes a shell script to read and change, which deletes only as
-    `sh FILE delete`, and only files that have not changed since. It names exact and same copies, and what --delete
-    adds, but never a copy that has something that the file kept for it lacks.
+    This command deletes nothing. --delete-plan writes a shell script to read and edit. `sh FILE` lists what it would
+    delete; `sh FILE delete` deletes it, except for files that have changed since they were indexed. The plan contains
+    exact and same copies, and those of the kinds named by --delete, but never a copy that has something that the kept
+    file lacks.
 
-    A pipe gets lines of group, kind, changes, likeness, size, bytes, id and path, separated by tabs.
+    A terminal gets blocks of lines. A pipe gets lines with tabs between group, kind, changes, likeness, size, bytes, id
+    and path.
     """
     for one, other, named in ((exact, near, "--exact and --near"), (as_json, as_csv, "--json and --csv")):
         if one and other:
             raise click.UsageError(f"{named} exclude each other")
     if kinds and not delete_plan:
-        raise click.UsageError("--delete says what the plan deletes: name one with --delete-plan")
+        raise click.UsageError("--delete needs a plan: name its file with --delete-plan")
     from latentsearch.cli.stderr import Bar
     from latentsearch.duplicates.deletion_plan import check_plan, write_plan
     from latentsearch.duplicates.find import find_duplicates
@@ -75,7 +77,7 @@ def command(
     if delete_plan:
         write_plan(found, delete_plan, kinds)
     _tell_left_out(found)
-    _tell_torn(found)
+    _tell_not_deleted(found)
     tell(summary(found))
 
 
@@ -97,13 +99,13 @@ def _tell_left_out(found: Duplicates) -> None:
         tell(f"{count} {files} and {'was' if count == 1 else 'were'} left out; --json says why")
 
 
-def _tell_torn(found: Duplicates) -> None:
-    """Say of how many copies neither goes."""
+def _tell_not_deleted(found: Duplicates) -> None:
+    """Report the copies that no plan deletes because they have something that the best lacks."""
     count = sum(bool(copy.to_best and copy.to_best.gained) for copy in found.spare)
     if count:
-        has = (
-            "copy has something that the best of its group lacks, so"
+        keeps = (
+            "copy has something that the best of its group lacks, so no plan deletes it"
             if count == 1
-            else ("copies have something that the best of their groups lacks, so")
+            else "copies have something that the best of their groups lacks, so no plan deletes them"
         )
-        tell(f"{count} {has} no plan deletes either; --json says what")
+        tell(f"{count} {keeps}; --json says what")

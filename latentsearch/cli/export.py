@@ -1,4 +1,4 @@
-"""`latentsearch export RUN -o BUNDLE`, and `latentsearch export -o FILE.parquet`."""
+"""`latentsearch export RUN -o BUNDLE` and `latentsearch export -o FILE.parquet`."""
 
 from __future__ import annotations
 
@@ -16,45 +16,66 @@ SUFFIX = ".parquet"
 
 @click.command("export", cls=Verb)
 @click.argument("run", required=False, type=PATH)
-@output_option("The bundle's folder, or FILE.parquet.")
+@output_option("The bundle's folder, new or empty, or FILE.parquet.")
 @index_option
-@click.option("--precision", type=click.Choice(("fp32", "fp16", "int8")), default="fp16", show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(("fp32", "fp16", "int8")),
+    default="fp16",
+    show_default=True,
+    help="How weights are stored: int8 is the smallest.",
+)
 @click.option(
     "--distance",
     type=click.Choice(("cosine", "euclidean")),
     default="cosine",
     show_default=True,
-    help="cosine: centred, whitened, normalised codes; euclidean: the network's own, as the papers compare them.",
+    help="How codes are compared. cosine centres, whitens and normalises them; euclidean takes the network's output, "
+    "as in the papers.",
 )
-@click.option("--name", help="The encoder's name; by default the folder's.")
-@click.option("--read", type=click.Choice(("parts",)), help="Read a layer of the network by parts of the picture.")
-@click.option("--layer", type=click.IntRange(1), help="--read: its number, from 1  [the last of 8x8 cells or more].")
-@click.option("--parts", metavar="NAME|FILE", help="--read: faces, grid, or a file of boxes  [by the pictures' shape].")
-@click.option("--terms", help="The terms under which the weights may be used  [as its training pictures'].")
-@click.option("--pictures", metavar="DIR", type=PATH, help="With timm:NAME: pictures to fit on.")
-@click.option("--untrained", is_flag=True, help="With timm:NAME: random weights, not the pretrained ones.")
+@click.option("--name", help="The encoder's name.  [default: the folder's name]")
+@click.option(
+    "--read",
+    type=click.Choice(("parts",)),
+    help="Make codes from a layer's feature maps, part by part of the picture, instead of the network's output.",
+)
+@click.option(
+    "--layer",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --read: the layer's number, from 1.  [default: the last with 8x8 cells or more]",
+)
+@click.option(
+    "--parts",
+    metavar="NAME|FILE",
+    help="With --read: faces, grid, or a TOML or JSON file of boxes.  [default: faces for CelebA's size, else grid]",
+)
+@click.option("--terms", help="The licence terms of the weights.  [default: as its training pictures']")
+@click.option("--pictures", metavar="DIR", type=PATH, help="With timm:NAME: a folder of pictures to fit the codes on.")
+@click.option("--untrained", is_flag=True, help="With timm:NAME: use random weights instead of the pretrained ones.")
 def command(run: Path | None, target: Path, location: str | None, **bundle: Any) -> None:
-    """Make an encoder bundle of a training run; without one, a Parquet file of all pictures in the index.
+    """Write a training run as an encoder bundle, or the index as a Parquet file.
 
-    export RUN -o BUNDLE: for `latentsearch index --encoder BUNDLE`. The bundle's graph is checked against PyTorch on
-    real pictures when it is made; what comes out is printed and kept in its model.json.
+    export RUN -o BUNDLE writes a bundle for `latentsearch index --encoder BUNDLE`. Its ONNX graph is compared with
+    PyTorch on real pictures; the differences are printed and stored in the bundle's model.json.
 
-    --read parts takes a layer's maps instead of the network's own codes: of each part of the picture the directions in
-    which pictures differ and altered copies do not, then 128 numbers of all, as `latentsearch train parts` has them;
-    fitted on the run's pictures, all inside the graph.
+    --read parts makes codes from a layer's feature maps instead of the network's output. It keeps, for each part of the
+    picture, the directions in which pictures differ and altered copies of a picture agree, and reduces all parts to 128
+    numbers, as `latentsearch train parts` does. It is fitted on the run's pictures and becomes part of the graph.
 
-    export timm:NAME -o BUNDLE --pictures DIR: a bundle like any other of a pretrained network of timm, whose weights
-    timm finds or fetches. What random pairs' distances are, and the axes of codes for cosine distance, is measured on
-    the pictures: take such as will be searched. Needs the extra `pretrained`.
+    export timm:NAME -o BUNDLE --pictures DIR writes a bundle from a pretrained network of timm, which finds or
+    downloads the weights. The distances of random pairs, and the whitening for cosine distance, are measured on the
+    pictures, so name a folder like the ones you will search. Needs the extra `pretrained`.
 
-    export -o FILE.parquet: paths, digests, sizes, times, labels and codes, for pandas, DuckDB and others, and for
-    `latentsearch import`. --precision and what follows it are for bundles alone.
+    export -o FILE.parquet writes paths, digests, sizes, times, labels and codes, for pandas, DuckDB and the like, and
+    for `latentsearch import`. --index applies to Parquet files only, --precision and the options below it to bundles
+    only.
     """
     is_file = target.suffix.lower() == SUFFIX
     if run is None and not is_file:
-        raise click.UsageError(f"Name a training run to make a bundle of, or a file that ends in {SUFFIX}.")
+        raise click.UsageError(f"Name a training run to export as a bundle, or a file that ends in {SUFFIX}.")
     if run is not None and (is_file or location is not None):
-        raise click.UsageError(f"A training run becomes a folder; -o FILE{SUFFIX} and --index go without one.")
+        raise click.UsageError(f"A training run is exported to a folder: leave out -o FILE{SUFFIX} and --index.")
     asked = BundleRequest(run, target, **bundle)
     _check(asked)
     if run is None:
@@ -65,7 +86,7 @@ def command(run: Path | None, target: Path, location: str | None, **bundle: Any)
 
 def _check(asked: BundleRequest) -> None:
     if asked.is_pretrained != (asked.pictures is not None):
-        raise click.UsageError("timm:NAME and --pictures DIR go together: pictures such as will be searched.")
+        raise click.UsageError("timm:NAME and --pictures DIR go together: name pictures like those you will search.")
     if asked.read is None and (asked.layer or asked.parts):
         raise click.UsageError("--layer and --parts go with --read parts.")
     if asked.untrained and not asked.is_pretrained:

@@ -1,4 +1,4 @@
-"""`latentsearch export RUN -o BUNDLE`: an encoder bundle of a training run, or of a pretrained network."""
+"""`latentsearch export RUN -o BUNDLE`: write an encoder bundle from a training run or a pretrained network."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ OF_THE_PICTURES = "as its training pictures'"
 
 
 class BundleRequest(NamedTuple):
-    """What the options of `export` say of a bundle, each by its own name.
+    """The options of `export` that concern bundles.
 
-    run: a training run's folder, or timm:NAME; None where no bundle is asked for. pictures: that a pretrained network
-    is fitted on.
+    run: the folder of a training run, or timm:NAME; None for a Parquet file. pictures: the folder that the codes of a
+    pretrained network are fitted on.
     """
 
     run: Path | None
@@ -35,17 +35,17 @@ class BundleRequest(NamedTuple):
 
     @property
     def is_pretrained(self) -> bool:
-        """Whether it is a network of timm."""
+        """Whether `run` names a network of timm."""
         return str(self.run).startswith("timm:")
 
     @property
     def form(self) -> dict[str, str]:
-        """What every bundle is asked to be."""
+        """The options that apply to every kind of bundle."""
         return {"name": self.name or self.target.name, "precision": self.precision, "distance": self.distance}
 
 
 def export_bundle(asked: BundleRequest) -> None:
-    """Write the bundle and print what comes out. Raises MissingExtra, InputError where the target holds something."""
+    """Write a bundle and print its fidelity. Raises MissingExtra, and InputError if the target is not empty."""
     from indexer.system.extras import require, require_training
 
     assert asked.run is not None
@@ -65,7 +65,7 @@ def export_bundle(asked: BundleRequest) -> None:
 
 
 def _is_fitted(run: Path) -> bool:
-    """Whether a run is of codes by parts, for which PyTorch is not needed. Raises InputError where there is no run."""
+    """Whether a run is of the family `parts`, which needs no PyTorch. Raises InputError if there is no run."""
     from latentsearch.training.engine import run as runs
 
     return bool(runs.read(run)["family"] == "parts")

@@ -1,4 +1,4 @@
-"""The options of a verb that has many, under headings in its help."""
+"""Help with options grouped under headings, for verbs with many options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OTHERS = "Other options"
 
 
 class HeadedOption(click.Option):
-    """An option that stands under a heading."""
+    """An option listed under a heading."""
 
     def __init__(self, *args: Any, heading: str, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -22,15 +22,15 @@ class HeadedOption(click.Option):
 
 
 def under(heading: str) -> Callable[..., Callable[[F], F]]:
-    """What declares options under a heading, as `click.option` does."""
+    """Return a decorator like `click.option` that lists the option under a heading."""
     return partial(click.option, cls=HeadedOption, heading=heading)
 
 
 class HeadedVerb(Verb):
-    """A verb whose help lists its options under their headings, those without one last."""
+    """A verb whose help lists options under their headings, and options without one last."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a section for each heading, in the order in which they are first declared."""
+        """Write a section per heading, in the order of their first options."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             described = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None

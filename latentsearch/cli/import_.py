@@ -1,4 +1,4 @@
-"""`latentsearch import FILE`: codes of a Parquet file -> the index."""
+"""`latentsearch import FILE`: add pictures and codes from a Parquet file to the index."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.parquet.load import ImportSummary
 
-GOES_ON = "interrupted: what was imported is kept, and the same command goes on from there"
+GOES_ON = "interrupted: the pictures imported so far are kept; run the same command again to continue"
 
 
 @click.command("import", cls=Verb)
 @click.argument("file", type=PATH)
 @index_option
-@encoder_option("Its encoder, by name or folder  [default: the index's or the file's].")
+@encoder_option("The encoder of the codes, by name or folder.  [default: the index's, or the file's for a new index]")
 @json_option("Print the summary as one JSON object.")
 def command(file: Path, location: str | None, encoder: str | None, as_json: bool) -> None:
-    """Add the pictures of a Parquet file, as `latentsearch export` writes it, to the index, or make one of them.
+    """Add pictures, codes and labels from a Parquet file, written by `latentsearch export`, to a new or existing index.
 
-    The pictures' files are not read. Where a path is in the index with another content or code, the file's is taken;
-    its labels are added. The file must be of the index's encoder; nothing is imported of one that is damaged.
+    The picture files themselves are not read. If a path is already in the index with other content or another code, the
+    Parquet file's replaces it; labels are added. The codes must come from the index's encoder. A damaged file is
+    refused as a whole.
     """
     from indexer.index.index import Index
     from indexer.index.writer import IndexWriter
@@ -60,7 +61,7 @@ def _encoder(folder: Path, option: str | None, named: str) -> Encoder:
 
 
 def _for_people(summary: ImportSummary) -> str:
-    told = f"{summary.found} pictures: {summary.added} added"
+    counts = f"{summary.found} pictures: {summary.added} added"
     if summary.replaced:
-        told += f", {summary.replaced} of them in place of others"
-    return told + (f", {summary.unchanged} were there" if summary.unchanged else "")
+        counts += f", {summary.replaced} of them replacing stored ones"
+    return counts + (f", {summary.unchanged} already there" if summary.unchanged else "")

@@ -1,4 +1,4 @@
-"""`latentsearch index DIR…`: pictures of folders -> the index."""
+"""`latentsearch index DIR…`: add the pictures in folders to the index."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ RECALL = Finite(0, 1, min_open=True)
 
 
 class IndexCommand(Verb):
-    """Takes `--prune` and `--prune=force`: of `--prune DIR`, click would take the folder for a value."""
+    """Accepts `--prune` and `--prune=force`. click alone would read the folder in `--prune DIR` as the value."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put a bare `--prune` in full."""
+        """Replace a bare `--prune` by its full form."""
         ends = args.index("--") if "--" in args else len(args)
         whole = [f"--prune={USUAL}" if word == "--prune" else word for word in args[:ends]]
         return super().parse_args(ctx, whole + args[ends:])
@@ -31,83 +31,100 @@ def _checked_prune(ctx: click.Context, parameter: click.Parameter, given: str | 
 @click.command("index", cls=IndexCommand)
 @click.argument("folders", nargs=-1, metavar="DIR...", type=PATH)
 @index_option
-@encoder_option("Its encoder, by name or folder  [default: the index's, or parts].")
-@click.option("--from", "older", metavar="INDEX", help="Take in the pictures and labels of this index; without DIR.")
+@encoder_option("The encoder, by name or folder.  [default: the index's, or parts for a new index]")
+@click.option(
+    "--from", "older", metavar="INDEX", help="Instead of DIR: index the pictures of another index, with their labels."
+)
 @click.option(
     "--exclude",
     multiple=True,
     metavar="PATTERN",
-    help="Leave out files and folders, as in .gitignore; may be repeated.",
+    help="Leave out files and folders that match, in the syntax of .gitignore; may be repeated.",
 )
 @click.option(
     "--prune",
     metavar="[=force]",
     callback=_checked_prune,
-    help="Remove pictures of these folders whose files are gone; not all or most of a folder's at once, unless forced.",
+    help="Remove pictures of these folders whose files are gone. If most of a folder is gone, its drive may not be "
+    "mounted: nothing is removed there except with --prune=force.",
 )
-@click.option("--retry-failed", is_flag=True, help="Try again every file that could not be used before.")
-@click.option("--rehash", is_flag=True, help="Read every file again: trust neither its size nor its time of change.")
-@click.option("--labels", metavar="FILE", type=PATH, help="A CSV of labels, file names first.")
+@click.option("--retry-failed", is_flag=True, help="Try every file again that could not be used before.")
+@click.option(
+    "--rehash", is_flag=True, help="Read every file again, even if its size and modification time are unchanged."
+)
+@click.option("--labels", metavar="FILE", type=PATH, help="A CSV file of labels; its first column is the file name.")
 @click.option(
     "--predict-labels",
     "predictor",
     metavar="[NAME]",
     is_flag=False,
     flag_value="",  # the one that ships, whose name is not known before indexer.encoders.attributes is imported
-    help="Predict labels that are not given, by an encoder's eyes  [attributes].",
+    help="Predict labels with an encoder trained with labels, by name or folder.  [default: attributes]",
 )
 @click.option(
     "--kind",
     metavar="KIND",
-    help="Of search index: auto, flat, hnsw, ivf-sq8, ivf-pq or a FAISS factory string  [auto].",
+    help="The search index: auto, flat, hnsw, ivf-sq8, ivf-pq or a FAISS factory string.  [default: auto]",
 )
-@click.option("--recall", type=RECALL, metavar="R", help="Share of the true 20 nearest that a search finds  [0.95].")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where the search index is built.")
+@click.option(
+    "--recall",
+    type=RECALL,
+    metavar="R",
+    help="The share of the true 20 nearest that a search must find, on average.  [default: 0.95]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where the search index is built.",
+)
 @click.option(
     "--memory",
     metavar="SIZE",
     callback=lambda context, option, size: _memory(size),
-    help="The most to take, such as 2GB: large pictures take turns  [a quarter of the machine's].",
+    help="The most memory to use, such as 2GB; large pictures are decoded one after another.  [default: a quarter of "
+    "the machine's memory]",
 )
-@click.option("--watch", is_flag=True, help="Then go on, and take in what changes, until Ctrl-C.")
-@json_option("Print the summary as one JSON object, a line a batch.")
+@click.option("--watch", is_flag=True, help="Keep running and follow changes in the folders, until Ctrl-C.")
+@json_option("Print the summary as one JSON object; with --watch, one line per batch.")
 def command(**options: Any) -> None:
-    """Add the pictures of folders to the index, or bring it up to date with them.
+    """Add the pictures in folders to the index, or update the index after the folders have changed.
 
-    Unchanged pictures are left alone, moved ones keep their code. A file that cannot be used is listed by
-    `latentsearch status --failures`. It is tried again when it changes or the decoder is updated, and by every run
-    where circumstances were the reason: permissions, a missing extra, a drive, memory. CelebA's label files, in a
-    folder or beside it, are read along.
+    Only new and changed pictures are encoded; moved ones keep their codes. `latentsearch status --failures` lists files
+    that cannot be used. They are tried again after the file or the decoder has changed, and by every run if the cause
+    may pass: missing permissions or extras, a drive that does not respond, too little memory. Label files of CelebA,
+    in a folder or beside it, are read, too.
 
-    A file is told by its first bytes, whatever its suffix. --exclude PATTERN, relative to each DIR, and files called
-    .latentsearchignore, in any folder and relative to it, leave out what their patterns match, in gitignore's language:
-    `*.tmp`, `private/`, `/scans`, `!keep.jpg`. Hidden files, the system folders of NAS and Windows, node_modules, the
-    previews in photo libraries and latentsearch's own contact sheets are left out, unless they are named as DIR or,
-    hidden ones excepted, taken in by a pattern such as `!node_modules`.
+    Files are recognised by their first bytes, not by their suffix. Files and folders are left out if they match an
+    --exclude PATTERN, relative to each DIR, or a pattern in a file .latentsearchignore, relative to its folder. The
+    syntax is that of .gitignore: `*.tmp`, `private/`, `/scans`, `!keep.jpg`. Also left out are hidden files, system
+    folders of NAS and Windows, node_modules, previews in photo libraries and contact sheets made by latentsearch. To
+    include one, name it as DIR or, unless it is hidden, use a pattern such as `!node_modules`.
 
-    --predict-labels, after the folders, stores which attributes the pictures of the index show, as `latentsearch
-    attributes` tells them, marked as predicted; a label that was given, by a file or by CelebA, is never replaced. NAME
-    is an encoder bundle that learned with labels, by name or folder; the one that ships knows 18 attributes of faces.
+    --predict-labels predicts attributes of all pictures in the index after the folders are indexed, as `latentsearch
+    attributes` does, and stores them as predicted labels. Labels from a file or from CelebA are never replaced. NAME is
+    an encoder bundle trained with labels; the included bundle `attributes` knows 18 attributes of faces. Write
+    --predict-labels after the folders, or it takes the next word for NAME.
 
-    What --kind and --recall ask for is kept, and the search index is made anew where it does not fit any more.
+    The index remembers --kind and --recall, and rebuilds its search index when that no longer meets them.
 
-    --memory caps what the run takes, its workers included; $LATENTSEARCH_MEMORY does so for every verb. A picture that
-    needs more than is left to it is a failure that says so.
+    --memory limits the memory of the run and its workers; the variable $LATENTSEARCH_MEMORY does so for every command.
+    A picture that needs more is reported as a failure.
 
-    An index keeps the encoder that made it. index --encoder NAME --from OLD --index NEW makes another of the same
-    pictures, with the labels that they were given; OLD stays as it is.
+    An index cannot change its encoder. `latentsearch index --encoder NAME --from OLD --index NEW` makes a new index of
+    the same pictures, with the labels they were given, and leaves OLD unchanged.
 
-    With --watch the folders are then followed: what is added, changed, moved or removed is taken in a second or two
-    after it has become quiet. The index is locked only while it is written. On drives that tell the system nothing of
-    their changes, such as network drives, set WATCHFILES_FORCE_POLLING=1.
+    With --watch, the index follows the folders: added, changed, moved and removed pictures are taken over one or two
+    seconds after the last change.
+    The index is locked only while it is written to. If a drive does not report changes, as most network drives do not,
+    set the variable WATCHFILES_FORCE_POLLING=1.
     """
     asked = Request(**options)
     if bool(asked.folders) == (asked.older is not None):
         raise click.UsageError("Missing argument 'DIR...'." if asked.older is None else "--from goes without DIR.")
     if asked.older is not None and (asked.watch or asked.prune or asked.exclude):
-        raise click.UsageError(
-            "--from goes without --watch and --prune, and without --exclude: index the folders afterwards."
-        )
+        raise click.UsageError("--from does not go with --watch, --prune or --exclude: index the folders afterwards.")
     run(asked)
 
 

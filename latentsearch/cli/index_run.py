@@ -1,4 +1,4 @@
-"""One call of `latentsearch index`: over folders, once or as they change, or over what another index holds."""
+"""Run `latentsearch index`: over folders, once or continuously, or over the pictures of another index."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from indexer.pipeline.vanished import Prune
     from indexer.progress import Report, StepReport
 
-GOES_ON = "interrupted: what was encoded is kept, and the same command goes on from there"
-WATCHED = "the watching has ended: what was taken in is kept"
-# What `--prune` alone stands for, and its one value.
+GOES_ON = "interrupted: the pictures encoded so far are kept; run the same command again to continue"
+WATCHED = "stopped watching: everything indexed so far is kept"
+# The value of a bare `--prune`, and the only value that can be given.
 USUAL, FORCE = "usual", "force"
 
 
 class Request(NamedTuple):
-    """What the verb's options say, each by its own name.
+    """The options of `latentsearch index`.
 
-    older: the index to take pictures and labels from, instead of folders. prune: None, USUAL or FORCE. predictor: what
-    predicts labels, "" for the encoder that ships, None for none. memory: in bytes.
+    older: the index to take pictures and labels from, instead of folders. prune: None, USUAL or FORCE.
+    predictor: the bundle that predicts labels, "" for the included one, None to predict none. memory: in bytes.
     """
 
     folders: tuple[Path, ...]
@@ -61,7 +61,7 @@ class Request(NamedTuple):
 
 
 def run(asked: Request) -> None:
-    """Do what was asked. Raises Interrupted after Ctrl-C, InputError where --prune has left folders alone."""
+    """Run the request. Raises Interrupted after Ctrl-C, and InputError if --prune left a folder's pictures alone."""
     from indexer.paths import locate
     from indexer.system.limits import cores
     from indexer.workers.interpreters import start_ahead
@@ -91,7 +91,7 @@ def run(asked: Request) -> None:
 
 
 class _Run(NamedTuple):
-    """An index, and what to bring it up to date with."""
+    """An index, its encoder, and the folders and options to update it with."""
 
     location: Path
     encoder: Encoder
@@ -103,13 +103,13 @@ class _Run(NamedTuple):
         self._index(self.scope, reading)
 
     def carry(self, older: Path) -> None:
-        """Take in what another index holds."""
+        """Index the pictures of another index, and copy their labels."""
         from indexer.errors import InputError
         from indexer.index.index import Index
         from indexer.pipeline.re_encode import scope_of
 
         if older.resolve() == self.location.resolve():
-            raise InputError(f"{older} is the index itself: name another one, to be made, with --index")
+            raise InputError(f"{older} is the index itself: name a new one with --index")
         with Index.open(older) as opened:
             self._index(scope_of(opened), None, opened)
 
@@ -132,7 +132,7 @@ class _Run(NamedTuple):
             raise InputError(not_pruned(summary.kept))
 
     def follow(self) -> None:
-        """Take in what changes until Ctrl-C."""
+        """Index changes in the folders until Ctrl-C."""
         from indexer.watch.live_index import LiveIndex
 
         bar = Bar("indexing")
@@ -159,7 +159,7 @@ def _carried_labels(older: Index, index: IndexWriter) -> int:
 
 
 def _reports(bar: Bar) -> tuple[Report | None, StepReport]:
-    """What shows the run, and the making of the search index, by one bar."""
+    """Return two callbacks that show the run, and the building of the search index, with one progress bar."""
 
     def show_base(what: str, done: int, total: int | None) -> None:
         bar.show(done, total, f"search index: {what}")
@@ -217,7 +217,7 @@ def _encoder(location: Path, option: str | None) -> Encoder:
 
 
 def _reading_ahead(location: Path, scope: Scope, asked: Request) -> AbstractContextManager[Reading | None]:
-    """What a first run finds, which is decoded while the rest of it is imported; None for an index that there is."""
+    """Start decoding the pictures of a new index while the other modules are imported; None for an existing index."""
     from indexer.paths import CATALOGUE
 
     if (location / CATALOGUE).exists():
@@ -236,7 +236,7 @@ logger = logging.getLogger(__name__)
 
 
 def show_summary(summary: Summary, as_json: bool) -> None:
-    """Print what a run or a batch has done."""
+    """Print the summary of a run or a batch."""
     click.echo(json.dumps(summary.to_json()) if as_json else _for_people(summary))
     logger.debug("%s", ", ".join(f"{stage}: {spent:.2f} s" for stage, spent in summary.seconds.items()))
     if summary.passed_over:
@@ -247,7 +247,7 @@ def show_summary(summary: Summary, as_json: bool) -> None:
 
 
 def not_pruned(kept: Sequence[Kept]) -> str:
-    """Why pictures of some folders stay, though --prune would remove them."""
+    """Explain why --prune left the pictures of some folders in the index."""
     folders = " and ".join(map(str, kept))
     return f"--prune would remove {folders}: is a drive not mounted? Nothing was removed there; --prune=force does it"
 

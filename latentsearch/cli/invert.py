@@ -1,4 +1,4 @@
-"""`latentsearch invert IMAGE…`: the codes of pictures by optimisation, without an encoder."""
+"""`latentsearch invert IMAGE…`: find the codes of pictures by optimisation instead of an encoder."""
 
 from __future__ import annotations
 
@@ -28,21 +28,34 @@ DESCRIBED: dict[Method, str] = {"gradient": "gradient descent", "projected": "pr
 
 @click.command("invert", cls=Verb)
 @images_argument
-@click.option("--generator", "bundle", metavar="BUNDLE", help="Whose generator, by name or folder.  [aegan]")
-@click.option("--method", type=click.Choice(tuple(DESCRIBED)), default="projected", show_default=True)
+@click.option(
+    "--generator",
+    "bundle",
+    metavar="BUNDLE",
+    help="The bundle whose generator is used, by name or folder.  [default: aegan]",
+)
+@click.option(
+    "--method",
+    type=click.Choice(tuple(DESCRIBED)),
+    default="projected",
+    show_default=True,
+    help="How to optimise: see above.",
+)
 @click.option(
     "--start",
     default="random",
     show_default=True,
     metavar="random|ENCODER",
-    help="Begin with a random code, or with the one that this encoder gives, by name or folder.",
+    help="Start from a random code, or from the code by this encoder, by name or folder.",
 )
-@click.option("--steps", type=COUNT_OR_NONE, help="How many.  [the method's own]")
-@click.option("--learning-rate", type=POSITIVE, help="[the method's own]")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of a random start.")
-@click.option("--threads", type=THREADS, help="Processor threads.")
-@output_option("Write the reconstruction here; of several, a folder.", required=False)
-@json_option("Print one JSON object a picture, with the code.")
+@click.option("--steps", type=COUNT_OR_NONE, help="How many steps to take.  [default: 200]")
+@click.option(
+    "--learning-rate", type=POSITIVE, help="The step size.  [default: 0.2 for projected, 0.0003 for gradient]"
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The seed of a random start.")
+@click.option("--threads", type=THREADS, help="Processor threads.  [default: PyTorch's]")
+@output_option("Write the reconstruction to this file; for several pictures, to this folder.", required=False)
+@json_option("Print one JSON object per picture, with its code.")
 def command(
     images: tuple[Path, ...],
     bundle: str | None,
@@ -55,10 +68,11 @@ def command(
     target: Path | None,
     as_json: bool,
 ) -> None:
-    """Find the code whose generated picture is most like IMAGE, by optimisation; of several pictures all at once.
+    """Find the code whose generated picture is most like IMAGE, by optimisation. Several pictures are done at once.
 
-    gradient descends on the cross-entropy between the pictures. projected descends by Adam on the squared error and
-    keeps the code within the ball that holds nearly all codes that the generator was trained on.
+    --method gradient minimises the cross-entropy between the pictures by gradient descent. --method projected minimises
+    the squared error by Adam, and keeps the code within the ball that contains nearly all codes that the generator was
+    trained on.
     """
     from indexer.system.extras import require_training
 

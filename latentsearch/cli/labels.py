@@ -1,4 +1,4 @@
-"""`latentsearch labels`: the labels that pictures of the index have."""
+"""`latentsearch labels`: list the labels of the pictures in the index."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ COLUMNS = ("name", "type", "pictures", "values")
 
 @click.command("labels", cls=Verb)
 @index_option
-@json_option("Print a JSON array of one object a label.")
+@json_option("Print a JSON array with one object per label.")
 def command(location: str | None, as_json: bool) -> None:
-    """List the labels that pictures of the index have, as `latentsearch query --where` asks for them.
+    """List the labels of the pictures in the index, for `latentsearch query --where` and --set.
 
-    A terminal gets a table; a pipe gets a line for each, without a heading: name, type (yes/no, whole number, number,
-    text, or mixed), how many pictures have it, and how many have each of its values, or from which number to which
-    they go where there are many; separated by tabs. Behind the values stands how many are predicted, where any are.
+    A terminal gets a table. A pipe gets a line per label, without a heading, with tabs between name, type (yes/no,
+    whole number, number, text or mixed), the number of pictures that have it, and its values. These are the count of
+    each value, or the range from least to greatest if there are many, and the number of predicted ones, if any.
     """
     from indexer.index.index import Index
 

@@ -1,4 +1,4 @@
-"""`latentsearch query`: the pictures most like given ones."""
+"""`latentsearch query`: find the pictures most like given ones."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from latentsearch.search.folder import FolderSearch
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+# The value of a bare `--diverse`.
 USUAL_VARIETY = 0.5
-# As many as a picture file can hold, and anyone would look at.
+# The most queries on one contact sheet: a taller picture would exceed what file formats hold and people look at.
 ROWS_OF_SHEET = 50
 
 
 class QueryCommand(Verb):
-    """Takes `--diverse` with and without a number: click would take the next word for one, whatever it is."""
+    """Accepts `--diverse` with and without a number. click alone would read any next word as the value."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put a bare `--diverse` in full."""
+        """Replace a bare `--diverse` by its full form."""
         whole = [
             f"{word}={USUAL_VARIETY}" if word == "--diverse" and not NUMBER.fullmatch(after) else word
             for word, after in itertools.pairwise([*args, ""])
@@ -41,14 +42,14 @@ class QueryCommand(Verb):
 
 
 def picture_name(given: str) -> Name:
-    """The name of a picture: a path, or an address, which as a path would lose a slash."""
+    """Parse the name of a picture: an Address for a URL, else a Path."""
     from latentsearch.query import Address
 
     return Address(given) if Address.is_one(given) else Path(given)
 
 
 def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
-    """The bytes of pictures that are no files."""
+    """Read standard input and fetch URLs; return their bytes by name. Files are not read here."""
     from latentsearch.query import PIPED, Address, check_files
 
     check_files(names)
@@ -59,7 +60,7 @@ def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
 
 def _piped() -> bytes:
     if sys.stdin.isatty():
-        raise click.UsageError("- is a picture on standard input: pipe one in")
+        raise click.UsageError("- stands for a picture on standard input: pipe one in")
     return sys.stdin.buffer.read()
 
 
@@ -74,42 +75,71 @@ def _fetched(address: str) -> bytes:
 @click.command("query", cls=QueryCommand)
 @click.argument("images", nargs=-1, metavar="[IMAGE]...", type=picture_name)
 @click.option(
-    "--id", "ids", type=COUNT, multiple=True, metavar="N", help="Query with the stored picture of this id, too."
+    "--id",
+    "ids",
+    type=COUNT,
+    multiple=True,
+    metavar="N",
+    help="Search for the stored picture with this id, alone or with IMAGEs; may be repeated.",
 )
-@click.option("--minus", type=picture_name, multiple=True, metavar="IMAGE", help="Subtract a picture; may be repeated.")
+@click.option(
+    "--minus",
+    type=picture_name,
+    multiple=True,
+    metavar="IMAGE",
+    help="Subtract the code of this picture; may be repeated.",
+)
 @click.option(
     "--set",
     "changes",
     multiple=True,
     metavar="NAME=VALUE",
     callback=lambda ctx, parameter, given: _changes(given),
-    help="As the queried pictures would be with a label set to 1 or 0; may be repeated.",
+    help="Search for pictures like the query but with a label set to 1 or 0; may be repeated.",
 )
 @click.option(
     "--set-by",
     metavar="directions|BUNDLE",
     default="directions",
     show_default=True,
-    help="Set labels by moving codes, or by drawing pictures anew with the generator of an icgan BUNDLE.",
+    help="How to set labels: by learned directions, or by redrawing the query with the generator of an icgan BUNDLE.",
 )
-@click.option("--batch", type=PATH, metavar="DIR", help="Query with every picture of a folder, each by itself.")
-@click.option("-k", "k", type=WHOLE, default=20, show_default=True, help="How many pictures to return.")
-@click.option("--where", multiple=True, metavar="CONDITION", help="Only pictures for which this holds: see above.")
+@click.option("--batch", type=PATH, metavar="DIR", help="Search for every picture of a folder, one by one.")
+@click.option("-k", "k", type=WHOLE, default=20, show_default=True, help="The most pictures to return.")
 @click.option(
-    "--under", type=PATH, multiple=True, metavar="DIR", help="Only pictures in this folder, or in one of several."
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    help="Return only pictures that satisfy this condition (see above); may be repeated, and all must hold.",
 )
-@click.option("--max-distance", type=float, metavar="D", help="Only pictures at most this far away.")
-@click.option("--min-similarity", type=float, metavar="S", help="Only pictures at least this similar, 0 to 1.")
 @click.option(
-    "--diverse", type=float, metavar="[LAMBDA]", help="Unlike one another, too: 1 likeness, 0 variety  [0.5]."
+    "--under",
+    type=PATH,
+    multiple=True,
+    metavar="DIR",
+    help="Return only pictures below this folder; may be repeated, and one must hold.",
+)
+@click.option("--max-distance", type=float, metavar="D", help="Return only pictures at this distance or nearer.")
+@click.option(
+    "--min-similarity", type=float, metavar="S", help="Return only pictures with this similarity or more, 0 to 1."
+)
+@click.option(
+    "--diverse",
+    type=float,
+    metavar="[LAMBDA]",
+    help="Return pictures that differ from one another. LAMBDA is from 0 (only variety) to 1 (only similarity), 0.5 if "
+    "left out.  [default: rank by distance]",
 )
 @index_option
-@encoder_option("Insist on this encoder, by name or folder; it must be the index's.")
-@click.option(
-    "--exclude-self", is_flag=True, help="Leave out the queried pictures themselves and exact copies of them."
-)
+@encoder_option("Require this encoder, by name or folder: fail if the index has another.  [default: the index's]")
+@click.option("--exclude-self", is_flag=True, help="Leave out the queried pictures and exact copies of them.")
 @form_options
-@click.option("--sheet", type=PATH, metavar="FILE", help="Also write a contact sheet.")
+@click.option(
+    "--sheet",
+    type=PATH,
+    metavar="FILE",
+    help="Also draw the query and its results on a contact sheet, a PNG, JPEG or WebP file.",
+)
 def command(
     images: tuple[Name, ...],
     ids: tuple[int, ...],
@@ -121,25 +151,27 @@ def command(
     sheet: Path | None,
     **chosen: Any,
 ) -> None:
-    """Find the pictures most like IMAGE, the most alike first; of several, most like their mean.
+    """Find the pictures of the index that are most like IMAGE, or like the mean of several; the most similar first.
 
-    IMAGE - is a picture on standard input; https://… is fetched, that one picture alone, and file://… read.
+    IMAGE is a file, - for standard input, or an address with https://, http:// or file://. Nothing else is fetched.
 
-    Similarity is the share of random pairs of training pictures whose codes are farther apart than these two:
-    0.9990 means that one random pair in a thousand is as close. It reads the same for every encoder.
+    Similarity, from 0 to 1, is the share of random pairs of training pictures whose codes are farther apart than query
+    and result, so it means the same for every encoder. Tables and contact sheets show the other pairs, as `pairs as
+    close`: 1 in 15,000 means that one random pair in 15,000 is as close. JSON, CSV and lines say 0.999934.
 
-    A CONDITION is a label or a file fact, one of = != < <= > >= ~ !~ (pattern with * ? [a-z], or not) and a value:
-    --where Eyeglasses=1 --where 'age>=30' --where 'added>2026-01-31' --where 'name~IMG_*'. All must hold; a picture
-    without the label never matches. File facts: id, path, name, size (bytes), width, height, added, changed. Put
-    what holds spaces at its ends or signs in "quotation marks"; write label:NAME or file:NAME where both have one.
+    A CONDITION is a label or a file fact, an operator and a value. Operators are = != < <= > >=, and ~ and !~ for a
+    pattern with * ? [a-z] that must or must not match: --where Eyeglasses=1 --where 'age>=30' --where
+    'added>2026-01-31' --where 'name~IMG_*'. A picture without the label never matches. File facts are id, path, name,
+    size (bytes), width and height (pixels), incomplete (1 for truncated files), added and changed (dates). Put names
+    and values with operators or outer spaces in "quotation marks". Write label:NAME or file:NAME where both exist.
 
-    --set Eyeglasses=1 looks for the same picture but with glasses, --set Smiling=0 for it without a smile: for labels
-    that are 1 or 0 in this index. The first time it learns from labelled pictures what they look like. Distance and
-    similarity stay those to the picture as it is. With --set-by BUNDLE, for labels that this bundle learned with: its
-    generator draws the picture with them set, and what it drew is searched for; the index needs no labels.
+    --set Eyeglasses=1 searches for pictures like IMAGE but with glasses. The label must be 1 or 0 in this index; the
+    first such query learns from the labelled pictures what labels look like in codes. Distance and similarity are those
+    to the unchanged IMAGE. With --set-by BUNDLE, the bundle's generator redraws IMAGE with the label set and the
+    drawing is searched for; the index needs no labels, but the bundle must have been trained with them.
 
-    A terminal gets a table, with the labels that are true; a pipe gets lines of rank, id, distance, similarity,
-    path and labels, separated by tabs.
+    A terminal gets a table with the labels that are true. A pipe gets lines with tabs between rank, id, distance,
+    similarity, path and labels.
     """
     _check(bool(images or ids), batch, sheet)
     from latentsearch.query import Options, Query
@@ -167,9 +199,9 @@ def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
 
 
 def _check(is_picture_named: bool, batch: Path | None, sheet: Path | None) -> None:
-    """Look at what was asked before anything is opened."""
+    """Check that the arguments go together, before anything is opened."""
     if batch is not None and is_picture_named:
-        raise click.UsageError("--batch searches for the pictures of its folder alone: name no others")
+        raise click.UsageError("--batch searches for the pictures of a folder: leave out IMAGE and --id")
     if batch is None and not is_picture_named:
         raise click.UsageError("name a picture, or a stored one with --id, or a folder of them with --batch")
     if sheet:
@@ -191,7 +223,7 @@ def _show(results: Results, options: Options, given: Mapping[str, bytes], form: 
 def _why_fewer(results: Results, options: Options) -> str:
     if options.max_distance is not None or options.min_similarity is not None:
         matching = "" if results.matching is None else f", of {results.matching} in the index that match"
-        return f"no others are as near as asked for{matching}"
+        return f"no others are near enough{matching}"
     return "the index has no more" if results.matching is None else f"{results.matching} in the index match"
 
 

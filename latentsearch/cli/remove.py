@@ -1,4 +1,4 @@
-"""`latentsearch remove PATH…`: pictures out of the index."""
+"""`latentsearch remove PATH…`: remove pictures from the index."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from latentsearch.cli.options import PATH, Verb, index_option
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
 @index_option
 def command(paths: tuple[Path, ...], location: str | None) -> None:
-    """Remove pictures, or all pictures of folders, from the index; their files stay.
+    """Remove pictures, or all pictures below folders, from the index. Their files are not touched.
 
-    A file that is still there comes back when its folder is indexed again.
+    If a file still exists, the next `latentsearch index` of its folder adds it again.
     """
     from indexer.index.writer import IndexWriter
 

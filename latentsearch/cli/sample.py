@@ -1,4 +1,4 @@
-"""`latentsearch sample [BUNDLE]`: pictures from a generator."""
+"""`latentsearch sample [BUNDLE]`: generate pictures."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ BATCH = 256
 
 @click.command("sample", cls=Verb)
 @click.argument("bundle", required=False)
-@click.option("--count", type=COUNT, default=64, show_default=True, help="How many pictures.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same pictures.")
-@output_option("Where they go.")
+@click.option("--count", type=COUNT, default=64, show_default=True, help="How many pictures to generate.")
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="The seed; equal seeds and counts give equal pictures."
+)
+@output_option("The folder for the pictures; it is made if needed.")
 def command(bundle: str | None, count: int, seed: int, target: Path) -> None:
-    """Draw pictures from the generator of BUNDLE, a name or a folder; by default aegan, which ships."""
+    """Generate pictures with the generator of BUNDLE, given by name or folder; by default aegan, which is included.
+
+    Writes PNG files called sample-SEED-NUMBER.png.
+    """
     from PIL import Image
 
     from indexer.encoders.encoder import load_generator

@@ -1,4 +1,4 @@
-"""Answers -> standard output, in the form that was asked for."""
+"""Print answers to standard output in the requested format."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Form:
-    """How to print: "table", "json", "csv", "paths" or "lines"; null: end paths with a NUL byte."""
+    """An output format: "table", "json", "csv", "paths" or "lines". null: end each path with a NUL byte."""
 
     name: str
     null: bool
 
     @classmethod
     def chosen(cls, asked: Mapping[str, bool], null: bool) -> Form:
-        """The one that was asked for, else a table in a terminal and lines in a pipe. Raises UsageError for two."""
+        """Choose the requested format, else a table in a terminal and lines in a pipe. Raises UsageError for two."""
         names = [name for name, is_asked in asked.items() if is_asked]
         if len(names) > 1:
             raise click.UsageError(f"--{names[0]} and --{names[1]} exclude each other")
@@ -47,14 +47,14 @@ class Form:
             _print(write(results))
 
     def begin(self, label_names: Sequence[str]) -> None:
-        """Print what stands before the answers to many queries."""
+        """Print the header before the answers to several queries, for formats that have one."""
         if self.name == "csv":
             from latentsearch.search import formats
 
             _print(formats.csv_header(label_names))
 
     def show_one(self, answer: Answer, label_names: Sequence[str]) -> None:
-        """Print one of many; of a picture that could not be read, JSON tells on standard output, the others beside."""
+        """Print one of several answers. Unreadable pictures go to stdout in JSON, and to stderr in other formats."""
         from latentsearch.query import Unreadable
         from latentsearch.search import formats
 
@@ -82,13 +82,13 @@ class Form:
 
 
 def form_options(command: Callable[..., None]) -> Callable[..., None]:
-    """--table, --json, --csv, --paths and -0 for a command, which gets what they say as `form`."""
+    """Declare --table, --json, --csv, --paths and -0, and pass them to the command as one `form`."""
 
-    @click.option("--table", "as_table", is_flag=True, help="Print a table, in a pipe too.")
-    @json_option("Print one JSON object; with --batch, one a line.")
-    @csv_option("Print CSV, a column for every label.")
-    @click.option("--paths", "as_paths", is_flag=True, help="Print the paths alone, one a line.")
-    @click.option("-0", "--null", is_flag=True, help="With --paths: end each with a NUL byte, for `xargs -0`.")
+    @click.option("--table", "as_table", is_flag=True, help="Print a table, even to a pipe.")
+    @json_option("Print one JSON object; with --batch, one per line.")
+    @csv_option("Print CSV, with a column per label.")
+    @click.option("--paths", "as_paths", is_flag=True, help="Print only the paths, one per line.")
+    @click.option("-0", "--null", is_flag=True, help="With --paths: end each path with a NUL byte, for `xargs -0`.")
     @wraps(command)
     def with_form(*, as_table: bool, as_json: bool, as_csv: bool, as_paths: bool, null: bool, **others: Any) -> None:
         asked = {"table": as_table, "json": as_json, "csv": as_csv, "paths": as_paths}

@@ -1,4 +1,4 @@
-"""`latentsearch status`: what the index holds."""
+"""`latentsearch status`: show what the index holds."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @click.command("status", cls=Verb)
 @index_option
-@click.option("--failures", is_flag=True, help="List the files that cannot be used, and why.")
+@click.option("--failures", is_flag=True, help="List the files that could not be used, and why.")
 @json_option()
 def command(location: str | None, failures: bool, as_json: bool) -> None:
-    """Show what the index holds: how many pictures, by which encoder, and what could not be used."""
+    """Show the contents of the index: pictures, labels, failures, encoder, search index and size on disk."""
     from indexer.index.index import Index
 
     with Index.open(Index.locate(location)) as index:
@@ -83,14 +83,14 @@ def _counted(failures: int, that_may_pass: int) -> str:
 
 
 def _predicted(by: dict[str, str] | None) -> str:
-    return f"; some are predicted by {by['name']}, `latentsearch labels` tells which" if by else ""
+    return f"; some are predicted by {by['name']}, `latentsearch labels` shows which" if by else ""
 
 
 def _search(vectors: dict[str, Any]) -> str:
-    """How searches are done, and how well."""
+    """Describe the search index and its measured recall."""
     if vectors["kind"] is None:
         return vectors["problem"] or "every code is compared"
     recall = vectors["recall@20"]
-    told = f"{vectors['kind']}, recall@20 {recall['reached']:.3f} (asked: {recall['target']}); {vectors['why']}"
-    beside = {"came since": vectors["since"], "are gone": vectors["removed"]}
-    return "; ".join([told, *(f"{count} {what}" for what, count in beside.items() if count)])
+    search = f"{vectors['kind']}, recall@20 {recall['reached']:.3f} (asked: {recall['target']}); {vectors['why']}"
+    changes = {"came since": vectors["since"], "are gone": vectors["removed"]}
+    return "; ".join([search, *(f"{count} {what}" for what, count in changes.items() if count)])

@@ -1,4 +1,4 @@
-"""What goes to stderr beside errors: a progress bar, in a terminal alone, and what is logged, a line each."""
+"""Output on stderr besides errors: a progress bar, only in a terminal, and log messages, one per line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from latentsearch.cli import tell
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+# A progress bar appears after this time; shorter work shows none.
 SECONDS_BEFORE = 1.0
 
 
 class Bar:
-    """Shows how much is done, how fast and how long it will take; a context manager.
+    """A progress bar with speed and remaining time; a context manager.
 
-    what: the work, a word. unit: what is counted. total: how many there are, None where that is not known yet.
+    what: the work, in a word. total: how many units there are, None if not known yet. unit: their name, plural.
     """
 
     def __init__(self, what: str, total: int | None = None, unit: str = "images") -> None:
@@ -42,21 +43,21 @@ class Bar:
         self.end()
 
     def end(self) -> None:
-        """Take it away."""
+        """Remove the bar from the terminal."""
         if self._progress is not None:
             self._progress.stop()
 
     def advance(self, count: int = 1) -> None:
-        """Count more as done."""
+        """Count further units as done."""
         self.show(self._done + count, self._total)
 
     def show(self, done: int, total: int | None, what: str | None = None, pace: str | None = None) -> None:
-        """Show that so many are done, of so many in all; what and pace replace the work's word and its speed."""
+        """Show that `done` of `total` units are done; `what` and `pace` replace the name of the work and its speed."""
         self._done, self._total = done, total
         seconds = time.monotonic() - self._begin
         if not self.is_shown or seconds < SECONDS_BEFORE:
             return
-        # Only now: importing rich takes longer than many a run.
+        # The bar is opened this late because importing rich takes longer than many runs.
         self._progress = self._progress or self._open()
         self._progress.update(
             self._progress.task_ids[0],
@@ -84,15 +85,15 @@ class Bar:
         return progress
 
 
-# `export` and `data fetch` log the steps of their work, which stand beside what these verbs print: without a prefix.
+# `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
 STEPS = ("latentsearch.export.", "latentsearch.data.")
 
 
 class Lines(logging.Handler):
-    """Prints each message as the command line prints its own."""
+    """Prints log messages in the format of the command line's own messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one."""
+        """Print one message."""
         sentence = self.format(record)
         if record.name.startswith(STEPS):
             click.echo(sentence, err=True)
@@ -101,7 +102,7 @@ class Lines(logging.Handler):
 
 
 def log_to_stderr(verbose: bool) -> None:
-    """Print what is logged from now on: information and what is worse; verbose: details too."""
+    """Print log messages on stderr from now on: INFO and above; with `verbose`, DEBUG, too."""
     for package in ("indexer", "latentsearch"):
         logger = logging.getLogger(package)
         logger.setLevel(logging.DEBUG if verbose else logging.INFO)

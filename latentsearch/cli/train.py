@@ -1,4 +1,4 @@
-"""`latentsearch train FAMILY DIR -o RUN`."""
+"""`latentsearch train FAMILY DATA -o RUN`: train an encoder."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
-from indexer.numbers import GREATEST
 from latentsearch.cli.headings import HeadedVerb, under
-from latentsearch.cli.options import COUNT, COUNT_OR_NONE, NOT_NEGATIVE, PATH, SEED, SHARE, THREADS, Finite
+from latentsearch.cli.options import COUNT, COUNT_OR_NONE, NOT_NEGATIVE, PATH, SEED, SHARE, THREADS, Finite, Whole
 from latentsearch.cli.train_request import AUTO, FITTED, TrainRequest
 from latentsearch.training.engine import limits
 
-# A module each in latentsearch.training, which `--help` does not import.
+# Each is a module in latentsearch.training.families, which `--help` does not import.
 NETWORKS = ("aegan", "direct", "bigan", "ivegan", "icgan", "attributes", "autoencoder", "contrastive", "wgan-gp")
 FAMILIES = (FITTED, *NETWORKS)
 DESIGNS = ("IND", "IND-COND", "SNG")
@@ -28,66 +27,148 @@ hardware_option = under("Hardware")
 
 
 def _latent_size(context: click.Context, option: click.Parameter, value: Any) -> int | str | None:
-    """A number of at least 1, or "auto"."""
+    """Parse a number from 1, or "auto"."""
     return value if value in (None, AUTO) else LATENT_SIZE.convert(value, option, context)
 
 
 @click.command("train", cls=HeadedVerb)
 @click.argument("family", type=click.Choice(FAMILIES))
 @click.argument("data", type=PATH, metavar="DATA")
-@run_option("-o", "--output", "folder", required=True, type=PATH, help="The run's folder.")
-@run_option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
-@run_option("--checkpoint-seconds", type=NOT_NEGATIVE, default=120.0, show_default=True)
-@run_option("--sheet-steps", type=COUNT, default=250, show_default=True)
-@recipe_option("--preset", type=click.Choice(("paper", "small", "large", "copies")), default="small", show_default=True)
-@recipe_option("--width", type=WIDTH, help="Channels of the first convolution.")
-@recipe_option("--latent-size", callback=_latent_size, metavar="N|auto", help="Numbers of a code, or auto: see below.")
-@recipe_option("--batch", type=click.IntRange(2, GREATEST), help="Pictures a step.")
-@recipe_option("--epochs", type=COUNT_OR_NONE)
-@recipe_option("--average-decay", type=SHARE, help="Decay of the moving average of weights.")
-@recipe_option("--seed", type=SEED)
+@run_option("-o", "--output", "folder", required=True, type=PATH, help="The folder of the run.")
+@run_option("--resume", is_flag=True, help="Continue from the last checkpoint in the run's folder.")
+@run_option(
+    "--checkpoint-seconds",
+    type=NOT_NEGATIVE,
+    default=120.0,
+    show_default=True,
+    help="Seconds between two checkpoints.",
+)
+@run_option(
+    "--sheet-steps",
+    type=COUNT,
+    default=250,
+    show_default=True,
+    help="Steps between two sheets of samples and reconstructions.",
+)
 @recipe_option(
-    "--change", "changes", multiple=True, metavar="NAME=VALUE", help="Any other field of the recipe; repeat."
+    "--preset",
+    type=click.Choice(("paper", "small", "large", "copies")),
+    default="small",
+    show_default=True,
+    help="The recipe to start from; the options below change its fields.",
 )
-@family_option("--generator", type=PATH, help="direct, icgan: take that of this run.")
-@family_option("--generator-epochs", type=COUNT_OR_NONE, help="aegan, direct, icgan: of the generator.")
-@family_option("--inverse-epochs", type=COUNT_OR_NONE, help="aegan, direct: of the inverse; icgan: of Ez.")
-@family_option("--attribute-epochs", type=COUNT_OR_NONE, help="icgan: of Ey; 0 with --generator takes that run's.")
-@family_option("--design", type=click.Choice(DESIGNS), help="icgan: how Ez and Ey go together.  [IND]")
-@family_option("--generator-position", type=POSITION, help="icgan: the layers of G before y is joined.  [0]")
-@family_option("--discriminator-position", type=POSITION, help="icgan: the layers of D before y is joined.  [1]")
-@family_option("--labels", "label_file", type=PATH, help="icgan, attributes: a CSV of labels.")
+@recipe_option("--width", type=WIDTH, help="Channels of the first convolution.")
+@recipe_option(
+    "--latent-size", callback=_latent_size, metavar="N|auto", help="Numbers per code, or auto to choose (see above)."
+)
+@recipe_option("--batch", type=Whole(2), help="Pictures per step.")
+@recipe_option("--epochs", type=COUNT_OR_NONE, help="Passes over the training pictures.")
+@recipe_option("--average-decay", type=SHARE, help="Decay per step of the moving average of the weights, 0 to 1.")
+@recipe_option("--seed", type=SEED, help="The seed of initial weights and random draws.")
+@recipe_option(
+    "--change",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a field of the recipe that has no option; may be repeated.",
+)
+@family_option("--generator", type=PATH, help="direct, icgan: use the generator of this finished run.")
+@family_option("--generator-epochs", type=COUNT_OR_NONE, help="aegan, direct, icgan: epochs of the generator.")
 @family_option(
-    "--label", "labels", multiple=True, metavar="NAME", help="icgan, attributes: learn with this one; repeat."
+    "--inverse-epochs",
+    type=COUNT_OR_NONE,
+    help="aegan, direct: epochs of the inverse generator; icgan: epochs of the encoder Ez.",
 )
-@family_option("--parts", metavar="NAME|FILE", help="parts: faces, grid, or a TOML or JSON file of boxes.  [by shape]")
-@family_option("--variational", is_flag=True, default=None, help="autoencoder: a variational one.")
-@family_option("--mirrored", is_flag=True, default=None, help="autoencoder: with the networks of wgan-gp.")
-@auto_option("--auto-sizes", default="10,50,100,500,1000", show_default=True, help="auto: what is tried.")
-@auto_option("--auto-factor", type=Finite(1), default=1.2, show_default=True, help="auto: how far an error may be.")
-@auto_option("--auto-steps", type=COUNT, default=1000, show_default=True, help="auto: of each autoencoder.")
-@hardware_option("--threads", type=THREADS, help="Processor threads; the same number gives the same run.")
-@hardware_option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
-@hardware_option("--precision", type=click.Choice(("auto", "fp32", "bf16", "fp16")), default="auto", show_default=True)
+@family_option(
+    "--attribute-epochs",
+    type=COUNT_OR_NONE,
+    help="icgan: epochs of the attribute encoder Ey; 0 with --generator uses that run's Ey.",
+)
+@family_option(
+    "--design",
+    type=click.Choice(DESIGNS),
+    help="icgan: Ez and Ey as independent networks (IND), Ez conditioned on Ey's output (IND-COND), or one shared "
+    "network (SNG).  [default: IND]",
+)
+@family_option(
+    "--generator-position",
+    type=POSITION,
+    help="icgan: the number of layers of the generator before y is joined.  [default: 0]",
+)
+@family_option(
+    "--discriminator-position",
+    type=POSITION,
+    help="icgan: the number of layers of the discriminator before y is joined.  [default: 1]",
+)
+@family_option(
+    "--labels",
+    "label_file",
+    type=PATH,
+    help="icgan, attributes: a CSV file of labels; its first column is the file name.",
+)
+@family_option(
+    "--label", "labels", multiple=True, metavar="NAME", help="icgan, attributes: learn this label; may be repeated."
+)
+@family_option(
+    "--parts",
+    metavar="NAME|FILE",
+    help="parts: faces, grid, or a TOML or JSON file of boxes.  [default: faces for CelebA's size, else grid]",
+)
+@family_option("--variational", is_flag=True, default=None, help="autoencoder: train a variational autoencoder.")
+@family_option("--mirrored", is_flag=True, default=None, help="autoencoder: use the networks of wgan-gp.")
+@auto_option("--auto-sizes", default="10,50,100,500,1000", show_default=True, help="The latent sizes to try.")
+@auto_option(
+    "--auto-factor",
+    type=Finite(1),
+    default=1.2,
+    show_default=True,
+    help="How many times the largest size's error is acceptable.",
+)
+@auto_option(
+    "--auto-steps", type=COUNT, default=1000, show_default=True, help="Training steps of each size's autoencoder."
+)
+@hardware_option(
+    "--threads",
+    type=THREADS,
+    help="Processor threads; a run is only repeatable with the same number.  [default: PyTorch's]",
+)
+@hardware_option(
+    "--device",
+    type=click.Choice(("auto", "cpu", "cuda", "mps")),
+    default="auto",
+    show_default=True,
+    help="Where to train: auto takes a GPU if there is one.",
+)
+@hardware_option(
+    "--precision",
+    type=click.Choice(("auto", "fp32", "bf16", "fp16")),
+    default="auto",
+    show_default=True,
+    help="The precision of the computation: auto takes the fastest on this device.",
+)
 def command(**options: Any) -> None:
-    """Learn codes from DATA: a folder of pictures, MNIST (mnist.npz or a folder of its files), CIFAR-10 (an .npz
-    file), or the word `ring` for the synthetic ring.
+    """Train an encoder on DATA by the method of a family, and write the run to a folder for `latentsearch export`.
 
-    parts is classical, no network: it needs neither PyTorch nor more than some minutes. It reads whole, middle, eyes,
-    nose, mouth, top and jaw of aligned faces, which it knows by the shape of CelebA's files, 178x218 (else: --parts
-    faces); of other pictures whole, middle and quarters. --parts FILE names other boxes: a table `parts` of
-    NAME = [left, top, right, bottom], as shares of the framed picture from 0 to 1.
+    DATA is a folder of pictures, MNIST (mnist.npz or a folder of its files), CIFAR-10 (an .npz file), or the word
+    `ring` for the synthetic ring.
 
-    icgan and attributes learn with labels, 1 or 0: CelebA's, found in DATA or beside it, those of --labels FILE.csv,
-    or the ten digits. All others learn without.
+    The family parts is a classical method without a network. It takes minutes and does not need PyTorch. It describes
+    the parts of a picture: for aligned faces, the whole, middle, eyes, nose, mouth, top and jaw; for other pictures,
+    the whole, middle and quarters. Pictures of CelebA's size, 178x218, count as aligned faces; for other sizes, write
+    --parts faces. --parts FILE defines other boxes in a table `parts` of NAME = [left, top, right, bottom], as shares
+    of the framed picture from 0 to 1.
 
-    The run's folder gets checkpoints, `stats.jsonl`, and sheets of samples and reconstructions. A run that was
-    stopped at any moment goes on with --resume.
+    The families icgan and attributes learn with labels of 1 or 0: those of CelebA, found in DATA or beside it, those
+    of --labels FILE.csv, or the ten digits. All other families learn without labels.
 
-    --latent-size auto tries several sizes first: an autoencoder of each learns for a while, and the smallest size whose
-    error on validation images is within --auto-factor of the largest's is taken.
+    The run's folder gets checkpoints, `stats.jsonl`, and sheets of samples and reconstructions. If the run is stopped,
+    --resume continues it.
 
-    --change shift=0 sets a field of the recipe that has no option of its own; run.json in a run's folder lists all.
+    --latent-size auto first trains an autoencoder of each of --auto-sizes for --auto-steps steps. It chooses the
+    smallest size whose error on validation pictures is at most --auto-factor times that of the largest size.
+
+    --change NAME=VALUE sets a field of the recipe that has no option, such as shift=0; the fields are in run.json in
+    the run's folder.
     """
     from indexer.system.extras import require_training
 

@@ -1,4 +1,4 @@
-"""`latentsearch train` for every family that is a network: PyTorch learns, step by step."""
+"""`latentsearch train` for the families that train a network with PyTorch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def train_network(asked: TrainRequest) -> None:
-    """Train a run, or go on with it, and say how it can be exported. Raises InputError, TrainingError."""
+    """Train or resume a run, and print the command that exports it. Raises InputError, TrainingError."""
     import torch
 
     from latentsearch.training.engine import run as runs
@@ -50,17 +50,17 @@ def train_network(asked: TrainRequest) -> None:
 
 
 def _settings(asked: TrainRequest) -> dict[str, Any]:
-    """The recipe's fields that were asked for, with the sizes of a given generator or a latent size that was chosen."""
+    """Return the requested fields of the recipe, with the sizes of a given generator or a chosen latent size."""
     settings = asked.settings | {"labels": asked.labels or None}
     if asked.generator:
-        settings |= _as_the_generator(asked.generator)
+        settings |= _sizes_of_generator(asked.generator)
     if settings["latent_size"] == AUTO:
         settings["latent_size"] = _chosen_size(asked, settings["seed"] or 0)
     return settings
 
 
-def _as_the_generator(run: Path) -> dict[str, Any]:
-    """The sizes of a finished run's generator, and no epochs for another."""
+def _sizes_of_generator(run: Path) -> dict[str, Any]:
+    """Return the sizes of a finished run's generator, and 0 epochs for training one."""
     from latentsearch.training.engine import run as runs
 
     names = ("width", "latent_size", "generator_position", "discriminator_position")
@@ -68,7 +68,7 @@ def _as_the_generator(run: Path) -> dict[str, Any]:
 
 
 def _chosen_size(asked: TrainRequest, seed: int) -> int:
-    """The latent size of a run that is resumed; of a new one, the size that the autoencoders speak for."""
+    """Return the latent size of a resumed run, or choose one by training an autoencoder of each size."""
     from latentsearch.training.engine import run as runs
     from latentsearch.training.engine.precision import Precision
     from latentsearch.training.families.latent_size import choose
@@ -102,7 +102,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _recipe(asked: TrainRequest, settings: dict[str, Any]) -> Recipe:
-    """The preset's recipe with what was asked for, and with the labels that the data have."""
+    """Return the preset's recipe with the requested settings, and with the labels to learn."""
     from indexer.errors import InputError
     from latentsearch.training.datasets import examples
     from latentsearch.training.datasets.labelled import choose_labels
@@ -119,7 +119,7 @@ def _recipe(asked: TrainRequest, settings: dict[str, Any]) -> Recipe:
 
 
 def _prepare(asked: TrainRequest, recipe: Recipe) -> Images | Points:
-    """Look at the data before the run's folder is made, so that bad input leaves nothing behind."""
+    """Check the data, make the run's folder and load the data. Bad input leaves no folder behind."""
     from latentsearch.training.datasets import examples
     from latentsearch.training.engine import run as runs
     from latentsearch.training.engine.loop import require_batch
@@ -135,7 +135,7 @@ def _prepare(asked: TrainRequest, recipe: Recipe) -> Images | Points:
 def _learner(
     asked: TrainRequest, recipe: Recipe, precision: Precision, found: Images | Points
 ) -> tuple[Family, Images | Points]:
-    """The networks, and the examples with their labels where the family learns with them."""
+    """Make the networks, and add labels to the examples if the family learns with them."""
     from latentsearch.training.datasets.images import Images
     from latentsearch.training.datasets.labelled import with_labels
     from latentsearch.training.engine import registry

@@ -1,4 +1,4 @@
-"""`latentsearch train parts`: codes by parts, fitted without a network."""
+"""`latentsearch train parts`: fit codes by parts of the picture, without a network."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from latentsearch.cli.train_request import FITTED, TrainRequest
 
 
 def fit(asked: TrainRequest) -> None:
-    """Fit a run. It has no steps, so no checkpoints; one that was stopped has its decoded pictures."""
-    # Several threads of BLAS wait for one another by spinning, on a busy machine ten times as long as one takes; and
-    # what is fitted would depend on how many there are. Parts are fitted a thread each.
+    """Fit a run. There are no checkpoints; a run that was stopped only keeps its decoded pictures."""
+    # BLAS gets one thread, and each part is fitted on a thread of its own. Several BLAS threads wait for one another by
+    # spinning, which takes ten times as long on a busy machine, and the result would depend on their number.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from indexer.system.extras import require, require_extra
     from latentsearch.training.datasets import examples

@@ -1,4 +1,4 @@
-"""What `latentsearch train` is asked for: plain data between its options and the run."""
+"""The options of `latentsearch train`, as plain data."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-# The family without a network, which needs no PyTorch; and the latent size that is looked for.
+# The family without a network, which needs no PyTorch; and the value of --latent-size that chooses a size.
 FITTED, AUTO = "parts", "auto"
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What the verb's options say, each by its own name.
+    """The options of `latentsearch train`, each under its own name.
 
-    settings: those that are fields of a recipe, by the field's name; None for what the preset says.
+    settings: the options that are fields of a recipe, by field name; None keeps the preset's value.
     """
 
     family: str
@@ -38,7 +38,7 @@ class TrainRequest:
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> TrainRequest:
-        """The request that all options of the verb make."""
+        """Make a request from all options of the verb."""
         own = {field.name for field in fields(cls)}
         known = {name: value for name, value in options.items() if name in own}
         return cls(**known, settings={name: value for name, value in options.items() if name not in own})

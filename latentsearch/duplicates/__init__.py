@@ -1,1 +1,1 @@
-"""Pictures of an index that are copies of one another: proposed by fingerprint, judged by what their files hold."""
+"""Find pictures of an index that are copies of one another: fingerprints propose pairs, file contents decide."""

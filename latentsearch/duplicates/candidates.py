@@ -1,7 +1,7 @@
-"""Fingerprints -> the pairs of pictures that may be copies of one another, without comparing every two.
+"""Find pairs of pictures that may be copies by their fingerprints, without comparing every pair.
 
-Each fingerprint becomes a short vector of its low frequencies. Vectors of the whole, turned and mirrored, and of five
-crops are looked up among the vectors of all; the few that come near are laid over one another and compared.
+The low frequencies of each fingerprint form a short vector. For each picture, the vectors of the whole, turned and
+mirrored, and of five crops are looked up among the vectors of all pictures. The nearest ones are aligned and compared.
 """
 
 from __future__ import annotations
@@ -19,44 +19,50 @@ from latentsearch.duplicates.compare.alignment import WHOLE, Array, align, corre
 from latentsearch.duplicates.compare.turns import turned, turned_alike
 from latentsearch.duplicates.pairs import Pairs
 
+# Frequencies per axis, and the size of a vector: all but the mean.
 FREQUENCIES = 8
 SIZE = FREQUENCIES**2 - 1
-# What a crop leaves of width and height when it is looked for; those between this and the whole are found as well.
+# The share of width and height that the looked-up crops keep. Crops between this and the whole are found as well.
 CROP = 0.92
+# The number of nearest vectors that one look-up returns.
 NEIGHBOURS = 5
-# Faces are the hardest case, since all are alike: `python -m benchmarks duplicates` says how many copies these lose.
+# The least cosine of two vectors, and the least correlation of two aligned fingerprints, of a pair of candidates. Faces
+# are the hardest case, because all are alike: `python -m benchmarks duplicates` measures how many copies are missed.
 LEAST_COSINE, LEAST_CORRELATION = 0.85, 0.92
-# Laying pictures over one another never gains more than this; pairs that would need more are not tried.
+# Alignment raises the correlation by no more than this, so pairs that would need more are dropped before.
 MOST_GAINED = 0.3
+# Steps of alignment.
 STEPS = 2
-# From here on the vectors are searched through an inverted file; below, all of them.
+# From this many vectors on, an inverted file is faster than comparing all of them.
 LARGE = 20_000
+# Lists of the inverted file that a look-up searches, and vectors per list to train it on.
 LISTS_PROBED, POINTS_A_LIST = 16, 64
-# A turned copy has all but the same vector, where a crop's differs, so its list is among the nearest.
+# The vector of a turned copy is almost equal to the original's, that of a crop is not, so fewer lists suffice.
 LISTS_PROBED_TURNED = 6
+# Batch sizes.
 PICTURES_AT_ONCE, PAIRS_AT_ONCE = 32_768, 500
 
 
 class Look(NamedTuple):
-    """How a picture is looked up: turned as latentsearch.duplicates.pairs has it, seen through a window."""
+    """One way to look a picture up: turned (see latentsearch.duplicates.compare.turns), through a window."""
 
     turn: int
     window: Array
 
 
 def candidates(fingerprints: NDArray[np.uint8], report: Report | None = None) -> Pairs:
-    """The pairs among fingerprints, uint8 (n, SIDE, SIDE), that look like copies, each once.
+    """Find the pairs among fingerprints, uint8 (n, SIDE, SIDE), that look like copies; each pair once.
 
-    Takes, beside the fingerprints, 252 bytes a picture and some 100 MB. Raises MissingExtra without FAISS.
+    Takes 252 bytes of memory per picture and about 100 MB, besides the fingerprints. Raises MissingExtra without FAISS.
     """
     return _found(fingerprints, _searchable(fingerprints), 0, _looks(), report)
 
 
 def candidates_by_view(fingerprints: NDArray[np.uint8], views: NDArray[np.uint8], owners: NDArray[np.int64]) -> Pairs:
-    """The pairs of pictures, each once, of which one looks like another view of the other.
+    """Find the pairs of pictures, each once, in which one looks like a further view of the other.
 
-    views: uint8 (m, SIDE, SIDE), of transparent pictures over black and of further frames. owners: the rows of their
-    pictures, int64 (m,). Raises MissingExtra without FAISS.
+    views: uint8 (m, SIDE, SIDE), the fingerprints of transparent pictures over black, and of frames after the first.
+    owners: the row of each view's picture, int64 (m,). Raises MissingExtra without FAISS.
     """
     if not len(views):
         return Pairs.none()
@@ -69,7 +75,7 @@ def candidates_by_view(fingerprints: NDArray[np.uint8], views: NDArray[np.uint8]
 
 
 def laid_over(fingerprints: NDArray[np.uint8], pairs: Pairs) -> Pairs:
-    """Those of the pairs whose fingerprints, one laid over the other, are alike."""
+    """Align the fingerprints of each pair, and keep the pairs that correlate by LEAST_CORRELATION or more."""
     return pairs.sifted(partial(_laid_over, fingerprints), PAIRS_AT_ONCE)
 
 
@@ -89,7 +95,7 @@ def _laid_over(fingerprints: NDArray[np.uint8], part: Pairs) -> Pairs:
 def _found(
     fingerprints: NDArray[np.uint8], searched: Any, first: int, looks: list[Look], report: Report | None
 ) -> Pairs:
-    """The pairs of fingerprints with those that can be searched, which begin at row `first`."""
+    """Pair all fingerprints with the searchable ones, which are the rows from `first` on."""
     found = [Pairs.none()]
     for start in range(0, len(fingerprints), PICTURES_AT_ONCE):
         rows = np.arange(start, min(start + PICTURES_AT_ONCE, len(fingerprints)))
@@ -101,9 +107,9 @@ def _found(
 
 
 def _looks() -> list[Look]:
-    """What is looked up of each picture: the whole in every turn, and crops of the middle and the corners.
+    """Return the looks at each picture: the whole in seven turns, and crops of the middle and of the four corners.
 
-    But for three quarters to the right: the other of such a pair finds this one by a quarter.
+    Turn 3, 270° clockwise, is left out: the other picture of such a pair finds this one by turn 1.
     """
     low, high, inset = (0, CROP), (1 - CROP, 1), ((1 - CROP) / 2, (1 + CROP) / 2)
     crops = [(*inset, *inset), *((*across, *down) for across in (low, high) for down in (low, high))]
@@ -112,7 +118,7 @@ def _looks() -> list[Look]:
 
 
 def _searchable(fingerprints: NDArray[np.uint8]) -> Any:
-    """A FAISS index over the vectors of all fingerprints."""
+    """Build a FAISS index over the vectors of all fingerprints."""
     faiss = import_faiss()
     index: Any = faiss.IndexFlatIP(SIZE)
     if len(fingerprints) >= LARGE:
@@ -133,7 +139,7 @@ def _sample(fingerprints: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
 
 
 def _near(searched: Any, first: int, fingerprints: NDArray[np.uint8], rows: NDArray[np.int64], look: Look) -> Pairs:
-    """The pairs of these rows, seen so, with the vectors that are nearest."""
+    """Pair these rows, under one look, with the nearest searchable vectors."""
     if hasattr(searched, "nprobe"):
         searched.nprobe = LISTS_PROBED_TURNED if look.turn else LISTS_PROBED
     cosines, found = searched.search(_vectors(fingerprints[rows], look), NEIGHBOURS + 1)
@@ -149,10 +155,10 @@ def _near(searched: Any, first: int, fingerprints: NDArray[np.uint8], rows: NDAr
 
 
 def _vectors(fingerprints: NDArray[np.uint8], look: Look) -> Array:
-    """Low frequencies of what is seen of fingerprints, as vectors of length 1: float32 (n, SIZE).
+    """Return the low frequencies of fingerprints under a look, as unit vectors: float32 (n, SIZE).
 
-    Without the mean, so that brightness and contrast do not count; frequency f is weighed by its square root, since
-    there is the less of it in a picture the higher it is.
+    The mean is left out, so brightness and contrast do not count. Frequency f is weighted by sqrt(f), because pictures
+    contain less of higher frequencies.
     """
     pictures = turned_alike(fingerprints, look.turn)
     across, down = (_cosines(*look.window[edges]) for edges in (slice(0, 2), slice(2, 4)))
@@ -165,7 +171,7 @@ def _vectors(fingerprints: NDArray[np.uint8], look: Look) -> Array:
 
 
 def _cosines(first: float, last: float) -> Array:
-    """The discrete cosine transform of what lies between two places: float32 (FREQUENCIES, SIDE)."""
+    """Return the discrete cosine transform of the range from first to last, shares of a side: (FREQUENCIES, SIDE)."""
     edges = np.array([[first], [last]], np.float32)
     matrices, _ = sampling(edges[0], edges[1], SIDE)
     angles = np.outer(np.arange(FREQUENCIES), np.arange(SIDE) + 0.5) * np.pi / SIDE

@@ -1,7 +1,7 @@
-"""Groups of duplicates -> a shell script that says what may be deleted, for people to read and change.
+"""Write groups of duplicates as a shell script that lists what may be deleted, for people to read and edit.
 
-Only `sh FILE delete` deletes anything, and then only a file whose bytes, and those of the file that is kept for it, are
-still what they were when they were indexed.
+Only `sh FILE delete` deletes anything. It deletes a file only if that file and the one kept for it still have the bytes
+that were indexed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from indexer.paths import printable
 from latentsearch.duplicates.results import BEST, Copy, Duplicates, Tie
 
 HEAD = rb"""#!/bin/sh
-# What `latentsearch duplicates` found; nothing has been deleted. Each group names the files to keep and, below each,
-# those that may go for it; then the copies that stay, and why. Take out the line of a file to spare it. Then
-#     sh FILE           says what would be deleted
+# Copies that `latentsearch duplicates` found; nothing has been deleted yet. Each group lists a file to keep, then the
+# copies of it to delete (discard), and the copies that stay, with the reason. To spare a file, remove its line. Then
+#     sh FILE           lists what would be deleted
 #     sh FILE delete    deletes it
-# A file goes only while it and the one that is kept for it have the bytes that they had when they were indexed.
+# A file is deleted only if it and the file kept for it still have the bytes that were indexed.
 LC_ALL=C
 export LC_ALL
 mode=${1-say}
@@ -47,18 +47,18 @@ TAIL = b'\nexit "$failed"\n'
 
 
 def check_plan(target: Path) -> None:
-    """Raise InputError where a plan cannot be written: something is there already, or the folder is missing."""
+    """Raise InputError if a plan cannot be written there: the file exists, or its folder does not."""
     if os.path.lexists(target):
         raise InputError(f"{printable(target)} is there already: name another file for the plan")
     if not target.parent.is_dir():
-        raise InputError(f"{printable(target.parent)} is no folder: make it, or name another for the plan")
+        raise InputError(f"{printable(target.parent)} is not a folder: make it, or name another for the plan")
 
 
 def write_plan(duplicates: Duplicates, target: Path, kinds: Collection[str] = ()) -> None:
-    """Write the plan, a file that is not there yet. Raises InputError where it is.
+    """Write the plan to a new file. Raises InputError if the file exists.
 
-    kinds: which copies may go beside those that have the same bytes, or show the same and have lost nothing but
-    quality; of a copy that was changed in several ways, each must be named.
+    kinds: changes, besides exact and same, whose copies the plan deletes. A copy with several changes is deleted only
+    if all of them are named.
     """
     groups = [_group(number, group, kinds) for number, group in enumerate(duplicates.groups, start=1)]
     try:
@@ -69,7 +69,7 @@ def write_plan(duplicates: Duplicates, target: Path, kinds: Collection[str] = ()
 
 
 def _group(number: int, group: Sequence[Copy], kinds: Collection[str]) -> bytes:
-    """The lines of a group: every file that goes stands below one that stays and that it was compared with itself."""
+    """Return the lines of a group: every file to delete follows a file to keep with which it was compared directly."""
     best, *others = group
     below: dict[int, list[bytes]] = {best.image.id: []}
     staying: list[Copy] = []
@@ -87,25 +87,25 @@ def _group(number: int, group: Sequence[Copy], kinds: Collection[str]) -> bytes:
         if below[copy.image.id]:
             lines += [_line(b"keep", copy, copy.to_best), *below[copy.image.id]]
         else:
-            lines.append(b"stays %s # %s" % (quoted(copy.image.path), _told(copy, copy.to_best).encode()))
+            lines.append(b"stays %s # %s" % (quoted(copy.image.path), _comment(copy, copy.to_best).encode()))
     return b"\n".join(lines) + b"\n"
 
 
 def _line(verb: bytes, copy: Copy, tie: Tie | None) -> bytes:
     image = copy.image
-    return b"%s %s %s # %s" % (verb, image.digest.hex().encode(), quoted(image.path), _told(copy, tie).encode())
+    return b"%s %s %s # %s" % (verb, image.digest.hex().encode(), quoted(image.path), _comment(copy, tie).encode())
 
 
-def _told(copy: Copy, tie: Tie | None) -> str:
+def _comment(copy: Copy, tie: Tie | None) -> str:
     image = copy.image
-    told = f"{tie.kind if tie else BEST}, {image.width}x{image.height}, {image.size} bytes"
+    comment = f"{tie.kind if tie else BEST}, {image.width}x{image.height}, {image.size} bytes"
     if tie and tie.changes and tie.changes != (tie.kind,):
-        told += f", {' '.join(tie.changes)}"
+        comment += f", {' '.join(tie.changes)}"
     if tie and tie.gained:
-        told += f"; neither goes: this one has {', '.join(tie.gained)} that the best lacks"
-    return told
+        comment += f"; neither is deleted: this one has {', '.join(tie.gained)} that the best lacks"
+    return comment
 
 
 def quoted(path: str) -> bytes:
-    r"""A path as one word of a shell, whatever bytes it has: between single quotes, those in it as '\''."""
+    r"""Quote a path as one word of a shell: in single quotes, with each single quote in it written as '\''."""
     return b"'" + os.fsencode(path).replace(b"'", b"'\\''") + b"'"

@@ -1,4 +1,4 @@
-"""An index -> groups of pictures that are copies of one another: byte for byte, re-encoded, resized, or altered."""
+"""Find groups of copies in an index: byte for byte, re-encoded, resized, or altered."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ SAME_BYTES = Tie(EXACT)
 def find_duplicates(
     index: str | None = None, *, exact: bool = False, near: bool = False, report: StepReport | None = None
 ) -> Duplicates:
-    """Find the pictures of an index that are copies of one another; nothing is deleted.
+    """Find the pictures of an index that are copies of one another; delete nothing.
 
-    exact: only those that have the same bytes. near: only those that look the same and have other bytes; of pictures
-    with the same bytes the best stands for all. Neither: both. index: the folder, None for the usual one. report: told
-    how far each step is. Groups come by the path of their best picture: the one that lost least, by frames, pages,
-    alpha, colour, bit depth, pixels, compression, date and camera, then the oldest, then the first path. Raises
-    IndexStateError where there is no index, MissingExtra without FAISS.
+    index: its folder, None for the default index.
+    exact: only copies with the same bytes. near: only copies that look the same and have other bytes; the best of
+    several files with the same bytes represents them. With neither, both kinds are found.
+    report: called with the step, and how much of how many is done.
+    Groups are sorted by the path of their best picture. The best has lost least, by frames, pages, alpha, colour, bit
+    depth, pixels, compression, date and camera; of equal ones it is the oldest, then the first by path.
+    Raises IndexStateError without an index, MissingExtra without FAISS.
     """
     with Index.open(Index.locate(index)) as opened:
         clusters, others, left_out = _same_bytes(opened)
@@ -37,7 +39,7 @@ def find_duplicates(
 
 
 def _same_bytes(index: Index) -> tuple[list[list[ImageRecord]], set[int], list[LeftOut]]:
-    """Images that have the same bytes, the best first; the ids of all but the best; those that have gone or changed."""
+    """Return groups of images with the same bytes, the best first, the ids of all but the best, and files left out."""
     clusters, others, left_out = [], set(), []
     for ids in index.catalog.copies.exact():
         there, gone = still_there(index.images(ids))
@@ -53,7 +55,7 @@ def _exact(records: Sequence[ImageRecord]) -> list[Copy]:
 
 
 def _joined(same_bytes: Sequence[list[Copy]], alike: Sequence[list[Copy]]) -> list[list[Copy]]:
-    """Groups of those that look the same, each picture followed by those with its bytes; then what remains of these."""
+    """Insert exact copies after each member of the groups that look alike, then append the exact groups left over."""
     by_best = {group[0].image.id: group for group in same_bytes}
     joined = [[copy for member in group for copy in _with_same_bytes(member, by_best)] for group in alike]
     used = {copy.image.id for group in alike for copy in group}
@@ -61,7 +63,7 @@ def _joined(same_bytes: Sequence[list[Copy]], alike: Sequence[list[Copy]]) -> li
 
 
 def _with_same_bytes(member: Copy, by_best: Mapping[int, Sequence[Copy]]) -> list[Copy]:
-    """A member and those with its bytes, which are to all others what it is."""
+    """Return a member and its exact copies, which have the same ties to the other members."""
     others = [other.image for other in by_best.get(member.image.id, [])[1:]]
     if member.to_best is None:
         return [member, *_exact(others)]

@@ -1,4 +1,7 @@
-"""Duplicates -> JSON, CSV, or lines for a pipe and for people; names as latentsearch.search.formats writes them."""
+"""Write duplicates as JSON, CSV, lines for a pipe, or blocks for a terminal.
+
+File names that are not UTF-8 are written as in latentsearch.search.formats.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ DECIMALS = 4
 
 
 def as_json(duplicates: Duplicates) -> bytes:
-    """One object: the groups, the best of each first, and what was left out, in UTF-8."""
+    """Write one JSON object with the groups, the best of each first, and the files left out, in UTF-8."""
     plain = {
         "index": duplicates.index,
         "groups": [{"pictures": [_plain(copy, group[0]) for copy in group]} for group in duplicates.groups],
@@ -44,31 +47,31 @@ def as_json(duplicates: Duplicates) -> bytes:
 
 
 def as_csv(duplicates: Duplicates) -> bytes:
-    """A header and a row a picture, groups counted from 1, in UTF-8."""
+    """Write CSV with a header and a row per picture, groups counted from 1, in UTF-8."""
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(COLUMNS)
     for group, rank, copy in _numbered(duplicates):
-        told = _plain(copy, duplicates.groups[group - 1][0]) | {"path": printable(copy.image.path)}
-        told |= {column: "; ".join(told[column]) for column in ("changes", "lost", "gained")}
-        writer.writerow([group, rank, *(told[column] for column in COLUMNS[2:])])
+        plain = _plain(copy, duplicates.groups[group - 1][0]) | {"path": printable(copy.image.path)}
+        plain |= {column: "; ".join(plain[column]) for column in ("changes", "lost", "gained")}
+        writer.writerow([group, rank, *(plain[column] for column in COLUMNS[2:])])
     return rows.getvalue().encode("utf-8", "backslashreplace")
 
 
 def as_lines(duplicates: Duplicates) -> bytes:
-    """A line a picture, fields separated by tabs: group, kind, changes, likeness, size, bytes, id, path."""
+    """Write a line per picture with tabs between group, kind, changes, likeness, size, bytes, id and path."""
     return "".join("\t".join(map(str, _fields(group, copy))) + "\n" for group, _, copy in _numbered(duplicates)).encode(
         "utf-8", "backslashreplace"
     )
 
 
 def as_blocks(duplicates: Duplicates) -> str:
-    """A paragraph a group, for a terminal."""
+    """Write a block of lines per group, for a terminal."""
     return "\n\n".join("\n".join(map(_shown, group)) for group in duplicates.groups)
 
 
 def summary(duplicates: Duplicates) -> str:
-    """What was found, in a sentence."""
+    """Summarise the groups, the copies and their size in one sentence."""
     if not duplicates.groups:
         return "no duplicates"
     spare = duplicates.spare
@@ -94,18 +97,18 @@ def _fields(group: int, copy: Copy) -> tuple[Any, ...]:
 def _shown(copy: Copy) -> str:
     image = copy.image
     size = f"{image.width}x{image.height}"
-    return f"{copy.kind:5}  {size:>11}  {image.size / 1e3:>9.1f} kB  {readable(image.path)}{_told(copy)}"
+    return f"{copy.kind:5}  {size:>11}  {image.size / 1e3:>9.1f} kB  {readable(image.path)}{_remark(copy)}"
 
 
-def _told(copy: Copy) -> str:
-    told = list(_with_degrees(copy.tie)) if copy.changes != (copy.kind,) or TURNED in copy.changes else []
+def _remark(copy: Copy) -> str:
+    remarks = list(_with_degrees(copy.tie)) if copy.changes != (copy.kind,) or TURNED in copy.changes else []
     if copy.tie and copy.tie.gained:
-        told.append(f"has {', '.join(copy.tie.gained)} that the other lacks")
-    return f"  ({', '.join(told)})" if told else ""
+        remarks.append(f"has {', '.join(copy.tie.gained)} that the other lacks")
+    return f"  ({', '.join(remarks)})" if remarks else ""
 
 
 def _with_degrees(tie: Tie | None) -> list[str]:
-    """The changes of a copy, and by how much it is turned."""
+    """Return the changes of a copy, with the degrees of a turn."""
     changes = tie.changes if tie else ()
     return [f"{change} {tie.degrees}" if change == TURNED and tie else change for change in changes]
 

@@ -1,7 +1,7 @@
-"""Pairs of copies -> groups, each around the best of them.
+"""Form groups of copies around their best pictures.
 
-Every member of a group is a copy of its best picture itself, not of a copy of a copy: along a chain of slight
-changes the ends would be different pictures.
+Every member of a group is a direct copy of the best, not a copy of a copy: the two ends of a chain of slight changes
+may be different pictures.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from latentsearch.duplicates.compare.changes import Relation
 from latentsearch.duplicates.pairs import Pairs
 from latentsearch.duplicates.results import SAME, Tie
 
-# Two arrays of rows -> the pairs of them that look like copies.
+# Takes two arrays of rows, and returns the pairs of them that look like copies.
 Compare = Callable[[NDArray[np.int64], NDArray[np.int64]], Pairs]
-# Pairs -> what the picture and the reference of each are to one another, None for no copies.
+# Takes pairs, and returns the relation from the picture to the reference of each; None if they are not copies.
 Judge = Callable[[Pairs], Sequence[Relation | None]]
 
-# Each member that is not a plain copy of the best is compared with this many members before it.
+# Each member that is not a plain copy of the best is compared with up to this many earlier members.
 TWINS_COMPARED = 8
 
 
 class Verdicts:
-    """What two rows are to one another, as far as they were compared and judged."""
+    """Compares and judges pairs of rows on demand, and remembers the relations."""
 
     def __init__(self, pairs: Pairs, compare: Compare, judge: Judge) -> None:
         self.pairs = pairs
         self._compare = compare
         self._judge = judge
         self._places = dict(zip(keys(pairs), range(len(pairs)), strict=True))
-        # From the lesser row to the greater.
+        # Relations from the lesser row to the greater.
         self._relations: dict[tuple[int, int], Relation | None] = {}
 
     def of(self, first: int, second: int) -> Relation | None:
-        """What two rows are, from the first to the second; None where they are no copies, or were not asked about."""
+        """Return the relation from the first row to the second; None if they are not copies, or not judged yet."""
         relation = self._relations.get(_ordered(first, second))
         return relation if relation is None or first < second else relation.swapped()
 
     def add(self, pairs: Pairs) -> None:
-        """Judge more pairs at once, of which most may show two pictures, and keep those that do not."""
+        """Judge further pairs, and keep only those that are copies."""
         relations = self._judge(pairs)
         pairs = pairs[np.array([relation is not None for relation in relations], bool)]
         self._places |= dict(zip(keys(pairs), range(len(self.pairs), len(self.pairs) + len(pairs)), strict=True))
@@ -50,7 +50,7 @@ class Verdicts:
         self._note(pairs, known)
 
     def ask(self, wanted: Iterable[tuple[int, int]]) -> None:
-        """Compare and judge two rows each, where that was not done yet."""
+        """Compare and judge the pairs of rows that have not been judged yet."""
         asked = [key for key in dict.fromkeys(_ordered(*pair) for pair in wanted) if key not in self._relations]
         unknown = [key for key in asked if key not in self._places]
         if unknown:
@@ -71,13 +71,13 @@ class Verdicts:
 
 
 def groups_around_best(verdicts: Verdicts, rank: Mapping[int, int]) -> list[list[int]]:
-    """Groups of rows, the best first, none of them in two.
+    """Form disjoint groups of rows, the best of each first.
 
-    rank: of each row; the least is the best as far as single files tell. The best of those that hang together takes all
-    that are its copies; one of these that has lost nothing, where it has, takes its place. Then the best of the rest
-    does.
+    rank: a number per row, least for the best, judged by single files. Within each connected component, the row of
+    least rank takes its direct copies. A copy that has lost nothing, where that row has, becomes the best instead. The
+    rows left over form further groups in the same way.
     """
-    waiting = [sorted(rows, key=lambda row: rank[row]) for rows in _hanging_together(verdicts.pairs)]
+    waiting = [sorted(rows, key=lambda row: rank[row]) for rows in _connected(verdicts.pairs)]
     groups = []
     were_best: set[int] = set()
     while waiting:
@@ -99,14 +99,14 @@ def groups_around_best(verdicts: Verdicts, rank: Mapping[int, int]) -> list[list
 
 
 def twins_of(groups: Sequence[Sequence[int]], verdicts: Verdicts) -> dict[int, int]:
-    """Members that are no plain copies of the best of their group, but are of another such member -> that member."""
+    """Map members that are not plain copies of the best to an earlier member of which they are plain copies."""
     altered = [[row for row in others if not _may_go(verdicts.of(best, row))] for best, *others in groups]
     bests = {row: group[0] for group in groups for row in group}
 
     def before(rows: Sequence[int], place: int) -> list[int]:
         changes = [verdicts.of(bests[row], row) for row in rows[: place + 1]]
-        told = [relation.changes if relation else () for relation in changes]
-        return [row for row, change in zip(rows[:place], told[:place], strict=True) if change == told[place]][
+        named = [relation.changes if relation else () for relation in changes]
+        return [row for row, change in zip(rows[:place], named[:place], strict=True) if change == named[place]][
             :TWINS_COMPARED
         ]
 
@@ -122,7 +122,7 @@ def twins_of(groups: Sequence[Sequence[int]], verdicts: Verdicts) -> dict[int, i
 
 
 def _may_go(relation: Relation | None) -> bool:
-    """Whether the second of two is a plain copy of the first, with nothing of its own."""
+    """Whether the second of two pictures is a plain copy of the first and has nothing that the first lacks."""
     return relation is not None and Tie.of(relation).may_go((SAME,))
 
 
@@ -130,8 +130,8 @@ def _is_better(relation: Relation | None) -> bool:
     return relation is not None and relation.first_is_better
 
 
-def _hanging_together(pairs: Pairs) -> list[list[int]]:
-    """Rows that are joined by a chain of pairs."""
+def _connected(pairs: Pairs) -> list[list[int]]:
+    """Return the connected components of the graph of pairs, by union-find."""
     parent: dict[int, int] = {}
 
     def root(row: int) -> int:
@@ -149,7 +149,7 @@ def _hanging_together(pairs: Pairs) -> list[list[int]]:
 
 
 def keys(pairs: Pairs) -> list[tuple[int, int]]:
-    """The two rows of each pair, the lesser first."""
+    """Return the two rows of each pair, the lesser first."""
     return list(map(_ordered, pairs.pictures.tolist(), pairs.references.tolist()))
 
 

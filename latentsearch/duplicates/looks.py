@@ -1,4 +1,4 @@
-"""What workers do with single files for a search for duplicates: make fingerprints, and look at candidates."""
+"""Tasks of worker processes on single files: make fingerprints, and read the facts of candidates."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from latentsearch.duplicates.compare.contents import Facts, facts_of
 from latentsearch.duplicates.compare.frames import all_frames, first_frame, is_several
 from latentsearch.duplicates.compare.judge import CHANGED
 
-# At most this many of a file's frames that look different get a fingerprint, evenly chosen.
+# The most frames after the first that get a fingerprint; of more, evenly spaced ones are chosen.
 FRAMES_KEPT = 64
-# Frames whose fingerprints differ by less, on average, propose the same pictures.
+# Frames whose fingerprints differ by less on average, of 255, find the same candidates, so one of them is enough.
 DIFFERENCE = 3.0
-# A fingerprint needs no more pixels on the shorter side.
+# Pixels on the shorter side that a fingerprint needs.
 ENOUGH = 64
 
 
@@ -36,7 +36,7 @@ class Indexed(NamedTuple):
 
 
 class Fingerprinted(NamedTuple):
-    """A file's fingerprint, or why there is none."""
+    """A file's fingerprint, or the reason why there is none."""
 
     path: str
     reason: str
@@ -44,7 +44,7 @@ class Fingerprinted(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """A file's facts and its grey picture, SIDE x SIDE bytes, or why there are none."""
+    """A file's facts and its grey picture, SIDE x SIDE bytes, or the reason why there are none."""
 
     path: str
     reason: str
@@ -53,25 +53,25 @@ class Looked(NamedTuple):
 
 
 class MakeFingerprints(FileTask[Indexed, Fingerprinted]):
-    """Makes fingerprints, of further frames too."""
+    """Makes the fingerprint of each file, and those of its further frames."""
 
     def do(self, item: Indexed, share: Share) -> Fingerprinted:
-        """Make one."""
+        """Read a file and make its fingerprint."""
         try:
             return Fingerprinted(item.path, "", _fingerprint(_read(item, share), share.reserve))
         except UnreadableImage as error:
             return self.failed(item, str(error))
 
     def failed(self, item: Indexed, reason: str) -> Fingerprinted:
-        """None."""
+        """Return the reason instead of a fingerprint."""
         return Fingerprinted(item.path, reason)
 
 
 class LookAtFiles(FileTask[Indexed, Looked]):
-    """Looks at what files have."""
+    """Reads the facts and the grey picture of each file."""
 
     def do(self, item: Indexed, share: Share) -> Looked:
-        """Look at one."""
+        """Read one file."""
         try:
             facts, grey = facts_of(_read(item, share), SIDE, share.reserve)
         except UnreadableImage as error:
@@ -79,7 +79,7 @@ class LookAtFiles(FileTask[Indexed, Looked]):
         return Looked(item.path, "", facts, grey.tobytes())
 
     def failed(self, item: Indexed, reason: str) -> Looked:
-        """Nothing was seen."""
+        """Return the reason instead of facts."""
         return Looked(item.path, reason)
 
 
@@ -103,7 +103,7 @@ def _fingerprint(data: bytes, reserve: Reserve) -> Fingerprint:
             found.append(seen)
     others = found[1:]
     chosen = {round(place) for place in np.linspace(0, len(others) - 1, min(FRAMES_KEPT, len(others)))}
-    # None where all look the same: empty would mean that they were not looked at.
+    # None if all frames look the same; b"" would mean that the frames have not been examined.
     kept = b"".join(others[number].astype(np.uint8).tobytes() for number in sorted(chosen)) or None
     return first._replace(frames=kept)
 

@@ -1,4 +1,4 @@
-"""An index -> groups of pictures that look the same: re-encoded, resized, or altered in some way that is named."""
+"""Find groups of pictures in an index that look the same: re-encoded, resized, or altered in a known way."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from latentsearch.duplicates.verification import compared, verified
 
 
 def near_duplicates(index: Index, without: set[int], report: StepReport) -> tuple[list[list[Copy]], list[LeftOut]]:
-    """Groups of pictures that look the same, the best of each first, and images that could not be compared.
+    """Return groups of pictures that look the same, the best of each first, and images that could not be compared.
 
-    without: ids of images to leave aside. Raises MissingExtra without FAISS.
+    without: ids of images to skip. Raises MissingExtra without FAISS.
     """
     ids, fingerprints, (owner_ids, views), unreadable = complete_fingerprints(
         index, partial(report, "reading pictures")
@@ -44,11 +44,11 @@ def near_duplicates(index: Index, without: set[int], report: StepReport) -> tupl
     rows = np.array([np.searchsorted(ids, record.id) for record in records], np.int64)
     search = _Search(records, fingerprints[rows], report)
     groups = search.groups(*(_among(some, rows, len(ids)) for some in (pairs, by_view)))
-    return groups, _once([*unreadable, *gone, *search.left_out])
+    return groups, _distinct([*unreadable, *gone, *search.left_out])
 
 
 def _among(pairs: Pairs, rows: NDArray[np.int64], count: int) -> Pairs:
-    """Those of the pairs whose two are among these rows, of `count`, by their places there."""
+    """Keep the pairs whose rows are both in `rows`, and renumber them by their places there. count: of all rows."""
     places = np.full(count, -1, np.int64)
     places[rows] = np.arange(len(rows))
     first, second = places[pairs.pictures], places[pairs.references]
@@ -56,12 +56,12 @@ def _among(pairs: Pairs, rows: NDArray[np.int64], count: int) -> Pairs:
     return moved[(first >= 0) & (second >= 0)]
 
 
-def _once(left_out: Sequence[LeftOut]) -> list[LeftOut]:
+def _distinct(left_out: Sequence[LeftOut]) -> list[LeftOut]:
     return list({left.path: left for left in left_out}.values())
 
 
 class _Search:
-    """Groups images, of candidates by their places among these; left_out: those whose files cannot be used."""
+    """Verifies candidate pairs and groups them, by their places in `records`; left_out: files that cannot be used."""
 
     def __init__(self, records: Sequence[ImageRecord], fingerprints: NDArray[np.uint8], report: StepReport) -> None:
         self._records = records
@@ -71,7 +71,7 @@ class _Search:
         self.left_out: list[LeftOut] = []
 
     def groups(self, pairs: Pairs, by_view: Pairs) -> list[list[Copy]]:
-        """by_view: pairs of which one shows the other over another background, or in a later frame."""
+        """Group the pairs that are copies. by_view: pairs that match over another background or in a later frame."""
         with room_for(len(self._records), SIDE) as pictures:
             self._facts, unreadable = look_at(self._records, pictures, partial(self._report, "reading candidates"))
             self.left_out += unreadable
@@ -81,8 +81,8 @@ class _Search:
                 return compared(first, second, self._fingerprints, pictures)
 
             verdicts = Verdicts(alike, compare, self._judged)
-            # Their fingerprints alone were compared, so that most of them show two pictures.
-            verdicts.add(_unknown(self._readable(by_view), alike))
+            # Only their fingerprints have been compared so far, so most of these pairs are not copies.
+            verdicts.add(_not_among(self._readable(by_view), alike))
             rank = {place: rank for rank, place in enumerate(sorted(self._facts, key=self._goodness))}
             groups = groups_around_best(verdicts, rank)
             twins = twins_of(groups, verdicts)
@@ -94,7 +94,7 @@ class _Search:
         return pairs[is_read[pairs.pictures] & is_read[pairs.references]]
 
     def _goodness(self, place: int) -> tuple[float | str, ...]:
-        """What copies are sorted by, the best first, as far as each tells by itself."""
+        """Return the sort key of a copy, least for the best, from its own file alone."""
         facts, record = self._facts[place], self._records[place]
         return (
             -facts.frames,
@@ -110,7 +110,7 @@ class _Search:
         )
 
     def _judged(self, pairs: Pairs) -> list[Relation | None]:
-        """What the two of each pair are to one another, by their files."""
+        """Judge pairs by the contents of their files; None for pairs that are not copies."""
         files = {place: file_of(self._records[place], self._facts[place]) for place in self._facts}
         asked = [
             Pair(files[picture], files[reference], turn, tuple(window), likeness)
@@ -152,8 +152,8 @@ def _tie(verdicts: Verdicts, to: int, other: int) -> Tie:
     return Tie.of(relation)
 
 
-def _unknown(pairs: Pairs, known: Pairs) -> Pairs:
-    """Those whose two are no pair that is known, with the likeness of their details unknown."""
+def _not_among(pairs: Pairs, known: Pairs) -> Pairs:
+    """Keep the pairs that are not among the known ones, and mark their likeness as unknown (0)."""
     there = set(keys(known))
     new = pairs[np.array([key not in there for key in keys(pairs)], bool)]
     new.likeness[:] = 0

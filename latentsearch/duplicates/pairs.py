@@ -1,4 +1,4 @@
-"""Pairs of pictures, and how one lies over the other: plain data between those who look for copies."""
+"""Pairs of pictures and their alignment: plain data between the stages of the search for copies."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from indexer.system.limits import cores
 from latentsearch.duplicates.compare.alignment import WHOLE, Array
 from latentsearch.duplicates.compare.turns import TURNS
 
-# By how much more alike a turned picture must be.
+# A turned match replaces an upright match of the same pair only if its likeness is greater by more than this.
 TURNED_LESS = 0.02
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of pictures, by row: picture, turned, looks through its window as reference does.
+    """Pairs of pictures: each picture, turned and seen through its window, looks like its reference.
 
-    pictures, references: int64 (n,). turns: int8 (n,), below TURNS. windows: float32 (n, 4), as
-    latentsearch.duplicates.compare.alignment has them. likeness: float32 (n,), at most 1.
+    pictures, references: rows, int64 (n,). turns: int8 (n,), below TURNS. windows: float32 (n, 4), as in
+    latentsearch.duplicates.compare.alignment. likeness: float32 (n,), at most 1.
     """
 
     pictures: NDArray[np.int64]
@@ -40,23 +40,23 @@ class Pairs:
         return Pairs(*(column[chosen] for column in self.columns()))
 
     def columns(self) -> tuple[NDArray[Any], ...]:
-        """The five arrays."""
+        """Return the five arrays."""
         return self.pictures, self.references, self.turns, self.windows, self.likeness
 
     @classmethod
     def joined(cls, parts: list[Pairs]) -> Pairs:
-        """All pairs of several."""
+        """Concatenate pairs."""
         return cls(*(np.concatenate(columns) for columns in zip(*(part.columns() for part in parts), strict=True)))
 
     @classmethod
     def none(cls) -> Pairs:
-        """No pairs."""
+        """Make an empty set of pairs."""
         nothing = np.empty(0, np.int64)
         return cls.unknown(nothing, nothing)
 
     @classmethod
     def unknown(cls, pictures: NDArray[np.int64], references: NDArray[np.int64]) -> Pairs:
-        """Pairs about which nothing is known, each in every turn."""
+        """Make pairs whose alignment is unknown: each in every turn, with the whole window and likeness 0."""
         count = len(pictures)
         return cls(
             np.tile(pictures, TURNS),
@@ -67,9 +67,9 @@ class Pairs:
         )
 
     def sifted(self, sift: Callable[[Pairs], Pairs], size: int, report: Report | None = None) -> Pairs:
-        """What a function leaves of the pairs, in order; it gets `size` of them at once, in a thread for each core.
+        """Filter the pairs in order, with a function that gets `size` pairs per call, on one thread per core.
 
-        Threads, since nearly all of the time is spent in numpy, which lets others run meanwhile.
+        Threads suffice because the function spends nearly all its time in numpy, which releases the GIL.
         """
         parts = [self[start : start + size] for start in range(0, len(self), size)]
         found = [Pairs.none()]
@@ -81,9 +81,9 @@ class Pairs:
         return Pairs.joined(found)
 
     def best(self) -> Pairs:
-        """Every two pictures once, however often and in whatever order they stand here: as they are most alike.
+        """Keep the entry of greatest likeness for every two pictures, in either order.
 
-        As they are rather than turned, where that makes no difference: a symmetric picture is like its mirror image.
+        Upright entries win near ties, because a symmetric picture looks like its mirror image.
         """
         low, high = np.minimum(self.pictures, self.references), np.maximum(self.pictures, self.references)
         order = np.lexsort((np.where(self.turns > 0, TURNED_LESS, 0) - self.likeness, high, low))

@@ -1,4 +1,4 @@
-"""What a search for duplicates gives: plain data between the search and its forms."""
+"""Results of a search for duplicates: plain data between the search and its output formats."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ KINDS = (EXACT, SAME, *CHANGES)
 
 @dataclass(frozen=True)
 class Tie:
-    """What a copy is to another picture.
+    """The relation of a copy to another picture.
 
-    kind: EXACT has the same bytes; SAME is re-encoded or resized and has lost nothing but quality; else the first of
-    its changes. degrees: by how much the copy is turned, clockwise. lost: what the other has and the copy lacks.
-    gained: what the copy has and the other lacks, and would be lost with it.
+    kind: EXACT for the same bytes; SAME if re-encoded or resized with no loss but quality; else the first change.
+    changes: from CHANGES. degrees: the clockwise turn of the copy. lost: what the other has and the copy lacks.
+    gained: what the copy has and the other lacks; deleting the copy would lose it. likeness: at most 1.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Tie:
 
     @classmethod
     def of(cls, relation: Relation) -> Tie:
-        """What the second of two copies is to the first."""
+        """Make the tie of the second of two copies to the first."""
         kind = relation.changes[0] if relation.changes else SAME
         return cls(
             kind,
@@ -48,17 +48,17 @@ class Tie:
         )
 
     def may_go(self, kinds: Iterable[str]) -> bool:
-        """Whether the copy may be deleted for the other: it has nothing of its own, and all that it is may go."""
+        """Whether the copy may be deleted for the other: it gained nothing, and each change is EXACT, SAME or named."""
         return not self.gained and set(self.changes or (self.kind,)) <= {EXACT, SAME, *kinds}
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A picture of a group of copies.
+    """A picture in a group of copies.
 
-    to_best: what it is to the best of its group, None for the best itself. twin: the id of another member of which it
-    is an exact or the same copy, while neither is one of the best: so of two equal grey copies of a coloured picture
-    one may go. to_twin: what it is to that one.
+    to_best: its tie to the best of the group, None for the best itself.
+    twin: the id of an earlier member, not the best, of which it is an exact or same copy. Of two equal grey copies of a
+    coloured picture, for example, the second is a twin of the first and may be deleted. to_twin: its tie to the twin.
     """
 
     image: ImageRecord
@@ -68,28 +68,28 @@ class Copy:
 
     @property
     def kind(self) -> str:
-        """BEST, or what it is to its twin, or to the best."""
+        """BEST, or the kind of `tie`."""
         return self.tie.kind if self.tie else BEST
 
     @property
     def tie(self) -> Tie | None:
-        """What it is to its twin, or else to the best."""
+        """The tie to the twin if there is one, else to the best; None for the best itself."""
         return self.to_twin or self.to_best
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What it was changed by, beside size and encoding."""
+        """The changes of `tie`, beside size and encoding; none for the best itself."""
         return self.tie.changes if self.tie else ()
 
     @property
     def likeness(self) -> float:
-        """How alike its details are, at most 1."""
+        """The likeness of details to the twin or the best, at most 1."""
         return self.tie.likeness if self.tie else 1.0
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An image that was not compared with others, by the path of its file, and why."""
+    """An image that was not compared, by the path of its file, and the reason."""
 
     path: str
     reason: str
@@ -97,10 +97,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Groups, each a picture and its copies, the best first, and images that could not be compared.
+    """Groups of copies, the best of each first, and the images that could not be compared.
 
-    Raises ValueError, when it is made, for a group of one, for one that does not have its best in front, for a picture
-    that stands twice, and for a twin that does not stand before in its group.
+    Raises ValueError for a group of one, a group that does not begin with its best, a picture that occurs twice, and a
+    twin that does not come earlier in its group.
     """
 
     index: str
@@ -108,17 +108,17 @@ class Duplicates:
     left_out: tuple[LeftOut, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what nobody may delete by."""
+        """Raise ValueError for groups that would be unsafe to delete by."""
         ids = [copy.image.id for group in self.groups for copy in group]
         if len(set(ids)) != len(ids):
-            raise ValueError("a picture stands twice among the groups")
+            raise ValueError("a picture occurs twice among the groups")
         for group in self.groups:
             if len(group) < 2 or [copy.to_best is None for copy in group] != [True, *[False] * (len(group) - 1)]:
-                raise ValueError("a group does not have its best picture in front of others")
+                raise ValueError("a group does not begin with its best picture, followed by copies")
             before: set[int] = set()
             for copy in group:
                 if copy.twin is not None and copy.twin not in before:
-                    raise ValueError("a picture's twin does not stand before it in its group")
+                    raise ValueError("a picture's twin does not come before it in its group")
                 before.add(copy.image.id)
 
     @property
@@ -128,5 +128,5 @@ class Duplicates:
 
 
 def age(record: ImageRecord) -> tuple[int, str]:
-    """What files of one content are sorted by, the best first: the oldest, then the first path."""
+    """Return the sort key of files with the same bytes, least for the best: the oldest, then the first by path."""
     return record.mtime_ns, record.path

@@ -1,4 +1,4 @@
-"""Images of an index -> their files, looked at again where these are still what was indexed."""
+"""Read the files of indexed images again, and leave out those that are gone or have changed since."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from latentsearch.duplicates.grey_pictures import GreyPictures
 from latentsearch.duplicates.looks import Indexed, LookAtFiles, MakeFingerprints
 from latentsearch.duplicates.results import LeftOut
 
-# An index without fingerprints gets them in parts of this size, each kept when it is done.
+# Missing fingerprints are made and stored in the index in parts of this size.
 KEPT_AT_ONCE = 10_000
 
 Item = TypeVar("Item")
@@ -35,9 +35,10 @@ Views = tuple[NDArray[np.int64], NDArray[np.uint8]]
 
 
 def still_there(records: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list[LeftOut]]:
-    """Those whose files are as they were indexed, each file once, and those whose files are gone or have changed.
+    """Split images into those whose files are unchanged, each file once, and those that are gone or changed.
 
-    Links to a file, soft or hard, are no copies of it: of its names the one without links stays, else the first.
+    Soft and hard links to a file are not copies of it. One name is kept: one that resolves to itself if there is one,
+    else the first.
     """
     files: dict[tuple[int, int], ImageRecord] = {}
     left_out = []
@@ -57,10 +58,9 @@ def still_there(records: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list
 def look_at(
     records: Sequence[ImageRecord], pictures: GreyPictures, report: Report | None = None
 ) -> tuple[dict[int, Facts], list[LeftOut]]:
-    """Look at the files of images: their grey pictures go into `pictures`.
+    """Read the files of images, and store their grey pictures in `pictures`.
 
-    Returns what those have that could be read, by place, and why the others could not: unreadable now, or of another
-    content.
+    Returns the facts of the readable ones, by place, and the others with the reason: unreadable, or changed.
     """
     places = {record.path: place for place, record in enumerate(records)}
     facts: dict[int, Facts] = {}
@@ -76,30 +76,30 @@ def look_at(
 
 
 def judge_pairs(pairs: Sequence[Pair], report: Report | None = None) -> Iterator[Judged]:
-    """What the two files of each pair are to one another, in the order in which they are done."""
+    """Judge pairs of files in worker processes; yields the verdicts as they are completed."""
     return _done(JudgePairs(), pairs, report, lambda pair: pair.first.size + pair.second.size)
 
 
 def file_of(record: ImageRecord, facts: Facts) -> File:
-    """An image's file, for a comparison."""
+    """Make the file of an image, for a comparison."""
     return File(record.path, record.size, record.digest, facts)
 
 
 def complete_fingerprints(
     index: Index, report: Report | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8], Views, list[LeftOut]]:
-    """The ids and fingerprints of all images, and their further views, as indexer.catalog.catalog gives them.
+    """Return ids and fingerprints of all images, their further views, and the images left out.
 
-    Missing ones are made from the files. They are kept in the index for the next time unless another process writes to
-    it, or it may not be written to. Left out are images whose files cannot be read, or have changed.
+    Missing fingerprints are made from the files and stored in the index, unless another process holds its lock or it is
+    read-only. Images whose files cannot be read or have changed are left out. Shapes as in `indexer.catalog.copies`.
     """
     missing = index.catalog.copies.without_fingerprint()
     unkept: dict[int, Fingerprint] = {}
     left_out: list[LeftOut] = []
     for start in range(0, len(missing), KEPT_AT_ONCE):
-        # Not all of them may be there any more: once a part is kept, others' removals are seen.
+        # Some may have been removed by another process, which becomes visible once a part is stored.
         records = list(index.catalog.images.of_ids(missing[start : start + KEPT_AT_ONCE]).values())
-        made, unusable = _fingerprints(records, _behind(report, start, len(missing)))
+        made, unusable = _fingerprints(records, _continued(report, start, len(missing)))
         left_out += unusable
         if not _kept(index, made):
             unkept.update(made)
@@ -111,7 +111,7 @@ def complete_fingerprints(
 def _fingerprints(
     records: Sequence[ImageRecord], report: Report | None
 ) -> tuple[list[tuple[int, Fingerprint]], list[LeftOut]]:
-    """Ids and fingerprints of images, read from their files, and those whose files cannot be read or have changed."""
+    """Make the fingerprints of images from their files; return them by id, and the images that have none."""
     ids = {record.path: record.id for record in records}
     made, left_out = [], []
     for done in _done(MakeFingerprints(), [_indexed(record) for record in records], report):
@@ -123,7 +123,7 @@ def _fingerprints(
 
 
 def _with(more: dict[int, Fingerprint], ids: NDArray[np.int64], fingerprints: NDArray[np.uint8]) -> Views:
-    """Ids and fingerprints with more of them, by id."""
+    """Merge further fingerprints into ids and fingerprints, sorted by id."""
     if not more:
         return ids, fingerprints
     others = ~np.isin(ids, list(more))
@@ -159,7 +159,7 @@ def _done(
 
 
 def _chunks(items: Sequence[Item], size: Any) -> Iterator[list[Item]]:
-    """So few files at once that a worker is back soon; sized as those that are indexed."""
+    """Split items into chunks of the same size as in indexing, small enough that a worker reports back soon."""
     chunk: list[Item] = []
     total = 0
     for item in items:
@@ -176,7 +176,7 @@ def _indexed(record: ImageRecord) -> Indexed:
     return Indexed(record.path, record.size, record.digest)
 
 
-def _behind(report: Report | None, done: int, total: int) -> Report | None:
+def _continued(report: Report | None, done: int, total: int) -> Report | None:
     return None if report is None else lambda more, _: report(done + more, total)
 
 

@@ -1,4 +1,4 @@
-"""Candidates -> the pairs that show the same picture, by laying the decoded pictures over one another, in grey."""
+"""Verify candidate pairs by aligning their decoded pictures in grey and comparing details."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from latentsearch.duplicates.compare.turns import turned
 from latentsearch.duplicates.grey_pictures import GreyPictures
 from latentsearch.duplicates.pairs import Pairs
 
+# Steps of alignment.
 STEPS = 3
-# Details of a pair that is less alike than this before it is laid over one another are those of two pictures: of
-# CelebA's planted copies none is.
+# Pairs whose likeness at half size is below this before alignment are dropped. None of the copies planted in CelebA is.
 LEAST_AT_FIRST = 0.3
+# Pairs in one batch.
 AT_ONCE = 200
 
 
 def verified(pairs: Pairs, pictures: GreyPictures, report: Report | None = None) -> Pairs:
-    """Those of the pairs that show the same picture, with the likeness of their details.
+    """Keep the pairs that show the same picture, with the likeness of their details.
 
-    pictures: the whole of each, in grey, of that SIDE, as `pairs` count them.
+    pictures: the grey pictures of alignment.SIDE pixels, by the rows of `pairs`.
     """
     return pairs.sifted(partial(_verified, pictures), AT_ONCE, report)
 
@@ -42,7 +43,7 @@ def compared(
     fingerprints: NDArray[np.uint8],
     decoded: GreyPictures,
 ) -> Pairs:
-    """The same for pairs of rows, int64 (n,) each, that no search has found: candidates first, then verified."""
+    """Align and verify pairs of rows, int64 (n,) each, that no look-up found: by fingerprint, then by picture."""
     return verified(laid_over(fingerprints, Pairs.unknown(pictures, references)).best(), decoded)
 
 
@@ -68,6 +69,6 @@ def _both(part: Pairs, pictures: GreyPictures) -> tuple[Array, Array]:
 
 
 def _halved(pictures: Array) -> Array:
-    # Row by row, then column by column: a mean over two axes of a reshaped array takes ten times as long.
+    # Rows, then columns: a mean over two axes of a reshaped array takes ten times as long.
     rows = pictures[:, ::2] + pictures[:, 1::2]
     return np.asarray((rows[:, :, ::2] + rows[:, :, 1::2]) / 4, np.float32)

@@ -1,1 +1,1 @@
-"""A query -> ranked results, and the forms in which they are shown."""
+"""Search an index with a query, and write the ranked results as JSON, CSV, a table or a contact sheet."""

@@ -1,4 +1,4 @@
-"""Results -> a contact sheet: what was searched for first, then what was found, rank and similarity under each."""
+"""Draw a contact sheet: the queried pictures first, then the results, each with its rank and how close it is."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from indexer.files.sheets import marked
 from indexer.paths import printable
 from indexer.system.limits import cores
 from indexer.workers.in_order import decoded_in_order, job_at
-from latentsearch.query import Results
+from latentsearch.query import Hit, Results
+from latentsearch.search.formats import NONE, pairs_as_close
 
+# The side of a picture, the height of its caption and the space between tiles, in pixels.
 TILE = 160
 CAPTION = 22
 GAP = 8
 BACKGROUND = (255, 255, 255)
 MISSING = (210, 210, 210)
 INK = (30, 30, 30)
-# A path or a file's bytes, and what stands under the picture.
+# A path or the bytes of a file, and the caption below the picture.
 Tile = tuple[str | bytes, str]
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def check_target(target: Path) -> None:
-    """Raise InputError where no sheet can be written to, before any work is done."""
+    """Raise InputError if a sheet cannot be written there: its suffix is unknown or its folder does not exist."""
     if target.suffix.lower() not in FORMATS:
         raise InputError(f"cannot write a contact sheet to {printable(target)}: end its name in {', '.join(FORMATS)}")
     if not target.parent.is_dir():
@@ -37,10 +39,10 @@ def check_target(target: Path) -> None:
 
 
 def write_sheet(results: Results, target: Path, given: Mapping[str, bytes] | None = None) -> None:
-    """Draw the query and the results in rows as wide as they are high, and write them to a picture file.
+    """Draw the query and its results as a square grid, and write it to a picture file.
 
-    given: the bytes of pictures that are no files, by name. A picture whose file is gone or cannot be read is a grey
-    tile. Raises InputError where the target cannot be written.
+    given: the bytes of queried pictures that are not files, by name. A file that is gone or cannot be decoded becomes
+    a grey tile. Raises InputError if the target cannot be written.
     """
     tiles = list(_tiles(results, given))
     columns = math.ceil(math.sqrt(len(tiles)))
@@ -49,7 +51,7 @@ def write_sheet(results: Results, target: Path, given: Mapping[str, bytes] | Non
 
 
 def write_rows(answers: Sequence[Results], target: Path, given: Mapping[str, bytes] | None = None) -> None:
-    """The same for several queries, a row each. Raises InputError where the target cannot be written."""
+    """Draw several queries, one per row with its results. Raises InputError if the target cannot be written."""
     _save(_drawn([list(_tiles(results, given)) for results in answers]), target)
 
 
@@ -79,13 +81,19 @@ def _tiles(results: Results, given: Mapping[str, bytes] | None) -> Iterator[Tile
         for name in names:
             yield (given or {}).get(name, name), caption
     for hit in results.hits:
-        yield hit.path, f"{hit.rank}: {hit.similarity:.6f}"
+        yield hit.path, _caption(hit)
+
+
+def _caption(hit: Hit) -> str:
+    """Rank and similarity: "3: 1 in 15,000 pairs" says that one random pair in 15,000 is as close to one another."""
+    share = pairs_as_close(hit.similarity)
+    return f"{hit.rank}: no pair as close" if share == NONE else f"{hit.rank}: {share} pairs"
 
 
 def _pictures(pictures: Sequence[str | bytes]) -> Iterator[Image.Image]:
-    """Whole pictures of paths or of a file's bytes, upright, each in the middle of a square; grey where there is none.
+    """Decode paths and file contents to square tiles with the whole upright picture in the middle.
 
-    Files are decoded by worker processes: one that crashes its decoder is a grey tile, too.
+    Files are decoded in worker processes. A picture that cannot be decoded, or crashes its decoder, is a grey tile.
     """
     jobs = [job_at(picture) for picture in pictures if isinstance(picture, str)]
     squeezed = decoded_in_order(Whole(TILE, TILE), jobs, min(cores(), max(len(jobs), 1)))
@@ -106,7 +114,7 @@ def _piped(content: bytes) -> Image.Image:
 
 
 def _tile(squeezed: Image.Image, width: int, height: int) -> Image.Image:
-    """A picture of this shape that was squeezed to a square, in its own shape in the middle of the square."""
+    """Give a picture that was squeezed to a square its own shape back, in the middle of a square tile."""
     scale = TILE / max(width, height)
     shape = (max(1, round(scale * width)), max(1, round(scale * height)))
     return ImageOps.pad(squeezed.resize(shape), (TILE, TILE), color=BACKGROUND)

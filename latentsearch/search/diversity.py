@@ -1,7 +1,7 @@
-"""Maximal marginal relevance: results that are like the query and unlike one another.
+"""Maximal marginal relevance: choose results that are close to the query and far from one another.
 
 J. Carbonell and J. Goldstein, The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
-Summaries, SIGIR 1998, with a distance in the place of their similarities.
+Summaries, SIGIR 1998, with distances instead of similarities.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from indexer.vectors.exact import distances_to
 def diverse_order(
     distances: NDArray[np.float32], codes: NDArray[np.float32], k: int, weight: float, distance: str
 ) -> list[int]:
-    """Which k of n candidates to return, in which order.
+    """Choose k of n candidates and return their positions in order.
 
-    distances: (n,), from the query. codes: (n, d), of length 1 for "cosine". weight: λ; the next is always the one for
-    which λ times its distance from the query less (1 - λ) times that from the nearest chosen one is least. The nearest
-    comes first; λ = 1 leaves the order by distance.
+    distances: (n,), from the query. codes: (n, d), of unit length for "cosine". weight: λ, 0 to 1.
+    The candidate nearest to the query comes first. Each next one minimises λ d(query) - (1 - λ) d(nearest chosen), so
+    that λ = 1 keeps the order by distance.
     """
     chosen = [int(np.argmin(distances))] if len(distances) else []
     from_chosen = np.full(len(distances), np.inf)

@@ -1,7 +1,7 @@
-"""A folder of pictures -> an answer for each, in the order in which the folder is listed.
+"""Search with every picture of a folder, and return the answers in the order of the folder's listing.
 
-Worker processes decode ahead and threads encode, as when a folder is indexed, so that a picture that crashes its
-decoder harms nothing; each chunk of pictures is searched for at once.
+As in indexing, worker processes decode ahead and threads encode, so a picture that crashes its decoder affects no
+other. Pictures are searched for in chunks of AT_ONCE.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from latentsearch.query import Answer, Name, Options, Results, Stopwatch, Timing
 from latentsearch.search.ranking import Excluded, Finder, ids_at
 from latentsearch.search.search import combined, encode_files, encoder_of, open_filled, read_contents
 
+# Pictures decoded, encoded and searched for as one chunk.
 AT_ONCE = 32
 
 
 class FolderSearch:
-    """Searches for every picture of a folder; a context manager that iterates over the answers.
+    """Searches with every picture of a folder; a context manager that iterates over the answers.
 
-    given: the bytes of pictures of `minus` that are no files, by name. label_names: of all labels of the index.
-    matching: for how many of its pictures the conditions hold, None where there are none. Raises what
-    `latentsearch.search.search.search` raises, but for pictures of the folder, which are answered with Unreadable, and
-    InputError for a folder that is not there or holds no picture.
+    given: the bytes of pictures in `minus` that are not files, by name. label_names: all labels of the index.
+    matching: how many pictures of the index satisfy the conditions; None without conditions.
+    A picture of the folder that cannot be read yields Unreadable. Otherwise raises what
+    `latentsearch.search.search.search` raises, and InputError for a folder that does not exist or holds no picture.
     """
 
     def __init__(
@@ -144,20 +145,20 @@ class FolderSearch:
         return Excluded(frozenset(ids_at(outcome.job.path, self._index)), frozenset([outcome.digest]))
 
     def _took(self, watch: Stopwatch, count: int) -> Timings:
-        """What was spent once, and a picture's share of what was spent on its chunk."""
+        """Return the time spent on opening, plus one picture's share of the time spent on its chunk."""
         shares = {stage: round(spent / count, 2) for stage, spent in watch.spent.items() if stage != "load"}
         return Timings(**{**self._watch.took().__dict__, **shares})
 
 
 class _Order:
-    """The files as they were listed, and the answers that came for them, in any order."""
+    """Puts answers, which arrive in any order, back into the order in which the files were listed."""
 
     def __init__(self) -> None:
         self.answered: dict[str, Answer] = {}
         self._listed: deque[str] = deque()
 
     def noting(self, files: Iterable[Found | Problem]) -> Iterator[Found]:
-        """The files that can be tried; the others are answered already."""
+        """Yield the files that can be tried; answer the others with Unreadable."""
         for file in files:
             if isinstance(file, Problem):
                 self.answered[file.path] = Unreadable(file.path, file.reason)
@@ -166,7 +167,7 @@ class _Order:
                 yield file
 
     def next_answers(self) -> Iterator[Answer]:
-        """Those that no earlier file's answer has to precede."""
+        """Yield the answers for which no earlier file is still pending."""
         while self._listed and self._listed[0] in self.answered:
             yield self.answered.pop(self._listed.popleft())
 

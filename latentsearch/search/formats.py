@@ -1,9 +1,9 @@
-"""Results -> JSON, CSV, lines or paths for a pipe, a table for a terminal.
+"""Write results as JSON, CSV, lines or paths for a pipe, or as a table for a terminal.
 
-The answers to a folder of queries are a JSON object a line, or bear the query's name before each row.
+For a folder of queries, JSON has one object per line; CSV and lines begin each row with the query's name.
 
-A name that is not UTF-8 is raw bytes among the paths; in JSON each such byte is `\\udc` and two hex digits, which
-Python's json.loads and os.fsencode turn back into the name; elsewhere it is `\\x` and two hex digits.
+File names that are not UTF-8: paths keep the raw bytes. JSON writes each such byte as `\\udc` and two hex digits, which
+Python's json.loads and os.fsencode turn back into the name. CSV, lines and tables write `\\x` and two hex digits.
 """
 
 from __future__ import annotations
@@ -22,50 +22,54 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DISTANCE_DECIMALS = 6
-# All that a search finds lies above 0.99, in a large collection above 0.9999.
+# Results usually have a similarity above 0.99, in a large collection above 0.9999.
 SIMILARITY_DECIMALS = 8
-SHOWN_DECIMALS = 6
+# The table heads its similarities "pairs as close" and shows, as "1 in 15,000", how many random pairs are as close.
+SIMILARITY_HEADING = "pairs as close"
+# Shown for a similarity that rounds to 1: fewer random pairs than 1 in 100,000,000 are as close.
+NONE = "none"
+# Spaces between the columns of the table.
 GAP = 2
 
 
 def as_json(results: Results) -> bytes:
-    """One object with everything that is known about the query and its results, in UTF-8."""
+    """Write a query and its results as one indented JSON object, in UTF-8."""
     return _encoded(json.dumps(_plain(results), ensure_ascii=False, indent=2) + "\n")
 
 
 def as_json_line(answer: Answer) -> bytes:
-    """The same on one line; of a picture that could not be read, `query` and `error`."""
+    """Write an answer as JSON on one line; a picture that could not be read has only `query` and `error`."""
     plain = {"query": answer.query, "error": answer.reason} if isinstance(answer, Unreadable) else _plain(answer)
     return _encoded(json.dumps(plain, ensure_ascii=False) + "\n")
 
 
 def as_csv(results: Results) -> bytes:
-    """A header and a row a result, a column for every label, in UTF-8."""
+    """Write CSV with a header, a row per result and a column per label, in UTF-8."""
     names = list(dict.fromkeys(name for hit in results.hits for name in hit.labels))
     return csv_rows([["rank", "id", "path", "distance", "similarity", *map(readable, names)], *_cells(results, names)])
 
 
 def csv_header(names: Sequence[str]) -> bytes:
-    """The header for the answers to many queries, with these labels."""
+    """Write the CSV header for the answers to several queries, with these labels."""
     return csv_rows([["query", "rank", "id", "path", "distance", "similarity", *map(readable, names)]])
 
 
 def as_named_csv(results: Results, names: Sequence[str]) -> bytes:
-    """The rows below that header."""
+    """Write the rows of one answer below `csv_header`."""
     return csv_rows([[name_of(results), *row] for row in _cells(results, names)])
 
 
 def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
-    """Rows of CSV, in UTF-8."""
+    """Write rows as CSV, in UTF-8."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return _encoded(text.getvalue())
 
 
 def as_lines(results: Results, *, named: bool = False) -> bytes:
-    """A line a result, fields separated by tabs: rank, id, distance, similarity, path, labels.
+    """Write a line per result with tabs between rank, id, distance, similarity, path and labels.
 
-    named: with the query's name before them.
+    named: begin each line with the query's name.
     """
     name = (readable(name_of(results)),) if named else ()
     shown = zip(results.hits, shown_labels(results), strict=True)
@@ -74,43 +78,55 @@ def as_lines(results: Results, *, named: bool = False) -> bytes:
 
 
 def as_paths(results: Results, *, null: bool = False) -> bytes:
-    """The paths alone, as the file system has them, each followed by a newline or a NUL byte."""
+    """Write only the paths, as raw bytes, each followed by a newline, or by a NUL byte with `null`."""
     end = b"\0" if null else b"\n"
     return b"".join(os.fsencode(hit.path) + end for hit in results.hits)
 
 
 def as_table(results: Results, width: int) -> Table:
-    """A table that fits a terminal of that many columns: long paths lose their beginning, long labels their end."""
+    """Make a table that fits a terminal of `width` columns; long paths are cut at the start, long labels at the end."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    for name in ("rank", "id", "distance", "similarity"):
+    for name in ("rank", "id", "distance", SIMILARITY_HEADING):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("path", no_wrap=True)
     table.add_column("labels", no_wrap=True)
     paths, labels = _fitted(results, width)
     for hit, path, shown in zip(results.hits, paths, labels, strict=True):
-        similarity = f"{hit.similarity:.{SHOWN_DECIMALS}f}"
-        figures = (str(hit.rank), str(hit.id), f"{hit.distance:.4f}", similarity)
+        figures = (str(hit.rank), str(hit.id), f"{hit.distance:.4f}", pairs_as_close(hit.similarity))
         table.add_row(*figures, Text(path), Text(shown))
     return table
 
 
+def pairs_as_close(similarity: float) -> str:
+    """Say how many random pairs are as close as this: "1 in 15,000", "37 in 100", or NONE.
+
+    similarity: the share of random pairs that are farther apart, 0 to 1. The result has two significant digits.
+    """
+    share = 1 - similarity
+    if round(similarity, SIMILARITY_DECIMALS) == 1:
+        return NONE
+    if share > 0.1:
+        return f"{100 * share:.0f} in 100"
+    return f"1 in {round(float(f'{1 / share:.2g}')):,}"
+
+
 def readable(text: str) -> str:
-    r"""A name as it can be shown: control characters and bytes that are not UTF-8 become \n, \t, \x1b, \xff …"""
+    r"""Make a name printable: control characters and bytes that are not UTF-8 become \n, \t, \x1b, \xff …"""
     return "".join(_escaped(character) for character in printable(text))
 
 
 def name_of(results: Results) -> str:
-    """The names of the pictures that were searched for, in one string."""
+    """Join the names of the queried pictures with commas."""
     return printable(", ".join(results.query))
 
 
 def shown_labels(results: Results) -> list[str]:
-    """What is worth showing of each hit's labels, in one string: the true ones' names, and `name=value` of others.
+    """Describe each hit's labels in one string: the names of true labels, and `name=value` for other labels.
 
-    A label counts as true or false where no hit has another value of it than 1 and 0.
+    A label is a true-or-false one if all hits that have it have the value 1 or 0. False labels are left out.
     """
     named = [(name, value) for hit in results.hits for name, value in hit.labels.items()]
     valued = {name for name, value in named if isinstance(value, str) or value not in (0, 1)}
@@ -126,9 +142,10 @@ def _shown(labels: dict[str, Label], valued: set[str]) -> Iterator[str]:
 
 
 def _fitted(results: Results, width: int) -> tuple[list[str], list[str]]:
-    """The paths and the labels, cut to share the columns that the figures leave."""
+    """Cut the paths and the labels to the width that the columns of numbers leave."""
     longest_id = max((len(str(hit.id)) for hit in results.hits), default=2)
-    room = width - len("rank") - longest_id - len("distance") - len("similarity") - 5 * GAP
+    similarities = max([len(SIMILARITY_HEADING), *(len(pairs_as_close(hit.similarity)) for hit in results.hits)])
+    room = width - len("rank") - longest_id - len("distance") - similarities - 5 * GAP
     paths = [readable(hit.path) for hit in results.hits]
     labels = shown_labels(results)
     for_labels = max(len("labels"), *map(len, labels), 0)

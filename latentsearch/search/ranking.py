@@ -1,4 +1,4 @@
-"""Codes -> ranked hits: without the queried pictures themselves, filtered, near enough, diverse."""
+"""Rank the pictures of an index by their distance from query codes, under the options of a search."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Finder:
-    """Finds hits in one index, for as many codes as come, by the same options.
+    """Finds hits in one index under fixed options, for any number of query codes.
 
-    edited: what searches where labels are set, None where none are.
-    matching: for how many pictures the options' conditions hold, None where they have none.
+    edited: the search with labels set; None if no label is set in codes.
+    matching: how many pictures satisfy the conditions of the options; None without conditions.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Finder:
         self.matching = None if self._within is None else len(self._within)
 
     def hits(self, codes: NDArray[np.float32], themselves: Sequence[Excluded]) -> list[tuple[Hit, ...]]:
-        """The hits of each code (q, d); themselves: what to leave out, for each."""
+        """Return the hits of each code, float32 (q, d). themselves: for each code, the pictures to leave out."""
         if self.matching == 0:
             return [()] * len(codes)
         wanted = self._options.candidates
@@ -63,13 +63,13 @@ class Finder:
         return partial(self._edited.search, near=self._are_near) if self._options.bounded else self._edited.search
 
     def _with_own_distances(self, code: NDArray[np.float32], neighbours: list[Neighbour]) -> list[Neighbour]:
-        """The same pictures, with how far they are from the query as it is."""
+        """Replace the distances with labels set by the plain distances from the query."""
         assert self._edited is not None
         records = [found.record for found in neighbours]
         return list(map(Neighbour, self._edited.own_distances(code, [record.id for record in records]), records))
 
     def _are_near(self, distances: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which distances are as small as was asked for."""
+        """Which distances satisfy max_distance and min_similarity."""
         options = self._options
         near = np.full(distances.shape, True)
         if options.max_distance is not None:
@@ -79,7 +79,7 @@ class Finder:
         return near
 
     def _chosen(self, neighbours: list[Neighbour]) -> list[Neighbour]:
-        """Those near enough, and of these as many as were asked for."""
+        """Drop the neighbours that are too far away; for a diverse ranking, choose k of the rest."""
         if self._options.bounded:
             distances = np.array([found.distance for found in neighbours])
             near = np.isfinite(distances) if self._edited else self._are_near(distances)
@@ -114,12 +114,13 @@ class Finder:
         )
 
 
-# How many copies of a picture the first search allows for.
+# The first search fetches this many spare results to make up for copies of the query that are left out. If a picture
+# has more copies, its code is searched for again.
 COPIES = 4
 
 
 class Search(Protocol):
-    """A search as `Index.search` is one."""
+    """A function with the signature of `Index.search`."""
 
     def __call__(
         self,
@@ -128,11 +129,11 @@ class Search(Protocol):
         exclude_ids: Sequence[int] = (),
         within: Selection | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Distances and ids of the k nearest images of each code."""
+        """Return the distances and ids of the k nearest images of each code, (q, k) each."""
 
 
 class Neighbour(NamedTuple):
-    """An image and how far its code is from a query's."""
+    """An image and the distance of its code from the query's."""
 
     distance: float
     record: ImageRecord
@@ -140,7 +141,7 @@ class Neighbour(NamedTuple):
 
 @dataclass(frozen=True)
 class Excluded:
-    """What queried pictures are known by in the index: their ids, the SHA-256 of their contents; nothing by default."""
+    """The images that --exclude-self leaves out: by id, and by the SHA-256 of their contents. Empty by default."""
 
     ids: frozenset[int] = frozenset()
     digests: frozenset[bytes] = frozenset()
@@ -149,7 +150,7 @@ class Excluded:
     def of(
         cls, files: Sequence[Name], contents: Sequence[bytes], stored: Sequence[ImageRecord], index: Index
     ) -> Excluded:
-        """Of files with these contents, and of stored images."""
+        """Collect the ids and digests of queried files, given with their contents, and of stored images."""
         digests = [hashlib.sha256(content).digest() for content in contents]
         ids = [image_id for path in files if isinstance(path, Path) for image_id in ids_at(path, index)]
         return cls(
@@ -158,12 +159,12 @@ class Excluded:
         )
 
     def has(self, record: ImageRecord) -> bool:
-        """Whether an image is one of them or a copy."""
+        """Whether an image is a queried one or an exact copy of one."""
         return record.id in self.ids or record.digest in self.digests
 
 
 def ids_at(path: str | Path, index: Index) -> list[int]:
-    """The ids of the image at a path, and at the path that links lead to."""
+    """Return the ids of the images stored under a path and under the path it resolves to."""
     stored = (index.id_of(name) for name in sorted({os.path.abspath(path), os.path.realpath(path)}))
     return [image_id for image_id in stored if image_id is not None]
 
@@ -176,10 +177,10 @@ def nearest_others(
     themselves: Sequence[Excluded],
     within: Selection | None,
 ) -> list[list[Neighbour]]:
-    """The k nearest images of each code (q, d), by ascending distance, fewer where the index has no more.
+    """Return the k nearest images of each code (q, d), by ascending distance; fewer if the index has no more.
 
-    search: the index's, or one that ranks its images in another way. themselves: for each code, what to leave out.
-    within: the images among which to look; None for all.
+    search: `Index.search`, or another function with its signature. themselves: for each code, the images to leave out.
+    within: the images to search; None for all.
     """
     spare = max(len(itself.ids) + COPIES if itself != Excluded() else 0 for itself in themselves)
     distances, ids = search(codes, k + spare, within=within)
@@ -205,7 +206,7 @@ def _one_by_one(
     itself: Excluded,
     within: Selection | None,
 ) -> list[Neighbour]:
-    """The same for one code of which there are many copies: those that turn up are excluded from another search."""
+    """Search for one code, excluding the copies of the query that turn up, until a search returns none."""
     excluded = set(itself.ids)
     while True:
         distances, ids = search(code[None], k, exclude_ids=sorted(excluded), within=within)

@@ -1,4 +1,4 @@
-"""Pictures, stored ones, some less others -> the pictures of the index that are most like them."""
+"""Search an index for the pictures most like given files or stored pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Codes = NDArray[np.float32]
-# Shorter than this, what is left of unit codes when some are subtracted is rounding.
+# Codes have unit length. If the difference of two means is shorter than this, it is rounding error, not a direction.
 LEAST_LENGTH = 1e-4
 
 
@@ -35,11 +35,11 @@ def search(
     index: str | None = None,
     encoder: str | None = None,
 ) -> Results:
-    """Find the pictures of an index that are most like others.
+    """Find the pictures of an index that are most like the query.
 
-    index: the folder, None for the usual one. encoder: must be the index's own; None takes that.
-    Raises InputError (no such picture, id or label; a number that makes no sense), UnreadableImage, IndexStateError,
-    EncoderError.
+    index: its folder, None for the default index. encoder: a name or folder that must be the index's encoder, or None.
+    Raises InputError (an unknown picture, id or label; a number out of range), UnreadableImage, IndexStateError (no
+    index, or an empty one) and EncoderError (another encoder than the index's).
     """
     query.check()
     options.check()
@@ -75,7 +75,7 @@ def search(
 
 
 def _edited(index: Index, options: Options) -> EditedSearch | None:
-    """What searches with labels set in the codes themselves; None where none are."""
+    """Return the search with labels set in code space; None if no label is set, or a generator sets them."""
     if options.drawn_anew or not options.changes:
         return None
     from latentsearch.attributes.learned import load_or_learn
@@ -84,7 +84,7 @@ def _edited(index: Index, options: Options) -> EditedSearch | None:
 
 
 def _picture_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
-    """The encoder, behind a generator that draws pictures anew where that is asked for."""
+    """Return the encoder for the queried pictures; with --set-by, it encodes what a generator redraws."""
     if not options.drawn_anew:
         return encoder
     from latentsearch.attributes.redraw import editing_encoder
@@ -95,8 +95,8 @@ def _picture_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
 def encoder_of(index: Index, option: str | None = None, *, network: bool = True) -> Encoder:
     """Load the encoder that an index was made with.
 
-    option: a bundle's name or folder that must be that encoder. network: False where nothing will be encoded.
-    Raises EncoderError where it is another one.
+    option: the name or folder of a bundle that must be that encoder. network: False to skip loading the network, if
+    nothing will be encoded. Raises EncoderError if the bundle is another encoder.
     """
     source = Path(index.encoder_source)
     found = source if (source / "model.json").is_file() else index.encoder_name
@@ -106,7 +106,7 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
 
 
 def open_filled(option: str | None) -> Index:
-    """Open an index that holds pictures, and log what only makes it slow. Raises IndexStateError where it is empty."""
+    """Open an index and log a problem that only slows it down. Raises IndexStateError if it holds no pictures."""
     index = Index.open(Index.locate(option))
     if index.count() == 0:
         index.close()
@@ -115,13 +115,13 @@ def open_filled(option: str | None) -> Index:
         )
     if index.problem:
         logger.warning("%s", index.problem)
-    kind = index.base.kind if index.base else "none, every code is compared"
+    kind = index.base.kind if index.base else "none, a search compares every code"
     logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, kind)
     return index
 
 
 def read_contents(files: Sequence[Name], given: Mapping[str, bytes] | None = None) -> list[bytes]:
-    """The bytes of pictures; given: of those that are no files, by name.
+    """Read picture files. given: the bytes of pictures that are not files, by name.
 
     Raises UnreadableImage with the name and the reason.
     """
@@ -135,7 +135,7 @@ def read_contents(files: Sequence[Name], given: Mapping[str, bytes] | None = Non
 
 
 def encode_files(contents: Sequence[bytes], names: Sequence[Name], encoder: PictureEncoder) -> Codes:
-    """The codes of picture files' bytes, float32 (n, d). Raises UnreadableImage with the name and the reason."""
+    """Decode and encode file contents: float32 (n, d). Raises UnreadableImage with the name and the reason."""
     framing = encoder.framing
     if not contents:
         return np.empty((0, encoder.latent_size), np.float32)
@@ -150,9 +150,9 @@ def encode_files(contents: Sequence[bytes], names: Sequence[Name], encoder: Pict
 
 
 def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
-    """One code (d,) of several: the mean of the first less the mean of the others, of length 1 for "cosine".
+    """Combine codes to one query code (d,): mean(plus) - mean(minus), scaled to unit length for "cosine".
 
-    plus (p, d), p at least 1; minus (m, d). Raises InputError where nothing is left.
+    plus: (p, d) with p > 0. minus: (m, d). Raises InputError if the difference is zero but for rounding.
     """
     if len(plus) == 1 and not len(minus):
         return np.array(plus[0])
@@ -162,7 +162,7 @@ def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
     if distance == "cosine":
         length = float(np.linalg.norm(code))
         if length < LEAST_LENGTH:
-            raise InputError("these pictures cancel one another out, and nothing is left to search for")
+            raise InputError("these pictures cancel one another out, so there is no code to search for")
         code /= length
     return np.asarray(code, np.float32)
 

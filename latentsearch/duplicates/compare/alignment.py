@@ -1,8 +1,8 @@
-"""Laying one picture over another where one may be a crop of the other, and saying how alike they are then.
+"""Align pairs of pictures, one of which may be a crop of the other, and measure how alike they are.
 
-Pictures are grey, float32 (n, side, side), the whole of each squeezed to a square. A window is the part of a picture
-that its counterpart shows: (left, right, top, bottom) as shares of its width and height, float32 (n, 4). Windows may
-reach outside, where the counterpart shows more.
+Pictures are grey, float32 (n, side, side), each squeezed to a square. A window is the part of a picture that its
+reference shows: (left, right, top, bottom) as shares of width and height, float32 (n, 4). A window extends beyond the
+picture where the reference shows more.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 WHOLE = np.array([0, 1, 0, 1], np.float32)
-# The side of the grey pictures that are compared.
+# The side of the grey pictures that are compared, in pixels.
 SIDE = 64
-# Of pairs of CelebA's faces, none that shows two photographs comes above 0.73, and no altered copy below 0.85:
-# docs/decisions.md.
+# The least likeness of copies, overall and in the second worst field. On CelebA, two different photographs reach 0.73
+# overall at most, and altered copies 0.85 at least: docs/decisions.md.
 LEAST_LIKENESS, LEAST_FIELD = 0.85, 0.25
-# How far an edge of a window may be from that of the picture, and may move in one step.
+# How far an edge of a window may lie from the picture's edge, and how far it may move in one step, as shares of a side.
 FARTHEST, LONGEST_STEP = 0.3, 0.05
-# Less than this is rounding: a picture without contrast is like none.
+# A variance below this is rounding. A picture without contrast correlates with nothing.
 LEAST_VARIANCE = 1e-2
-# The blur that tells details from the rest, in pixels; fields a side; the variance from which a field has details.
+# The standard deviation, in pixels, of the blur that is subtracted to leave details; fields per side; and the least
+# variance of a field with details.
 DETAIL, FIELDS, LEAST_DETAIL = 1.0, 4, 4.0
 
 
 def align(references: Array, pictures: Array, windows: Array, steps: int) -> tuple[Array, Array]:
-    """Move windows to where the pictures look most like their references, and return them with the correlation there.
+    """Move each window to where the picture correlates best with its reference.
 
-    Gauss-Newton on the squared difference, brightness and contrast left free (Lucas and Kanade 1981; Baker and
-    Matthews 2004, section 6). Returns windows (n, 4) and correlations (n,): the best that were met on the way.
+    Gauss-Newton on the squared difference with free brightness and contrast (Lucas and Kanade 1981; Baker and Matthews
+    2004, section 6). Returns the best windows of all steps, (n, 4), and their correlations, (n,).
     """
     best, best_correlation = windows.copy(), np.full(len(windows), -1, np.float32)
     for step in range(steps + 1):
@@ -46,36 +47,39 @@ def align(references: Array, pictures: Array, windows: Array, steps: int) -> tup
 
 
 def likeness(references: Array, pictures: Array, windows: Array) -> Array:
-    """How alike the details of pictures, seen through windows, are to those of their references: (n,), 1 for the same.
+    """Correlate the details of pictures, seen through windows, with those of their references: (n,), 1 for equal.
 
-    The correlation of what a Gaussian blur takes away, a hash with as many levels as there are: other pictures of the
-    same person in the same pose share the blurred picture, and not this.
+    Details are what a Gaussian blur removes. Different photographs of one person in one pose agree when blurred, but
+    not in their details.
     """
     seen, inside = through(pictures, windows)
     return correlation(details(references), details(seen), inside)
 
 
 def least_field(references: Array, pictures: Array, windows: Array) -> Array:
-    """The same likeness in the second worst of FIELDS x FIELDS fields that have details: (n,), 1 where fewer have any.
+    """Measure the likeness in the second worst of FIELDS x FIELDS fields: (n,), 1 if fewer than two have details.
 
-    Two moments of one scene, or two pages with one letterhead, are alike in most fields and differ in some.
+    Two moments of one scene, or two pages with the same letterhead, agree in most fields and differ in some.
     """
     seen, inside = through(pictures, windows)
     first, second, weights = map(_fields, (details(references), details(seen), inside))
-    # In either: what stands in one alone tells them apart as well.
+    # The greater of the two variances: something that only one of the pictures shows is a difference, too.
     variance = np.maximum(*((weights * field * field).mean((1, 2)) for field in (first, second)))
     alike = np.where(variance > LEAST_DETAIL, correlation(first, second, weights), 1)
     return np.asarray(np.sort(alike.reshape(-1, FIELDS * FIELDS), axis=1)[:, 1], np.float32)
 
 
 def details(pictures: Array) -> Array:
-    """What a Gaussian blur of DETAIL pixels takes away from pictures."""
+    """Subtract a Gaussian blur of DETAIL pixels from pictures."""
     blur = _blur(pictures.shape[-1])
     return np.asarray(pictures - blur @ pictures @ blur.T, np.float32)
 
 
 def through(pictures: Array, windows: Array) -> tuple[Array, Array]:
-    """Pictures seen through windows, and 1 where these lie inside of them, else 0: (n, side, side) each."""
+    """Sample pictures through windows; also return 1 where the window lies inside the picture, else 0.
+
+    Both are float32 (n, side, side).
+    """
     across, inside_across = sampling(windows[:, 0], windows[:, 1], pictures.shape[-1])
     down, inside_down = sampling(windows[:, 2], windows[:, 3], pictures.shape[-1])
     seen = down @ pictures @ across.transpose(0, 2, 1)
@@ -83,7 +87,7 @@ def through(pictures: Array, windows: Array) -> tuple[Array, Array]:
 
 
 def correlation(pictures: Array, others: Array, weights: Array) -> Array:
-    """Weighted correlation of each pair of pictures: (n,), 0 where one has no contrast."""
+    """Compute the weighted correlation of each pair of pictures: (n,), 0 if one has no contrast."""
     total = np.maximum(weights.sum((1, 2)), 1)
     first = _centred(pictures, weights, total)
     second = _centred(others, weights, total)
@@ -94,7 +98,10 @@ def correlation(pictures: Array, others: Array, weights: Array) -> Array:
 
 
 def sampling(first: Array, last: Array, side: int) -> tuple[Array, Array]:
-    """Matrices (n, side, side) that read `side` places between first and last, and 1 for those inside, (n, side)."""
+    """Return matrices that interpolate `side` positions from first to last, and which positions lie inside.
+
+    first, last: (n,), as shares of a side. The matrices are (n, side, side), the flags, 1 or 0, (n, side).
+    """
     centres = (np.arange(side, dtype=np.float32) + 0.5) / side
     places = (first[:, None] + centres * (last - first)[:, None]) * side - 0.5
     inside = (places >= -0.5) & (places <= side - 0.5)
@@ -113,14 +120,14 @@ def _centred(pictures: Array, weights: Array, total: Array) -> Array:
 
 
 def _fields(pictures: Array) -> Array:
-    """Pictures (n, side, side) cut into fields: (n * FIELDS * FIELDS, side / FIELDS, side / FIELDS)."""
+    """Cut pictures (n, side, side) into fields: (n * FIELDS * FIELDS, side / FIELDS, side / FIELDS)."""
     side = pictures.shape[-1] // FIELDS
     cut = pictures.reshape(-1, FIELDS, side, FIELDS, side).transpose(0, 1, 3, 2, 4)
     return cut.reshape(-1, side, side)
 
 
 def _moved(references: Array, seen: Array, inside: Array, windows: Array) -> Array:
-    """Windows after one step of Gauss-Newton: reference = gain * seen + offset + slopes . (step of the four edges)."""
+    """Take one Gauss-Newton step: fit reference = gain * seen + offset + slopes . (step of the four edges)."""
     side = seen.shape[-1]
     place = (np.arange(side, dtype=np.float32) + 0.5) / side
     down, across = (np.gradient(seen, axis=axis) * side for axis in (1, 2))
@@ -130,7 +137,7 @@ def _moved(references: Array, seen: Array, inside: Array, windows: Array) -> Arr
     columns = np.stack([*slopes, seen, np.ones_like(seen)], axis=1) * inside[:, None]
     columns = columns.reshape(len(seen), len(slopes) + 2, side * side)
     normal = columns @ columns.transpose(0, 2, 1)
-    # So that a picture without contrast in one direction can be solved for as well.
+    # Regularised, so that the system is solvable for a picture without contrast in one direction.
     size = np.trace(normal, axis1=1, axis2=2)[:, None, None] / normal.shape[-1]
     normal += np.eye(normal.shape[-1], dtype=np.float32) * (1e-5 * size + 1e-3)
     target = columns @ (references * inside).reshape(len(seen), -1, 1)
@@ -142,7 +149,7 @@ def _moved(references: Array, seen: Array, inside: Array, windows: Array) -> Arr
 
 @functools.cache
 def _blur(side: int) -> Array:
-    """The matrix (side, side) that blurs a column of that many pixels; its edges repeat."""
+    """Return the matrix (side, side) that blurs a column of pixels, repeating the pixels at its ends."""
     offsets = np.arange(-4, 5)
     weights = np.exp(-0.5 * (offsets / DETAIL) ** 2)
     matrix = np.zeros((side, side), np.float32)

@@ -1,25 +1,15 @@
-"""What may tell two copies apart: the words for changes, for what one of them lacks, and the relation of both."""
+"""Names for the changes between two copies and for what a copy may lack, and the relation of two copies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 STILL, ONE_PAGE, SHORTENED = "still of an animation", "one page of a document", "shortened"
-
-
 FLATTENED, GREYED, RECOLOURED, FEWER_COLOURS = "flattened", "greyed", "recoloured", "fewer colours"
-
-
 CROPPED, TURNED, MIRRORED, BRIGHTENED = "cropped", "turned", "mirrored", "brightened"
 
-
-# From the change that loses most to the one that loses least; the first that a copy has names its kind.
+# All changes, from the greatest loss to the least. A copy's kind is the first of its changes in this order.
 CHANGES = (
     STILL,
     ONE_PAGE,
@@ -35,7 +25,7 @@ CHANGES = (
 )
 
 
-# What one of two copies may have and the other not, in the order of what weighs most.
+# What one copy may have and the other lack, from the greatest loss to the least.
 FRAMES, PAGES, AREA, ALPHA, COLOUR, COLOURS, DEPTH, PIXELS, QUALITY, DATE, CAMERA = (
     "frames",
     "pages",
@@ -55,17 +45,17 @@ PARTS = (FRAMES, PAGES, AREA, ALPHA, COLOUR, COLOURS, DEPTH, PIXELS, QUALITY, DA
 
 
 def in_order(words: Iterable[str], order: tuple[str, ...]) -> tuple[str, ...]:
-    """Words without repetition, in a given order."""
+    """Sort words into the given order and drop repetitions."""
     return tuple(word for word in order if word in set(words))
 
 
 @dataclass(frozen=True)
 class Relation:
-    """What two copies, the first and the second, are to one another.
+    """The differences between two copies, a first and a second.
 
-    changes: what tells them apart beside size and encoding, of CHANGES, in that order. degrees: by how much one is
-    turned, clockwise, to become the other; from the first to the second. first_lacks, second_lacks: what only the
-    other has, of PARTS. likeness: of their details, at most 1.
+    changes: their differences beside size and encoding, from CHANGES, in that order.
+    degrees: the clockwise turn that takes the first to the second. first_lacks, second_lacks: what only the other has,
+    from PARTS, in that order. likeness: the correlation of their details, at most 1.
     """
 
     changes: tuple[str, ...] = ()
@@ -75,7 +65,7 @@ class Relation:
     likeness: float = 1.0
 
     def swapped(self) -> Relation:
-        """The same with the first and the second exchanged."""
+        """Exchange the first and the second."""
         degrees = self.degrees if MIRRORED in self.changes else -self.degrees % 360
         return Relation(self.changes, degrees, self.second_lacks, self.first_lacks, self.likeness)
 

@@ -1,4 +1,4 @@
-"""A picture file -> what it has that a copy of it may have lost, and a small grey picture of it."""
+"""Read from a picture file everything that a copy of it may have lost, and a small grey version of the picture."""
 
 from __future__ import annotations
 
@@ -17,33 +17,35 @@ from indexer.decoding.srgb import orientation_of, over_white, shrunk_srgb, uprig
 from indexer.system.limits import Reserve, refuse_above_cap
 from latentsearch.duplicates.compare.frames import ANIMATED, all_frames, draft, small, without_repeats
 
+# Transparency: none, a mask, or gradual.
 OPAQUE, ON_OR_OFF, SOFT = 0, 1, 2
-# From here on alpha is as good as opaque; between these it is neither; from this share of pixels on it is soft.
+# Alpha of NEARLY_OPAQUE or more counts as opaque. It is gradual if more than SOFT_SHARE of the pixels lie in NEITHER.
 NEARLY_OPAQUE, NEITHER, SOFT_SHARE = 250, slice(8, 248), 0.001
-# The difference of a pixel's channels in a small picture from which it has colour: a grey JPEG has up to 3.
+# A picture is coloured if the channels of a pixel of its small version differ by more; grey JPEGs differ by up to 3.
 COLOUR = 10
+# Colours are counted up to this number; beyond it, and for lossy files, their number is MANY.
 COLOURS_AT_MOST = 1_024
 MANY = 2**24
 LOSSLESS = ("PNG", "GIF", "BMP", "DIB")
 LOSSY_TIFF = ("jpeg", "tiff_jpeg", "webp", "jpeg2000")
-# What a bit is worth beside a bit of a JPEG.
+# How many bits a JPEG needs for the quality of one bit in this format.
 EFFICIENCY = {"WEBP": 1.4, "AVIF": 2.0, "HEIF": 2.0, "JXL": 2.0}
-BITS_A_SAMPLE = 258
+BITS_A_SAMPLE = 258  # the TIFF tag BitsPerSample
 DATES = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized, ExifTags.Base.DateTime)
 CAMERA = (ExifTags.Base.Make, ExifTags.Base.Model)
 XMP_DATE = re.compile(rb"exif:DateTimeOriginal|photoshop:DateCreated|xmp:CreateDate")
 XMP_CAMERA = re.compile(rb"tiff:(Make|Model)")
-# A lossy picture is decoded with this many pixels on its shorter side, to be looked at as a small one.
+# Lossy files are decoded to at least this many pixels on the shorter side, which is enough for the small version.
 ENOUGH = 128
 
 
 class Facts(NamedTuple):
-    """What a file has.
+    """Properties of a file that a copy may lack.
 
-    width, height: of the first frame, upright. frames, pages: that look different, one after another. alpha: OPAQUE,
-    ON_OR_OFF or SOFT. colours: how many, MANY where they are not counted. depth: bits a sample. fineness: bits a
-    pixel, as a JPEG would need them; infinite where nothing is lost. date, camera: whether it says when and by what it
-    was taken.
+    width, height: of the first frame, upright, in pixels. frames, pages: their number, without consecutive repeats.
+    alpha: OPAQUE, ON_OR_OFF or SOFT. colours: their number; MANY if not counted. depth: bits per sample.
+    fineness: bits per pixel that a JPEG of equal quality would need; infinite for a lossless file.
+    date, camera: whether the metadata name the date and the camera.
     """
 
     width: int = 1
@@ -60,7 +62,7 @@ class Facts(NamedTuple):
 
 
 def facts_of(data: bytes, side: int, reserve: Reserve = refuse_above_cap) -> tuple[Facts, NDArray[np.uint8]]:
-    """What a picture file has, and its first frame over white in grey, uint8 (side, side). Raises UnreadableImage."""
+    """Return a file's facts, and its first frame over white in grey, uint8 (side, side). Raises UnreadableImage."""
     with opened(data, reserve, functools.partial(draft, side=ENOUGH)) as picture:
         lossless = is_lossless(picture, data)
         several = has_several_frames(picture)
@@ -99,7 +101,7 @@ def facts_of(data: bytes, side: int, reserve: Reserve = refuse_above_cap) -> tup
 
 
 def is_lossless(picture: Image.Image, data: bytes) -> bool:
-    """Whether an opened file's pixels are what was saved."""
+    """Whether an opened file stores its pixels without loss."""
     if picture.format == "WEBP":
         return b"VP8L" in data and b"VP8 " not in data
     if picture.format == "TIFF":
@@ -108,13 +110,13 @@ def is_lossless(picture: Image.Image, data: bytes) -> bool:
 
 
 def _colours(shown: Image.Image) -> int:
-    """How many colours there are over white: what is hidden below transparency is none."""
+    """Count the colours over white, so that the colours of fully transparent pixels do not count."""
     colours = over_white(shown).getcolors(COLOURS_AT_MOST)
     return MANY if colours is None else len(colours)
 
 
 def _has_colour(rgb: NDArray[np.float32]) -> bool:
-    # Channel by channel: a reduction over an axis of three takes ten times as long.
+    # Channel by channel: reducing over an axis of length three takes ten times as long.
     red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
     highest, lowest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     return bool((highest - lowest).max() > COLOUR)
@@ -136,7 +138,7 @@ def _fineness(picture: Image.Image, data: bytes) -> float:
 
 
 def _depth(picture: Image.Image, data: bytes) -> int:
-    """Bits a sample, as the file says; of 16-bit grey that was 8-bit, 8."""
+    """Return the bits per sample that the file states; 8 for 16-bit grey whose values came from 8 bits."""
     if picture.mode == "F":
         return 32
     if picture.mode.startswith("I"):
@@ -151,7 +153,7 @@ def _depth(picture: Image.Image, data: bytes) -> int:
 
 
 def _depth_of_boxes(data: bytes) -> int:
-    """What the decoder's configuration says, in AVIF by two flags, in HEIC by three bits."""
+    """Read the bit depth from the decoder configuration box: two flags in AVIF (av1C), three bits in HEIC (hvcC)."""
     at = data.find(b"av1C")
     if 0 < at < len(data) - 7:
         flags = data[at + 6]
@@ -164,7 +166,7 @@ def _metadata(picture: Image.Image) -> tuple[bool, bool]:
     try:
         exif = picture.getexif()
         values: dict[int, Any] = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
-    except Exception:  # a broken EXIF block says nothing
+    except Exception:  # a broken EXIF block counts as none
         values = {}
     xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
     xmp = xmp if isinstance(xmp, bytes) else str(xmp).encode()

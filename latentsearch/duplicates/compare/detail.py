@@ -1,4 +1,4 @@
-"""What pixels really hold: whether a picture was enlarged, and whether it has fewer colours than a copy."""
+"""Decide by the pixels whether a picture was enlarged, and whether it has fewer colours than a copy."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from latentsearch.duplicates.compare.contents import MANY, Facts
 
 LANCZOS = Image.Resampling.LANCZOS
 ENLARGED_BY = (Image.Resampling.BICUBIC, LANCZOS, Image.Resampling.BILINEAR)
-# What a picture shows beyond an enlarged smaller copy, as a share of what that copy shows beyond itself made smaller
-# by as much. Originals have 0.43 and more of it at half size (faces, drawings, noise), 0.85 at nine tenths; enlarged
-# ones 0.33 and 0.55 at most. The line is nearer to the latter, since an original is what must not be lost.
+# To test whether a picture is an enlargement, the smaller copy is enlarged and subtracted from it. The residue is
+# compared with that of the smaller copy itself, shrunk by the same factor and enlarged again. The ratio is 0.43 or more
+# for originals at half size (faces, drawings, noise) and 0.85 at nine tenths; 0.33 and 0.55 or less for enlargements.
+# MOST_SHARE times the scale lies nearer to the enlargements, because losing an original is worse than keeping a copy.
 MOST_SHARE = 0.7
+# The residue of the smaller copy counts as at least this many grey levels; in a nearly flat picture it is rounding.
 LEAST_RESIDUE = 0.3
-# Only so much of the middle of a picture is compared, in pixels a side.
+# Only the middle of a picture is compared, at most this many pixels a side.
 LOOKED_AT = 384
-# Most of a drawing is flat, and there the median difference of a lossy copy is at most 4 (JPEG, quality 40); a
-# photograph with so few colours that most of it is flat differs by 5 to 45 there.
+# More than FLAT_SHARE of a drawing is flat. There, the median difference of a lossy copy is 4 of 255 at most (JPEG,
+# quality 40), and that of a photograph whose colours were reduced until it is mostly flat, 5 to 45.
 FLAT_SHARE, FLAT_DIFFERENCE = 0.5, 4.5
-# Counts of colours that differ by less say nothing.
+# One copy has fewer colours if its count is below this share of the other's.
 FEWER = 0.75
-# Any grey picture of 8 bits has few colours; from here on it was made to have fewer.
+# An 8-bit grey picture has 256 colours at most. Its greys were reduced only if it has this many or fewer.
 FEW_GREYS = 64
 
 
 def is_enlarged(large: Image.Image, small: Image.Image) -> bool:
-    """Whether the larger of two copies shows nothing that the smaller does not."""
+    """Whether the larger of two copies is an enlargement of the smaller, without further detail."""
     large, small = large.convert("L"), small.convert("L")
     share = small.width / large.width
     box = _middle(large.size)
@@ -39,21 +41,21 @@ def is_enlarged(large: Image.Image, small: Image.Image) -> bool:
     seen = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
     most = MOST_SHARE * share * max(_own_residue(small, share), LEAST_RESIDUE)
     size = box[2] - box[0], box[3] - box[1]
-    # Of a part alone, the nearest pixels would be others.
+    # Enlarged as a whole, then cropped: resizing a part would pick different nearest pixels.
     repeated = small.resize(large.size, Image.Resampling.NEAREST).crop(box)
     enlarged = (small.resize(size, how, box=seen) for how in ENLARGED_BY)
     return any(_residue(pixels, guess) < most for guess in itertools.chain([repeated], enlarged))
 
 
 def _own_residue(small: Image.Image, share: float) -> float:
-    """What the middle of a picture shows beyond itself made smaller by a share."""
+    """Measure what the middle of a picture loses when it is shrunk by this factor and enlarged again."""
     middle = small.crop(_middle(small.size))
     smaller = middle.resize((max(round(middle.width * share), 1), max(round(middle.height * share), 1)), LANCZOS)
     return _residue(np.asarray(middle, np.float32), smaller.resize(middle.size, Image.Resampling.BICUBIC))
 
 
 def _middle(size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Of a picture of a size, the middle that is looked at."""
+    """Return the box (left, top, right, bottom) in the middle of a picture that is compared."""
     (left, right), (top, bottom) = (
         ((side - min(side, LOOKED_AT)) // 2, (side + min(side, LOOKED_AT)) // 2) for side in size
     )
@@ -65,7 +67,7 @@ def _residue(pixels: NDArray[np.float32], other: Image.Image) -> float:
 
 
 def has_fewer_colours(first: Image.Image, facts: Facts, second: Image.Image, others: Facts) -> bool:
-    """Whether the first of two copies has fewer colours than the second, beyond what compression adds to a drawing."""
+    """Whether the first of two copies has fewer colours than the second; colours that compression adds do not count."""
     if facts.colours >= FEWER * others.colours or (not others.is_coloured and facts.colours > FEW_GREYS):
         return False
     if others.colours < MANY and first.size == second.size:
@@ -82,7 +84,7 @@ def has_fewer_colours(first: Image.Image, facts: Facts, second: Image.Image, oth
 
 
 def _flat(pixels: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Pixels that have the same colour as all within two pixels, across and down."""
+    """Mark the pixels that have the same colour as their neighbours up to two pixels away, across and down."""
     flat = np.ones(pixels.shape[:2], bool)
     for axis in (0, 1):
         for step in (-2, -1, 1, 2):

@@ -1,4 +1,4 @@
-"""A picture file's bytes -> its frames or pages, as they are shown."""
+"""Decode the frames or pages of a picture file, and compare small versions of them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from indexer.decoding.srgb import orientation_of, over_white, shrunk_srgb, to_sr
 from indexer.system.limits import Reserve, refuse_above_cap
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
-# What stands behind these is not looked at.
+# Further frames of a file are ignored.
 FRAMES_AT_MOST = 1_000
-# Thumbnails, smaller versions and masks of a TIFF's page, by the bits of its NewSubfileType.
+# The TIFF tag NewSubfileType, and its bits for reduced versions (thumbnails) and masks, which are not pages.
 SUBFILE_TYPE, NO_PAGE = 254, 1 | 4
-# Frames are compared as pictures of this size.
+# Frames are compared at this many pixels a side.
 SMALL = 32
-# Two frames look the same below these differences of colour values, on average and anywhere.
+# Two frames look the same if their values, 0 to 255, differ by no more than this on average, and anywhere.
 SAME_MEAN, SAME_ANYWHERE = 4.0, 60.0
 
 Small = NDArray[np.float32]
 
 
 def first_frame(data: bytes, side: int | None = None, reserve: Reserve = refuse_above_cap) -> Image.Image:
-    """The first frame, upright, in mode RGB or RGBA; side: how many pixels its shorter side must have left.
+    """Decode the first frame, upright, in mode RGB or RGBA. Raises UnreadableImage.
 
-    Raises UnreadableImage.
+    side: shrink while decoding, but keep at least this many pixels on the shorter side; None for full size.
     """
     with opened(data, reserve, functools.partial(draft, side=side)) as picture:
         picture.load()
@@ -40,22 +40,22 @@ def first_frame(data: bytes, side: int | None = None, reserve: Reserve = refuse_
 
 
 def draft(picture: Image.Image, side: int | None) -> None:
-    """Let libjpeg decode at 1/2, 1/4 or 1/8 if that leaves at least `side` pixels on the shorter side."""
+    """Let libjpeg decode at 1/2, 1/4 or 1/8 of the size if the shorter side keeps at least `side` pixels."""
     if side and picture.format in ("JPEG", "MPO"):
         scale = next((scale for scale in (8, 4, 2) if min(picture.size) >= scale * side), 1)
         picture.draft(None, (picture.width // scale, picture.height // scale))
 
 
 def is_several(data: bytes) -> bool:
-    """Whether there are more frames or pages than the one that is shown."""
+    """Whether the file has more than one frame or page."""
     with opened(data) as picture:
         return has_several_frames(picture)
 
 
 def all_frames(data: bytes, reserve: Reserve = refuse_above_cap) -> Iterator[Image.Image]:
-    """Every frame or page, upright, in mode RGB or RGBA; of a damaged file those before the damage.
+    """Yield every frame or page, upright, in mode RGB or RGBA; in a damaged file, those before the damage.
 
-    Previews that cameras put behind their JPEGs are none, nor are thumbnails in a TIFF. Raises UnreadableImage.
+    Skips the previews that cameras append to JPEGs, and the thumbnails and masks of a TIFF. Raises UnreadableImage.
     """
     with opened(data, reserve) as picture:
         orientation, size = orientation_of(picture), picture.size
@@ -63,7 +63,7 @@ def all_frames(data: bytes, reserve: Reserve = refuse_above_cap) -> Iterator[Ima
             try:
                 picture.seek(number)
                 picture.load()
-            except Exception:  # EOFError behind the last; nearly anything in what is damaged
+            except Exception:  # EOFError after the last frame; almost any error in a damaged file
                 if number == 0:
                     raise
                 return
@@ -72,8 +72,8 @@ def all_frames(data: bytes, reserve: Reserve = refuse_above_cap) -> Iterator[Ima
 
 
 def _own(picture: Image.Image) -> Image.Image:
-    """The current frame as a picture of its own: the file's may change when the next one is drawn over it."""
-    # What a TIFF says of its values is not copied with it.
+    """Copy the current frame, because the file may draw the next one into the same buffer."""
+    # Image.copy drops the TIFF tags that to_srgb needs to interpret the values.
     shown = to_srgb(picture if picture.format == "TIFF" else picture.copy())
     return shown.copy() if shown is picture else shown
 
@@ -87,19 +87,19 @@ def _is_frame(picture: Image.Image, first: tuple[int, int]) -> bool:
 
 
 def small(frame: Image.Image) -> Small:
-    """A frame over white, float32 (SMALL, SMALL, 3)."""
+    """Shrink a frame and lay it over white: float32 (SMALL, SMALL, 3)."""
     reduced = frame.resize((SMALL, SMALL), Image.Resampling.BOX, reducing_gap=2.0)
     return np.asarray(over_white(reduced), np.float32)
 
 
 def look_same(first: Small, second: Small) -> bool:
-    """Whether two frames show the same."""
+    """Whether two small frames differ by at most SAME_MEAN on average and by at most SAME_ANYWHERE anywhere."""
     difference = np.abs(first - second)
     return bool(difference.mean() <= SAME_MEAN and difference.max() <= SAME_ANYWHERE)
 
 
 def without_repeats(frames: list[Small]) -> list[Small]:
-    """Frames without those that show the same as the one before."""
+    """Drop frames that look the same as the frame before them."""
     kept = frames[:1]
     for frame in frames[1:]:
         if not look_same(kept[-1], frame):
@@ -108,7 +108,7 @@ def without_repeats(frames: list[Small]) -> list[Small]:
 
 
 def is_within(frames: list[Small], others: list[Small]) -> bool:
-    """Whether every frame shows the same as one of the others, in the same order."""
+    """Whether the frames are a subsequence of the others: each looks the same as one of them, in the same order."""
     place = 0
     for frame in frames:
         while place < len(others) and not look_same(frame, others[place]):

@@ -1,4 +1,4 @@
-"""Two files that may be copies -> what they are to one another, by all that they hold."""
+"""Decide from the contents of two files whether they are copies, and how they differ."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from latentsearch.duplicates.compare.same_frames import Pair, frames_to_compare,
 from latentsearch.duplicates.compare.turns import MIRRORED
 
 CHANGED = "it has changed since it was indexed"
-# A smaller ratio of bits a pixel makes no visible difference.
+# A smaller ratio of bits per pixel makes no visible difference.
 FINENESS_DIFFERENCE = 1.1
-# What makes counts of colours incomparable.
+# After these changes, the numbers of colours of two copies cannot be compared.
 OTHER_COLOURS = {words.GREYED, words.FLATTENED, words.CROPPED}
 
 
 class Judged(NamedTuple):
-    """What became of a pair: a relation, None where they are no copies; or whose file cannot be used, and why."""
+    """The verdict on a pair: its relation, None if they are not copies; or the file that cannot be used, and why."""
 
     pair: Pair
     relation: Relation | None = None
@@ -37,7 +37,7 @@ class Judged(NamedTuple):
 
 
 class JudgePairs(FileTask[Pair, Judged]):
-    """Reads both files of a pair and says what they are to one another."""
+    """Reads both files of a pair and decides how they are related; runs in a worker process."""
 
     def do(self, item: Pair, share: Share) -> Judged:
         """Compare one pair."""
@@ -52,19 +52,19 @@ class JudgePairs(FileTask[Pair, Judged]):
                 return Judged(item, None, file.path, CHANGED)
             contents.append(data)
         try:
-            # Both are there at once, so that one question must be for both: two workers might wait for each other.
+            # Memory for both pictures is reserved in one request: with two, workers could deadlock on each other.
             share.reserve(memory_for(item))
             return Judged(item, relation_of(item, *contents))
         except UnreadableImage as error:
             return Judged(item, None, item.first.path, f"it cannot be compared: {error}")
 
     def failed(self, item: Pair, reason: str) -> Judged:
-        """Neither file is known to be the culprit, so that both stay as they are."""
+        """Report a failed comparison under the first file, since either may be the cause; the pair is no copy."""
         return Judged(item, None, item.first.path, reason)
 
 
 def relation_of(pair: Pair, first: bytes, second: bytes) -> Relation | None:
-    """What two pictures, by the bytes of their files, are to one another; None where they are no copies."""
+    """Compare two pictures by the bytes of their files. Returns None if they are not copies."""
     facts = pair.first.facts, pair.second.facts
     shown = frames_to_compare(pair, first, second)
     if shown is None:
@@ -85,7 +85,7 @@ def relation_of(pair: Pair, first: bytes, second: bytes) -> Relation | None:
     if words.ALPHA in {*first_lacks, *second_lacks}:
         changes.append(words.FLATTENED)
     if {words.DEPTH, words.COLOURS} & {*first_lacks, *second_lacks} and words.GREYED not in changes:
-        # A palette moves colours as well: nobody recoloured the copy.
+        # Reducing colours to a palette also shifts them, which is not a recolouring.
         changes = [change for change in changes if change not in (words.RECOLOURED, words.BRIGHTENED)]
         changes.append(words.FEWER_COLOURS)
     if pair.turn % MIRRORED:
@@ -104,9 +104,9 @@ def relation_of(pair: Pair, first: bytes, second: bytes) -> Relation | None:
 def _compare_facts(
     facts: tuple[Facts, Facts], first_lacks: list[str], second_lacks: list[str], has_one_size: bool
 ) -> None:
-    """Note what only one of two files has, by what was found in each."""
+    """Add what only one of two files has to the other's list, by their facts."""
     first, second = facts
-    # Resizing makes hard edges soft, and what is gained by that is nothing.
+    # Resizing turns a mask into gradual alpha, which is not a gain.
     most_alpha = SOFT if has_one_size else ON_OR_OFF
     for part, one, other in (
         (words.ALPHA, min(first.alpha, most_alpha), min(second.alpha, most_alpha)),
@@ -129,7 +129,7 @@ def _compare_quality(
     second_lacks: list[str],
     has_own_colours: bool,
 ) -> None:
-    """Note whose colours and pixels are fewer."""
+    """Add COLOURS and PIXELS to the list of the file that has fewer of them."""
     if min(facts[0].colours, facts[1].colours) <= FEW_COLOURS and has_own_colours:
         if has_fewer_colours(shown[0], facts[0], shown[1], facts[1]):
             first_lacks.append(words.COLOURS)
@@ -157,7 +157,7 @@ def _compare_compression(
     first_lacks: list[str],
     second_lacks: list[str],
 ) -> None:
-    """Note which of two that show the same is the worse encoded; an enlarged one is, however it is encoded."""
+    """Add QUALITY to the list of the file with the worse encoding, or of the one that is merely enlarged."""
     if words.PIXELS in (*first_lacks, *second_lacks):
         return
     if regions.ratio >= SIZE_DIFFERENCE:

@@ -1,4 +1,4 @@
-"""Two frames laid over one another -> which changes of colour, alpha and area make one of the other."""
+"""Lay two frames over one another and find the changes of colour, alpha and area that turn one into the other."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ Box = tuple[float, float, float, float]
 Frames = tuple[Image.Image, Image.Image]
 Colour = tuple[int, int, int]
 
-# A cell of this many pixels of the smaller picture is compared, and at most this many cells a side.
+# Pictures are compared by the averages of cells: CELL pixels of the smaller picture a side, LEAST_CELLS to MOST_CELLS
+# cells per side.
 CELL, MOST_CELLS, LEAST_CELLS = 4, 400, 8
-# Pictures are laid over one another again at this size where one is cropped, then compared in this many cells, with
-# this much leniency, since edges still lie a little apart.
+# If one picture is cropped, both are aligned again at FINE_SIDE pixels in FINE_STEPS steps, and compared in
+# CROPPED_CELLS cells per side with CROPPED_LENIENCY, because their edges still lie a fraction of a cell apart.
 FINE_SIDE, FINE_STEPS, CROPPED_CELLS, CROPPED_LENIENCY = 96, 3, 32, 2.0
-# A window that is nearer to the whole was found by chance; of one that is this near, the whole is tried first.
+# A window whose edges differ by LEAST_CROP or less from the whole picture is no crop; up to SNAP, the whole picture is
+# tried first. Shares of a side.
 LEAST_CROP, SNAP = 0.004, 0.05
-# Dots and bands of a picture of few colours.
+# Pictures with this many colours or fewer show dithering dots or bands, and are compared with this leniency.
 FEW_COLOURS, FEW_COLOURS_LENIENCY = 256, 3.0
 # A smaller ratio of sides makes no visible difference.
 SIZE_DIFFERENCE = 1.05
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
-# Where less of a picture is seen than this, its background shows.
+# Where alpha is below this, of 255, a flattened copy shows its background.
 NEARLY_TRANSPARENT = 26
 
 
 class Regions(NamedTuple):
-    """The parts of two pictures that show the same, as (left, top, right, bottom) in their pixels.
+    """The part that two pictures share, as a box (left, top, right, bottom) in the pixels of each.
 
-    scales: how many pixels of their files are one of theirs, across and down.
+    scales: for each picture, how many pixels of its file one decoded pixel stands for, along a side.
     """
 
     first: Box
@@ -45,23 +47,23 @@ class Regions(NamedTuple):
 
     @property
     def sizes(self) -> list[tuple[float, float]]:
-        """Width and height of both, in the pixels of their files."""
+        """Width and height of both boxes, in pixels of the files."""
         boxes = zip((self.first, self.second), self.scales, strict=True)
         return [(scale * (right - left), scale * (bottom - top)) for (left, top, right, bottom), scale in boxes]
 
     @property
     def sides(self) -> list[float]:
-        """The geometric mean of width and height of both."""
+        """The geometric mean of width and height of each box, at least 1."""
         return [max(width * height, 1.0) ** 0.5 for width, height in self.sizes]
 
     @property
     def ratio(self) -> float:
-        """How many times larger the larger is, at least 1."""
+        """The ratio of the larger side to the smaller, at least 1."""
         return max(self.sides) / min(self.sides)
 
 
 class Compared(NamedTuple):
-    """Which changes tell two frames apart, what only one shows, and the parts that both show."""
+    """The changes between two frames, what each lacks, the regions that both show, and the likeness of details."""
 
     changes: tuple[str, ...]
     first_lacks: tuple[str, ...]
@@ -71,10 +73,10 @@ class Compared(NamedTuple):
 
 
 def compare_frames(shown: Frames, place: Array, alike: float, facts: tuple[Facts, Facts]) -> Compared | None:
-    """Compare two frames, the first turned already: as wholes, else where one is cropped; None for no copies.
+    """Compare two frames as wholes, then as crops; the first is already turned. Returns None if they are not copies.
 
-    place: the window of the first that shows what the second does, where that is known roughly. alike: the likeness of
-    their details, 0 where these were not compared.
+    place: the approximate window of the first frame that shows what the second does, (left, right, top, bottom).
+    alike: the likeness of their details, 0 if not yet compared.
     """
     if np.abs(place - WHOLE).max() <= SNAP:
         alike_here = alike or _likeness(shown, WHOLE)
@@ -91,7 +93,7 @@ def compare_frames(shown: Frames, place: Array, alike: float, facts: tuple[Facts
 
 
 def _likeness(shown: Frames, window: Array) -> float:
-    """The likeness of details over the background where it is greatest, 0 where two pictures have them."""
+    """Return the likeness of details over white or black, whichever is greater; 0 below LEAST_LIKENESS."""
     has_alpha = any(picture.mode == "RGBA" for picture in shown)
     best = 0.0
     for background in (WHITE, BLACK) if has_alpha else (WHITE,):
@@ -127,7 +129,7 @@ def _regions(shown: Frames, window: Array, facts: tuple[Facts, Facts]) -> Region
 
 
 def _scale(picture: Image.Image, facts: Facts) -> float:
-    """Pages have sizes of their own, but are decoded whole."""
+    """Return the file pixels per decoded pixel. Files with several frames are decoded at full size: 1."""
     if facts.frames * facts.pages > 1:
         return 1.0
     return float(np.sqrt(facts.width * facts.height / (picture.width * picture.height)))
@@ -139,7 +141,7 @@ def _inside(box: Box, picture: Image.Image) -> Box:
 
 
 def _with_area(changes: list[str], regions: Regions, window: Array, alike_here: float) -> Compared:
-    """What else tells two apart whose parts that both show are alike: which of them shows less."""
+    """Complete a comparison whose shared region matches: add CROPPED and what each frame's area lacks."""
     first_lacks: list[str] = []
     second_lacks: list[str] = []
     left, right, top, bottom = window
@@ -159,9 +161,9 @@ def _explained(
     most_cells: int,
     leniency: float,
 ) -> list[str] | None:
-    """The changes of colour and alpha that make one of the other, in the parts that both show; None for no copies."""
+    """Find the changes of colour and alpha that turn one region into the other; None if they are not copies."""
     cells = _cells(regions, most_cells)
-    # Quick averages blur both alike only where both have as many pixels.
+    # A small reducing_gap is faster and blurs more, which cancels only between regions of equal size.
     gap = 1.5 if regions.first == regions.second else 3.0
     reduced = [_reduced(picture, box, cells, gap) for picture, box in zip(shown, regions[:2], strict=True)]
     coloured = facts[0].is_coloured, facts[1].is_coloured
@@ -186,7 +188,7 @@ def _reduced(picture: Image.Image, box: Box, cells: tuple[int, int], gap: float)
 def _over_backgrounds(
     reduced: list[Image.Image], facts: tuple[Facts, Facts]
 ) -> list[tuple[tuple[str, ...], Array, Array]]:
-    """What to compare, in turn, with the changes that it would mean: versions over one or two backgrounds."""
+    """Return the versions to compare, in order, over one or more backgrounds, with the changes that each implies."""
     has_alpha = [file.alpha > 0 for file in facts]
     first, second = reduced
     if not any(has_alpha):
@@ -200,7 +202,7 @@ def _over_backgrounds(
 
 
 def _background(transparent: Image.Image, flat: Image.Image) -> Colour | None:
-    """The colour that a flattened copy has where a picture is transparent; None where that is nowhere."""
+    """Return the colour of a flattened copy where the original is transparent; None if it is transparent nowhere."""
     hidden = np.asarray(transparent.getchannel("A")) < NEARLY_TRANSPARENT if transparent.mode == "RGBA" else None
     if hidden is None or not hidden.any():
         return None
@@ -209,7 +211,7 @@ def _background(transparent: Image.Image, flat: Image.Image) -> Colour | None:
 
 
 def _over(picture: Image.Image, background: Colour) -> Array:
-    """A picture over a background, float32 (height, width, 3)."""
+    """Lay a picture over a background: float32 (height, width, 3)."""
     pixels = np.asarray(picture, np.float32)
     if picture.mode == "RGB":
         return pixels

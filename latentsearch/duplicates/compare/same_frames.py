@@ -1,4 +1,4 @@
-"""Two files -> the frames of both that show the same."""
+"""Choose the frames of two files that show the same picture."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from latentsearch.duplicates.compare.overlay import CELL, FEW_COLOURS, MOST_CELL
 from latentsearch.duplicates.compare.turns import MIRRORED
 
 QUARTERS = (None, Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
-# Where a window is further from the whole, one picture may be cropped.
+# If an edge of a window lies farther than this from the picture's edge, as a share of a side, one may be a crop.
 NEARLY_WHOLE = 0.01
-# A lossy picture is decoded with this many pixels for each cell, and on its shorter side.
+# Lossy pictures are decoded to this many pixels per cell, and at least this many on the shorter side.
 PIXELS_A_CELL, LEAST_SIDE = 2, 64
-# A frame as it is decoded, as its library keeps it meanwhile, and turned or over white.
+# Peak memory per pixel: three copies of 4 bytes, one decoded, one in the decoder, one turned or laid over white.
 BYTES_A_PIXEL = 12
 
 
 class File(NamedTuple):
-    """A file, as it was indexed, and what it has."""
+    """A file as it was indexed, and its facts."""
 
     path: str
     size: int
@@ -33,9 +33,9 @@ class File(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two files to compare: the first, turned, looks through the window as the second does.
+    """Two files to compare: the first, turned and seen through the window, should look like the second.
 
-    likeness: of their details, 0 where these were not compared.
+    likeness: the likeness of their details, 0 if not yet compared.
     """
 
     first: File
@@ -46,19 +46,19 @@ class Pair(NamedTuple):
 
 
 def memory_for(pair: Pair) -> int:
-    """The bytes of memory that a comparison of two files takes, at most: their decoded pixels, and copies of them."""
+    """Return the most bytes of memory that comparing two files takes: the files, decoded pixels and copies of them."""
     return sum(file.size + BYTES_A_PIXEL * file.facts.width * file.facts.height for file in (pair.first, pair.second))
 
 
 def turn(picture: Image.Image, how: int) -> Image.Image:
-    """A picture turned as latentsearch.duplicates.pairs has it."""
+    """Turn and mirror a picture; `how` is a turn as in latentsearch.duplicates.compare.turns."""
     mirrored = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if how >= MIRRORED else picture
     quarters = QUARTERS[how % MIRRORED]
     return mirrored if quarters is None else mirrored.transpose(quarters)
 
 
 class Shown(NamedTuple):
-    """The frames of two files that show the same, and what frames tell of them."""
+    """One frame of each of two files, which show the same, and the differences in their numbers of frames."""
 
     first: Image.Image
     second: Image.Image
@@ -68,9 +68,9 @@ class Shown(NamedTuple):
 
 
 def frames_to_compare(pair: Pair, first: bytes, second: bytes) -> Shown | None:
-    """The frames to compare; None where two animations or documents are not the same.
+    """Choose the frames to compare. Raises UnreadableImage.
 
-    Raises UnreadableImage.
+    Returns None if both files have several frames and these do not agree.
     """
     counts = [max(file.facts.frames, file.facts.pages) for file in (pair.first, pair.second)]
     if max(counts) == 1:
@@ -90,7 +90,7 @@ def frames_to_compare(pair: Pair, first: bytes, second: bytes) -> Shown | None:
 
 
 def _enough(pair: Pair) -> int | None:
-    """How many pixels a shorter side needs for a comparison; None for all, where sizes or colours must be compared."""
+    """Return the pixels that a comparison needs on the shorter side; None for all, if sizes or colours may differ."""
     facts = pair.first.facts, pair.second.facts
     sizes = [sorted((file.width, file.height)) for file in facts]
     is_whole = np.abs(np.array(pair.window, np.float32) - WHOLE).max() <= NEARLY_WHOLE
@@ -101,7 +101,7 @@ def _enough(pair: Pair) -> int | None:
 
 
 def _most_alike(several: bytes, still: Image.Image, how: int, still_is_first: bool) -> Image.Image:
-    """The frame that looks most like a still picture, brightness left aside."""
+    """Return the frame that correlates best with a still picture, whatever its brightness and contrast."""
     wanted = _outline(small(turn(still, how) if still_is_first else still))
     best, best_alike = None, -np.inf
     for frame in all_frames(several):
@@ -120,7 +120,7 @@ def _outline(frame: Small) -> Small:
 
 
 def _sequences(pair: Pair, first: bytes, second: bytes) -> Shown | None:
-    """The first frames of two files with several, where all of the one are in the other, in order; else None."""
+    """Return the first frames of two files if the frames of one are a subsequence of the other's, else None."""
     both_have_colour = pair.first.facts.is_coloured and pair.second.facts.is_coloured
     frames: list[list[Small]] = [[], []]
     shown: list[Image.Image] = []
@@ -135,7 +135,7 @@ def _sequences(pair: Pair, first: bytes, second: bytes) -> Shown | None:
     if first_in_second and second_in_first:
         return Shown(shown[0], shown[1])
     lost = words.PAGES if max(pair.first.facts.pages, pair.second.facts.pages) > 1 else words.FRAMES
-    # Of one that begins later no frames are known here that show the same.
+    # If one begins later, their first frames differ, and no matching pair is known here.
     begin_alike = is_within(ones[:1], others[:1])
     if second_in_first and begin_alike:
         return Shown(shown[0], shown[1], (words.SHORTENED,), (), (lost,))

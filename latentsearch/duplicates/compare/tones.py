@@ -1,9 +1,9 @@
-"""Two pictures laid over one another -> whether they show the same colours, and which change of colours explains it.
+"""Decide whether two aligned pictures have the same colours, or which change of colours explains the difference.
 
-Pictures are what is left of both when they are averaged over the same cells, float32 (versions, rows, columns, 3); a
-transparent picture has a version over each background. Averages are what lossy compression keeps best: at quality 20,
-no cell of a re-encoded face differs by more than 4 in brightness, and a lamp of a few pixels that turned from red to
-green differs by 80 in colour.
+Pictures are averaged over the same cells: float32 (versions, rows, columns, 3), with a version over each background for
+transparent pictures. Lossy compression preserves averages best. At JPEG quality 20, no cell of a re-encoded face
+differs by more than 4 of 255 in brightness; a lamp of a few pixels that turned from red to green differs by 80 in
+colour.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ from latentsearch.duplicates.compare.changes import BRIGHTENED, GREYED, RECOLOUR
 
 Array = NDArray[np.float32]
 
-# The most by which brightness and colour of a cell, and of a block of 4 x 4 cells, may differ.
+# The greatest difference in brightness and the two colour channels of a cell, and of a block of BLOCK_SIDE² cells.
 CELL = np.array([8.0, 16.0, 16.0], np.float32)
 BLOCK = np.array([5.0, 8.0, 8.0], np.float32)
 BLOCK_SIDE = 4
-# What an edge that lies a fraction of a cell elsewhere may add, as a share of the contrast around a cell.
+# An edge that lies a fraction of a cell elsewhere may add this share of the contrast around the cell.
 SHIFT = 0.2
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
+# Limits are widened by this factor after a change of colours, which clips some values.
 CHANGED_LENIENCY = 2.0
-# Values beyond these may have been cut off, and say nothing of how colours were changed.
+# Values outside this range may have been clipped, so they are not used to fit a change of colours.
 DARKEST, BRIGHTEST = 4, 251
 
 
 def alike(first: Array, second: Array, leniency: float = 1.0) -> bool:
-    """Whether no place of two pictures differs."""
+    """Whether no cell and no block of two pictures differs by more than its limit, times `leniency`."""
     one, other = _luma_and_colour(first), _luma_and_colour(second)
     difference = one - other
     cells, blocks = np.abs(difference), np.abs(_blocks(difference))
     if not (cells > CELL * leniency).any() and not (blocks > BLOCK * leniency).any():
         return True
     contrast = np.minimum(_contrast(one), _contrast(other))
-    # Where colour is stored at half the size, it runs over edges of brightness.
+    # Chroma is often stored at half the size, so it bleeds across edges of brightness.
     luma, blue, red = contrast[..., 0], contrast[..., 1], contrast[..., 2]
     contrast = np.maximum(contrast, np.maximum(np.maximum(luma, blue), red)[..., None] / 2)
     if (cells - SHIFT * leniency * contrast > CELL * leniency).any():
@@ -46,10 +47,9 @@ def alike(first: Array, second: Array, leniency: float = 1.0) -> bool:
 def explained(
     first: Array, second: Array, have_colour: tuple[bool, bool], leniency: float = 1.0, at_first: float = 1.0
 ) -> tuple[str, ...] | None:
-    """Which changes of colour make one picture of the other, of GREYED, BRIGHTENED, RECOLOURED; None where none do.
+    """Return which of GREYED, BRIGHTENED and RECOLOURED turn one picture into the other; None if they are not copies.
 
-    at_first: the leniency with which no change is tried. A copy whose colours were changed has cut off some of them, so
-    that those are compared with twice the leniency.
+    leniency: widens the limits; changed colours get CHANGED_LENIENCY on top. at_first: the leniency for no change.
     """
     changed = leniency * CHANGED_LENIENCY
     if have_colour[0] != have_colour[1]:
@@ -67,7 +67,7 @@ def explained(
 
 
 def _by_curve(first: Array, second: Array, leniency: float) -> bool:
-    """Whether one curve, the same for all channels, makes either of the other."""
+    """Whether one tone curve, the same for all channels, turns either picture into the other."""
     known = _uncut(first) & _uncut(second)
     if known.sum() < 16:
         return False
@@ -76,9 +76,9 @@ def _by_curve(first: Array, second: Array, leniency: float) -> bool:
 
 
 def _curve_fits(x: Array, y: Array, first: Array, second: Array, leniency: float) -> bool:
-    """Whether the cubic that makes y of x never falls, and makes the second picture of the first."""
+    """Whether a cubic fitted to y(x) does not fall, and turns the first picture into the second."""
     powers = np.vander(x.astype(np.float64), 4)
-    # By its normal equations, which are exact enough for values between 0 and 1 and take a third of the time.
+    # The normal equations are accurate enough for values between 0 and 1, and take a third of the time.
     cubic = np.linalg.lstsq(powers.T @ powers, powers.T @ y, rcond=None)[0].astype(np.float32)
     over = np.linspace(x.min(), x.max(), 16)
     if (np.diff(np.polyval(cubic, over)) < -0.01).any():
@@ -87,7 +87,7 @@ def _curve_fits(x: Array, y: Array, first: Array, second: Array, leniency: float
 
 
 def _by_map(first: Array, second: Array, leniency: float) -> bool:
-    """Whether one map of colours to colours makes either of the other."""
+    """Whether one map from colours to colours, linear in RGB and its squares, turns either picture into the other."""
     for one, other in ((first, second), (second, first)):
         known = _uncut(other)
         features = _features(one)
@@ -105,7 +105,7 @@ def _features(picture: Array) -> Array:
 
 
 def _uncut(picture: Array) -> NDArray[np.bool_]:
-    # Channel by channel: a reduction over an axis of three takes ten times as long.
+    # Channel by channel: reducing over an axis of length three takes ten times as long.
     inside = (picture >= DARKEST) & (picture <= BRIGHTEST)
     return np.asarray(inside[..., 0] & inside[..., 1] & inside[..., 2])
 
@@ -120,7 +120,7 @@ def _luma_and_colour(picture: Array) -> Array:
 
 
 def _contrast(picture: Array) -> Array:
-    """The difference of the highest and the lowest value among a cell and its neighbours."""
+    """Return the difference between the highest and the lowest value among each cell and its eight neighbours."""
     highest, lowest = picture, picture
     for before, after in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:, :, :-1], np.s_[:, :, 1:])):
         higher, lower = highest.copy(), lowest.copy()
@@ -133,9 +133,9 @@ def _contrast(picture: Array) -> Array:
 
 
 def _blocks(cells: Array) -> Array:
-    """Means over BLOCK_SIDE x BLOCK_SIDE cells; what is left over at the edges is not looked at."""
+    """Average over blocks of BLOCK_SIDE x BLOCK_SIDE cells; incomplete blocks at the edges are dropped."""
     rows, columns = (side - side % BLOCK_SIDE for side in cells.shape[1:3])
-    # Row by row, then column by column: a mean over two axes of a reshaped array takes five times as long.
+    # Rows, then columns: a mean over two axes of a reshaped array takes five times as long.
     summed = _sum([cells[:, start:rows:BLOCK_SIDE] for start in range(BLOCK_SIDE)])
     summed = _sum([summed[:, :, start:columns:BLOCK_SIDE] for start in range(BLOCK_SIDE)])
     return np.asarray(summed / BLOCK_SIDE**2, np.float32)

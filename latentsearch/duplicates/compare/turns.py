@@ -1,4 +1,4 @@
-"""How a picture may be turned and mirrored."""
+"""Turn and mirror pictures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 from latentsearch.duplicates.compare.alignment import Array
 
-# How a picture may be turned: mirrored left to right where 4 is in it, then turned clockwise by so many quarters.
+# A turn is a number from 0 to 7. If it is MIRRORED or more, the picture is mirrored left to right; then it is turned
+# clockwise by 90° times turn % MIRRORED.
 TURNS = 8
-
-
 MIRRORED = 4
 
 
 def turned(pictures: NDArray[Any], turns: NDArray[np.int8]) -> Array:
-    """Square pictures (n, side, side) as float32, each turned by its own."""
+    """Turn square pictures (n, side, side), each by its own turn; returns float32."""
     seen = pictures.astype(np.float32)
     for turn in np.unique(turns):
         of_this = turns == turn
@@ -26,6 +25,6 @@ def turned(pictures: NDArray[Any], turns: NDArray[np.int8]) -> Array:
 
 
 def turned_alike(pictures: NDArray[Any], turn: int) -> NDArray[Any]:
-    """Pictures (n, height, width), all turned alike."""
+    """Turn all pictures (n, height, width) by the same turn."""
     mirrored = pictures[:, :, ::-1] if turn >= MIRRORED else pictures
     return np.rot90(mirrored, -(turn % MIRRORED), axes=(1, 2))

@@ -12,7 +12,7 @@ from tests.benchmarks.drawn_celeba import make_drawn_celeba
 from tests.latentsearch.collection import assert_fails, call
 from tests.support import make_bundle, make_folder
 
-LEARNING = "learning once"
+LEARNING = "learning the label directions"
 
 
 @pytest.fixture(scope="module", params=["cosine", "euclidean"])
@@ -149,9 +149,9 @@ def test_every_picture_of_a_folder_is_changed_and_filters_hold_too(index, tmp_pa
     [
         ("Nose=1", "no label is called 'Nose'"),
         ("identity=1", "identity cannot be set"),
-        ("Large", "sets no label"),
-        ("Large=2", "sets no label"),
-        ("=1", "sets no label"),
+        ("Large", "does not set a label"),
+        ("Large=2", "does not set a label"),
+        ("=1", "does not set a label"),
     ],
 )
 def test_what_cannot_be_set_is_one_sentence(index, text, sentence):

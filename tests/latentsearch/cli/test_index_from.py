@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_one_sentence(older: Collection, other: Path, tmp_p
     assert_fails(call("index", "--from", tmp_path / "none", "--index", tmp_path / "new"), 5, "no index")
     folder = older.pictures[0].parent
     assert_fails(call("index", folder, "--from", older.index, "--index", tmp_path / "new"), 2, "without DIR")
-    assert_fails(carry(older, other, tmp_path / "new", "--prune"), 2, "without --watch and --prune")
-    assert_fails(carry(older, other, tmp_path / "new", "--exclude", "*.png"), 2, "without --exclude")
+    assert_fails(carry(older, other, tmp_path / "new", "--prune"), 2, "--from does not go with --watch")
+    assert_fails(carry(older, other, tmp_path / "new", "--exclude", "*.png"), 2, "--prune or --exclude")
     assert_fails(call("index", "--index", tmp_path / "new"), 2, "Missing argument 'DIR...'")
     assert not (tmp_path / "new").exists()

@@ -128,7 +128,9 @@ def test_ctrl_c_ends_cleanly(collection: Collection, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert stderr == ("latentsearch: interrupted: what was encoded is kept, and the same command goes on from there\n")
+    assert stderr == (
+        "latentsearch: interrupted: the pictures encoded so far are kept; run the same command again to continue\n"
+    )
     summary = collection.run(tmp_path / "index")
     assert summary["encoded"] + summary["unchanged"] == COUNT
 

@@ -87,7 +87,7 @@ def test_what_is_added_changed_moved_and_removed(pictures: Path, bundle: Path, t
         draw_picture(52).save(pictures / "bad.jpg")
         assert process.batch() == {"found": 1, "encoded": 1}
         assert process.interrupt() == 130
-        assert process.told()[-1] == "latentsearch: the watching has ended: what was taken in is kept\n"
+        assert process.told()[-1] == "latentsearch: stopped watching: everything indexed so far is kept\n"
     assert_as_an_ordinary_run(index, bundle, tmp_path / "other", pictures)
 
 

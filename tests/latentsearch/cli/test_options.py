@@ -49,3 +49,13 @@ def test_the_help_of_train_has_every_option_once_under_a_heading() -> None:
     ]
     listed = re.findall(r"^  (?:-\w, )?(--[\w-]+)", shown[shown.index("\nRun:\n") :], re.MULTILINE)
     assert sorted(listed) == sorted({*(name for name in options_of("train") if name.startswith("--")), "--help"})
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_help_prints_the_limits_of_64_bits(verb: str) -> None:
+    shown = call(verb, "--help").stdout
+    assert "Usage: " in shown and str(2**63 - 1) not in shown
+
+
+def test_a_number_beyond_64_bits_is_refused() -> None:
+    assert f"<={2**63 - 1}" in call("query", "a.jpg", "-k", str(2**63)).stderr

@@ -320,7 +320,7 @@ def test_the_file_appears_at_once_or_not_at_all(
 
 def test_what_export_is_asked_for_must_make_sense(made: Collection, tmp_path: Path) -> None:
     assert_fails(call("export", "-o", tmp_path / "out", "--index", made.index), 2, "ends in .parquet")
-    assert_fails(call("export", "run", "-o", tmp_path / "x.parquet"), 2, "A training run becomes a folder")
+    assert_fails(call("export", "run", "-o", tmp_path / "x.parquet"), 2, "A training run is exported to a folder")
     assert_fails(call("export", "-o", tmp_path / "x.parquet", "--index", tmp_path / "none"), 5, "no index at")
 
 

@@ -147,7 +147,7 @@ def test_the_verb_writes_a_plan_that_deletes_all_but_the_best(tmp_path: Path) ->
     plan = tmp_path / "plan.sh"
     assert copies.call("--delete-plan", plan).exit_code == 0
     assert_fails(copies.call("--delete-plan", plan), 2, "is there already")
-    assert_fails(copies.call("--delete-plan", tmp_path / "none" / "plan.sh"), 2, "is no folder")
+    assert_fails(copies.call("--delete-plan", tmp_path / "none" / "plan.sh"), 2, "is not a folder")
     assert len(list(pictures.iterdir())) == 3
     assert run(plan, "delete").returncode == 0
     assert sorted(path.name for path in pictures.iterdir()) == ["another.png", "best.png"]

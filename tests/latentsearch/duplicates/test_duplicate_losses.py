@@ -125,9 +125,9 @@ def test_where_each_has_something_of_its_own_neither_goes_and_it_is_said(tmp_pat
     ((best, other),) = (group["pictures"] for group in json.loads(result.stdout)["groups"])
     assert (name(best), other["kind"], other["lost"]) == ("stripped", "same", ["pixels"])
     assert other["gained"] == ["date", "camera"]
-    assert "1 copy has something that the best of its group lacks, so no plan deletes either" in result.stderr
+    assert "1 copy has something that the best of its group lacks, so no plan deletes it; --json" in result.stderr
     plan = (tmp_path / "plan.sh").read_text()
-    assert "neither goes: this one has date, camera that the best lacks" in plan
+    assert "neither is deleted: this one has date, camera that the best lacks" in plan
     assert "\ndiscard " not in plan
 
 
@@ -173,7 +173,7 @@ def test_the_plan_deletes_the_kinds_that_are_named(
 
 def test_kinds_to_delete_need_a_plan_and_must_exist(altered: Copies, tmp_path: Path) -> None:
     without = altered.call("--delete", "greyed")
-    assert without.exit_code == 2 and "name one with --delete-plan" in without.stderr
+    assert without.exit_code == 2 and "name its file with --delete-plan" in without.stderr
     assert altered.call("--delete", "grey", "--delete-plan", tmp_path / "plan.sh").exit_code == 2
 
 

@@ -6,12 +6,17 @@ import csv
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 from rich.console import Console
 
 from latentsearch.query import Hit, Results, Timings, Unreadable
 from latentsearch.search import formats
+from latentsearch.search.contact_sheet import write_sheet
 
 AWKWARD = os.fsdecode(b"/faces/caf\xc3\xa9 \xff\n1.jpg")
 TOOK = Timings(load=120.5, encode=8.25, search=1.0)
@@ -79,7 +84,49 @@ def test_rows_for_many_queries_bear_their_names() -> None:
 def test_similarities_near_1_are_told_apart() -> None:
     close = Hit(1, 1, "a", 0.1, 0.99999875)
     assert json.loads(formats.as_json(results(close)))["results"][0]["similarity"] == 0.99999875
-    assert "0.999999" in table(results(close))
+    assert table(results(close)).splitlines()[1].split()[3:6] == ["1", "in", "800,000"]
+
+
+@pytest.mark.parametrize(
+    ("similarity", "shown"),
+    [
+        (0.999934, "1 in 15,000"),
+        (0.999753, "1 in 4,000"),
+        (0.999, "1 in 1,000"),
+        (0.98, "1 in 50"),
+        (0.9, "1 in 10"),
+        (0.63, "37 in 100"),
+        (0.0, "100 in 100"),
+        (0.99999999, "1 in 100,000,000"),
+        (0.999999996, "none"),
+        (1.0, "none"),
+    ],
+)
+def test_people_read_how_many_random_pairs_are_as_close(similarity: float, shown: str) -> None:
+    assert formats.pairs_as_close(similarity) == shown
+
+
+@given(st.floats(0, 1))
+def test_the_pairs_that_people_read_are_those_of_the_similarity(similarity: float) -> None:
+    shown = formats.pairs_as_close(similarity)
+    if shown == formats.NONE:
+        assert similarity > 1 - 1e-8
+    else:
+        some, of = (int(number.replace(",", "")) for number in shown.split(" in "))
+        assert some / of == pytest.approx(1 - similarity, rel=0.06)
+
+
+def test_programs_get_the_similarity_as_a_number_and_people_as_pairs() -> None:
+    found = results(Hit(1, 11, "/faces/1.jpg", 0.1, 0.999934), Hit(2, 12, "/faces/2.jpg", 0.2, 0.63))
+    assert [one["similarity"] for one in json.loads(formats.as_json(found))["results"]] == [0.999934, 0.63]
+    assert [row["similarity"] for row in csv.DictReader(io.StringIO(formats.as_csv(found).decode()))] == [
+        "0.999934",
+        "0.63",
+    ]
+    assert [line.split("\t")[3] for line in formats.as_lines(found).decode().splitlines()] == ["0.999934", "0.63"]
+    heading, first, second = table(found).splitlines()
+    end = heading.index("pairs as close") + len("pairs as close")
+    assert (first[:end].split("  ")[-1].strip(), second[:end].split("  ")[-1].strip()) == ("1 in 15,000", "37 in 100")
 
 
 def test_json_of_no_results_is_an_empty_list() -> None:
@@ -123,7 +170,8 @@ def test_lines_keep_one_line_a_result_whatever_the_name() -> None:
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_the_table_fits_the_terminal(width: int) -> None:
     labels = {f"Attribute_{number}": 1 for number in range(40)}
-    found = results(*(hit(rank, f"/a/{'long/' * 30}{rank}.jpg", **labels) for rank in range(1, 4)))
+    closest = Hit(1, 11, f"/a/{'long/' * 30}1.jpg", 0.1, 0.99999999, labels)
+    found = results(closest, *(hit(rank, f"/a/{'long/' * 30}{rank}.jpg", **labels) for rank in range(2, 4)))
     lines = table(found, width).splitlines()
     assert len(lines) == 4
     assert all(len(line.rstrip()) <= width for line in lines)
@@ -161,3 +209,14 @@ def test_hits_must_ascend_and_be_distinct() -> None:
         results(Hit(1, 1, "a", float("nan"), 1.0))
     with pytest.raises(ValueError, match="ranks"):
         results(far)
+
+
+def test_a_sheet_says_how_many_random_pairs_are_as_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, place, text, *more, **named: written.append(text))
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    similarities = (1.0, 0.999934, 0.63)
+    hits = [Hit(rank, rank, str(tmp_path / "a.png"), 0.1 * rank, s) for rank, s in enumerate(similarities, start=1)]
+    write_sheet(results(*hits), tmp_path / "sheet.png")
+    assert written == ["query", "1: no pair as close", "2: 1 in 15,000 pairs", "3: 37 in 100 pairs"]
+    assert (tmp_path / "sheet.png").is_file()

@@ -111,8 +111,8 @@ def test_paths_each_end_with_a_newline_or_nul(collection: Collection) -> None:
 def test_a_table_on_demand(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     lines = collection.query(collection.pictures[3], "--table", "-k", "2").stdout.splitlines()
-    assert lines[0].split() == ["rank", "id", "distance", "similarity", "path", "labels"]
-    assert lines[1].split()[:4] == ["1", "4", "0.0000", "1.000000"]
+    assert lines[0].split() == ["rank", "id", "distance", "pairs", "as", "close", "path", "labels"]
+    assert lines[1].split()[:4] == ["1", "4", "0.0000", "none"]
     assert "000004.jpg" in lines[1]
     assert "Smiling, Young" in lines[1]
 

@@ -87,7 +87,9 @@ def test_redirects_are_followed_to_web_addresses_alone_and_not_for_ever(collecti
     assert collection.ids(f"{server.url}/moved") == collection.ids(collection.pictures[1])
     assert_refused(collection.query(f"{server.url}/loop"), 10, "/loop redirects more than 5 times")
     for name in ("file", "ftp"):
-        assert_refused(collection.query(f"{server.url}/{name}"), 10, "redirects to what is no web address")
+        assert_refused(
+            collection.query(f"{server.url}/{name}"), 10, "redirects to an address that is not http or https"
+        )
 
 
 def test_what_a_server_does_not_give_is_one_sentence(collection: Collection, server: Server) -> None:
@@ -95,7 +97,7 @@ def test_what_a_server_does_not_give_is_one_sentence(collection: Collection, ser
     server.cuts = [100]
     assert_refused(collection.query(f"{server.url}/1.jpg"), 10, "stops answering")
     assert_refused(collection.query("http://127.0.0.1:9/a.jpg"), 10, "http://127.0.0.1:9/a.jpg ", "cannot be reached")
-    assert_refused(collection.query("https:///a.jpg"), 10, "https:///a.jpg is no web address")
+    assert_refused(collection.query("https:///a.jpg"), 10, "https:///a.jpg is not a valid web address")
 
 
 def test_what_is_no_picture_is_one_sentence(collection: Collection, server: Server) -> None:
@@ -137,7 +139,7 @@ def test_a_file_address_is_read_here_and_only_here(collection: Collection, tmp_p
     assert 3 not in collection.ids(odd.as_uri(), "--exclude-self")
     assert_refused(collection.query("file:///nowhere/a.jpg"), 3, "file:///nowhere/a.jpg: no such file")
     assert_refused(collection.query("file:///a%00b"), 3, "file:///a%00b: ")
-    assert_refused(collection.query("file://server/share/a.jpg"), 2, "a file of another host")
+    assert_refused(collection.query("file://server/share/a.jpg"), 2, "a file on another host")
 
 
 def test_other_addresses_are_refused_and_credentials_are_not_shown(collection: Collection, server: Server) -> None:
@@ -147,7 +149,7 @@ def test_other_addresses_are_refused_and_credentials_are_not_shown(collection: C
     assert result.exit_code == 0 and "cret" not in result.stderr
     assert server.sent_headers[0]["Authorization"].startswith("Basic ")
     assert "cret" not in collection.query(f"{with_password}/none.jpg").stderr
-    assert_fails(collection.query("http://[::1"), 2, "http://[::1 is no address")
+    assert_fails(collection.query("http://[::1"), 2, "http://[::1 is not a valid address")
 
 
 def test_nothing_is_fetched_for_a_query_that_is_refused(collection: Collection, server: Server) -> None:

@@ -85,7 +85,7 @@ def test_what_is_too_far_away_is_left_out(collection: Collection) -> None:
     middle = (hits[4]["distance"] + hits[5]["distance"]) / 2
     result = collection.query(collection.pictures[0], "--max-distance", str(middle), "--paths")
     assert result.stdout.splitlines() == [hit["path"] for hit in hits[:5]]
-    assert result.stderr == "latentsearch: 5 of 20 pictures returned: no others are as near as asked for\n"
+    assert result.stderr == "latentsearch: 5 of 20 pictures returned: no others are near enough\n"
     assert collection.query(collection.pictures[0], "--max-distance", str(middle), "-k", "5").stderr == ""
 
 
@@ -95,7 +95,7 @@ def test_what_is_not_similar_enough_is_left_out(collection: Collection) -> None:
     similar = collection.json(collection.pictures[0], "--min-similarity", str(middle))["results"]
     assert similar == hits[:3]
     result = collection.query(collection.pictures[0], "--min-similarity", str(middle), "--where", "Smiling=1")
-    assert result.stderr.endswith("no others are as near as asked for, of 6 in the index that match\n")
+    assert result.stderr.endswith("no others are near enough, of 6 in the index that match\n")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_is_not_similar_enough_is_left_out(collection: Collection) -> None:
         (["--where", "Smiling"], ["'Smiling' is no condition", "Eyeglasses=1"]),
         (["--where", "added>soon"], ["compared with a date"]),
         (["--min-similarity", "2"], ["from 0 to 1"]),
-        (["--max-distance", "-1"], ["from 0 on"]),
+        (["--max-distance", "-1"], ["must be 0 or more"]),
         (["--max-distance", "far"], ["--max-distance"]),
     ],
 )

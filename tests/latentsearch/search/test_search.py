@@ -64,7 +64,7 @@ def test_what_makes_no_sense_is_told(index: Path, picture: Path) -> None:
     for options, sentence in [
         (Options(min_similarity=1.5), "the least similarity is 1.5: it must be a number from 0 to 1"),
         (Options(diverse=float("nan")), "the lambda of a diverse ranking is nan"),
-        (Options(max_distance=-1), "the greatest distance is -1: it must be a number from 0 on"),
+        (Options(max_distance=-1), "the greatest distance is -1: it must be 0 or more"),
     ]:
         with pytest.raises(InputError, match=sentence):
             searching.search(asked, options, index=str(index))
