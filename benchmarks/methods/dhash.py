@@ -1,4 +1,4 @@
-"""dHash similarity of pictures: the share of equal bits of 64, the measure of AEGAN's Table 1."""
+"""dHash similarity of pictures: the share of equal bits out of 64, the measure of AEGAN's Table 1."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def dhash_bits(images: NDArray[np.uint8]) -> Bits:
 
 
 def similarity(bits: Bits, others: Bits) -> NDArray[np.float64]:
-    """The share of equal bits of each pair, in [0, 1]: (n,) from (n, 64) twice."""
+    """The share of equal bits in each pair, in [0, 1]: (n,) from two arrays (n, 64)."""
     return np.asarray((bits == others).mean(axis=1), np.float64)
 
 
 def random_pairs(bits: Bits, seed: int) -> NDArray[np.float64]:
-    """The similarity of n pairs of different pictures, each picture in two pairs: (n,)."""
+    """The similarity of n pairs of different pictures; each picture is in two pairs: (n,)."""
     order = np.random.default_rng([seed, 4]).permutation(len(bits))
     return similarity(bits[order], bits[np.roll(order, 1)])

@@ -1,1 +1,1 @@
-"""Means, intervals and paired differences of label similarity, and their tables."""
+"""Means, intervals and paired differences of search results, and their tables."""

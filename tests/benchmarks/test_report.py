@@ -135,7 +135,7 @@ def test_a_readme_without_markers_is_left_as_it_is(results, tmp_path, capsys):
     readme.write_text("nothing to fill\n")
     report(results, readme)
     assert readme.read_text() == "nothing to fill\n"
-    assert "left as it is" in capsys.readouterr().err
+    assert "left unchanged" in capsys.readouterr().err
 
 
 def test_other_results_need_no_label_similarity(tmp_path, monkeypatch):

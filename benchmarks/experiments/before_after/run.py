@@ -93,12 +93,12 @@ def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
     ratios = {
         verb: float(np.median([one[verb][BEFORE] / one[verb][AFTER] for one in measured])) for verb in measured[0]
     }
-    told = {
+    names = {
         "index": "images a second of `index`",
         "query": "speed of a cold `query`",
         "duplicates": "speed of `duplicates`",
     }
-    bars = [bar(f"{told[verb]}, to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
+    bars = [bar(f"{names[verb]}, to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
     return {"ratios": ratios, "bars": bars}
 
 

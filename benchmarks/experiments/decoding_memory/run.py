@@ -49,13 +49,13 @@ def measure(pictures: Path, index: Path, cap: str) -> dict[str, Any]:
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     watch = MemoryWatch(process.pid)
     watch.start()
-    told = json.loads(process.communicate()[0])
+    summary = json.loads(process.communicate()[0])
     return {
         "cap": cap,
         "cap_bytes": parse_size(cap, "--cap"),
         "workers": workers_within(parse_size(cap, "--cap"), cores()),
-        "found": told["found"],
-        "indexed": told["encoded"],
+        "found": summary["found"],
+        "indexed": summary["encoded"],
         "peak_bytes": watch.stop(),
         "seconds": time.perf_counter() - begin,
     }

@@ -159,8 +159,11 @@ def measure_all(
     if predictor is not None:
         seen = (predictor.values(np.array(faces.pixels(predictor.framing))) >= HOLDS).astype(np.uint8)
         described, _ = halves(codes, replace(faces, attribute_names=predictor.labels, attributes=seen), seed)
-        told = [name for name in rows if name in predictor.labels]
-        predicted = {"name": predictor.name, "asked": measure_each(described, measured_on, told, method.distance, seed)}
+        known = [name for name in rows if name in predictor.labels]
+        predicted = {
+            "name": predictor.name,
+            "asked": measure_each(described, measured_on, known, method.distance, seed),
+        }
     return {
         "predicted": predicted,
         "faces": len(faces),

@@ -79,7 +79,7 @@ class Course:
         ]
         self.expect_failures([], may_pass=False)
 
-    def told(self, **more: Any) -> dict[str, Any]:
+    def as_stored(self, **more: Any) -> dict[str, Any]:
         """As it is stored."""
         return {"runs": self.runs, **more, "problems": self.problems[:20]}
 
@@ -158,7 +158,7 @@ def permission_back(collection: Collection, scratch: Path) -> dict[str, Any]:
         path.chmod(0o644)
     course.run("permission back", _counts(total, encoded=len(concerned), changed=len(concerned)), preexec=drop_rights)
     course.expect_undisturbed(scratch)
-    return course.told(pictures=total, concerned=len(concerned))
+    return course.as_stored(pictures=total, concerned=len(concerned))
 
 
 def extra_installed(collection: Collection, scratch: Path) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def _course_of(
     course.run("after", _counts(total, encoded=count))
     course.run("once more", _counts(total))
     course.expect_undisturbed(scratch)
-    return course.told(pictures=total, concerned=count)
+    return course.as_stored(pictures=total, concerned=count)
 
 
 def _copied(collection: Collection, scratch: Path) -> tuple[Course, list[Path]]:

@@ -83,8 +83,8 @@ def trained_once(path: Path, sets: Sets, seed: int) -> Classifier:
 def accuracy(network: Classifier, split: Split) -> float:
     """The share of classes, or of all attributes of all images, that it tells."""
     logits = in_blocks(network, to_images(split.images))
-    told = logits > 0 if split.labels.ndim == 2 else logits.argmax(1)
-    return round(float((told.numpy() == split.labels).mean()), 5)
+    predicted = logits > 0 if split.labels.ndim == 2 else logits.argmax(1)
+    return round(float((predicted.numpy() == split.labels).mean()), 5)
 
 
 def features(network: Classifier, images: Tensor) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.timing import in_turn, told
+from benchmarks.core.timing import in_turn, milliseconds
 from benchmarks.experiments.speed.search_speed import K
 from indexer.index.index import Index
 from latentsearch.attributes.directions import fit_directions
@@ -39,7 +39,7 @@ def measure_edited(folder: Path, queries: Codes, seed: int) -> dict[str, Any]:
             "labels": LABELS,
             "queries": len(queries),
             "k": K,
-            "times": {name: told(seconds) for name, seconds in times.items()},
+            "times": {name: milliseconds(seconds) for name, seconds in times.items()},
             "bars": [],
         }
 

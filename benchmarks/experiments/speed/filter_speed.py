@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.timing import bar, in_turn, told
+from benchmarks.core.timing import bar, in_turn, milliseconds
 from benchmarks.datasets.synthetic_index import NUMBERS
 from benchmarks.experiments.speed.bare_search import BareSearch, recall
 from benchmarks.experiments.speed.search_speed import P99_TO_MEDIAN, RECALL, K
@@ -86,7 +86,7 @@ def _measured(index: Index, bare: BareSearch, share: float) -> dict[str, Any]:
 
 def _beside(ours: Call, name: str, others: dict[str, Call], count: int) -> dict[str, Any]:
     """The times of our search, under a name, in turn with others."""
-    return {one: told(seconds) for one, seconds in in_turn({name: ours, **others}, count).items()}
+    return {one: milliseconds(seconds) for one, seconds in in_turn({name: ours, **others}, count).items()}
 
 
 def _evaluated(index: Index, condition: str) -> tuple[float, Selection]:

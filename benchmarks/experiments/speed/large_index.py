@@ -36,8 +36,8 @@ def derived(folder: Path, index_type: str, recall: float, note: str = "") -> dic
         seconds, taken = in_child(_derive, folder, index_type, recall)
         built = {"kind": index_type, "note": note, "load_average": os.getloadavg()[0], **taken, "derive_s": seconds}
         stored.write_text(json.dumps(built, indent=1))
-    told: dict[str, Any] = json.loads(stored.read_text())
-    return told
+    summary: dict[str, Any] = json.loads(stored.read_text())
+    return summary
 
 
 def measure_large(folder: Path, build: dict[str, Any], queries: Path) -> dict[str, Any]:

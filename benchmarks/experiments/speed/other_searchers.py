@@ -95,8 +95,8 @@ def _run(python: Path | None, name: str, pictures: Path) -> dict[str, Any]:
     peak = watch.stop()
     if process.returncode != 0:
         return {"failed": (stderr.strip().splitlines() or ["it said nothing"])[-1]}
-    told: dict[str, Any] = json.loads(stdout.strip().splitlines()[-1])
-    return {**told, "peak_bytes": peak}
+    output: dict[str, Any] = json.loads(stdout.strip().splitlines()[-1])
+    return {**output, "peak_bytes": peak}
 
 
 def check_python(python: Path | None) -> None:

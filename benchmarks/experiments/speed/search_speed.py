@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.timing import bar, in_turn, told
+from benchmarks.core.timing import bar, in_turn, milliseconds
 from benchmarks.datasets.synthetic_codes import random_pair_distance
 from benchmarks.experiments.speed.bare_search import BareSearch, BareSql, recall
 from indexer.index.index import Index
@@ -47,7 +47,7 @@ def measure_search(folder: Path, queries: Codes) -> dict[str, Any]:
         }
         if not bare.is_flat:
             calls["bare_read"] = lambda number: bare.codes[candidates[number]]
-        times = {name: told(seconds) for name, seconds in in_turn(calls, len(queries)).items()}
+        times = {name: milliseconds(seconds) for name, seconds in in_turn(calls, len(queries)).items()}
         reached = recall(found, truth)
         return {
             "images": index.count(),

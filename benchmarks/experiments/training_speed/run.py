@@ -49,8 +49,8 @@ def command(width: int, batch: int, pairs: int, device: str, results: Path) -> N
         recipe = choose_recipe(family, "pictures", "small", {"width": width, "batch": batch})
         families = {key: load_module(family).FAMILY(recipe, precision) for key, precision in precisions.items()}
         result[name] = measure(families, step, pairs)
-        told = ", ".join(f"{key} {ratio:.2f}" for key, ratio in result[name]["ratios"].items())
-        click.echo(f"{name.replace('_', ' ')}, times fp32's images/s: {told}; chosen: {chosen}")
+        ratios = ", ".join(f"{key} {ratio:.2f}" for key, ratio in result[name]["ratios"].items())
+        click.echo(f"{name.replace('_', ' ')}, times fp32's images/s: {ratios}; chosen: {chosen}")
     publish(NAME, result, results, has_page=False)
 
 

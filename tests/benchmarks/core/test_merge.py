@@ -57,7 +57,7 @@ def test_without_kept_rows_the_provenance_is_one_run(tmp_path):
 @pytest.mark.parametrize("other", [{"protocol": "half of the faces"}, {"seed": 1}])
 def test_rows_of_another_protocol_are_refused(tmp_path, other):
     store(NAME, summary({"a": 1}), tmp_path)
-    with pytest.raises(InputError, match="measured otherwise"):
+    with pytest.raises(InputError, match="another protocol"):
         kept(tmp_path, {"b": 2}, **other)
 
 
