@@ -1,4 +1,4 @@
-"""What the paper on the size of the latent space claims, held against stored figures of latent-size."""
+"""Compares the claims of the paper on the size of the latent space with stored figures of latent-size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Parts = dict[str, dict[str, Any]]
 
 
 class Table:
-    """Stored figures by part, family and latent size; those of several seeds as lists."""
+    """Stored figures by part, family and latent size; figures of several seeds are lists."""
 
     def __init__(self, summary: dict[str, Any]) -> None:
         self.parts: Parts = summary["parts"]
@@ -21,47 +21,47 @@ class Table:
         self.seeds: list[int] = summary["settings"]["seeds"]
 
     def values(self, part: str, family: str, size: int, pick: Callable[[Any], float]) -> list[float]:
-        """The figure of every seed that is there."""
+        """The figures of all available seeds."""
         rows = self.parts.get(part, {})
         keys = [f"{family}-{size}-{seed}" for seed in self.seeds]
         return [pick(rows[key]) for key in keys if key in rows]
 
     def by_seed(self, part: str, family: str, pick: Callable[[Any], float]) -> dict[int, list[float]]:
-        """Size -> the figures of its seeds, of those sizes that are there."""
+        """Size -> the figures of its seeds, for sizes with results."""
         found = {size: self.values(part, family, size, pick) for size in self.sizes}
         return {size: values for size, values in found.items() if values}
 
     def means(self, part: str, family: str, pick: Callable[[Any], float]) -> dict[int, float]:
-        """Size -> the mean over the seeds, of those sizes that are there."""
+        """Size -> the mean over its seeds, for sizes with results."""
         return {size: sum(values) / len(values) for size, values in self.by_seed(part, family, pick).items()}
 
     def spread(self, part: str, family: str, pick: Callable[[Any], float]) -> float:
-        """The furthest that two seeds of a size are apart. Raises ValueError where no size is there."""
+        """The largest difference between two seeds of the same size. Raises ValueError if there are no results."""
         return max(max(values) - min(values) for values in self.by_seed(part, family, pick).values())
 
     def errors_of_most(self, family: str) -> str:
-        """Under which name the errors of most images stand: an encoder takes no steps and has more of them measured."""
+        """The key of the errors on most images: encoders need no search, so more images are measured."""
         encoded = f"encoded {family}"
         return encoded if self.by_seed("reconstruction", encoded, error_of("validation")) else family
 
 
 def error_of(probe: str) -> Callable[[Any], float]:
-    """What picks the mean error of a probe."""
+    """A function that picks the mean error of a probe."""
     return lambda row: float(row[probe]["error"]["mean"])
 
 
 def refined_of(probe: str) -> Callable[[Any], float]:
-    """What picks the mean error of a probe after an autoencoder's codes have been sought as a WGAN-GP's are."""
+    """A function that picks a probe's mean error after an autoencoder's codes were refined by search."""
     return lambda row: float(row[probe]["refined"]["mean"])
 
 
 def distance_of(row: Any) -> float:
-    """What picks the Frechet distance."""
+    """The Frechet distance of a row."""
     return float(row["distance"])
 
 
 def claims(table: Table) -> list[str]:
-    """A sentence a claim: what came out, and whether it is as the paper says."""
+    """One sentence per claim: the figures, and whether they agree with the paper."""
     found = [
         _below(table, False),
         _below(table, True),

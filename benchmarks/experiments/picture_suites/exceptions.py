@@ -1,11 +1,11 @@
-"""Files of public suites whose colours differ from a careful decode on purpose, and why."""
+"""Files of public suites whose colours differ from a careful decode on purpose, and the reasons."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from typing import Any
 
-# The end of the file's path, as a pattern, and the reason that the page states.
+# A pattern for the end of the file's path, and the reason given on the page.
 EXCEPTIONS = (
     ("border_touching_layers.gif", "outside its frame a GIF is white here and in browsers; libvips paints it black"),
     (
@@ -31,7 +31,7 @@ EXCEPTIONS = (
 
 
 def reason_for_difference(row: dict[str, Any]) -> str:
-    """Why a file is an exception, empty for none."""
+    """The reason why a file is an exception; empty if it is not one."""
     if row.get("incomplete"):
         return "incomplete: what is missing is mid-grey here, black or white there"
     return next((why for pattern, why in EXCEPTIONS if fnmatchcase(row["file"], f"*{pattern}")), "")

@@ -1,4 +1,4 @@
-"""A large index, built and searched in processes of their own, and the memory that each takes."""
+"""Builds and searches a large index, each in its own process, and measures the memory of both."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Codes = NDArray[np.float32]
 
 
 def derived(folder: Path, index_type: str, recall: float, note: str = "") -> dict[str, Any]:
-    """Make the base of an index that was filled, in a process of its own; what it took stands beside the index.
+    """Build the base of a filled index in its own process; the measurements are stored beside the index.
 
-    An index whose base was made by this is not made again. note: what else ran on the machine meanwhile.
+    An index already built by this function is not rebuilt. note: what else ran on the machine meanwhile.
     """
     stored = folder.with_suffix(".build.json")
     if not stored.is_file():
@@ -41,7 +41,7 @@ def derived(folder: Path, index_type: str, recall: float, note: str = "") -> dic
 
 
 def measure_large(folder: Path, build: dict[str, Any], queries: Path) -> dict[str, Any]:
-    """Search a built index in a process of its own, and tell what building and searching it takes.
+    """Search a built index in its own process, and return the cost of building and searching.
 
     queries: a .npy file of codes, float32 (q, d).
     """

@@ -117,7 +117,7 @@ def test_attribute_editing_says_what_is_seen_and_what_moves(place):
 def test_a_judge_of_other_labels_is_refused(place):
     train("attributes", place / "celeba", place / "blind", *SIZES, "--epochs", "1", "--label", "Large")
     words = ["attribute-editing", "--data", str(place / "celeba"), "--judge", str(place / "blind")]
-    with pytest.raises(InputError, match="do not know the same labels"):
+    with pytest.raises(InputError, match="trained on different labels"):
         run([*words, "--run", str(place / "IND"), "--results", str(place / "results")])
 
 
