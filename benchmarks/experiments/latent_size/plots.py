@@ -36,7 +36,7 @@ def by_size(table: Table) -> Any:
             quality.plot([size] * len(values), values, ".", color=COLOURS[family], markersize=4)
         _line(noise, table.means("noise", family, error_of("noise")), "o-", family, title)
     noise.axhline(NOISE_VARIANCE, color="grey", linewidth=1, linestyle=":", label="variance of the noise")
-    titles = ("error of reconstruction", "Frechet distance of features", "error of noise")
+    titles = ("reconstruction error", "Frechet distance of features", "reconstruction error on noise")
     for panel, title in zip((errors, quality, noise), titles, strict=True):
         panel.set(xscale="log", xlabel="latent size", title=title, ylim=(0, None))
         panel.grid(alpha=0.3)

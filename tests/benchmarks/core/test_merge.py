@@ -46,7 +46,7 @@ def test_it_says_which_run_each_row_is_of(tmp_path):
         (["b"], "the second"),
     ]
     text = provenance(load(NAME, tmp_path) | {"result": result})
-    assert "The rows a are of an earlier run" in text and "    the second" in text
+    assert "The rows a come from an earlier run" in text and "    the second" in text
 
 
 def test_without_kept_rows_the_provenance_is_one_run(tmp_path):

@@ -111,7 +111,7 @@ def test_attribute_editing_says_what_is_seen_and_what_moves(place):
     assert (place / "results/attribute-editing-sheet.png").is_file()
     assert {path.name for path in (place / "sheets").iterdir()} == {"fig-5b.png", "fig-6a.png", "fig-6b.png"}
     page = attribute_editing.report(record)
-    assert "Mean over all of these" in page and "Large=" in page and "Swapped, 32 pairs" in page
+    assert "The means over all rows" in page and "Large=" in page and "Swapped, 32 pairs" in page
 
 
 def test_a_judge_of_other_labels_is_refused(place):
@@ -164,4 +164,4 @@ def test_a_query_drawn_anew_is_searched_as_it_is_and_with_an_attribute_set(place
         # Its first label is how red the whole picture is.
         assert way["asked"]["set"]["mean"] > way["asked"]["as_it_is"]["mean"]
     page = redrawn_search.report(record)
-    assert "Met by" in page and "| Red_Background=1 |" in page
+    assert "settings meet it" in page and "| Red_Background=1 |" in page

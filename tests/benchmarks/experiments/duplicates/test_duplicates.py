@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.__main__ import run
-from benchmarks.core.results import load, store
+from benchmarks.core.experiment import publish
+from benchmarks.core.results import earlier_result, load, store
 from benchmarks.datasets.planted_copies import known_copies, load_strengths, plant
 from benchmarks.datasets.planted_look_alikes import MAKE, find_look_alikes
 from benchmarks.experiments.duplicates.duplicate_candidates import make_fingerprints
@@ -36,8 +37,9 @@ def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmark")
     data = make_drawn_celeba(folder / "data")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmarks.experiments.duplicates.run.RESULTS", folder)
-        patch.setattr("benchmarks.experiments.duplicates.run.store", lambda name, result: store(name, result, folder))
+        module = "benchmarks.experiments.duplicates.run"
+        patch.setattr(f"{module}.earlier_result", lambda name: earlier_result(name, folder))
+        patch.setattr(f"{module}.publish", lambda name, result: publish(name, result, folder))
         for part in (["copies"], ["scale", "--scale", "500"]):
             run(["duplicates", "--data", str(data), "--count", "10", "--part", *part])
     return load("duplicates", folder)
@@ -115,7 +117,7 @@ def test_no_look_alike_is_called_the_same(tmp_path, measured):
     assert all(kind["called_same"] == 0 < kind["planted"] for kind in found["kinds"].values())
     assert sum(sum(kind["called"].values()) for kind in found["kinds"].values()) > 0
     page = report(measured | {"result": {"look-alikes": found, "seed": 0}})
-    assert "The bar: none is called `same`" in page and "Met: 0." in page
+    assert "The bar: none is reported as `same`" in page and "Met: 0." in page
     assert "| grey | 1 | 0 | " in page
 
 
@@ -149,7 +151,7 @@ def test_the_page_says_whether_the_bar_is_met(measured):
     changed["result"]["copies"] |= {"precision": 0.9876, "recall": 0.9123, "wrong": []}
     met = report(changed)
     assert "Met: precision 0.9876, recall 0.9123." in met
-    assert "Reported wrongly: none." in met
+    assert "False reports: none." in met
     assert "| resized | to 0.5 to 1.5 times width and height | 1.0000 |" in met
     assert "## Among 500 pictures" in met
 

@@ -152,7 +152,7 @@ def test_the_whole_of_it_on_few_codes_and_its_page(
     text = report(record)
     assert "| Searches in the open engine | recall@20 | met | 1 | at least 0.95 |" in text
     assert set(record["result"]["edited"]["times"]) == {"with_a_label_set", "every_code_compared"}
-    assert "`--set` compares every code, here 400" in text
+    assert "`--set` compares each of 400 codes" in text
     assert "not run: no --others was given" in text and "**synthetic**" in text
 
 
