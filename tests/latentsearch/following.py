@@ -43,7 +43,7 @@ class Followed:
     def batch(self) -> dict[str, int]:
         """Wait for the next summary."""
         line = self._lines["out"].get(timeout=SECONDS)
-        assert line is not None, f"it has ended: {self.told()}"
+        assert line is not None, f"it ended: {self.told()}"
         summary: dict[str, Any] = json.loads(line)
         return {name: count for name, count in summary.items() if isinstance(count, int) and count}
 
@@ -58,7 +58,7 @@ class Followed:
     def sentence(self) -> str:
         """Wait for the next line on stderr."""
         line = self._lines["err"].get(timeout=SECONDS)
-        assert line is not None, "it has ended and told nothing"
+        assert line is not None, "it ended without output"
         return line.rstrip("\n")
 
     def told(self) -> list[str]:

@@ -34,8 +34,8 @@ def report(record: dict[str, Any]) -> str:
         f"[label-similarity](label-similarity.md) ({summary['queries']:,} queries, {summary['gallery']:,} faces), but "
         "without the views and features of published codes. Scores are means over the seeds. A change is the "
         "difference from the unchanged recipe with the same seed, with its 95 % interval by bootstrap over the "
-        "queries, followed by the change of each seed. If the interval contains 0, or the seeds differ in sign, the "
-        "runs show no effect.",
+        "queries, followed by the change of each seed. If the interval contains 0, or the seeds differ in sign, no "
+        "conclusion can be drawn.",
         markdown(["changed", "description"], ([row["change"], row["about"]] for row in rows), words=2),
         *parts,
         "## The runs",

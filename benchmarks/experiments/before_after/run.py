@@ -95,11 +95,11 @@ def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
         verb: float(np.median([one[verb][BEFORE] / one[verb][AFTER] for one in measured])) for verb in measured[0]
     }
     names = {
-        "index": "images a second of `index`",
+        "index": "images per second of `index`",
         "query": "speed of a cold `query`",
         "duplicates": "speed of `duplicates`",
     }
-    bars = [bar(f"{names[verb]}, to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
+    bars = [bar(f"{names[verb]}, relative to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
     return {"ratios": ratios, "bars": bars}
 
 

@@ -63,7 +63,7 @@ def _protocol(result: dict[str, Any]) -> str:
         f"bootstrap over queries ({result['resamples']:,} resamples). Others kept: the share of the other attributes "
         "that query and results have in common; its change is the difference from the unedited query. Unrelated kept "
         f"leaves out attributes implied by the one that is set ({_same_things(result)}). The alternative, editing "
-        "through a generator (IcGAN: change y, generate, encode), is measured in redrawn-search.md."
+        "through a generator (IcGAN: change y, generate, encode), is measured in [redrawn-search](redrawn-search.md)."
     )
 
 

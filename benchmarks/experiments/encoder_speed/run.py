@@ -45,7 +45,7 @@ def measure(encoders: dict[str, Encoder], rounds: int, count: int, seed: int = 0
         for name, encoder in encoders.items()
     ]
     default = next(row for row in rows if row["key"] == DEFAULT_ENCODER)
-    what = f"images a second of {DEFAULT_ENCODER}, to those of {REFERENCE}"
+    what = f"images per second of {DEFAULT_ENCODER}, relative to {REFERENCE}"
     return {
         "seed": seed,
         "cores": cores(),

@@ -50,7 +50,7 @@ def _concurrent(result: dict[str, Any]) -> str:
         "opened the index, searched for everything, compared the results with the catalogue, and refreshed.",
         f"{result.get('reads', 0):,} reads, {result.get('writes', 0):,} completed writes, "
         f"{result.get('refused_by_the_lock', 0):,} writes refused by the lock, "
-        f"{result.get('already_removed_by_the_other', 0):,} removals of pictures that the other writer had removed.",
+        f"{result.get('already_removed_by_the_other', 0):,} removals of pictures that were already removed.",
         _problems(result["problems"]),
     )
 

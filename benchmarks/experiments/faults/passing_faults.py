@@ -153,7 +153,7 @@ def permission_back(collection: Collection, scratch: Path) -> dict[str, Any]:
         course.run(name, failing, preexec=drop_rights)
         course.expect_failures(concerned, may_pass=True)
         if _ids(course.index) != ids:
-            course.problems.append(f"{name}: ids or labels differ from those of before")
+            course.problems.append(f"{name}: ids or labels have changed")
     for path in concerned:
         path.chmod(0o644)
     course.run("permission back", _counts(total, encoded=len(concerned), changed=len(concerned)), preexec=drop_rights)

@@ -61,7 +61,7 @@ def report(record: dict[str, Any], plotted: list[str]) -> str:
 def _protocol(summary: Summary) -> str:
     settings = summary["settings"]
     return (
-        'This page tries the claims of "Impact of the latent space on the ability of GANs to fit the distribution", '
+        'This page tests the claims of "Impact of the latent space on the ability of GANs to fit the distribution", '
         f"with the preset `{settings['preset']}`, latent sizes {', '.join(map(str, settings['sizes']))}, and "
         f"{len(settings['seeds'])} seed{'s' if len(settings['seeds']) > 1 else ''} per size. Errors are mean squared "
         f"errors of values in [-1, 1], over {settings['images']} images. The autoencoder encodes the images; codes of "
@@ -130,7 +130,7 @@ def _errors(summary: Summary, table: Table) -> list[str]:
         f"Many: the autoencoder's error on up to {summary['settings']['drawn']:,} images, which need no search. The "
         "error of images that the WGAN-GP generated itself is the limit of the search: more steps would lower it."
     )
-    return ["## Error of reconstruction", text, _by_size(table, columns)]
+    return ["## Reconstruction error", text, _by_size(table, columns)]
 
 
 def _quality(summary: Summary, table: Table) -> list[str]:
@@ -162,7 +162,7 @@ def _probes(table: Table) -> list[str]:
         "other": ("Images of CIFAR-10", "Figs 7 and 11: enlarged, reconstructed by models of CelebA."),
         "noise": (
             "Noise",
-            f"Fig. 8: U(-1, 1) noise; errors are divided by its variance, {NOISE_VARIANCE:.4f}; 1 means no success.",
+            f"Fig. 8: U(-1, 1) noise; errors are divided by its variance, {NOISE_VARIANCE:.4f}; a grey image has 1.",
         ),
     }
     parts = []

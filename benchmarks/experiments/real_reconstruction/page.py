@@ -25,9 +25,9 @@ def report(record: dict[str, Any]) -> str:
         "# Real faces and their reconstructions",
         f"{summary['faces']:,} faces of CelebA's validation partition are encoded and reconstructed by each run's own "
         "networks in full precision. The table shows the squared error per colour value in [0, 1], and the cosine "
-        "distance between features of EfficientNet-Lite0, which was trained on ImageNet and is not used by any recipe "
-        f"here. Each figure has its 95 % interval by bootstrap over the faces ({summary['resamples']:,} resamples), "
-        "and is also given as a multiple of the autoencoder's. The mean picture of the train partition shows the error "
+        "distance between features of EfficientNet-Lite0, which was trained on ImageNet and is used by no training "
+        "recipe here. Each figure has its 95 % interval by bootstrap over the faces "
+        f"({summary['resamples']:,} resamples), and is also given as a multiple of the autoencoder's. The mean picture of the train partition shows the error "
         "without any code.",
         main_table(summary),
         "## The runs",

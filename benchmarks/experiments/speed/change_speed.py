@@ -36,7 +36,7 @@ def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: i
     finally:
         shutil.rmtree(copy, ignore_errors=True)
     bars = [
-        bar(f"{what} {CHANGED:,}, to the base made anew", seconds[what] / seconds["anew"], SHARE)
+        bar(f"{what} {CHANGED:,}, relative to a rebuild of the base", seconds[what] / seconds["anew"], SHARE)
         for what in ("add", "remove")
     ]
     return {"images": count, "kind": index_type, "changed": CHANGED, "seconds": seconds, "bars": bars}

@@ -27,5 +27,5 @@ def measure_cold(large: Path, small: Path, pairs: int) -> dict[str, Any]:
         **{f"{name}_s": float(np.median(took)) for name, took in spent.items()},
         "ratio": ratio,
         "pairs": [{name: took[number] for name, took in spent.items()} for number in range(pairs)],
-        "bars": [bar("cold query to the same on the small index", ratio, TIMES)],
+        "bars": [bar("cold query, relative to the small index", ratio, TIMES)],
     }

@@ -30,8 +30,13 @@ def measure_indexing(data: Path, scratch: Path) -> dict[str, Any]:
         **speed,
         "peak_bytes": peaks,
         "bars": [
-            bar("images a second to the bound, whole process", speed["index_to_bound"], TO_BOUND, at_least=True),
-            bar("memory of the processes' own, all files to a third of them", growth, GROWTH),
+            bar(
+                "images/s of the whole process, relative to the bound",
+                speed["index_to_bound"],
+                TO_BOUND,
+                at_least=True,
+            ),
+            bar("private memory for all files, relative to a third of them", growth, GROWTH),
         ],
     }
 

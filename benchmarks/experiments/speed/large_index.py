@@ -61,10 +61,10 @@ def large_bars(large: dict[str, Any], small_median_ms: float) -> list[dict[str, 
     median = large["times"]["ours"]["median_ms"]
     build, search = large["build"]["peak_bytes"]["total"], large["search_process"]["peak_bytes"]["total"]
     return [
-        bar("memory while built, mapped files included", build / GIB, MEMORY / GIB, "GiB"),
-        bar("memory while searched, mapped files included", search / GIB, MEMORY / GIB, "GiB"),
+        bar("memory of the build, including mapped files", build / GIB, MEMORY / GIB, "GiB"),
+        bar("memory of searching, including mapped files", search / GIB, MEMORY / GIB, "GiB"),
         bar("recall@20", large["recall"], RECALL, at_least=True),
-        bar("median to that of 10,000", median / small_median_ms, TIMES_THE_SMALL),
+        bar("median, relative to 10,000 codes", median / small_median_ms, TIMES_THE_SMALL),
     ]
 
 

@@ -58,7 +58,7 @@ def measure_others(data: Path, python: Path | None, scratch: Path, count: int) -
     bars = []
     if fastest:
         ratio = rows[0]["images_per_second"] / fastest
-        bars.append(bar("images a second to the fastest other with a network", ratio, 1, at_least=True))
+        bars.append(bar("images/s, relative to the fastest other tool with a network", ratio, 1, at_least=True))
     return {"images": len(files), "rows": rows, "bars": bars}
 
 

@@ -21,6 +21,8 @@ TITLES = {
     "indexing": "Indexing pictures",
     "others": "Compared with other image searches",
 }
+# Stored name of a step -> its name on the page.
+CHANGES = {"add": "add", "remove": "remove", "anew": "rebuild"}
 
 Result = dict[str, Any]
 
@@ -124,10 +126,10 @@ def _filters(part: Result) -> list[str]:
 
 
 def _edited(part: Result) -> list[str]:
-    edited, as_it_is = (part["times"][name]["median_ms"] for name in ("with_a_label_set", "every_code_compared"))
+    edited, unedited = (part["times"][name]["median_ms"] for name in ("with_a_label_set", "every_code_compared"))
     sentence = (
         f"`--set` compares each of {part['images']:,} codes and its predictions of {part['labels']} labels; "
-        f"{part['queries']} queries, k = {part['k']}. This takes {edited / as_it_is:.1f} times as long as comparing "
+        f"{part['queries']} queries, k = {part['k']}. This takes {edited / unedited:.1f} times as long as comparing "
         "the codes alone. The labels are random, so the results themselves are meaningless."
     )
     return [sentence, _times(part["times"])]
@@ -165,7 +167,7 @@ def _plain(name: str, part: Result) -> str:
     if name == "cold":
         return f"Whole process of `query --id`: {part['large_s']:.3f} s, and {part['small_s']:.3f} s on 1,000 codes."
     if name == "changes":
-        seconds = ", ".join(f"{what} {spent:.2f} s" for what, spent in part["seconds"].items())
+        seconds = ", ".join(f"{CHANGES[what]} {spent:.2f} s" for what, spent in part["seconds"].items())
         return f"{part['changed']:,} of {part['images']:,} codes, index type {part['kind']}, with labels: {seconds}."
     speeds = ", ".join(f"{what.replace('_', ' ')} {speed:.0f}" for what, speed in part["images_per_second"].items())
     peaks = ", ".join(f"{which} {peak['anonymous'] / GIB:.2f} GiB" for which, peak in part["peak_bytes"].items())
