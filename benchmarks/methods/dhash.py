@@ -12,7 +12,10 @@ Bits = NDArray[np.bool_]
 
 
 def dhash_bits(images: NDArray[np.uint8]) -> Bits:
-    """ImageHash's dHash of RGB pictures uint8 (n, h, w, 3): bool (n, 64). Raises MissingExtra without ImageHash."""
+    """ImageHash's dHash of RGB pictures uint8 (n, h, w, 3): bool (n, 64).
+
+    Raises MissingExtra if ImageHash is not installed.
+    """
     dhash = import_imagehash().dhash
     return np.stack([dhash(Image.fromarray(image)).hash.ravel() for image in images])
 

@@ -62,7 +62,7 @@ class Followed:
         return line.rstrip("\n")
 
     def told(self) -> list[str]:
-        """The lines on stderr that are there."""
+        """The unread lines on stderr."""
         lines = list(self._lines["err"].queue)
         return [line for line in lines if line]
 

@@ -143,14 +143,16 @@ def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--change", "changes", multiple=True, type=click.Choice(tuple(CHANGES)), help="May be repeated. [all]")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--change", "changes", multiple=True, type=click.Choice(tuple(CHANGES)), help="A change; may be repeated. [all]"
+)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Runs per change.")
 @click.option("--epochs", default=2, show_default=True, type=click.IntRange(1))
 @click.option("--width", default=32, show_default=True, type=click.IntRange(1))
 @click.option("--precision", type=click.Choice(("auto", "fp32", "bf16", "fp16")), default="auto", show_default=True)
 @click.option("--train/--no-train", "learns", default=True, help="Train missing runs, or only measure existing ones.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="The runs' folder. [runs/ablations]")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="Folder of the runs. [runs/ablations]")
 @results_option
 def command(
     data: Path,

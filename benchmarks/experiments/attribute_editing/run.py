@@ -125,7 +125,9 @@ def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
-@click.option("--faces", "count", type=click.IntRange(8), default=1_000, show_default=True, help="At most.")
+@click.option(
+    "--faces", "count", type=click.IntRange(8), default=1_000, show_default=True, help="Maximum number of faces."
+)
 @click.option("--sheets", type=click.Path(path_type=Path), help="Folder for sheets with real faces; without it, none.")
 @click.option("--seed", default=0, show_default=True, help="Seed of pairs, codes and resamples.")
 @results_option

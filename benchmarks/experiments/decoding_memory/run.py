@@ -71,9 +71,16 @@ def verdicts(run: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @experiment(NAME, help=__doc__)
-@click.option("--count", default=40, show_default=True, help="Pictures.")
+@click.option("--count", default=40, show_default=True, help="Number of pictures.")
 @click.option("--needed", default="600MB", show_default=True, help="Memory to decode each picture.")
-@click.option("--cap", "caps", multiple=True, default=("1GB", "2GB", "4GB"), show_default=True, help="May be repeated.")
+@click.option(
+    "--cap",
+    "caps",
+    multiple=True,
+    default=("1GB", "2GB", "4GB"),
+    show_default=True,
+    help="Memory cap; may be repeated.",
+)
 @results_option
 def command(count: int, needed: str, caps: tuple[str, ...], results: Path) -> None:
     """Draw, measure, print and store."""

@@ -120,8 +120,8 @@ def measure(
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
 @click.option("--run", "runs", multiple=True, required=True, type=click.Path(path_type=Path), help="A run of icgan.")
-@click.option("--pictures", type=click.IntRange(1), default=5_000, show_default=True, help="Generated.")
-@click.option("--seed", default=0, show_default=True, help="Of the codes and the resamples.")
+@click.option("--pictures", type=click.IntRange(1), default=5_000, show_default=True, help="Generated pictures.")
+@click.option("--seed", default=0, show_default=True, help="Seed of codes and resamples.")
 @results_option
 def command(data: Path, judge_run: Path, runs: tuple[Path, ...], pictures: int, seed: int, results: Path) -> None:
     """Measure Le of runs that share one generator; repeat --run for more. The first run's generator is used for all."""

@@ -217,7 +217,7 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
     type=click.Path(path_type=Path),
     help="A run whose discriminator judges the runs it was not trained with; may be repeated.",
 )
-@click.option("--pairs", type=click.IntRange(2), default=PAIRS, show_default=True, help="How many.")
+@click.option("--pairs", type=click.IntRange(2), default=PAIRS, show_default=True, help="Number of pairs.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for PyTorch.")
 @click.option("--seed", default=0, show_default=True, help="Seed of pairs, noise and resamples.")
 @click.option(

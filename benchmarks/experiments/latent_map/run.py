@@ -140,7 +140,7 @@ def measure(
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; may be repeated.")
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; may be repeated.")
-@click.option("--faces", "count", type=click.IntRange(K + 1), default=FACES, show_default=True, help="How many.")
+@click.option("--faces", "count", type=click.IntRange(K + 1), default=FACES, show_default=True, help="Number of faces.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for PyTorch.")
 @click.option("--seed", default=0, show_default=True, help="Seed of faces, t-SNE and resamples.")
 @click.option("--keep", is_flag=True, help="Keep the stored rows of other methods.")

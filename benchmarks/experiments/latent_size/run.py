@@ -47,9 +47,19 @@ PARTS = {
     "--other", type=click.Path(path_type=Path), help="With CelebA, an .npz file of CIFAR-10 for the part `other`."
 )
 @click.option("--train/--no-train", "learn", default=True, help="Train missing runs, or only measure existing ones.")
-@click.option("--part", "parts", multiple=True, type=click.Choice(tuple(PARTS)), help="May be repeated. [all]")
 @click.option(
-    "--size", "sizes", multiple=True, type=click.IntRange(2), help="May be repeated. [10, 50, 100, 500, 1000]"
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(tuple(PARTS)),
+    help="Measure only this part; may be repeated. [all]",
+)
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    type=click.IntRange(2),
+    help="A latent size; may be repeated. [10, 50, 100, 500, 1000]",
 )
 @click.option("--seeds", type=click.IntRange(1), help="Runs per size. [3 on MNIST, 1 elsewhere]")
 @click.option("--preset", type=click.Choice(("small", "paper")), default="small", show_default=True)
@@ -70,8 +80,8 @@ PARTS = {
     help="Digits to train on in the part `classifier`.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the first run, the images and the starts.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="The runs' folder. [runs/latent-size]")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="Folder of the runs. [runs/latent-size]")
 @results_option
 @click.option("--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Folder for sheets of photographs.")
 def command(

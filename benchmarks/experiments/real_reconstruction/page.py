@@ -27,8 +27,8 @@ def report(record: dict[str, Any]) -> str:
         "networks in full precision. The table shows the squared error per colour value in [0, 1], and the cosine "
         "distance between features of EfficientNet-Lite0, which was trained on ImageNet and is used by no training "
         "recipe here. Each figure has its 95 % interval by bootstrap over the faces "
-        f"({summary['resamples']:,} resamples), and is also given as a multiple of the autoencoder's. The mean picture of the train partition shows the error "
-        "without any code.",
+        f"({summary['resamples']:,} resamples), and is also given as a multiple of the autoencoder's. The "
+        "mean picture of the train partition shows the error without any code.",
         main_table(summary),
         "## The runs",
         *(_run(row) for row in summary["methods"] if row["run"]),

@@ -50,12 +50,12 @@ def measure(points: Floats, ring: Ring) -> dict[str, Any]:
 
 @experiment(NAME)
 @click.option("--preset", type=click.Choice(("paper", "small")), default="small", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="The first of the seeds.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--seed", default=0, show_default=True, help="First seed.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Number of seeds.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs instead of the preset's; each uses all points once.")
 @click.option("--batch", type=click.IntRange(2), help="Batch size instead of the preset's.")
 @click.option("--points", "count", type=click.IntRange(2), help="Number of points. [as for a run]")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
 @results_option
 def command(
     preset: str,
