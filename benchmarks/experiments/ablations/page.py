@@ -1,4 +1,4 @@
-"""The page of ablations: the contribution of each part of the default encoder's recipe."""
+"""The page of ablations: the contribution of each part of the contrastive recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much does each part of the default encoder's recipe contribute? One change at a time, over several seeds.
+"""How much does each part of the contrastive recipe contribute? One change at a time, over several seeds.
 
 Trains short runs of `latentsearch train contrastive`, all of the same length. Runs and their measurements stay in the
 runs' folder: an interrupted run is resumed, and changes can be trained one by one. The result covers all runs measured
@@ -83,7 +83,7 @@ def learn(trial: Trial, data: Path, options: Sequence[str]) -> None:
 
 
 def measure(trial: Trial, gallery: Faces, queries: Faces) -> None:
-    """Measure the run's codes as label-similarity does, whitened by cosine and raw by Euclidean distance; store all."""
+    """Measure and store the run's codes as label-similarity does: whitened by cosine, and raw by Euclidean distance."""
     from benchmarks.methods.learned import encoder_facts, of_runs
 
     if (trial.folder / "scores.npz").exists():

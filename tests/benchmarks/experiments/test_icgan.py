@@ -93,7 +93,7 @@ def test_encoders_of_another_generator_are_refused(place):
     train("icgan", place / "celeba", place / "other", *sizes, *words)
     with pytest.raises(InputError, match="another generator's images"):
         measured(place, "encoder-designs", "--run", str(place / "IND"), "--run", str(place / "other"))
-    with pytest.raises(InputError, match="no run of icgan"):
+    with pytest.raises(InputError, match="not a run of icgan"):
         measured(place, "encoder-designs", "--run", str(place / "judge"))
 
 

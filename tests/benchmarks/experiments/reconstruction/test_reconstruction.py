@@ -130,7 +130,7 @@ def test_the_same_seed_measures_the_same(place, record):
 
 def test_a_direct_run_of_another_generator_is_refused(place):
     train("direct", place / "celeba", place / "stranger", *SIZES, *ONCE, "--seed", "1")
-    with pytest.raises(InputError, match="another generator"):
+    with pytest.raises(InputError, match="a different generator"):
         measure(place, "aegan", "stranger", *FEW)
     with pytest.raises(InputError, match="second run of aegan"):
         run([NAME, f"--data={place / 'celeba'}", f"--run={place / 'aegan'}", f"--run={place / 'aegan'}"])
