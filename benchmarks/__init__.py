@@ -1,1 +1,1 @@
-"""Every experiment of the papers, the baselines and the speed tables: `python -m benchmarks NAME`."""
+"""The experiments of the papers, the baselines and the speed measurements: `python -m benchmarks NAME`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME [options]`: run one experiment; without a name, list what there is."""
+"""`python -m benchmarks NAME [options]` runs one experiment; without a name it lists all of them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.core.experiment import run_command
 from indexer.errors import InputError, LatentsearchError
 
 HERE = Path(__file__).parent
-# What is no experiment: it runs others, or makes pages of what they stored.
+# These are not experiments: one runs others, one makes pages from stored results.
 OTHERS = ("default_pages", "report")
 
 
 def experiments() -> dict[str, str]:
-    """Name -> first line of the docstring of every experiment, and of the OTHERS; nothing is imported."""
+    """Name -> first line of its docstring, for every experiment and for OTHERS; imports none of them."""
     files = {path.parent.name: path for path in HERE.glob("experiments/*/run.py")}
     files |= {name: HERE / f"{name}.py" for name in OTHERS}
     found = {}
@@ -29,9 +29,9 @@ def experiments() -> dict[str, str]:
 
 
 def run(arguments: list[str]) -> None:
-    """Run the experiment that the first argument names with the others.
+    """Run the experiment named by the first argument, with the remaining arguments as its options.
 
-    Raises InputError when there is no such experiment.
+    Raises InputError if there is no such experiment.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
         click.echo("Usage: python -m benchmarks NAME [options]\n")
@@ -40,7 +40,7 @@ def run(arguments: list[str]) -> None:
         return
     name, options = arguments[0], arguments[1:]
     if name not in experiments():
-        raise InputError(f"no benchmark is called {name}: `python -m benchmarks` lists them")
+        raise InputError(f"there is no benchmark {name}: `python -m benchmarks` lists all of them")
     module = name.replace("-", "_")
     module = module if module in OTHERS else f"experiments.{module}.run"
     run_command(importlib.import_module(f"benchmarks.{module}").command, options)

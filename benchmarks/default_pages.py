@@ -1,4 +1,4 @@
-"""Measures again every page that shows the encoder that searches by default, one experiment after another."""
+"""Repeat every experiment whose page shows the default encoder, one after another, then make the pages."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from indexer.encoders.encoder import DEFAULT_ENCODER
 from indexer.errors import LatentsearchError
 
 NAME = "default-pages"
-# What the default is held against: the best network.
+# The default is compared with the best network.
 NETWORK = "contrastive"
 ROWS = (
     "pca-cosine", "symmetric-pixels", "pixels-by-parts", "gradients-by-parts", "gradients-directions", "fine-by-parts",
     "fine-directions", "fine-and-pixels", "fine-and-pixels-128",
 )  # fmt: skip
 DATA = "--data"
-# By name: the experiment, and its options; DATA stands for itself and the folder.
+# Page -> options of its experiment; DATA is replaced by the option and the folder.
 STEPS: dict[str, tuple[str, ...]] = {
     "label-similarity": (
         DATA, "--methods", ",".join(ROWS), "--bundle", DEFAULT_ENCODER, "--bundle", NETWORK, "--by-parts", "--record",
@@ -39,11 +39,11 @@ STEPS: dict[str, tuple[str, ...]] = {
 
 
 class PagesFailed(LatentsearchError):
-    """Some experiments did not end well; what the others measured is stored."""
+    """Some experiments failed; the results of the rest are stored."""
 
 
 def command_of(name: str, data: Path) -> list[str]:
-    """What follows `python -m benchmarks` to measure one page."""
+    """The arguments after `python -m benchmarks` that measure one page."""
     words = [name.removesuffix("-unseen")]
     for word in STEPS[name]:
         words += [word, str(data)] if word == DATA else [word]
@@ -54,12 +54,14 @@ def command_of(name: str, data: Path) -> list[str]:
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path, exists=True), help="A folder in CelebA's format."
 )
-@click.option("--only", "chosen", multiple=True, type=click.Choice(list(STEPS)), help="Only this page; repeat.")
-@click.option("--dry-run", is_flag=True, help="Print the commands and run none.")
+@click.option(
+    "--only", "chosen", multiple=True, type=click.Choice(list(STEPS)), help="Measure only this page; may be repeated."
+)
+@click.option("--dry-run", is_flag=True, help="Print the commands without running them.")
 def command(data: Path, chosen: tuple[str, ...], dry_run: bool) -> None:
-    """Run every experiment whose page shows the default, on idle cores, then make the pages.
+    """Run every experiment whose page shows the default encoder, on idle cores, then make the pages.
 
-    Each is a process of its own, so that what it stores names its own command.
+    Each runs in its own process, so that its stored result names its own command.
     """
     failed = []
     for words in (*(command_of(name, data) for name in chosen or STEPS), ["report"]):
@@ -67,4 +69,4 @@ def command(data: Path, chosen: tuple[str, ...], dry_run: bool) -> None:
         if not dry_run and subprocess.run([sys.executable, "-m", "benchmarks", *words], check=False).returncode:
             failed.append(words[0])
     if failed:
-        raise PagesFailed(f"not measured: {', '.join(failed)}; run each again with --only when it is mended")
+        raise PagesFailed(f"not measured: {', '.join(failed)}; fix the cause, then run each again with --only")

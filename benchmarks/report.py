@@ -1,4 +1,4 @@
-"""Stored results -> pages with tables and plots; searches nothing, reads no picture."""
+"""Make the pages with tables and plots from stored results, without searching or reading pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def all_pages() -> dict[str, Page]:
 
 
 def fill_readme(path: Path, table: str) -> bool:
-    """Put the table between the markers of a README; False, and nothing written, where they are missing."""
+    """Put the table between the markers of a README; return False and write nothing if they are missing."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
@@ -39,10 +39,14 @@ def fill_readme(path: Path, table: str) -> bool:
 
 
 @experiment("report")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="From where. [benchmarks/results]")
-@click.option("--readme", type=click.Path(path_type=Path), default=README, help="What to fill. [README.md]")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder with the results. [benchmarks/results]"
+)
+@click.option(
+    "--readme", type=click.Path(path_type=Path), default=README, help="File to fill the table into. [README.md]"
+)
 def command(results: Path, readme: Path) -> None:
-    """Make the page of every experiment whose results are stored, and fill the table of the README."""
+    """Make the page of every experiment with stored results, and fill the table of the README."""
     stored = {name: page for name, page in all_pages().items() if (results / f"{name}.json").is_file()}
     if not stored:
         commands = ", ".join(f"`python -m benchmarks {name}`" for name in all_pages())
@@ -52,4 +56,4 @@ def command(results: Path, readme: Path) -> None:
         for path in page.write(record, results):
             click.echo(path)
         if name == LABEL_SIMILARITY and not fill_readme(readme, readme_table(record)):
-            click.echo(f"{readme} has no {START} … {END}: left as it is", err=True)
+            click.echo(f"{readme} has no {START} … {END}: left unchanged", err=True)

@@ -1,10 +1,10 @@
-"""Nothing is left out silently: what the markers deselect is listed at the end, as skipped tests are."""
+"""Shared fixtures, and a list at the end of the tests that markers deselect, so that nothing is left out silently."""
 
 import gc
 
 import pytest
 
-BETWEEN_LOOKS = gc.get_threshold()
+THRESHOLDS = gc.get_threshold()
 deselected: list[pytest.Item] = []
 
 
@@ -19,6 +19,6 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(autouse=True)
-def looks_for_garbage_as_ever():
-    """How often, the command line sets for its whole process: what it set in a test, or for a module, goes."""
-    gc.set_threshold(*BETWEEN_LOOKS)
+def default_garbage_collection():
+    """Restore the garbage collector's thresholds before each test; the command line changes them for its process."""
+    gc.set_threshold(*THRESHOLDS)

@@ -1,4 +1,4 @@
-"""Framings that do to a process what a picture's decoder might, for pictures of one size."""
+"""Framings that kill or stall the process at pictures of one size, as a decoder bug would."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import time
 from indexer.encoders.framing import Framing
 
 DEADLY_SIZE = (13, 13)
-# One that asks for memory first.
+# A size whose decoding first reserves memory.
 LARGE_DEADLY_SIZE = (3_000, 2_001)
 
 
 class DeadlyFraming(Framing):
-    """Kills the process, as a crash inside a decoder would."""
+    """Kills the process, like a crash inside a decoder."""
 
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
         if (width, height) in (DEADLY_SIZE, LARGE_DEADLY_SIZE):
@@ -23,7 +23,7 @@ class DeadlyFraming(Framing):
 
 
 class StallingFraming(Framing):
-    """Takes forever, as a drive that stalls would."""
+    """Never returns, like a stalled drive."""
 
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
         if (width, height) == DEADLY_SIZE:

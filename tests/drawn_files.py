@@ -1,4 +1,4 @@
-"""Files that Pillow does not write: TIFF, PNG, GIF and ICC profiles as bytes, and the pictures in them."""
+"""Writes files that Pillow cannot write: TIFF, PNG, GIF and ICC profiles as bytes, and reads the pictures in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from tests.hostile import encode_picture
 
 Colorant = tuple[float, float, float]
-# Of sRGB and of ProPhoto RGB, as XYZ under D50.
+# The colorants of sRGB and ProPhoto RGB, as XYZ under D50.
 SRGB: tuple[Colorant, ...] = ((0.4360, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141))
 PROPHOTO: tuple[Colorant, ...] = ((0.7977, 0.2880, 0.0), (0.1352, 0.7119, 0.0), (0.0313, 0.0001, 0.8249))
 XMP_TURNED = (
@@ -25,19 +25,19 @@ XMP_TURNED = (
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """A PNG's chunk."""
+    """One chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def png_of(width: int, height: int, depth: int, colour: int, rows: Iterable[bytes], extra: bytes = b"") -> bytes:
-    """A PNG with chunks of one's own before its pixels."""
+    """A PNG with extra chunks before its pixels."""
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 1)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def with_chunk(png: bytes, extra: bytes) -> bytes:
-    """A PNG with something before its pixels."""
+    """A PNG with bytes inserted before its pixels."""
     place = png.find(b"IDAT") - 4
     return png[:place] + extra + png[place:]
 
@@ -45,7 +45,7 @@ def with_chunk(png: bytes, extra: bytes) -> bytes:
 def tiff_of(
     pixels: NDArray[Any], photometric: int, planar: bool = False, kind: int = 1, more: dict[int, int] | None = None
 ) -> bytes:
-    """An uncompressed TIFF of (h, w) or (h, w, n), in the byte order of the numbers. kind: its SampleFormat."""
+    """An uncompressed TIFF of pixels (h, w) or (h, w, n), in their byte order. kind: the SampleFormat."""
     pixels = pixels if pixels.ndim == 3 else pixels[:, :, None]
     order = ">" if pixels.dtype.byteorder == ">" else "<"
     height, width, count = pixels.shape
@@ -76,7 +76,7 @@ def tiff_of(
 
 
 def gif_part(canvas: tuple[int, int], corner: tuple[int, int], frame: Image.Image) -> bytes:
-    """A GIF whose one frame, of mode P, covers a part of its canvas, without any transparent colour."""
+    """A GIF whose only frame, in mode P, covers part of its canvas, without a transparent colour."""
     data = encode_picture(frame, "GIF", optimize=False)
     end = 13 + 3 * (2 << (data[10] & 7))
     image = data.find(b",\0\0\0\0", end)
@@ -85,7 +85,7 @@ def gif_part(canvas: tuple[int, int], corner: tuple[int, int], frame: Image.Imag
 
 
 def icc(colorants: Iterable[Colorant], gamma: float = 2.2) -> bytes:
-    """A minimal ICC v2 profile of RGB with these colorants."""
+    """A minimal ICC v2 RGB profile with these colorants."""
 
     def numbers(values: Iterable[float]) -> bytes:
         return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
@@ -108,7 +108,7 @@ def icc(colorants: Iterable[Colorant], gamma: float = 2.2) -> bytes:
 
 
 def with_clap(avif: bytes, width: int, height: int) -> bytes:
-    """An AVIF of one item that shows only the middle of it: a property more, for every item."""
+    """An AVIF of one item, cropped to its centre by an additional property of every item."""
     clap = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
     ipco, ipma = avif.index(b"ipco") - 4, avif.index(b"ipma") - 4
     properties = 0
@@ -129,7 +129,7 @@ def with_clap(avif: bytes, width: int, height: int) -> bytes:
 
 
 def _moved_data(avif: bytes, by: int) -> bytes:
-    """With the places of its items' data (in `iloc`, of version 0 with 4-byte offsets) moved on."""
+    """Shift the offsets of the items' data in `iloc` (version 0, 4-byte offsets)."""
     changed = bytearray(avif)
     place = avif.index(b"iloc") + 4
     (items,) = struct.unpack_from(">H", avif, place + 6)
@@ -144,5 +144,5 @@ def _moved_data(avif: bytes, by: int) -> bytes:
 
 
 def opened_rgb(data: bytes) -> Image.Image:
-    """What Pillow makes of a file, in mode RGB."""
+    """The picture that Pillow reads, in mode RGB."""
     return Image.open(io.BytesIO(data)).convert("RGB")

@@ -1,4 +1,4 @@
-"""Files that a folder of pictures may hold: odd ones that must be indexed, and bad ones that must be listed."""
+"""Unusual and damaged files of a picture folder: the former must be indexed, the latter listed as failures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_PICTURE = "not a picture"
 
 @dataclass(frozen=True)
 class Hostile:
-    """What draw_hostile drew; names are relative to the folder.
+    """The files drawn by draw_hostile; names are relative to the folder.
 
     good: must be indexed. bad: must be listed as failures, with a part of the reason. left_out: not drawn, and why.
     """
@@ -34,7 +34,7 @@ class Hostile:
 
 
 def draw_hostile(folder: Path) -> Hostile:
-    """Draw odd and bad files into a folder."""
+    """Draw unusual and damaged files into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     hostile = Hostile([], {}, {})
     for name, content in [*_odd_modes(), *_odd_metadata(), *_odd_shapes_and_names(), *_cut_off()]:
@@ -49,14 +49,14 @@ def draw_hostile(folder: Path) -> Hostile:
 
 
 def encode_picture(picture: Image.Image, format: str, **options: Any) -> bytes:
-    """A picture file's bytes."""
+    """The bytes of a picture file."""
     file = io.BytesIO()
     picture.save(file, format, **options)
     return file.getvalue()
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
-    """A PNG written by hand: what Pillow does not write (16-bit RGB), or would not (dimensions that are not there)."""
+    """A hand-written PNG, for contents that Pillow does not write: 16-bit RGB, or false dimensions."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

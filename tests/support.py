@@ -1,4 +1,4 @@
-"""What many tests need: drawn pictures, folders of them, and a tiny encoder bundle that takes milliseconds."""
+"""Shared by many tests: drawn pictures, folders of them, and a tiny encoder bundle that encodes in milliseconds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ATTRIBUTES = ("Smiling", "Young", "Eyeglasses")
 
 
 def draw_picture(seed: int, size: tuple[int, int] = FACE_SIZE) -> Image.Image:
-    """Draw a face-like scene, RGB: the same seed and (width, height) give the same pixels."""
+    """Draw a face-like RGB scene; the same seed and (width, height) give the same pixels."""
     random = np.random.default_rng(seed)
     width, height = size
 
@@ -50,7 +50,7 @@ def draw_picture(seed: int, size: tuple[int, int] = FACE_SIZE) -> Image.Image:
 
 
 def make_folder(folder: Path, count: int, seed: int = 0) -> list[Path]:
-    """Draw `count` JPEG pictures, 000001.jpg and so on; returns their paths in order."""
+    """Draw `count` JPEG pictures, 000001.jpg and so on; return their paths in order."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:06}.jpg" for number in range(1, count + 1)]
     for number, path in enumerate(paths):
@@ -59,9 +59,9 @@ def make_folder(folder: Path, count: int, seed: int = 0) -> list[Path]:
 
 
 def make_celeba(folder: Path, count: int, seed: int = 0) -> list[Path]:
-    """Draw a folder laid out as CelebA is, with its three label files; returns the paths of the pictures.
+    """Draw a folder in CelebA's layout with its three label files; return the paths of the pictures.
 
-    Picture i, from 0, has ATTRIBUTES[j] where bit j of i is set, partition i % 3 and identity i // 2 + 1.
+    Picture i, from 0, has ATTRIBUTES[j] if bit j of i is set, partition i % 3 and identity i // 2 + 1.
     """
     paths = make_folder(folder / "img_align_celeba", count, seed)
     rows = [" ".join([path.name, *("1" if i >> j & 1 else "-1" for j in range(3))]) for i, path in enumerate(paths)]
@@ -87,9 +87,10 @@ def make_bundle(
 ) -> Path:
     """Write the encoder bundle `folder/name` and return its path.
 
-    The encoder averages 8x8 blocks of the 64x64 picture and projects them at random to `latent_size` numbers;
-    the codes have length 1 when `distance` is "cosine". attributes: whether it tells ATTRIBUTES: how much red, green
-    and blue there is; with `generator`, that one takes them behind a code, and fills its pictures with so much of each.
+    The encoder averages 8x8 blocks of the 64x64 picture and projects them with a random matrix to `latent_size`
+    numbers; if `distance` is "cosine", codes have length 1. attributes: whether the bundle predicts ATTRIBUTES, which
+    are the amounts of red, green and blue. With `generator` as well, the generator reads attributes after a code and
+    fills its pictures with these amounts.
     """
     bundle = folder / name
     bundle.mkdir(parents=True, exist_ok=True)
@@ -133,7 +134,7 @@ def make_bundle(
 
 
 def _projection(seed: int, latent_size: int) -> NDArray[np.float32]:
-    """(192, latent_size) float32, its columns independent of a picture's mean brightness."""
+    """(192, latent_size) float32, with columns that ignore a picture's mean brightness."""
     matrix = np.random.default_rng(seed).standard_normal((3 * POOLED * POOLED, latent_size))
     return (matrix - matrix.mean(axis=0)).astype(np.float32)
 
@@ -168,7 +169,7 @@ def _encoder_graph(projection: NDArray[np.float32], distance: str) -> bytes:
 
 
 def _generator_graph(seed: int) -> bytes:
-    """Codes -> an 8x8 picture by a random matrix and a sigmoid, enlarged to 64x64."""
+    """Codes -> an 8x8 picture through a random matrix and a sigmoid, enlarged to 64x64."""
     matrix = np.random.default_rng(seed).standard_normal((GENERATOR_LATENT, 3 * POOLED * POOLED)).astype(np.float32)
     nodes = [
         helper.make_node("MatMul", ["codes", "matrix"], ["flat"]),
@@ -203,7 +204,7 @@ def _attribute_graph() -> bytes:
 
 
 def _filling_graph(latent_size: int) -> bytes:
-    """The last three numbers of a code, kept to 0 to 1, as the colour of the whole picture."""
+    """The last three numbers of a code, clipped to 0 to 1, as the colour of the whole picture."""
     size = latent_size + len(ATTRIBUTES)
     nodes = [
         helper.make_node("Slice", ["codes", "start", "end", "axis"], ["labels"]),

@@ -1,4 +1,4 @@
-"""A command under strace: what it wrote, and which sockets it opened that are not local ones."""
+"""Runs a command under strace: the paths that it changed, and its calls to sockets that are not local."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STRACE = shutil.which("strace")
-# Variables that CI systems set, some of which keep libraries from reporting their use.
+# Variables set by CI systems, some of which stop libraries from sending telemetry.
 CI = re.compile(
     r"^(CI|CONTINUOUS_INTEGRATION|BUILD_.*|TF_BUILD|.*(GITHUB|GITLAB|TRAVIS|CIRCLE|APPVEYOR|JENKINS|AGENT).*)$"
 )
@@ -19,14 +19,14 @@ CALLS = (
     "%network,?open,openat,?openat2,?creat,?mkdir,mkdirat,?rename,?renameat,renameat2,?unlink,unlinkat,?rmdir,"
     "?link,linkat,?symlink,symlinkat,truncate,?mknod,mknodat"
 )
-# The name service's cache, asked for user names.
+# The name service cache, which is asked for user names.
 LOCAL = re.compile(r"AF_UNIX|AF_LOCAL")
 NAMED = re.compile(r'sun_path="(?!/(?:var/)?run/nscd/)')
 
 
 @dataclass(frozen=True)
 class Trace:
-    """How a command ended, the paths that it wrote, made or removed, and the calls that left the machine."""
+    """The outcome of a command, the paths that it wrote, created or removed, and the calls that left the machine."""
 
     code: int
     stdout: str
@@ -35,13 +35,13 @@ class Trace:
     sent: tuple[str, ...]
 
     def changed_outside(self, *folders: Path) -> set[str]:
-        """What it wrote elsewhere; devices and the process's own entries in /proc are no files."""
+        """Paths changed outside these folders; devices and the process's own entries in /proc do not count."""
         allowed = ("/dev", "/proc", *map(str, folders))
         return {path for path in self.changed if not any(_is_within(path, folder) for folder in allowed)}
 
 
 def bare_environment(home: Path, scratch: Path) -> dict[str, str]:
-    """As a user's shell would have it: this home, no CI variable, no refusal. Modules are compiled already."""
+    """A user's shell environment: this home, no CI variables, no telemetry opt-outs. Modules are compiled already."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -51,7 +51,7 @@ def bare_environment(home: Path, scratch: Path) -> dict[str, str]:
 
 
 def trace(command: list[str], environment: dict[str, str], logs: Path, seconds: float | None = None) -> Trace:
-    """Run a command under strace, with all that it starts. seconds: after which it gets a Ctrl-C."""
+    """Run a command and its children under strace. seconds: after this time, send Ctrl-C."""
     assert STRACE is not None
     logs.mkdir()
     wrapped = ["timeout", "--signal=INT", str(seconds), *command] if seconds else command
@@ -71,7 +71,7 @@ def trace(command: list[str], environment: dict[str, str], logs: Path, seconds: 
 
 
 def _leaves(line: str) -> bool:
-    """Whether a call makes or uses a socket that is not local, or asks a local service that might."""
+    """Whether a call opens or uses a non-local socket, or asks a local service that may."""
     name = line.partition("(")[0]
     if name in ("socket", "socketpair"):
         return not LOCAL.search(line)
@@ -81,7 +81,7 @@ def _leaves(line: str) -> bool:
 
 
 def _changed(line: str, working: Path) -> list[str]:
-    """The paths that a call wrote, made or removed."""
+    """The paths that a call wrote, created or removed."""
     name, _, rest = line.partition("(")
     if line.rpartition(" = ")[2].startswith(("-1", "?")):
         return []
@@ -89,7 +89,7 @@ def _changed(line: str, working: Path) -> list[str]:
         return []
     if name not in CALLS.replace("?", "").split(","):
         return []
-    # A path is relative to the folder that is named before it, if any. What a link leads to stays as it is.
+    # A path is relative to the folder named before it, if any. Link targets are left unchanged.
     found = re.findall(r'(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"((?:[^"\\]|\\.)*)"', rest)
     paths = [os.path.normpath(os.path.join(folder or working, path)) for folder, path in found]
     return paths if name.startswith("rename") else paths[-1:]

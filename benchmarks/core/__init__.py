@@ -1,1 +1,1 @@
-"""What every experiment uses: metrics, exact search, timing, stored results, pages."""
+"""Shared by all experiments: metrics, exact search, timing, stored results and pages."""

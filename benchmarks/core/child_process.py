@@ -1,4 +1,4 @@
-"""Work in a process of its own, and the most memory that it took: its own pages, and those of files that it mapped."""
+"""Runs a function in its own process and measures its peak memory, anonymous and file-backed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ GIB = 2**30
 
 
 class MemoryWatch(threading.Thread):
-    """Looks at the memory of a process, and of all that it starts, until `stop`.
+    """Samples the memory of a process and all its descendants until `stop`.
 
-    peak: bytes by pages: total is the greatest sum at one moment; anonymous (the processes' own) and files (pages of
-    mapped files, which the system can take back at any time) each its own greatest.
+    peak: bytes. total is the largest sum at one moment; anonymous (private memory) and files (pages of mapped files,
+    which the system can reclaim at any time) are each their own maximum.
     """
 
     def __init__(self, process: int) -> None:
@@ -30,27 +30,27 @@ class MemoryWatch(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Look now and then."""
+        """Sample at regular intervals."""
         while not self._stopping.wait(SECONDS_BETWEEN_LOOKS):
             anonymous, files = map(sum, zip(*map(resident, family(self._process)), strict=True))
             for pages, size in (("total", anonymous + files), ("anonymous", anonymous), ("files", files)):
                 self.peak[pages] = max(self.peak[pages], size)
 
     def stop(self) -> dict[str, int]:
-        """Stop looking, and return the peak."""
+        """Stop sampling and return the peak."""
         self._stopping.set()
         self.join()
         return self.peak
 
 
 def own_peak_kib() -> int:
-    """The most memory that this program had, in KiB. `ru_maxrss` also counts what its parent had when it started it."""
+    """Peak memory of this program in KiB; `ru_maxrss` would include the parent's memory at the time of the fork."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def resident(process: int) -> tuple[int, int]:
-    """Bytes of a process in memory: its own, and those of files and of shared memory; zeros when it has ended."""
+    """Bytes of a process in memory: private, and file-backed or shared; zeros if the process has ended."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
@@ -61,7 +61,7 @@ def resident(process: int) -> tuple[int, int]:
 
 
 def family(process: int) -> list[int]:
-    """A process and all that it and its own have started, as Linux lists them."""
+    """The process ids of a process and all its descendants, from /proc."""
     found = [process]
     for one in found:
         try:
@@ -74,9 +74,9 @@ def family(process: int) -> list[int]:
 
 
 def in_child(work: Callable[..., Any], *arguments: Any) -> tuple[Any, dict[str, Any]]:
-    """What a function of a module returns, called in a fresh process, and {"seconds", "peak_bytes"} of that.
+    """Call a module's function in a fresh process; return its result and {"seconds", "peak_bytes"}.
 
-    Raises RuntimeError where it fails.
+    Raises RuntimeError if the process fails.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)

@@ -1,4 +1,4 @@
-"""Images a second of indexing a folder, and of its stages, decoding and encoding, each alone."""
+"""Measures indexing a folder in images per second, and its decoding and encoding stages separately."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROUNDS = 5
 
 
 def with_bare_pillow(paths: list[str], framing: Framing) -> NDArray[np.uint8]:
-    """What the decoding stage does, as one would write it by hand: uint8 (n, h, w, 3)."""
+    """Decode and frame pictures with plain Pillow, the hand-written equivalent of our decoding: uint8 (n, h, w, 3)."""
     from PIL import Image
 
     pixels = np.empty((len(paths), framing.height, framing.width, 3), np.uint8)
@@ -46,7 +46,7 @@ def with_bare_pillow(paths: list[str], framing: Framing) -> NDArray[np.uint8]:
 
 
 def bare_pool(files: list[Found], framing: Framing) -> float:
-    """Images a second of a pool of processes that use Pillow alone; starting them is not counted."""
+    """Images per second of a process pool that uses plain Pillow; start-up is not counted."""
     chunks = [[file.path for file in chunk] for chunk in chunked(files)]
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         list(pool.map(with_bare_pillow, chunks[: 2 * cores()], itertools.repeat(framing)))
@@ -54,7 +54,7 @@ def bare_pool(files: list[Found], framing: Framing) -> float:
 
 
 def decoding_stage(files: list[Found], framing: Framing) -> float:
-    """Images a second of our own workers, which hash the files and look for trouble too; starting is not counted."""
+    """Images per second of our own workers, which also hash and check the files; start-up is not counted."""
     jobs = [Job(file.path, file.size, file.mtime_ns) for file in files]
     begin = 0.0
     warm = jobs[: 2 * cores()]
@@ -73,7 +73,7 @@ def decoding_stage(files: list[Found], framing: Framing) -> float:
 
 
 def encoding_stage(files: list[Found], encoder: Encoder) -> float:
-    """Images a second of the encoder, on pictures that have been decoded."""
+    """Images per second of the encoder on pictures already decoded."""
     some = with_bare_pillow([file.path for file in files[: 16 * CHUNK_FILES]], encoder.framing)
     encoder.encode(some[:CHUNK_FILES])
     times = len(files) // len(some) + 1
@@ -81,7 +81,7 @@ def encoding_stage(files: list[Found], encoder: Encoder) -> float:
 
 
 def index_verb(data: Path, index: Path, encoder: Encoder) -> tuple[dict[str, Any], float]:
-    """The summary of `latentsearch index` and the seconds of the whole process."""
+    """Run `latentsearch index`; return its summary and the seconds of the whole process."""
     words = ["index", str(data), "--index", str(index), "--encoder", str(encoder.folder), "--json"]
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", "latentsearch", *words], check=True, capture_output=True)
@@ -89,9 +89,10 @@ def index_verb(data: Path, index: Path, encoder: Encoder) -> tuple[dict[str, Any
 
 
 def measure(data: Path, name: str | None, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Measure every stage alone, then all together, round after round, then a second run that finds nothing new.
+    """Measure each stage alone, then the whole command, in rounds, then a second run that finds nothing new.
 
-    Figures are medians over the rounds; a ratio is taken within each round, so that both sides meet the same machine.
+    Figures are medians over the rounds. Ratios are computed within a round, so that both sides run under the same
+    machine load.
     """
     files = [file for file in discover([data]) if isinstance(file, Found)]
     if not files:
@@ -142,12 +143,12 @@ def _round(data: Path, files: list[Found], encoder: Encoder, index: Path) -> dic
 
 
 def rate(count: int, work: Callable[[], object]) -> float:
-    """How many a second."""
+    """Items per second of a piece of work."""
     start = time.perf_counter()
     work()
     return count / (time.perf_counter() - start)
 
 
 def chunked(items: Any) -> Iterator[Any]:
-    """Slices of CHUNK_FILES."""
+    """Slices of CHUNK_FILES items."""
     return (items[start : start + CHUNK_FILES] for start in range(0, len(items), CHUNK_FILES))

@@ -1,4 +1,4 @@
-"""Rows of an earlier run kept beside new ones, so that a new encoder is measured without all others once more."""
+"""Keeps rows of an earlier run beside new ones, so that a new encoder can be measured without repeating the others."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ORIGIN = ("command", "commit", "dirty", "date", "machine")
 
 
 def keep_rows(name: str, summary: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A summary with the stored rows of the methods that it did not measure, each in its place.
+    """A summary with the stored rows of all methods that it did not measure, in their original order.
 
-    Under "kept" stands where those came from. Raises InputError when nothing is stored, or by another protocol.
+    "kept" records the runs that they come from. Raises InputError if nothing is stored, or if the protocols differ.
     """
     record = load(name, folder)
     stored = record["result"]
-    # Before there were faces that no encoder had seen, a protocol did not say that it has none.
+    # Results that were stored before the option --unseen existed lack this key.
     before, now = ({"unseen": False} | one["protocol"] for one in (stored, summary))
     if before != now or stored["seed"] != summary["seed"]:
-        raise InputError(f"the rows in {folder / f'{name}.json'} were measured otherwise: measure all without --keep")
+        raise InputError(f"the rows in {folder / f'{name}.json'} have another protocol: measure all without --keep")
     rows = {row["key"]: row for row in stored["methods"]} | {row["key"]: row for row in summary["methods"]}
     return summary | {
         "methods": list(rows.values()),
@@ -37,9 +37,9 @@ def keep_rows(name: str, summary: dict[str, Any], folder: Path) -> dict[str, Any
 
 
 def earlier_runs(record: dict[str, Any], names: Sequence[str], measured: Collection[str]) -> list[dict[str, Any]]:
-    """Of the runs in a stored record those that are still needed: each with the ORIGIN of its names, under "methods".
+    """The runs in a stored record that still contribute rows, each with its ORIGIN and its row names under "methods".
 
-    names: all that the record has; measured: those that were measured anew.
+    names: all rows of the record; measured: those that have just been measured again.
     """
     origin = {"methods": list(names)} | {key: record[key] for key in ORIGIN}
     earlier = [
@@ -50,7 +50,7 @@ def earlier_runs(record: dict[str, Any], names: Sequence[str], measured: Collect
 
 
 def _latest(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The runs that rows are still of: each row belongs to the first run that names it."""
+    """The runs that still own rows; a row belongs to the first run that names it."""
     seen: set[str] = set()
     kept = []
     for run in runs:
@@ -62,6 +62,6 @@ def _latest(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def keep_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The arrays of a stored .npz file with these in place of its own of the same names."""
+    """The arrays of a stored .npz file, with the new ones added or replaced by name."""
     with np.load(path, allow_pickle=False) as stored:
         return dict(stored) | arrays

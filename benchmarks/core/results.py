@@ -1,4 +1,4 @@
-"""Raw results on disk: one JSON file an experiment, with all that is needed to run it again."""
+"""Stores raw results on disk: one JSON file per experiment, with everything needed to repeat it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from indexer.system.limits import cores
 
 CHECKOUT = Path(__file__).parents[2]
 RESULTS = CHECKOUT / "benchmarks" / "results"
-# Pictures of real faces that an experiment draws for the eye; git ignores them.
+# Drawings that show real faces; git ignores this folder.
 PICTURES = CHECKOUT / "benchmarks" / "pictures_out"
 PACKAGES = (
     "numpy", "Pillow", "ImageHash", "scikit-learn", "faiss-cpu", "faiss-gpu", "onnxruntime", "onnxruntime-gpu",
@@ -32,8 +32,8 @@ PACKAGES = (
 def store(name: str, result: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Write `folder/name.json` and return its path.
 
-    The file holds `result` under "result", beside it name, command, commit, dirty (uncommitted changes), machine,
-    seed (`result["seed"]`, else null) and date. It replaces an earlier one at once, never half.
+    The file contains `result` under "result", and beside it name, command, commit, dirty (uncommitted changes),
+    machine, seed (`result["seed"]`, or null) and date. It replaces an earlier file atomically.
     """
     commit, dirty = commit_of_checkout()
     record = {
@@ -54,9 +54,9 @@ def store(name: str, result: dict[str, Any], folder: Path = RESULTS) -> Path:
 
 
 def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
-    """The record that `store` wrote.
+    """Read the record that `store` wrote.
 
-    Raises InputError when there is none.
+    Raises InputError if there is none.
     """
     path = folder / f"{name}.json"
     try:
@@ -67,7 +67,7 @@ def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
 
 
 def earlier_result(name: str, folder: Path = RESULTS) -> dict[str, Any]:
-    """What is stored as the result, {} where nothing is."""
+    """The stored result, or {} if there is none."""
     try:
         result: dict[str, Any] = load(name, folder)["result"]
     except InputError:
@@ -76,10 +76,10 @@ def earlier_result(name: str, folder: Path = RESULTS) -> dict[str, Any]:
 
 
 def command_line(argv: list[str]) -> str:
-    """The command as it can be typed elsewhere.
+    """The command in a form that can be typed on another machine.
 
-    Paths in this checkout become relative, other absolute ones a variable named after their option (`--data` gives
-    $DATA).
+    Paths inside this checkout become relative; other absolute paths become a variable named after their option
+    (`--data` gives $DATA).
     """
     words = [_portable(word, previous) for previous, word in pairwise(argv)]
     return " ".join(["python", "-m", "benchmarks", *words])
@@ -97,7 +97,7 @@ def _portable(word: str, previous: str) -> str:
 
 
 def commit_of_checkout() -> tuple[str | None, bool | None]:
-    """The checkout's commit and whether anything differs from it, results aside; None, None outside of git."""
+    """The checkout's commit, and whether files other than results differ from it; None, None outside git."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ".", ":!benchmarks/results")
     return commit, None if changes is None else bool(changes)
@@ -112,7 +112,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers depend on: processor, cores that may be used, memory in GiB, GPU if in use, versions."""
+    """What the figures depend on: processor, usable cores, memory in GiB, GPU if in use, and versions."""
     return {
         "processor": _processor(),
         "cores": cores(),
@@ -139,7 +139,7 @@ def _memory_gib() -> float | None:
 
 
 def _gpu() -> str | None:
-    # Asked only when the experiment has imported torch: a benchmark of the index must not pay for it.
+    # Only if the experiment has imported torch already: a benchmark of the index must not pay for the import.
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None

@@ -1,4 +1,4 @@
-"""Times of calls that are made in turn, so that all meet the same machine, and what is told of them."""
+"""Times several calls in random turns, so that all run under the same machine load, and summarises the times."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Seconds = NDArray[np.float64]
 
 
 def in_turn(calls: Mapping[str, Callable[[int], object]], count: int, warm_up: int = WARM_UP) -> dict[str, Seconds]:
-    """Seconds of each call, (count,), each called with 0, 1, … in turn with the others.
+    """Seconds of each call, (count,); every call is made with 0, 1, … in turn with the rest.
 
-    Each round has an order of its own, drawn at random, always the same: whoever comes after a call finds the caches as
-    that left them, so all must come after all. The first `warm_up` rounds are run before without being timed.
+    Each round uses a new random order, the same in every run. A call finds the caches as the previous call left them,
+    so each must follow each of the rest about equally often. The first `warm_up` rounds are not timed.
     """
     random = np.random.default_rng(0)
     names = list(calls)
@@ -39,16 +39,16 @@ def in_turn(calls: Mapping[str, Callable[[int], object]], count: int, warm_up: i
 
 
 def process_seconds(command: list[str]) -> float:
-    """The wall-clock time of one process, whose output is thrown away. Raises CalledProcessError when it fails."""
-    # An installed package is compiled, so a checkout's modules must be too.
+    """The wall-clock time of one process, with its output discarded. Raises CalledProcessError if it fails."""
+    # An installed package has compiled modules, so the checkout must be allowed to compile its own.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | REFUSED
     begin = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - begin
 
 
-def told(seconds: Seconds) -> dict[str, float]:
-    """Median, 99th percentile and least of seconds, in milliseconds."""
+def milliseconds(seconds: Seconds) -> dict[str, float]:
+    """Median, 99th percentile and minimum of the times, in milliseconds."""
     return {
         "median_ms": float(np.median(seconds)) * 1e3,
         "p99_ms": float(np.quantile(seconds, 0.99)) * 1e3,
@@ -57,6 +57,6 @@ def told(seconds: Seconds) -> dict[str, float]:
 
 
 def bar(what: str, measured: float, limit: float, unit: str = "", at_least: bool = False) -> dict[str, Any]:
-    """A verdict: what was measured, its limit, and whether it is met."""
+    """A verdict: the measured figure, its limit, and whether the limit is met."""
     met = measured >= limit if at_least else measured <= limit
     return {"what": what, "measured": measured, "limit": limit, "unit": unit, "at_least": at_least, "met": bool(met)}

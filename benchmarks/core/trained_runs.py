@@ -1,4 +1,4 @@
-"""Runs that an experiment trains for itself, where they are missing, and goes on with where they were stopped."""
+"""Training runs that an experiment needs: trained if they are missing, resumed if they were interrupted."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from latentsearch.training.engine.checkpoint import STATE
 
 
 def train(family: str, data: Path, run: Path, options: Sequence[str]) -> None:
-    """`latentsearch train` in a process of its own, with --resume where the run has begun.
+    """Run `latentsearch train` in its own process, with --resume if the run has begun.
 
-    Raises InputError when that ends badly; it has said why.
+    Raises InputError if it fails; its own message is on stderr.
     """
     words = ["train", family, str(data), "-o", str(run), *options]
     words += ["--resume"] if (run / runs.RUN).exists() else []
     done = subprocess.run([sys.executable, "-m", "latentsearch", *words], check=False)
     if done.returncode:
-        raise InputError(f"the training of {run} ended with exit code {done.returncode}: see what it said above")
+        raise InputError(f"the training of {run} failed with exit code {done.returncode}: see its message above")
 
 
 def is_finished(run: Path) -> bool:
-    """Whether the folder holds a run of one stage that has taken all its steps."""
+    """Whether the folder holds a single-stage run that has taken all its steps."""
     if not (run / STATE).exists():
         return False
     about = runs.read(run)

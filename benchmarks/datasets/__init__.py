@@ -1,1 +1,1 @@
-"""What experiments measure on: faces, alterations and copies of them, synthetic codes."""
+"""Data sets of the experiments: faces, altered faces and copies, and synthetic codes."""

@@ -1,6 +1,7 @@
-"""Pictures altered as a search engine meets them: other colours, sunglasses, blur, shift, rotation and more.
+"""Alters pictures as a search engine meets them: colours, sunglasses, blur, shift, rotation, crop, JPEG, occlusion.
 
-The alterations of AEGAN's Fig. 3 and those that its section 4.2 leaves open; alterations.toml says how strong each is.
+Covers the alterations of AEGAN's Fig. 3 and those that its section 4.2 leaves open; alterations.toml sets their
+strengths.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from benchmarks.datasets.celeba import Faces
 from benchmarks.datasets.pictures import cache_folder, progress
 
 STRENGTHS = Path(__file__).with_suffix(".toml")
-# The width in whose pixels lengths are stated.
+# Lengths in alterations.toml are in pixels of a picture of this width, CelebA's.
 REFERENCE_WIDTH = 178
 
 Strength = dict[str, Any]
 
 
 def load_strengths() -> dict[str, Strength]:
-    """Every alteration's strength, in the order of the table: a key of ALTERATIONS -> its settings."""
+    """The strength of each alteration, in table order: a key of ALTERATIONS -> its settings."""
     return tomllib.loads(STRENGTHS.read_text(encoding="utf-8"))
 
 
 def altered_faces(gallery: Faces, rows: NDArray[np.int64], name: str, seed: int) -> Faces:
-    """The gallery's faces of these rows, altered: PNG files in the user's cache, made once.
+    """Altered copies of the gallery faces in these rows: PNG files in the user's cache, made once.
 
-    name: a key of ALTERATIONS. The files are called `name-ORIGINAL.png`: no two alterations share a file name.
+    name: a key of ALTERATIONS. Files are named `name-ORIGINAL.png`, so that no two alterations share a file name.
     """
     originals = [gallery.paths[row] for row in rows]
     strength = load_strengths()[name]
@@ -80,19 +81,22 @@ def _file_name(name: str, original: Path) -> str:
 
 
 def alter(picture: Image.Image, name: str, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """One alteration of an RGB picture, of the same size: `name` is a key of ALTERATIONS, `random` draws directions."""
+    """Apply one alteration to an RGB picture and keep its size.
+
+    name: a key of ALTERATIONS; random: draws directions and places.
+    """
     altered = ALTERATIONS[name](picture, strength, random)
     assert altered.size == picture.size
     return altered
 
 
 def turn_colours(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """The channels in another order, `channels`: "GBR" makes green what was red's place, a hue turn of 120 degrees."""
+    """Reorder the channels: "GBR" puts green where red was, a hue rotation of 120 degrees."""
     return Image.merge("RGB", [picture.getchannel(channel) for channel in strength["channels"]])
 
 
 def put_on_sunglasses(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """Ellipses of `radii` in a dark `shade` at the `eyes`, and a `bridge` so thick between them."""
+    """Ellipses of `radii` in a dark `shade` over the `eyes`, joined by a line of thickness `bridge`."""
     altered, scale = picture.copy(), _scale(picture)
     pen, fill = ImageDraw.Draw(altered), (strength["shade"],) * 3
     eyes = [(scale * x, scale * y) for x, y in strength["eyes"]]
@@ -104,44 +108,44 @@ def put_on_sunglasses(picture: Image.Image, strength: Strength, random: np.rando
 
 
 def blur(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """Gaussian blur of standard deviation `sigma`."""
+    """Gaussian blur with standard deviation `sigma`."""
     return picture.filter(ImageFilter.GaussianBlur(_scale(picture) * strength["sigma"]))
 
 
 def shift(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """Moved by `length` in a random direction; the edge is repeated."""
+    """Move by `length` in a random direction; the edge is repeated."""
     length, angle = _scale(picture) * strength["length"], random.uniform(0, 2 * np.pi)
     right, down = round(length * np.cos(angle)), round(length * np.sin(angle))
     return _cut(_with_margin(picture), picture.size, -right, -down)
 
 
 def rotate(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """Turned about the centre by `degrees`, one way or the other; the edge is repeated."""
+    """Rotate about the centre by `degrees`, in a random direction; the edge is repeated."""
     degrees = strength["degrees"] * random.choice((-1, 1))
     return _cut(_with_margin(picture).rotate(degrees, Image.Resampling.BICUBIC), picture.size, 0, 0)
 
 
 def flip(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """Left and right exchanged."""
+    """Mirror left and right."""
     return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 def crop(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """The middle, `share` of width and height, at the size of the whole."""
+    """The centre, `share` of the width and height, enlarged to the original size."""
     width, height = picture.size
     left, top = ((1 - strength["share"]) / 2 * side for side in picture.size)
     return picture.resize(picture.size, Image.Resampling.BICUBIC, box=(left, top, width - left, height - top))
 
 
 def compress(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """As JPEG of this `quality`."""
+    """Compress as JPEG with this `quality`."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=strength["quality"])
     return Image.open(stream).convert("RGB")
 
 
 def occlude(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """A rectangle of one `shade` and the picture's shape over `area` of it, at a random place."""
+    """Cover `area` of the picture with a rectangle of its shape, in one `shade`, at a random place."""
     altered, sides = picture.copy(), [round(side * strength["area"] ** 0.5) for side in picture.size]
     left, top = (int(random.integers(0, whole - part + 1)) for whole, part in zip(picture.size, sides, strict=True))
     altered.paste((strength["shade"],) * 3, (left, top, left + sides[0], top + sides[1]))
@@ -153,13 +157,13 @@ def _scale(picture: Image.Image) -> float:
 
 
 def _with_margin(picture: Image.Image) -> Image.Image:
-    """A quarter of the longer side more on every side, the edge repeated."""
+    """The picture with a margin on every side, a quarter of its longer side wide; the edge is repeated."""
     margin = max(picture.size) // 4
     return Image.fromarray(np.pad(np.asarray(picture), ((margin, margin), (margin, margin), (0, 0)), mode="edge"))
 
 
 def _cut(padded: Image.Image, size: tuple[int, int], right: int, down: int) -> Image.Image:
-    """The part of this size around the centre of what has a margin, moved by (right, down)."""
+    """Cut a rectangle of this size out of a padded picture, at its centre moved by (right, down)."""
     margin = max(size) // 4
     left, top = margin + right, margin + down
     return padded.crop((left, top, left + size[0], top + size[1]))

@@ -1,4 +1,4 @@
-"""A folder in CelebA's format: pictures, the 40 attributes, the partition and who is shown (Liu et al., 2015)."""
+"""A folder in CelebA's format: pictures, the 40 attributes, the partition and the identities (Liu et al., 2015)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ PARTITIONS = {"train": 0, "validation": 1, "test": 2}
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces with what people say of them, in the order of their file names.
+    """Faces with their labels, in the order of their file names.
 
-    paths: n; attributes: uint8 (n, attributes) of 0 and 1; identity: int64 (n,), a number for each person.
+    paths: n; attributes: uint8 (n, attributes), 0 or 1; identity: int64 (n,), one number per person.
     """
 
     paths: tuple[Path, ...]
@@ -37,21 +37,21 @@ class Faces:
         return len(self.paths)
 
     def pixels(self, framing: Framing = CELEBA) -> NDArray[np.uint8]:
-        """The pictures as an encoder gets them: uint8 (n, height, width, 3), mapped from a cache on disk."""
+        """The pictures as an encoder receives them: uint8 (n, height, width, 3), mapped from a cache on disk."""
         return framed(self.paths, framing)
 
     def features(self) -> NDArray[Any]:
-        """The classical features of the full pictures: benchmarks.datasets.pictures.features."""
+        """The classical features of the full pictures, see benchmarks.datasets.pictures.features."""
         return features(self.paths)
 
     @cached_property
     def names_sha256(self) -> str:
-        """A hash of the file names: which faces these are."""
+        """A hash of the file names, which identifies this set of faces."""
         return hashlib.sha256("\n".join(path.name for path in self.paths).encode()).hexdigest()
 
 
 def together(first: Faces, second: Faces) -> Faces:
-    """The faces of two partitions, one after the other."""
+    """Join the faces of two partitions."""
     return Faces(
         paths=(*first.paths, *second.paths),
         attribute_names=first.attribute_names,
@@ -61,9 +61,9 @@ def together(first: Faces, second: Faces) -> Faces:
 
 
 def load_faces(folder: Path, partition: str) -> Faces:
-    """The faces of one partition (a key of PARTITIONS) whose pictures are there; the copy may be partial.
+    """The faces of one partition (a key of PARTITIONS) whose pictures exist; the copy may be partial.
 
-    Raises InputError where a label file or every picture is missing.
+    Raises InputError if a label file or every picture is missing.
     """
     attributes = read_label_file(folder / ATTRIBUTES)
     partitions = read_label_file(folder / PARTITION)
@@ -76,6 +76,6 @@ def load_faces(folder: Path, partition: str) -> Faces:
         paths=tuple(folder / PICTURES / name for name in chosen),
         attribute_names=attributes.names,
         attributes=np.array([attributes.rows[name] for name in chosen], np.uint8),
-        # A person who is not named is another one than everybody else.
+        # A face without an identity counts as a person of its own.
         identity=np.array([persons.get(name, (-1 - row,))[0] for row, name in enumerate(chosen)], np.int64),
     )

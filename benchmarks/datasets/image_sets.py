@@ -1,4 +1,4 @@
-"""The images that latent-size learns from and looks at: MNIST, CIFAR-10 or CelebA."""
+"""The data sets of latent-size: MNIST, CIFAR-10 and CelebA."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = ("mnist", "cifar10", "celeba")
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 (n, h, w, 3) and what they show: a class int64 (n,), or attributes uint8 (n, a) of 0 and 1."""
+    """Images uint8 (n, h, w, 3) and labels: a class int64 (n,), or attributes uint8 (n, a), 0 or 1."""
 
     images: Pixels
     labels: NDArray[Any]
@@ -29,7 +29,7 @@ class Split:
         return len(self.images)
 
     def some(self, count: int, seed: int) -> Split:
-        """So many of them, drawn without repetition by the seed; all where there are not more."""
+        """Up to `count` images drawn without repetition by the seed."""
         rows = np.random.default_rng(seed).permutation(len(self))[:count]
         rows.sort()
         return Split(np.array(self.images[rows]), self.labels[rows])
@@ -46,9 +46,9 @@ class Sets:
 
 
 def locate(data: Path, root: Path | None) -> Path:
-    """Where a data set lies: the path itself, or for one of NAMES what is called so below the root.
+    """The path of a data set: the path itself, or for one of NAMES the file or folder of that name under the root.
 
-    Raises InputError where there is nothing.
+    Raises InputError if nothing is there.
     """
     found = [data] if root is None else [root / data, root / f"{data}.npz", *sorted(root.glob(f"{data}*.npz"))]
     for path in found:
@@ -62,7 +62,7 @@ def locate(data: Path, root: Path | None) -> Path:
 def load_sets(path: Path) -> Sets:
     """MNIST and CIFAR-10 with their test split for validation, CelebA with its validation partition.
 
-    Raises InputError where the path is none of them, or is damaged.
+    Raises InputError if the path is none of these, or is damaged.
     """
     if holds_photographs(path):
         parts = [load_photographs(path, split) for split in ("train", "test")]
@@ -75,5 +75,5 @@ def load_sets(path: Path) -> Sets:
 
 
 def in_colour(grey: Pixels) -> Pixels:
-    """Grey images (n, h, w) as RGB ones (n, h, w, 3) that share their memory."""
+    """Grey images (n, h, w) as RGB images (n, h, w, 3) that share their memory."""
     return np.broadcast_to(grey[..., None], (*grey.shape, 3))

@@ -1,4 +1,4 @@
-"""Bytes -> damaged bytes, as broken disks, cut transfers and people with bad intentions make them."""
+"""Damages bytes as failing disks, interrupted transfers and attackers do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXTREMES = (b"\x00", b"\xff", b"\x7f", b"\x80")
 
 
 def mutate(content: bytes, random: Random) -> tuple[str, bytes]:
-    """One mutation of a file's bytes, drawn at random: its name and the new bytes, which differ from the old."""
+    """Apply one random mutation to a file's bytes: its name and the new bytes, which differ from the old."""
     names = list(MUTATIONS)
     while True:
         name = str(random.choice(names))
@@ -28,7 +28,7 @@ def _flip_bits(content: bytes, random: Random) -> bytes:
 
 
 def _flip_in_head(content: bytes, random: Random) -> bytes:
-    """Headers hold lengths, sizes and offsets: what is wrong there does most."""
+    """Flip bits in the header: its lengths, sizes and offsets are where damage has the greatest effect."""
     head = min(len(content), 512)
     return _flip_bits(content[:head], random) + content[head:]
 
@@ -38,7 +38,7 @@ def _truncate(content: bytes, random: Random) -> bytes:
 
 
 def _extreme_length(content: bytes, random: Random) -> bytes:
-    """Four bytes at an even offset become the greatest, the least, or another extreme number."""
+    """Set four bytes at an even offset to the largest, the smallest or another extreme number."""
     offset = int(random.integers(0, max(1, min(len(content), 4_096) // 2))) * 2
     extreme = EXTREMES[int(random.integers(len(EXTREMES)))]
     return content[:offset] + extreme * 4 + content[offset + 4 :]

@@ -1,4 +1,4 @@
-"""Something computed of every picture of a folder, once: by all cores, kept in the user's cache, mapped into memory."""
+"""Computes something for every picture of a folder once, on all cores, and caches it as a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Compute = Callable[[Path], NDArray[Any]]
 
 
 def framed(paths: Sequence[Path], framing: Framing) -> NDArray[np.uint8]:
-    """The pictures as an encoder gets them: uint8 (n, framing.height, framing.width, 3), a read-only memory map."""
+    """The pictures as an encoder receives them: uint8 (n, framing.height, framing.width, 3), a read-only memory map."""
     label = f"framed-{framing.to_json()}"
     return cached_rows(label, paths, partial(decode, framing=framing))
 
@@ -38,14 +38,14 @@ def framed(paths: Sequence[Path], framing: Framing) -> NDArray[np.uint8]:
 def features(paths: Sequence[Path]) -> NDArray[Any]:
     """The classical features of the full pictures: a structured array (n,) with the fields of FEATURES.
 
-    dhash, phash, ahash and whash are ImageHash's, of its default 64 bits, uint8 of 0 and 1; colours is the histogram
-    of 8x8x8 RGB bins.
+    dhash, phash, ahash and whash are ImageHash's hashes of the default 64 bits, as uint8 0 or 1; colours is the
+    histogram over 8x8x8 RGB bins.
     """
     return cached_rows(f"features-{import_imagehash().__version__}", paths, picture_features)
 
 
 def import_imagehash() -> Any:
-    """The module imagehash. Raises MissingExtra without it."""
+    """Import imagehash. Raises MissingExtra if it is not installed."""
     try:
         import imagehash
     except ImportError as error:
@@ -56,7 +56,7 @@ def import_imagehash() -> Any:
 
 
 def picture_features(path: Path) -> NDArray[Any]:
-    """The features of one picture: a structured scalar array of FEATURES."""
+    """The features of one picture: a structured scalar array of type FEATURES."""
     from PIL import Image
 
     imagehash = import_imagehash()
@@ -70,16 +70,16 @@ def picture_features(path: Path) -> NDArray[Any]:
 
 
 def colour_histogram(image: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """How many pixels of an RGB image (h, w, 3) fall in each of 8x8x8 colour bins: uint32 (512,)."""
+    """The number of pixels of an RGB image (h, w, 3) in each of 8x8x8 colour bins: uint32 (512,)."""
     red, green, blue = np.moveaxis(image // (256 // COLOUR_BINS), -1, 0).astype(np.int64)
     bins = (red * COLOUR_BINS + green) * COLOUR_BINS + blue
     return np.bincount(bins.ravel(), minlength=COLOUR_BINS**3).astype(np.uint32)
 
 
 def cached_rows(label: str, paths: Sequence[Path], compute: Compute) -> NDArray[Any]:
-    """`compute` of every picture, stacked; computed once for these files as they are, then a read-only memory map.
+    """`compute` of every picture, stacked: a read-only memory map, computed once per state of the files.
 
-    label: tells this computation from others. Raises UnreadableImage for a picture that cannot be used.
+    label: identifies the computation. Raises UnreadableImage for a picture that cannot be used.
     """
     folder = cache_folder()
     path = folder / f"{label.partition('-')[0]}-{_fingerprint(label, paths)}.npy"
@@ -92,7 +92,7 @@ def cached_rows(label: str, paths: Sequence[Path], compute: Compute) -> NDArray[
 
 
 def cache_folder() -> Path:
-    """Where computed rows are kept; it can be deleted at any time."""
+    """The folder of cached rows; it can be deleted at any time."""
     import platformdirs
 
     return platformdirs.user_cache_path("latentsearch") / "benchmarks"
@@ -128,12 +128,12 @@ def _map(function: Callable[[Sequence[Path]], NDArray[Any]], chunks: list[Sequen
     if len(chunks) <= 2:
         yield from map(function, chunks)
         return
-    # Spawned, for a fork of a process with ONNX Runtime's or PyTorch's threads may hang.
+    # Spawned, because a fork of a process that runs threads of ONNX Runtime or PyTorch may hang.
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         yield from pool.map(function, chunks)
 
 
 def progress(items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
-    """A bar on stderr while going through the items, when stderr is a terminal."""
+    """Iterate over the items with a progress bar on stderr, if stderr is a terminal."""
     console = Console(stderr=True)
     return track(items, title, total, console=console, disable=not console.is_terminal)

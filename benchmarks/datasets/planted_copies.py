@@ -1,4 +1,4 @@
-"""Copies of pictures as collections have them: re-encoded, resized, flipped, cropped, brightened, turned."""
+"""Makes copies of pictures as collections contain them: re-encoded, resized, flipped, cropped, brightened, turned."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ KNOWN, LOOK_ALIKES = "known", "look-alikes"
 
 Random = np.random.Generator
 Strength = dict[str, Any]
-# A copy's file name -> its original's, and the kind of copy.
+# A copy's file name -> its original's name and the kind of copy.
 Planted = dict[str, tuple[str, str]]
 
 
 def load_strengths() -> dict[str, Strength]:
-    """How strong each kind of change is: kind -> its settings."""
+    """The strength of each kind of change: kind -> its settings."""
     stored = tomllib.loads(STRENGTHS.read_text(encoding="utf-8"))
     return {kind: strength for kind, strength in stored.items() if kind not in (KNOWN, LOOK_ALIKES)}
 
 
 def known_copies() -> frozenset[frozenset[str]]:
-    """Pairs of file names of CelebA that show one photograph, looked at by eye."""
+    """Pairs of CelebA file names that show the same photograph, confirmed by eye."""
     stored = tomllib.loads(STRENGTHS.read_text(encoding="utf-8"))
     return frozenset(frozenset(pair) for pair in stored[KNOWN]["pairs"])
 
 
 def plant(originals: Sequence[Path], folder: Path, seed: int) -> Planted:
-    """Write a copy of each original into a new folder, the kinds in turn."""
+    """Write a copy of each original into a new folder, cycling through the kinds."""
     folder.mkdir(parents=True)
     strengths = load_strengths()
     kinds = list(strengths)

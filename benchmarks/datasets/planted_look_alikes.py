@@ -1,4 +1,4 @@
-"""Pictures that look like others and are no copies of them: what is called the same nevertheless."""
+"""Makes pictures that resemble a face but are not copies of it, and counts those reported as duplicates."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from indexer.pipeline.run import index_folders
 from latentsearch.duplicates.find import find_duplicates
 from latentsearch.duplicates.results import EXACT, SAME, Copy
 
-# Two files are made of one face, so that they can be told from one another too.
+# These kinds write two files per face, which duplicate search must tell apart from each other too.
 IN_PAIRS = ("first frames", "first pages")
 
-# The picture, further ones, the file to write without its suffix, what is drawn at random, and how strong.
+# Arguments: the picture, other pictures, the file to write (without suffix), the random generator, the strength.
 Make = Callable[[Image.Image, Sequence[Image.Image], Path, Random, Strength], Path]
 
 
 def find_look_alikes(faces: Sequence[Path], count: int, scratch: Path, seed: int) -> dict[str, Any]:
-    """Plant look-alikes of faces, look for duplicates among them and those faces, and count what is called the same."""
+    """Plant look-alikes of faces, run duplicate search on both, and count the look-alikes reported as duplicates."""
     planted = plant_look_alikes(faces, count, scratch / "pictures", seed)
     encoder = load_encoder()
     with IndexWriter.create(scratch / "index", encoder) as index:
@@ -40,7 +40,7 @@ def find_look_alikes(faces: Sequence[Path], count: int, scratch: Path, seed: int
 
 
 def plant_look_alikes(faces: Sequence[Path], count: int, folder: Path, seed: int) -> Planted:
-    """Write faces and look-alikes of them into a new folder, the kinds in turn."""
+    """Write faces and look-alikes of them into a new folder, cycling through the kinds."""
     folder.mkdir(parents=True)
     strengths: dict[str, Any] = tomllib.loads(STRENGTHS.read_text(encoding="utf-8"))[LOOK_ALIKES]
     random = np.random.default_rng(seed)
@@ -79,7 +79,7 @@ def _judged(groups: Sequence[Sequence[Copy]], planted: Planted) -> dict[str, dic
 
 
 def _coloured(faces: Sequence[Path], least: float) -> Iterator[Path]:
-    """Those that have colour: a grey one of another hue would be the same."""
+    """Skip faces without colour: changing the hue of a grey picture does nothing."""
     for path in faces:
         _, blue, red = _read(path).convert("YCbCr").split()
         if np.mean([np.abs(np.asarray(part, np.float64) - 128).mean() for part in (blue, red)]) >= least:
@@ -135,7 +135,7 @@ def _alpha(picture: Image.Image, _: Sequence[Image.Image], target: Path, random:
 
 
 def _with_colours(picture: Image.Image, change: Callable[[Any], Any]) -> Image.Image:
-    """Other colours of the same brightness; change: of colours as complex numbers, grey being 0."""
+    """Change the colours and keep the brightness; change: a function of colours as complex numbers, grey being 0."""
     luma, blue, red = picture.convert("YCbCr").split()
     changed = change((np.asarray(blue, np.float64) - 128) + 1j * (np.asarray(red, np.float64) - 128))
     parts = (Image.fromarray((part + 128).clip(0, 255).astype(np.uint8)) for part in (changed.real, changed.imag))
@@ -143,7 +143,7 @@ def _with_colours(picture: Image.Image, change: Callable[[Any], Any]) -> Image.I
 
 
 def _ellipse(size: tuple[int, int], random: Random, shares: tuple[float, float]) -> Image.Image:
-    """White in an ellipse somewhere, black elsewhere."""
+    """A white ellipse at a random place on black."""
     mask = Image.new("L", size, 0)
     across, down = (side * random.uniform(*shares) for side in size)
     left, top = random.uniform(0, size[0] - across), random.uniform(0, size[1] - down)

@@ -1,10 +1,11 @@
-"""More codes than there are pictures: real codes, each moved at random along the differences to its neighbours.
+"""Makes more codes than there are pictures: real codes, each moved at random along the differences to its neighbours.
 
-The ratio of the distance at rank 20 to that of a random pair says how hard codes are to search: it falls as a
-collection grows, and approximate search lives of how far. Copies of real codes with little noise would let it collapse,
-isotropic noise would stop its fall. So each synthetic code is a real one plus a random combination of the differences
-to its nearest real codes, which keeps it near the surface on which real codes lie; how strong the noise must be is
-fitted, so that the ratio is nowhere below the line through that of subsets of real codes.
+The ratio of the distance at rank 20 to the distance of a random pair measures how hard codes are to search: it falls as
+a collection grows, and the lower it is, the easier approximate search becomes. Copies of real codes with little noise
+would make the ratio collapse; isotropic noise would stop it from falling. Each synthetic code is therefore a real code
+plus a random combination of the differences to its nearest real codes, which keeps it near the surface on which real
+codes lie. The strength of the noise is fitted so that the ratio is never below the line through the ratios of subsets
+of real codes.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from indexer.vectors import exact
 
 RANK = 20
-# Directions in which a code is moved: about the dimension that the fall of the ratio over subsets of real codes tells.
+# The number of neighbours towards which a code is moved: about the intrinsic dimension that the ratio's fall over
+# subsets of real codes implies.
 DIRECTIONS = 20
 LEAST_SUBSET, PAIRS, QUERIES = 1_000, 20_000, 500
-# What the ratio is asked to be at least, by count; see the issue of the engine for millions of pictures.
+# The lowest ratio allowed at each number of codes; see the issue about an engine for millions of pictures.
 ASKED = {20_000: 0.80, 1_000_000: 0.69, 10_000_000: 0.62}
 NOISES = (1.0, 2.0, 3.0, 3.5, 4.0, 5.0)
 
@@ -29,16 +31,16 @@ Codes = NDArray[np.float32]
 
 
 class Block(NamedTuple):
-    """Synthetic codes, float32 (n, d), and the rows of the real ones that they were made from, int64 (n,)."""
+    """Synthetic codes, float32 (n, d), and the rows of the real codes that they were made from, int64 (n,)."""
 
     codes: Codes
     made_from: NDArray[np.int64]
 
 
 class SyntheticCodes:
-    """Draws codes without end from real ones, float32 (n, d), compared by `distance`, "euclidean" or "cosine".
+    """Draws any number of codes from real ones, float32 (n, d), compared by `distance`, "euclidean" or "cosine".
 
-    noise: 0 gives the real codes again; 1 moves a code about as far as its neighbours are.
+    noise: 0 reproduces the real codes; 1 moves a code about as far as its neighbours are.
     """
 
     def __init__(self, real: Codes, distance: str, noise: float) -> None:
@@ -47,18 +49,18 @@ class SyntheticCodes:
         self.noise = noise
         own = np.arange(len(real))
         nearest = exact.nearest_rows(real, real, own, DIRECTIONS + 1)
-        # Of equal codes the first may stand for itself; which of them is no matter.
+        # Column 0 is the code itself, or an equal code; either can be dropped.
         self._neighbours = nearest[:, 1:]
 
     def blocks(self, count: int, seed: int) -> Iterator[Block]:
-        """`count` codes, some at a time: every real code once, in a random order, then every one once more."""
+        """Yield `count` codes in blocks; every real code is used once, in random order, before any is used again."""
         random = np.random.default_rng(seed)
         for start in range(0, count, len(self._real)):
             order = random.permutation(len(self._real))[: count - start]
             yield Block(self._moved(order, random), order)
 
     def draw(self, count: int, seed: int) -> Codes:
-        """The same at once: float32 (count, d)."""
+        """Draw all codes at once: float32 (count, d)."""
         return np.concatenate([block.codes for block in self.blocks(count, seed)])
 
     def _moved(self, rows: NDArray[np.int64], random: np.random.Generator) -> Codes:
@@ -66,7 +68,7 @@ class SyntheticCodes:
 
         steps = random.standard_normal((len(rows), self._neighbours.shape[1]), np.float32)
         steps *= self.noise / np.sqrt(steps.shape[1])
-        # x + sum of steps * (neighbour - x), as one product of a sparse matrix with the real codes.
+        # x + sum of steps * (neighbour - x), as one product of a sparse matrix and the real codes.
         weights = np.column_stack([1 - steps.sum(axis=1), steps])
         positions = np.column_stack([rows, self._neighbours[rows]])
         starts = np.arange(0, positions.size + 1, positions.shape[1])
@@ -82,7 +84,7 @@ def random_pair_distance(codes: Codes, seed: int = 0) -> float:
 
 
 def real_curve(codes: Codes, seed: int = 0) -> list[tuple[int, float]]:
-    """(count, ratio) over random subsets of real codes (n, d), each twice the one before; queries are other codes."""
+    """(count, ratio) for random subsets of real codes (n, d), each twice the last; queries are outside the subsets."""
     order = np.random.default_rng(seed).permutation(len(codes))
     queries, rest = codes[order[:QUERIES]], codes[order[QUERIES:]]
     pair = random_pair_distance(codes, seed)
@@ -93,21 +95,21 @@ def real_curve(codes: Codes, seed: int = 0) -> list[tuple[int, float]]:
 
 
 def line_through(curve: list[tuple[int, float]]) -> tuple[float, float]:
-    """(slope, height at one) of the line through ratios by the logarithm of the count, least squares."""
+    """(slope, intercept) of the least-squares line through the ratios over the logarithm of the count."""
     counts, ratios = np.array(curve).T
     slope, height = np.polyfit(np.log(counts), ratios, 1)
     return float(slope), float(height)
 
 
 def wanted_ratio(count: int, line: tuple[float, float]) -> float:
-    """What synthetic codes must reach at a count: the line of the real ones and what is asked, whichever is harder."""
+    """The ratio that synthetic codes must reach at a count: the real codes' line or the lowest allowed, if higher."""
     counts, ratios = np.array(list(ASKED.items())).T
     asked = np.interp(np.log(count), np.log(counts), ratios)
     return float(max(asked, line[0] * np.log(count) + line[1]))
 
 
 def ratios(source: SyntheticCodes, counts: list[int], seed: int) -> dict[int, float]:
-    """The ratio that synthetic codes reach at each count; nothing larger than a block is ever in memory."""
+    """The ratio of synthetic codes at each count; memory never holds more than one block."""
     queries = source.draw(QUERIES, seed + 1)
     best = np.full((QUERIES, RANK), np.inf, np.float32)
     reached: dict[int, float] = {}
@@ -122,7 +124,7 @@ def ratios(source: SyntheticCodes, counts: list[int], seed: int) -> dict[int, fl
 
 
 def fitted_noise(real: Codes, distance: str, wanted: dict[int, float], seed: int = 0) -> dict[float, dict[int, float]]:
-    """The ratios, by count, of one noise after the other, until one reaches what is wanted at every count."""
+    """The ratios by count for increasing noise, up to the first noise that reaches the wanted ratio at every count."""
     tried: dict[float, dict[int, float]] = {}
     for noise in NOISES:
         tried[noise] = ratios(SyntheticCodes(real, distance, noise), list(wanted), seed)
@@ -132,7 +134,7 @@ def fitted_noise(real: Codes, distance: str, wanted: dict[int, float], seed: int
 
 
 def _nearer(queries: Codes, codes: Codes, best: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The distances of the RANK nearest, ascending, of these codes and of earlier ones."""
+    """Merge the best distances so far with these codes': the RANK smallest, ascending."""
     faiss = exact.import_faiss()
     squares, _ = faiss.knn(queries, np.ascontiguousarray(codes), min(RANK, len(codes)))
     both = np.concatenate([best, np.sqrt(np.maximum(squares, 0))], axis=1)

@@ -1,7 +1,7 @@
-"""An index of synthetic codes, made by the indexer's own modules: catalogue, labels, codes and base, without pictures.
+"""Builds an index of synthetic codes with the indexer's own modules: catalogue, labels, codes and base, no pictures.
 
-Paths name files that are not there. The label `number`, 0 to 9,999 at random, makes filters of any selectivity; `face`
-says which real code one was made from.
+Paths name files that do not exist. The label `number`, 0 to 9,999 at random, makes filters of any selectivity; `face`
+is the row of the real code that a synthetic one was made from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from indexer.index.status import status_of
 from indexer.index.writer import IndexWriter
 from indexer.progress import StepReport
 
-# The bundle whose codes are made more of; the noise of benchmarks/experiments/speed/run.py is fitted to them.
+# The bundle whose codes are multiplied; the noise in benchmarks/experiments/speed/run.py is fitted to them.
 ENCODER = "contrastive"
 NUMBERS = 10_000
 FILES_A_FOLDER = 10_000
@@ -41,7 +41,7 @@ def make_index(
     recall: float = 0.95,
     report: StepReport | None = None,
 ) -> dict[str, Any]:
-    """Fill an index with `count` codes, derive its base, and tell how long each took, in seconds."""
+    """Fill an index with `count` codes and build its base; return the seconds of each step."""
     begin = time.perf_counter()
     with IndexWriter.create(folder, load_encoder(encoder, network=False)) as index:
         fill(index, source, count, seed)

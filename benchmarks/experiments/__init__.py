@@ -1,1 +1,1 @@
-"""One folder an experiment: run.py measures, page.py makes its page."""
+"""One folder per experiment: run.py measures, page.py writes its page."""

@@ -1,1 +1,1 @@
-"""What judges generated pictures and codes: networks, classifiers, noise."""
+"""Judges of generated pictures and codes: networks, classifiers and noise measurements."""

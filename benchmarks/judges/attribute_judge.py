@@ -1,4 +1,4 @@
-"""Anet as a judge: which attributes it sees in pictures (IcGAN, 5.2)."""
+"""Anet as a judge: predicts the attributes of pictures (IcGAN, 5.2)."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from latentsearch.training.engine.trained import load_trained
 
 
 class AttributeJudge:
-    """A run of `latentsearch train attributes`. labels: the names of what it sees.
+    """A run of `latentsearch train attributes`. labels: the attributes that it predicts.
 
-    Raises InputError for a run that tells no attributes.
+    Raises InputError for a run that predicts no attributes.
     """
 
     def __init__(self, run: Path) -> None:
         trained, self.images = load_trained(run, terms="")
         if trained.attributes is None:
-            raise InputError(f"{run} tells no attributes: judge with a run of `latentsearch train attributes`")
+            raise InputError(f"{run} predicts no attributes: judge with a run of `latentsearch train attributes`")
         self.run, self.labels, self.framing = run, trained.labels, trained.framing
         self.facts = {"family": trained.family} | {fact: trained.facts.get(fact) for fact in FACTS}
         self._network = trained.attributes
 
     def sees(self, images: Tensor) -> Seen:
-        """What pictures float32 (n, 3, h, w) in [0, 1] show."""
+        """The attributes predicted for pictures float32 (n, 3, h, w) in [0, 1]."""
         return np.asarray(in_blocks(self._network, images).numpy() >= HOLDS)
 
     def sees_in(self, faces: Faces) -> Seen:
-        """What real faces show."""
+        """The attributes predicted for real faces."""
         return self.sees(to_images(faces.pixels(self.framing)))
 
     def asked_of(self, faces: Faces) -> Seen:
-        """What people say of faces, label by label. Raises InputError where they say nothing of one."""
+        """The annotated attributes of faces, in the order of labels. Raises InputError if one is not annotated."""
         return said_of(faces, self.labels)

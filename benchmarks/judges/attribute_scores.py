@@ -1,4 +1,4 @@
-"""How well what is seen of attributes fits what was asked for, or what people say: accuracy and F1 (IcGAN, 5.2)."""
+"""Accuracy and F1 of predicted attributes against requested or annotated ones (IcGAN, 5.2)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmarks.core import metrics
 from benchmarks.datasets.celeba import Faces
 from indexer.errors import InputError
 
-# What is seen, or asked for: bool (n, labels).
+# Predicted or requested attributes: bool (n, labels).
 Seen = NDArray[np.bool_]
 RESAMPLES = 1_000
 
 
 def said_of(faces: Faces, labels: Sequence[str]) -> Seen:
-    """What people say of faces, label by label. Raises InputError where they say nothing of one."""
+    """The annotated attributes of faces, in the order of labels. Raises InputError if one is not annotated."""
     missing = set(labels) - set(faces.attribute_names)
     if missing:
         raise InputError(f"the faces have no label {', '.join(sorted(missing))}")
@@ -26,10 +26,10 @@ def said_of(faces: Faces, labels: Sequence[str]) -> Seen:
 
 
 def scores(seen: Seen, asked: Seen, labels: Sequence[str], seed: int) -> dict[str, Any]:
-    """Accuracy and F1, means over attributes as in Table 3, with 95 % intervals by bootstrap over pictures.
+    """Accuracy and F1, averaged over attributes as in Table 3, with 95 % bootstrap intervals over pictures.
 
-    F1 is 0 for an attribute that is asked for and never rightly seen. by_label: the same for each, and how often it was
-    asked for.
+    F1 is 0 for an attribute that is requested but never predicted correctly. by_label: the same per attribute, with the
+    share of pictures for which it was requested.
     """
     weights = metrics.bootstrap_weights(len(seen), RESAMPLES, seed)
     whole = np.full((1, len(seen)), 1 / len(seen))
@@ -50,7 +50,7 @@ def scores(seen: Seen, asked: Seen, labels: Sequence[str], seed: int) -> dict[st
 
 
 def accuracies(seen: Seen, asked: Seen, weights: metrics.Floats) -> metrics.Floats:
-    """How often an attribute is seen as it was asked for: (r, labels), for each of r weightings (r, n) of pictures."""
+    """The share of correct predictions per attribute: (r, labels), for each of r weightings (r, n) of pictures."""
     return np.asarray(weights @ (seen == asked))
 
 

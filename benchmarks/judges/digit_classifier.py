@@ -1,4 +1,4 @@
-"""A small network that reads digits: trained here on the training split, to say what a picture shows."""
+"""A small digit classifier, trained here on the training split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEARNING_RATE = 1e-3
 
 
 def train_classifier(images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int, epochs: int) -> nn.Module:
-    """Two convolutions and two dense layers on digits uint8 (n, 28, 28), by Adam; in eval mode."""
+    """Train two convolutions and two dense layers on digits uint8 (n, 28, 28) with Adam; returned in eval mode."""
     torch.manual_seed(seed)
     network = nn.Sequential(
         nn.Conv2d(1, 16, 5, stride=2, padding=2),
@@ -38,7 +38,7 @@ def train_classifier(images: NDArray[np.uint8], labels: NDArray[np.int64], seed:
 
 @torch.no_grad()
 def read(network: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The digit that the network sees in each picture uint8 (n, 28, 28): uint8 (n,)."""
+    """The predicted digit of each picture uint8 (n, 28, 28): uint8 (n,)."""
     parts = [network(to_float(part)).argmax(1) for part in np.array_split(images, max(1, len(images) // 500))]
     return torch.cat(parts).numpy().astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""Trained runs on digits: their codes, reconstructions and samples as plain arrays."""
+"""Training runs on digits: their codes, reconstructions and samples as arrays."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class DigitRun:
     """A run's encoder and generator. Digits are uint8 (n, 28, 28), codes float32 (n, d)."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        """Raises InputError when the folder holds no run on digits."""
+        """Raises InputError if the folder holds no run on digits."""
         self.about = runs.read(folder)
         if self.about["recipe"].get("data") != "digits":
-            raise InputError(f"{folder} is no run on digits: train one on mnist.npz")
+            raise InputError(f"{folder} holds no run on digits: train one on mnist.npz")
         self.family = load_family(folder)
         self.encoder = self.family.encoder().eval()
         self.random = torch.Generator().manual_seed(seed)
@@ -39,7 +39,7 @@ class DigitRun:
         self.key = f"{self.model_family}-{self.latent_size}"
 
     def encode(self, images: Pixels) -> Floats:
-        """The codes of digits."""
+        """Encode digits."""
 
         def encode(part: Pixels) -> Tensor:
             codes: Tensor = self.encoder(torch.from_numpy(np.array(part))[:, None].float().expand(-1, 3, -1, -1) / 255)
@@ -48,7 +48,7 @@ class DigitRun:
         return _in_blocks(encode, images).numpy()
 
     def generate(self, codes: Floats, noise: bool = True) -> Pixels:
-        """Digits of codes; IVE-GAN's with a random z' each, as in its Figure 4, or with z' = 0."""
+        """Generate digits from codes; IVE-GAN with a random z' each, as in its Figure 4, or with z' = 0."""
         made = _in_blocks(lambda part: self._generate(torch.from_numpy(part), noise), codes)
         pixels: Pixels = (made * 255).round().to(torch.uint8).numpy()
         return pixels
@@ -63,7 +63,7 @@ class DigitRun:
         return made
 
     def sample(self, count: int) -> Pixels | None:
-        """New digits, of codes from the prior; None where there is no prior."""
+        """Generate digits from codes of the prior; None if there is no prior."""
         if self.family.prior == "none":
             return None
         shape = (count, self.latent_size)

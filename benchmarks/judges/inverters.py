@@ -1,4 +1,4 @@
-"""Encoders with the generators that they invert, from training runs: generate, encode and reconstruct pictures."""
+"""Encoders and the generators that they invert, from training runs: generate, encode and reconstruct pictures."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class Inverter:
 
     @property
     def key(self) -> str:
-        """The family."""
+        """The family's key."""
         return self.trained.family
 
     @property
     def name(self) -> str:
-        """What the family is called in tables."""
+        """The family's name in tables."""
         return NAMES.get(self.key, self.key)
 
     @property
     def facts(self) -> dict[str, object]:
-        """Which run it is, and how to make it again."""
+        """Identifies the run and how to repeat it."""
         return {fact: self.trained.facts.get(fact) for fact in FACTS}
 
     def generate(self, count: int, seed: int) -> Tensor:
-        """Images of codes drawn from the prior; the same seed draws the same codes for every generator of that size."""
+        """Generate images from codes of the prior; a seed gives the same codes for all generators of that size."""
         return in_blocks(self.generator, draw(self.trained.prior, count, self.trained.latent_size, seed))
 
     def reconstruct(self, images: Tensor) -> Tensor:
@@ -50,29 +50,31 @@ class Inverter:
         return in_blocks(lambda block: self.generator(self.trained.generator_codes(block)), images)
 
     def with_generator_of(self, other: Inverter) -> Inverter:
-        """This encoder with the other's generator, whose weights must be its own one's; batch statistics may differ.
+        """This encoder with the other's generator, which must have the same weights; batch statistics may differ.
 
-        Raises InputError where the weights differ.
+        Raises InputError if the weights differ.
         """
         ours, theirs = dict(self.generator.named_parameters()), dict(other.generator.named_parameters())
         if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
-            raise InputError(f"the run of {self.key} inverts another generator than that of {other.key}")
+            raise InputError(f"the run of {self.key} inverts a different generator from the run of {other.key}")
         return replace(self, generator=other.generator)
 
 
 def load_inverter(run: Path) -> Inverter:
-    """The inverter of a training run.
+    """Load the inverter of a training run.
 
-    Raises InputError where there is none, or where its generator has no prior to draw codes from.
+    Raises InputError if there is none, or if its generator has no prior to draw codes from.
     """
     trained, _ = load_trained(run, terms="")
     if trained.generator is None or trained.prior == "none" or trained.labels:
-        raise InputError(f"{run} holds a run of {trained.family}, which generates no pictures of random codes alone")
+        raise InputError(
+            f"{run} holds a run of {trained.family}, which cannot generate pictures from random codes alone"
+        )
     return Inverter(trained, trained.generator)
 
 
 def in_blocks(network: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-    """A network's output for a large batch, without gradients."""
+    """Apply a network to a large batch in blocks, without gradients."""
     with torch.no_grad():
         return torch.cat([network(block) for block in torch.split(batch, BLOCK)])
 

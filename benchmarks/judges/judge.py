@@ -1,4 +1,4 @@
-"""How far apart pictures are in the features of a discriminator, which has learned what faces differ in."""
+"""Measures the distance between pictures in the features of a discriminator, which has learned how faces differ."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from latentsearch.training.engine.trained import load_family
 
 
 class Judge:
-    """Pictures float32 (n, 3, h, w) in [0, 1] -> features float32 (n, d): the last convolution of D, flattened.
+    """Pictures float32 (n, 3, h, w) in [0, 1] -> features float32 (n, d): D's last convolution, flattened.
 
-    family: its run's, all networks in eval mode. Raises InputError for a run whose discriminator reads more than
-    pictures, or that has none.
+    family: the run's networks, all in eval mode. Raises InputError for a run without a discriminator, or with one that
+    reads more than pictures.
     """
 
     def __init__(self, run: Path) -> None:
@@ -52,7 +52,7 @@ class Judge:
 
 
 def _reader(family: Family) -> nn.Module | None:
-    """D, or where D reads features, the network that makes them; None where D reads codes too, as BiGAN's does."""
+    """The part of D that reads pictures alone: D or its feature network; None if D also reads codes, as in BiGAN."""
     network = family.networks.get("features", family.networks.get("discriminator"))
     reads_codes = network is None or ("encoder" in family.networks and "features" not in family.networks)
     return None if reads_codes else network

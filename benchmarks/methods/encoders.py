@@ -1,4 +1,4 @@
-"""Codes that a network makes: an encoder in PyTorch, the same untrained, an encoder bundle."""
+"""Codes from networks: a PyTorch encoder, an untrained one, an encoder bundle."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ENCODE_BLOCK = 256
 
 
 class Network:
-    """An encoder in PyTorch: images float32 (n, 3, h, w) in [0, 1] -> codes (n, d), compared as they are.
+    """An encoder in PyTorch: images float32 (n, 3, h, w) in [0, 1] -> codes (n, d), compared without normalisation.
 
-    facts: which encoder it is, as plain data. learned_from: its class of benchmarks.methods.label_classes.
+    facts: identifies the encoder, as plain data. learned_from: its class in benchmarks.methods.label_classes.
     """
 
     distance = "euclidean"
@@ -40,7 +40,7 @@ class Network:
         self._encoded: dict[str, Codes] = {}
 
     def fit(self, gallery: Faces) -> None:
-        """Nothing to learn: the network is as it is."""
+        """Does nothing: the network is already trained."""
 
     def codes(self, faces: Faces) -> Codes:
         """The network's codes: float32 (n, d)."""
@@ -60,9 +60,9 @@ class Network:
 
 
 class Untrained(Network):
-    """AEGAN's inverse generator (AEGAN, Table 5) as it is before training: random weights.
+    """AEGAN's inverse generator (AEGAN, Table 5) before training, with random weights.
 
-    Its batch normalisation holds the statistics of 1,000 gallery pictures, as a trained one's holds those of pictures.
+    Its batch normalisation uses the statistics of 1,000 gallery pictures, as a trained network's would.
     """
 
     def __init__(self, seed: int) -> None:
@@ -73,7 +73,7 @@ class Untrained(Network):
         self._fitted = False
 
     def fit(self, gallery: Faces) -> None:
-        """Draw the weights and measure what batch normalisation needs. Raises MissingExtra without PyTorch."""
+        """Draw the weights and estimate the batch statistics. Raises MissingExtra if PyTorch is not installed."""
         if self._fitted:
             return
         torch = import_torch()
@@ -93,7 +93,7 @@ class Untrained(Network):
 
 @dataclass
 class Bundle:
-    """An encoder bundle's codes, by its own distance."""
+    """An encoder bundle's codes, compared by its own distance."""
 
     encoder: Encoder
     key: str
@@ -108,12 +108,12 @@ class Bundle:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Which encoder it is: name, family, precision and the graph's sha256."""
+        """Identifies the encoder: name, family, precision and the graph's sha256."""
         model = self.encoder.model
         return {key: model.get(key) for key in ("name", "family", "precision")} | {"sha256": self.encoder.sha256}
 
     def fit(self, gallery: Faces) -> None:
-        """Nothing to learn: the bundle brings what it has learned."""
+        """Does nothing: the bundle is already trained."""
 
     def codes(self, faces: Faces) -> Codes:
         """The encoder's codes: float32 (n, latent_size)."""
@@ -135,7 +135,7 @@ def _in_blocks(encode: Callable[[NDArray[np.uint8]], Codes], pixels: NDArray[np.
 
 
 def import_torch() -> Any:
-    """The module torch. Raises MissingExtra without it."""
+    """Import torch. Raises MissingExtra if it is not installed."""
     try:
         import torch
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The classes of codes that are never mixed in one table: by whose labels they were learned."""
+"""Classes of codes by the labels that they were trained on; a table never mixes classes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ ELSEWHERE = "elsewhere"
 
 
 def class_of(method: Any) -> str:
-    """The class of a method: its `learned_from`, or that of the method whose codes it projects, where it has one."""
+    """A method's class: its `learned_from`, or for a projection the class of the method whose codes it projects."""
     inner = getattr(method, "inner", method)
     return str(getattr(inner, "learned_from", WITHOUT_LABELS))
 
 
 def of_class(summary: dict[str, Any], label_class: str) -> dict[str, Any]:
-    """A stored summary with the rows of one class alone."""
+    """A stored summary reduced to the rows of one class."""
     return summary | {"methods": [row for row in summary["methods"] if row.get("class", WITHOUT_LABELS) == label_class]}

@@ -1,4 +1,4 @@
-"""The best layer of an encoder's network, read by parts: what the network adds to features that nobody trained."""
+"""The best layer of an encoder's network, read by parts: what the network adds to hand-made features."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from latentsearch.parts.fit import Settings, each_code, finish, fit_reading
 from latentsearch.parts.network import CHANNEL_PICTURES, LayerMaps, NetworkLayers, with_mirrored
 from latentsearch.training.datasets.images import BLOCK
 
-# Gallery faces by which the layer is chosen: each searched among the others, by agreement at this k.
+# The layer is chosen on this number of gallery faces, each searched among the others, by agreement at this k.
 CHOSEN_BY, K = 1_000, 20
-# Maps of fewer rows know nothing of where things are.
+# Feature maps with fewer rows have too little spatial resolution to be read by parts.
 FEWEST_ROWS = 4
 
 
 @dataclass(frozen=True)
 class Framed:
-    """Framed pictures as latentsearch.parts.fit takes them."""
+    """Framed pictures in the form that latentsearch.parts.fit takes."""
 
     pixels: NDArray[np.uint8]
 
@@ -37,16 +37,16 @@ class Framed:
         return len(self.pixels)
 
     def blocks(self) -> Iterator[NDArray[np.uint8]]:
-        """In blocks, read from the map."""
+        """Yield the pictures in blocks, read from the memory map."""
         for start in range(0, len(self.pixels), BLOCK):
             yield np.array(self.pixels[start : start + BLOCK])
 
 
 @dataclass
 class LayerByParts:
-    """A bundle's network up to the layer that is best by parts, that reading fitted on the gallery.
+    """A bundle's network up to the layer that works best by parts, with the parts fitted on the gallery.
 
-    Which layer is best is measured on gallery faces alone.
+    The best layer is chosen on gallery faces only.
     """
 
     encoder: Encoder
@@ -58,7 +58,7 @@ class LayerByParts:
     _content: bytes = b""
 
     def fit(self, gallery: Faces) -> None:
-        """Fit a reading of every layer, and keep the best."""
+        """Fit every layer by parts, and keep the best."""
         if self._content:
             return
         pixels = Framed(gallery.pixels(self.encoder.framing))
@@ -95,7 +95,7 @@ def _codes(content: bytes, pixels: Framed) -> Codes:
 
 
 def _agreement(content: bytes, gallery: Faces, pixels: Framed) -> float:
-    """Agreement of some of the gallery with their neighbours in it."""
+    """Agreement of CHOSEN_BY gallery faces with their neighbours in the gallery."""
     codes = _codes(content, pixels)
     rows = np.sort(np.random.default_rng(0).permutation(len(codes))[:CHOSEN_BY])
     found = nearest(codes[rows], codes, min(K + 1, len(codes)), "cosine")

@@ -1,4 +1,4 @@
-"""The rows of learned codes: of training runs, and of encoder bundles."""
+"""The rows of learned codes: of training runs and of encoder bundles."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ NAMES = {
     "autoencoder": "autoencoder",
     "variational-autoencoder": "variational autoencoder",
 }
-# What is stored of a run's facts: enough to tell which run it was, and to make it again.
+# The facts about a run that are stored: enough to identify and repeat it.
 FACTS = ("preset", "images", "steps", "seconds", "hardware", "seed", "recipe", "commands", "commit")
 
 
 def learned_methods(runs: Sequence[Path], bundles: Sequence[str], taken: Collection[str] = ()) -> list[Method]:
-    """The rows of training runs and of bundles (names or folders); without bundles those of the one that ships, if any.
+    """The rows of training runs and of bundles (names or folders); without bundles, of the shipped one, if any.
 
-    taken: keys that other methods have. Raises InputError for a folder without a run, MissingExtra where a run needs
-    PyTorch, EncoderError for a bundle that cannot be used.
+    taken: keys of other methods. Raises InputError for a folder without a run, MissingExtra if a run needs PyTorch and
+    it is not installed, EncoderError for an unusable bundle.
     """
     methods = of_runs(runs)
     for bundle in bundles or _shipped():
@@ -47,15 +47,15 @@ def learned_methods(runs: Sequence[Path], bundles: Sequence[str], taken: Collect
 
 
 def encoder_facts(methods: Sequence[Method]) -> dict[str, dict[str, Any]]:
-    """Key -> which encoder it is, for every row of a run's or a bundle's own codes."""
+    """Key -> facts that identify the encoder, for each row of unprocessed codes of a run or a bundle."""
     return {method.key: method.facts for method in methods if isinstance(method, (Bundle, Network))}
 
 
 def of_runs(runs: Sequence[Path]) -> list[Method]:
-    """Two rows a training run: the encoder's raw codes, Euclidean, and the same centred and whitened, by cosine.
+    """Two rows per training run: the encoder's raw codes by Euclidean distance, and centred and whitened by cosine.
 
-    A second run of the same kind gets a number in its key, and all of that kind the folder's name in theirs. Raises
-    InputError when a folder holds no run with a checkpoint, MissingExtra without PyTorch.
+    A second run of the same kind gets a number in its key, and the names of all runs of that kind include the folder's
+    name. Raises InputError if a folder holds no run with a checkpoint, MissingExtra if PyTorch is not installed.
     """
     if not runs:
         return []
@@ -78,9 +78,9 @@ def of_runs(runs: Sequence[Path]) -> list[Method]:
 
 
 def of_bundle(encoder: Encoder, taken: Collection[str] = ()) -> list[Method]:
-    """The rows of a bundle: its codes by its distance, and raw ones (Euclidean) centred and whitened too.
+    """The rows of a bundle: its codes by its distance and, if they are raw (Euclidean), centred and whitened too.
 
-    taken: keys that other methods have; a bundle of the same name gets a number.
+    taken: keys of other methods; a bundle of the same name gets a number.
     """
     key = _free(encoder.name, taken)
     if encoder.distance != "euclidean":
@@ -93,7 +93,7 @@ def of_bundle(encoder: Encoder, taken: Collection[str] = ()) -> list[Method]:
 
 
 def _family(trained: Trained) -> str:
-    """The family; of autoencoders also which of the two."""
+    """The family; for autoencoders, plain or variational."""
     variational = trained.facts["recipe"].get("variational", False)
     return f"variational-{trained.family}" if variational else trained.family
 
@@ -115,6 +115,6 @@ def _shipped() -> list[None]:
     try:
         load_encoder()
     except (EncoderError, MissingExtra) as error:
-        click.echo(f"left out: the bundle that ships ({error})", err=True)
+        click.echo(f"left out: the shipped bundle ({error})", err=True)
         return []
     return [None]

@@ -1,4 +1,4 @@
-"""What is compared: a tiny contract, and the methods that need no training."""
+"""The contract of a method, and the methods that need no training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_VARIANCE = 1e-9
 class Method(Protocol):
     """One row of a table.
 
-    key: a word for files and options; name: for people; code: what the code is; distance: one of
+    key: a word for files and options; name: for people; code: describes the code; distance: a key of
     benchmarks.core.exact_search.DISTANCES.
     """
 
@@ -30,7 +30,7 @@ class Method(Protocol):
     distance: str
 
     def fit(self, gallery: Faces) -> None:
-        """Learn what the method learns from the gallery's pictures. Raises MissingExtra where a library is missing."""
+        """Learn from the gallery's pictures. Raises MissingExtra if a library is not installed."""
 
     def codes(self, faces: Faces) -> Codes:
         """The codes of the faces: (n, d)."""
@@ -38,7 +38,7 @@ class Method(Protocol):
 
 @dataclass
 class Random:
-    """Chance: as many random bits as a hash has."""
+    """Chance level: as many random bits as a hash has."""
 
     seed: int
     key: str = "random"
@@ -47,17 +47,17 @@ class Random:
     distance: str = "hamming"
 
     def fit(self, gallery: Faces) -> None:
-        """Start the random numbers."""
+        """Seed the random generator."""
         self._random = np.random.default_rng([self.seed, 0])
 
     def codes(self, faces: Faces) -> Codes:
-        """Draw bits."""
+        """Draw random bits."""
         return self._random.integers(0, 2, (len(faces), 64), dtype=np.uint8)
 
 
 @dataclass
 class Oracle:
-    """The labels themselves: no code can agree more."""
+    """The labels themselves: the upper bound of agreement."""
 
     key: str = "oracle"
     name: str = "oracle"
@@ -65,7 +65,7 @@ class Oracle:
     distance: str = "hamming"
 
     def fit(self, gallery: Faces) -> None:
-        """Nothing to learn."""
+        """Does nothing."""
 
     def codes(self, faces: Faces) -> Codes:
         """The attributes."""
@@ -74,7 +74,7 @@ class Oracle:
 
 @dataclass
 class Feature:
-    """A classical feature of the full picture: a field of benchmarks.datasets.pictures.FEATURES."""
+    """A classical feature of the full picture: one field of benchmarks.datasets.pictures.FEATURES."""
 
     key: str
     name: str
@@ -82,16 +82,16 @@ class Feature:
     distance: str = "hamming"
 
     def fit(self, gallery: Faces) -> None:
-        """Nothing to learn."""
+        """Does nothing."""
 
     def codes(self, faces: Faces) -> Codes:
-        """The field of this name."""
+        """This field of the faces' features."""
         return np.asarray(faces.features()[self.key])
 
 
 @dataclass
 class Pixels:
-    """The framed picture itself, 64x64, or averaged over blocks to a smaller side."""
+    """The framed picture itself, 64x64, or block averages at a smaller side."""
 
     key: str = "pixels"
     name: str = "64x64 pixels"
@@ -100,15 +100,15 @@ class Pixels:
     side: int = 64
 
     def fit(self, gallery: Faces) -> None:
-        """Nothing to learn."""
+        """Does nothing."""
 
     def codes(self, faces: Faces) -> Codes:
-        """The pixels, flat: uint8 at full size, else float32 in [0, 1]."""
+        """The flattened pixels: uint8 at full size, otherwise float32 in [0, 1]."""
         pixels = faces.pixels()
         block = pixels.shape[1] // self.side
         if block == 1:
             return pixels.reshape(len(pixels), -1)
-        # One strided sum an offset: numpy's mean over two axes of so many small blocks takes ten times as long.
+        # One strided sum per offset: numpy's mean over two axes takes ten times as long on blocks this small.
         total = np.zeros((len(pixels), self.side, self.side, 3), np.float32)
         for row, column in np.ndindex(block, block):
             total += pixels[:, row::block, column::block]
@@ -118,7 +118,7 @@ class Pixels:
 
 @dataclass
 class Projected:
-    """Another method's codes on their principal axes: centred, the first `components` of them, whitened or not."""
+    """Another method's codes, centred and projected on the first `components` principal axes, optionally whitened."""
 
     inner: Method
     key: str
@@ -129,7 +129,7 @@ class Projected:
     whiten: bool = True
 
     def fit(self, gallery: Faces) -> None:
-        """Fit mean and axes on the gallery's codes."""
+        """Fit the mean and the axes on the gallery's codes."""
         self.inner.fit(gallery)
         codes = self.inner.codes(gallery)
         self._mean = codes.mean(axis=0, dtype=np.float64)
@@ -144,7 +144,7 @@ class Projected:
 
 
 def baselines(seed: int) -> list[Method]:
-    """Every method that needs no training, in the order of the table."""
+    """Every method that needs no training, in table order."""
     thumbnail = Pixels("thumbnail", "16x16 pixels", "16x16x3", side=THUMBNAIL)
     untrained = Untrained(seed)
     pca = "PCA of 16x16 pixels"
@@ -167,5 +167,5 @@ def baselines(seed: int) -> list[Method]:
 
 
 def whitened(inner: Method, name: str) -> Projected:
-    """A method's codes centred and whitened on the gallery, by cosine."""
+    """A method's codes, centred and whitened on the gallery, compared by cosine."""
     return Projected(inner, f"{inner.key}-whitened", name, inner.code, "cosine")

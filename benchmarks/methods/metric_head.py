@@ -1,8 +1,8 @@
-"""A head on the codes of an encoder, learned with labels: faces described alike, or of one person, come to lie near.
+"""A head on an encoder's codes, trained with labels so that faces with similar labels, or of one person, come close.
 
-Within a batch the softmax over a face's cosines to the others is to be that over how alike they are labelled: Khosla's
-supervised contrastive learning (2020), with soft targets for attributes. What it gains is owed to the labels of the
-gallery, so its rows stand apart from those of codes that were learned without any.
+Within a batch, the softmax over a face's cosines to the other faces is trained towards the softmax over their label
+similarity: Khosla's supervised contrastive learning (2020), with soft targets for attributes. Its gain comes from the
+gallery's labels, so its rows stand apart from codes that were learned without labels.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from indexer.encoders.encoder import Encoder, load_encoder
 WIDTH, SIZE = 512, 100
 STEPS, BATCH, RATE, DECAY, DROPOUT = 1_500, 512, 1e-3, 1e-2, 0.2
 TEMPERATURE = 0.1
-# Of the softmax over shares of attributes in common.
+# The temperature of the softmax over the shares of common attributes.
 LABEL_TEMPERATURE = 0.03
 ATTRIBUTES, IDENTITIES = "attributes", "identities"
 
 
 class MetricHead:
-    """Codes of an encoder behind a head that was learned from the gallery's attributes, or from who is shown."""
+    """An encoder's codes after a head trained on the gallery's attributes or identities."""
 
     learned_from = WITH_LABELS
     distance = "cosine"
@@ -39,7 +39,7 @@ class MetricHead:
         self._head: Any = None
 
     def fit(self, gallery: Faces) -> None:
-        """Learn the head on the gallery's codes and labels. Raises MissingExtra without PyTorch."""
+        """Train the head on the gallery's codes and labels. Raises MissingExtra if PyTorch is not installed."""
         torch = import_torch()
         encoder = self._encoder or load_encoder()
         self._bundle = Bundle(encoder, encoder.name, encoder.name)
@@ -68,7 +68,7 @@ class MetricHead:
         return codes
 
     def _batch(self, gallery: Faces, random: np.random.Generator) -> NDArray[np.int64]:
-        """Faces at random; of whole people where these are learned from."""
+        """Random faces; when learning from identities, all pictures of random people."""
         if self._labels == ATTRIBUTES:
             return random.choice(len(gallery), min(BATCH, len(gallery)), replace=False)
         people, counts = np.unique(gallery.identity, return_counts=True)
@@ -76,7 +76,7 @@ class MetricHead:
         return np.flatnonzero(np.isin(gallery.identity, chosen))
 
     def _targets(self, gallery: Faces, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """How a face's likeness is shared among the others of a batch: float32 (n, n), rows of sum 1 or 0."""
+        """Each face's similarity to the others of a batch, normalised: float32 (n, n), rows that sum to 1 or 0."""
         if self._labels == ATTRIBUTES:
             signs = 2 * gallery.attributes[rows].astype(np.float32) - 1
             alike = np.exp(signs @ signs.T / (2 * signs.shape[1] * LABEL_TEMPERATURE))

@@ -1,4 +1,4 @@
-"""Published figures of the same rows on the same faces, and how far ours are from them."""
+"""Compares our figures with published figures of the same rows on the same faces."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ FIGURES = Path(__file__).parent / "reference.toml"
 def check_against_reference(summary: dict[str, Any], figures: Path = FIGURES) -> dict[str, Any]:
     """Compare a summary of label-similarity with the reference figures.
 
-    Returns {"comparable": False, "reason"} for other faces, else {"comparable": True, "tolerance", "agree", "rows"}:
-    one row a figure, {"method", "score", "reference", "measured", "deviation", "within"}.
+    Returns {"comparable": False, "reason"} for other faces, otherwise {"comparable": True, "tolerance", "agree",
+    "rows"} with one row per figure: {"method", "score", "reference", "measured", "deviation", "within"}.
     """
     reference = tomllib.loads(figures.read_text(encoding="utf-8"))
     names = ("gallery_names_sha256", "queries_names_sha256")

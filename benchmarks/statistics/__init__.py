@@ -1,1 +1,1 @@
-"""What is counted of searches that several experiments make, with means, intervals and paired differences."""
+"""Means, intervals and paired differences of search results, and their tables."""

@@ -1,4 +1,4 @@
-"""Searches for originals by altered pictures of them: each method's recall, with hashes' many ties accounted for."""
+"""Searches for originals by altered copies: each method's recall, with the many ties of hashes taken into account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.datasets.celeba import Faces
 from benchmarks.methods.methods import Method
 from indexer.errors import MissingExtra
 
-# What needs no training, by key; the paper compares with dHash, pHash and the histogram.
+# Keys of the methods without training; the paper compares with dHash, pHash and the histogram.
 BASELINES = ("dhash", "phash", "ahash", "whash", "colours", "pixels", "pca-cosine")
 HASHES = ("dhash", "phash", "ahash", "whash")
 KS = (1, 10)
@@ -27,21 +27,21 @@ QUERIES, RESAMPLES = 500, 1_000
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where each query's original stands among the results: `closer` pictures before it, `ties` (itself one of them).
+    """The place of each query's original: `closer` pictures come before it, `ties` (including itself) are equally far.
 
-    int64 (q,) each. Hashes put many pictures at the same distance; those come in no order of their own.
+    int64 (q,) each. Hashes give many pictures the same distance, and ties have no natural order.
     """
 
     closer: NDArray[np.int64]
     ties: NDArray[np.int64]
 
     def recall(self, k: int) -> Floats:
-        """The chance that the original is among the first k, ties in random order: float64 (q,)."""
+        """The probability that the original is among the first k, with ties in random order: float64 (q,)."""
         return np.clip((k - self.closer) / self.ties, 0, 1)
 
 
 def ranks_of_originals(queries: Codes, gallery: Codes, originals: NDArray[np.int64], distance: str) -> Ranks:
-    """Search every query (q, d) in the gallery (n, d); originals: the gallery's row of each, int64 (q,)."""
+    """Search every query (q, d) in the gallery (n, d); originals: the gallery row of each query, int64 (q,)."""
     distances = distance_matrix(queries, gallery, distance)
     own = distances[np.arange(len(distances)), originals][:, None]
     return Ranks((distances < own).sum(axis=1), (distances == own).sum(axis=1))
@@ -49,7 +49,7 @@ def ranks_of_originals(queries: Codes, gallery: Codes, originals: NDArray[np.int
 
 @dataclass(frozen=True)
 class Measured:
-    """What one method's searches gave: ranks by alteration."""
+    """The outcome of one method's searches: ranks by alteration."""
 
     method: Method
     ranks: dict[str, Ranks]
@@ -57,7 +57,7 @@ class Measured:
 
 
 def measure(method: Method, gallery: Faces, originals: NDArray[np.int64], altered: dict[str, Faces]) -> Measured:
-    """Search the altered faces by one method. Raises MissingExtra where its library is missing."""
+    """Search for the altered faces by one method. Raises MissingExtra if its library is not installed."""
     started = time.perf_counter()
     method.fit(gallery)
     codes = method.codes(gallery)
@@ -71,7 +71,7 @@ def measure(method: Method, gallery: Faces, originals: NDArray[np.int64], altere
 def measure_all(
     methods: Iterable[Method], gallery: Faces, originals: NDArray[np.int64], altered: dict[str, Faces]
 ) -> tuple[list[Measured], dict[str, str]]:
-    """Measure all methods; those whose library is missing are left out: key -> the reason."""
+    """Measure all methods; those without their library are left out and returned as key -> reason."""
     measured, left_out = [], {}
     for method in methods:
         try:
@@ -84,7 +84,7 @@ def measure_all(
 
 
 def summarise(measured: Sequence[Measured], gallery: Faces, queries: int, seed: int) -> dict[str, Any]:
-    """Recall of all methods with 95 % intervals, over the same resamples of the queries for each, as plain data."""
+    """Recall of all methods with 95 % intervals, on the same resamples of queries for each method, as plain data."""
     weights = bootstrap_weights(queries, RESAMPLES, seed)
     return {
         "seed": seed,

@@ -1,4 +1,4 @@
-"""How much more each code agrees than the best one without a network, query by query."""
+"""The paired difference, query by query, between each code and the best one that needs no network."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.statistics.label_statistics import KS, RESAMPLES
 from benchmarks.statistics.label_tables import BASELINES
 from latentsearch.export.model_card import FITTED_FAMILY
 
-# They say what is possible, or draw at random.
+# Reference levels, not codes: chance, the upper bound, untrained networks.
 NO_CODES = ("random", "oracle", "untrained", "untrained-whitened")
 
 
 def without_network(summary: dict[str, Any]) -> list[str]:
-    """The keys of the rows whose codes no network makes."""
+    """The keys of the rows that use no network."""
     families = {key: facts.get("family") for key, facts in summary.get("encoders", {}).items()}
     return [
         row["key"]
@@ -28,9 +28,9 @@ def without_network(summary: dict[str, Any]) -> list[str]:
 
 
 def state_differences(summary: dict[str, Any], counts: Mapping[str, NDArray[np.uint16]]) -> None:
-    """Name the best row without a network in a summary, by agreement at the last k, and each row's difference from it.
+    """Add the best row without a network, by agreement at the largest k, and each row's difference from it.
 
-    counts: of every row, kept ones too, as `Measured` has them. Without such a row there is nothing to state.
+    counts: of every row, including kept ones, as in `Measured`. Adds nothing if there is no such row.
     """
     rows = {row["key"]: row for row in summary["methods"]}
     candidates = [key for key in without_network(summary) if key in counts]

@@ -1,4 +1,4 @@
-"""Searches of validation faces among the gallery's by a method's codes, and how many attributes results share."""
+"""Searches the gallery for validation faces by a method's codes, and counts the attributes that results share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from indexer.errors import MissingExtra
 def search(method: Method, gallery: Faces, queries: Faces) -> Measured:
     """Search every query in the gallery, and among the other queries for the same person.
 
-    Raises MissingExtra where the method's library is missing.
+    Raises MissingExtra if the method's library is not installed.
     """
     started = time.perf_counter()
     method.fit(gallery)
@@ -38,7 +38,7 @@ def search(method: Method, gallery: Faces, queries: Faces) -> Measured:
 
 
 def run_methods(methods: Sequence[Method], gallery: Faces, queries: Faces) -> tuple[list[Measured], dict[str, str]]:
-    """Measure all methods; those whose library is missing are left out: key -> the reason."""
+    """Measure all methods; those without their library are left out and returned as key -> reason."""
     measured, left_out = [], {}
     for method in methods:
         try:

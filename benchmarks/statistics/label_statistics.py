@@ -1,4 +1,4 @@
-"""The statistics of label similarity: means, chance corrected, intervals and spreads, as plain data."""
+"""Statistics of label similarity: means, chance correction, intervals and spreads, as plain data."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ DRAW_SIZE, DRAWS, RESAMPLES = 64, 1_000, 1_000
 
 @dataclass(frozen=True)
 class Measured:
-    """What one method's search gave, before any statistics.
+    """The raw outcome of one method's search.
 
     counts: uint16 (q, len(KS)), attributes shared with the first k results; by_attribute: (len(KS), attributes);
-    person_ranks: uint8 (q,), the rank of the first picture of the same person, 0 beyond the last of PERSON_KS.
+    person_ranks: uint8 (q,), the rank of the first picture of the same person, 0 if beyond the last of PERSON_KS.
     """
 
     method: Method
@@ -35,7 +35,7 @@ class Measured:
 
 
 def summarise(measured: Sequence[Measured], gallery: Faces, queries: Faces, seed: int) -> dict[str, Any]:
-    """The statistics of all methods, over the same resamples and draws of queries for each, as plain data."""
+    """Statistics of all methods, on the same resamples and draws of queries for each method, as plain data."""
     chance = metrics.chance(queries.attributes, gallery.attributes)
     sampling = Sampling.of(len(queries), seed)
     attributes = len(queries.attribute_names)
@@ -55,7 +55,7 @@ def summarise(measured: Sequence[Measured], gallery: Faces, queries: Faces, seed
 
 @dataclass(frozen=True)
 class Levels:
-    """What agreement is compared with, for every query: chance (q,), and the oracle (q, len(KS))."""
+    """Reference levels of agreement for every query: chance (q,) and the oracle (q, len(KS))."""
 
     chance: metrics.Floats
     oracle: metrics.Floats
@@ -63,14 +63,14 @@ class Levels:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Weights of the queries, the same for every method: bootstrap resamples and the paper's draws, each (r, q)."""
+    """Query weights, shared by all methods: bootstrap resamples and draws of the paper's size, each (r, q)."""
 
     bootstrap: NDArray[np.float64]
     draws: NDArray[np.float64]
 
     @classmethod
     def of(cls, queries: int, seed: int) -> Sampling:
-        """Draw both."""
+        """Draw both sets of weights."""
         return cls(
             metrics.bootstrap_weights(queries, RESAMPLES, seed),
             metrics.draw_weights(queries, min(DRAW_SIZE, queries), DRAWS, seed),
@@ -78,11 +78,11 @@ class Sampling:
 
 
 def expected_hit_rate(identity: NDArray[np.int64], k: int) -> float:
-    """The chance that k random others of the faces show the same person, averaged over the faces (n,)."""
+    """The probability that k random other faces include the same person, averaged over the faces (n,)."""
     others = len(identity) - 1
     same = (identity[:, None] == identity).sum(axis=1) - 1
     drawn = np.arange(k)
-    # Hypergeometric: none of the k drawn one after the other is among the `same`.
+    # Hypergeometric: the probability that none of the k faces, drawn without replacement, is among the `same`.
     missed = np.clip((others - same[:, None] - drawn) / (others - drawn), 0, 1).prod(axis=1)
     return float(1 - missed.mean())
 

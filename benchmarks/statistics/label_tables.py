@@ -1,4 +1,4 @@
-"""Label similarity's stored summary -> Markdown tables."""
+"""Markdown tables of label similarity, from its stored summary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.core.page import markdown, with_interval
 
-# What the table by attribute shows beside the rows of bundles.
+# Rows of the table by attribute, besides those of bundles.
 BY_ATTRIBUTE = ("dhash", "pca-cosine", "fine-and-pixels-128", "oracle")
 BASELINES = (
     "random", "oracle", "dhash", "phash", "ahash", "whash", "colours", "pixels", "pca", "pca-whitened", "pca-cosine",
@@ -17,7 +17,7 @@ BASELINES = (
 
 
 def main_table(summary: dict[str, Any], ks: Sequence[int] | None = None) -> str:
-    """Agreement at these k (by default all) with its 95 % intervals, corrected for chance, and same person."""
+    """Agreement at these k (all by default) with 95 % intervals, chance-corrected, and same-person hit rates."""
     ks = ks or summary["protocol"]["ks"]
     persons = list(summary["chance"]["same_person"])
     header = ["code", "", "distance", *(f"agreement @{k}" for k in ks)]
@@ -34,7 +34,7 @@ def _main_row(method: dict[str, Any], ks: Sequence[int], persons: list[str]) -> 
 
 
 def baseline_table(summary: dict[str, Any]) -> str:
-    """How much more each method agrees than the best without a network; empty where that was not measured."""
+    """Each method's gain in agreement over the best method without a network; empty if that was not measured."""
     ks = summary["protocol"]["ks"]
     rows = [
         [method["name"], distance(method), *(_signed(method["agreement"][str(k)]["beyond_baseline"]) for k in ks)]
@@ -50,13 +50,13 @@ def _signed(score: dict[str, Any]) -> str:
 
 
 def distance(method: dict[str, Any]) -> str:
-    """The name of a method's distance as it is written."""
+    """The display name of a method's distance."""
     name = str(method["distance"])
-    return name if name == "cosine" else name.capitalize()  # the others are people's names
+    return name if name == "cosine" else name.capitalize()  # the rest are people's names
 
 
 def draws_table(summary: dict[str, Any]) -> str:
-    """What a paper that measures on a few queries may find: mean and spread over draws of so many."""
+    """The results of a study with only a few queries: mean and spread over random draws of that size."""
     ks = summary["protocol"]["ks"]
     size = summary["protocol"]["draw_size"]
     header = ["code", "distance", *(f"@{k}, {size} queries" for k in ks)]
@@ -69,7 +69,7 @@ def draws_table(summary: dict[str, Any]) -> str:
 
 
 def attribute_table(summary: dict[str, Any], k: int) -> str:
-    """The share of results that have a query's value of each attribute, by attribute, chance first."""
+    """For each attribute, the share of results with the query's value; chance level first."""
     shown = [m for m in summary["methods"] if m["key"] in BY_ATTRIBUTE or m["key"] not in BASELINES]
     header = ["attribute", "chance", *(f"{method['name']}, {distance(method)}" for method in shown)]
     rows = []
@@ -97,7 +97,7 @@ def reference_table(summary: dict[str, Any]) -> str:
 
 
 def reference_sentence(summary: dict[str, Any]) -> str:
-    """One sentence on how far the rows are from the reference figures."""
+    """One sentence on the deviation from the reference figures."""
     check = summary["reference"]
     if not check["comparable"]:
         return f"Not compared with reference figures: {check['reason']}."

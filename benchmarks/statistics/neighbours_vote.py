@@ -1,4 +1,4 @@
-"""Which class the nearest neighbours by code show, against neighbours by pixels and by principal components."""
+"""Class of the nearest neighbours by code, compared with neighbours by pixels and by principal components."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Read = NDArray[np.uint8]
 def neighbours_vote(
     gallery: Codes, gallery_labels: NDArray[np.int64], queries: Codes, distance: str = "euclidean"
 ) -> Read:
-    """The commonest label among the nearest NEIGHBOURS of each query, of several the nearest one's: uint8 (q,).
+    """The commonest label among each query's NEIGHBOURS nearest, ties by the nearest: uint8 (q,).
 
-    gallery (n, d) with labels (n,), queries (q, d). distance: as benchmarks.core.exact_search has it.
+    gallery (n, d) with labels (n,), queries (q, d). distance: a key of benchmarks.core.exact_search.DISTANCES.
     """
     labels = gallery_labels[nearest(queries, gallery, NEIGHBOURS, distance)]
     votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
@@ -32,7 +32,7 @@ def neighbours_vote(
 
 
 def principal_components(train: Codes, test: Codes, size: int) -> tuple[Codes, Codes]:
-    """Training and test pictures (n, d) by the first components of the training pictures."""
+    """Training and test pictures (n, d) projected on the first components of the training pictures."""
     mean = train.mean(0)
     centred = train - mean
     axes = PrincipalAxes.of(centred.T @ centred).axes[:, ::-1][:, :size]
@@ -40,16 +40,16 @@ def principal_components(train: Codes, test: Codes, size: int) -> tuple[Codes, C
 
 
 def flat(images: NDArray[np.uint8]) -> Codes:
-    """Images uint8 (n, ...) as rows of numbers in [0, 1]: float32 (n, d)."""
+    """Images uint8 (n, ...) flattened to numbers in [0, 1]: float32 (n, d)."""
     return np.asarray(images.reshape(len(images), -1) / np.float32(255), np.float32)
 
 
 class Scores:
-    """Right or not (n,) -> the mean and its interval by bootstrap over the test digits."""
+    """Turns right-or-wrong (n,) into the mean and its bootstrap interval over the test digits."""
 
     def __init__(self, count: int, seed: int) -> None:
         self.weights = bootstrap_weights(count, RESAMPLES, seed)
 
     def __call__(self, right: NDArray[np.bool_]) -> dict[str, Any]:
-        """{"mean", "interval"}."""
+        """Return {"mean", "interval"}."""
         return mean_with_interval(right, self.weights)

@@ -1,4 +1,4 @@
-"""A miniature of CelebA whose attributes are what is drawn, so that pixels tell them."""
+"""A miniature CelebA whose attributes can be seen in the pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRAIN, VALIDATION = 64, 32
 
 
 def draw_face(number: int) -> Image.Image:
-    """A disc; bit j of `number` is ATTRIBUTES[j], and the rest of it moves the disc by a pixel or two."""
+    """Draw a disc; bit j of `number` is ATTRIBUTES[j], and the remaining bits move the disc by a pixel or two."""
     red, large, dark = (number >> bit & 1 for bit in range(3))
     random = np.random.default_rng(number)
     picture = Image.new("RGB", (178, 218), (220, 40, 40) if red else (40, 40, 220))
@@ -24,7 +24,7 @@ def draw_face(number: int) -> Image.Image:
 
 
 def make_drawn_celeba(folder: Path) -> Path:
-    """Write 64 train and 32 validation faces; those that look alike show one person."""
+    """Write 64 train and 32 validation faces; faces that look alike show one person."""
     pictures = folder / "img_align_celeba"
     pictures.mkdir(parents=True)
     numbers = range(TRAIN + VALIDATION)

@@ -126,7 +126,7 @@ def test_the_readme_is_filled_between_its_markers_and_again(results, tmp_path):
     assert first.endswith(f"{END}\n\nafter\n")
     assert "old" not in first
     assert "| PCA |" in first and "| bundle mine |" not in first
-    assert "The networks pass the codes" in first and "bundle mine, differs by +0.010 [+0.005, +0.015]" in first
+    assert "Networks beat the codes" in first and "bundle mine, differs by +0.010 [+0.005, +0.015]" in first
     assert "@5" not in first
 
 
@@ -135,7 +135,7 @@ def test_a_readme_without_markers_is_left_as_it_is(results, tmp_path, capsys):
     readme.write_text("nothing to fill\n")
     report(results, readme)
     assert readme.read_text() == "nothing to fill\n"
-    assert "left as it is" in capsys.readouterr().err
+    assert "left unchanged" in capsys.readouterr().err
 
 
 def test_other_results_need_no_label_similarity(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""An index of drawn pictures, and queries to it through the command line."""
+"""An index of drawn pictures, queried through the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNT = 12
 
 @dataclass(frozen=True)
 class Collection:
-    """COUNT pictures laid out and labelled as CelebA's, see `tests.support.make_celeba`."""
+    """COUNT pictures with CelebA's layout and labels, see `tests.support.make_celeba`."""
 
     index: Path
     bundle: Path

@@ -1,4 +1,4 @@
-"""A folder of drawn pictures with copies of every kind among them, and its index."""
+"""A folder of drawn pictures with copies of every kind, and its index."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from tests.latentsearch.collection import call
 from tests.support import draw_picture, make_bundle
 
-# What each copy of a picture is to it, by the end of its name.
+# The end of a copy's name -> its kinds in relation to the original.
 COPIES: dict[str, tuple[str, list[str]]] = {
     "same-bytes.png": ("exact", []),
     "other-bytes.jpg": ("same", []),
@@ -47,7 +47,7 @@ class Copies:
         return answer
 
     def groups(self, *arguments: str | Path) -> list[list[str]]:
-        """The names of the files of each group."""
+        """The file names of each group."""
         return [names(group) for group in self.json(*arguments)["groups"]]
 
 
@@ -63,7 +63,7 @@ def indexed(pictures: Path, index: Path) -> Copies:
 
 
 def draw_photo(seed: int) -> Image.Image:
-    """A drawn face with light and shade of every size over it, as photographs have and drawings lack."""
+    """Draw a face with light and shade at every scale, as photographs have and plain drawings lack."""
     picture = draw_picture(seed)
     random = np.random.default_rng(seed)
     shade = np.zeros((picture.height, picture.width))
@@ -75,7 +75,7 @@ def draw_photo(seed: int) -> Image.Image:
 
 
 def save_copies(picture: Image.Image, folder: Path, name: str) -> None:
-    """Save a picture as NAME.png, the best by its bytes, and a copy of each of COPIES beside it."""
+    """Save a picture as NAME.png, byte for byte the best one, and a copy for each of COPIES beside it."""
     width, height = picture.size
     best = folder / f"{name}.png"
     picture.save(best)
@@ -92,7 +92,7 @@ def save_copies(picture: Image.Image, folder: Path, name: str) -> None:
 
 
 def draw_look_alikes(folder: Path) -> None:
-    """Two moments of one scene, and a face with its eyes elsewhere: nearly the same picture, yet another."""
+    """Draw two moments of one scene, and a face with moved eyes: nearly the same, but different pictures."""
     for name, (x, y) in (("before", (10, 10)), ("after", (120, 150))):
         scene = draw_photo(50)
         ImageDraw.Draw(scene).ellipse([x, y, x + 50, y + 50], (30, 30, 60))
@@ -106,7 +106,7 @@ def draw_look_alikes(folder: Path) -> None:
 
 
 def draw_pairs(folder: Path) -> None:
-    """Four pictures with a copy that only one part of the order of goodness tells from them; "a" is the worse."""
+    """Draw four pictures, each with a copy that differs in one criterion of the ranking; "a" is the worse."""
     for number, part in enumerate(("pixels", "bytes", "age", "path")):
         picture = draw_photo(60 + number)
         better, worse = folder / f"{part}-b.jpg", folder / f"{part}-a.jpg"

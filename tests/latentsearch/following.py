@@ -1,4 +1,4 @@
-"""`latentsearch index --watch` as a real process, and what it prints, waited for no longer than it takes."""
+"""`latentsearch index --watch` as a real process, with its output read as it appears."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ main({arguments}, prog_name="latentsearch")
 
 
 class Followed:
-    """A process that follows folders. Each answer is one summary's counters that are not 0."""
+    """A process that watches folders. Each result holds the non-zero counters of a summary."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str], before: str) -> None:
         code = RUN.format(arguments=arguments, before=before)
@@ -41,14 +41,14 @@ class Followed:
             thread.start()
 
     def batch(self) -> dict[str, int]:
-        """The next summary."""
+        """Wait for the next summary."""
         line = self._lines["out"].get(timeout=SECONDS)
-        assert line is not None, f"it has ended: {self.told()}"
+        assert line is not None, f"it ended: {self.told()}"
         summary: dict[str, Any] = json.loads(line)
         return {name: count for name, count in summary.items() if isinstance(count, int) and count}
 
     def batches_until(self, name: str, count: int = 1) -> dict[str, int]:
-        """All summaries added up, until a counter has come to so many."""
+        """Add up summaries until a counter has reached `count`."""
         total: dict[str, int] = {}
         while total.get(name, 0) < count:
             for key, number in self.batch().items():
@@ -56,27 +56,27 @@ class Followed:
         return total
 
     def sentence(self) -> str:
-        """The next line on stderr."""
+        """Wait for the next line on stderr."""
         line = self._lines["err"].get(timeout=SECONDS)
-        assert line is not None, "it has ended and told nothing"
+        assert line is not None, "it ended without output"
         return line.rstrip("\n")
 
     def told(self) -> list[str]:
-        """The lines on stderr that are there."""
+        """The unread lines on stderr."""
         lines = list(self._lines["err"].queue)
         return [line for line in lines if line]
 
     def has_no_batch(self) -> bool:
-        """Whether it has printed no summary that was not taken."""
+        """Whether no unread summary has been printed."""
         return self._lines["out"].empty()
 
     def interrupt(self) -> int:
-        """Ctrl-C; the exit code."""
+        """Send Ctrl-C and return the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(SECONDS)
 
     def end(self) -> None:
-        """Kill it, however far it is."""
+        """Kill the process."""
         self.process.kill()
         self.process.wait()
         for thread in self._threads:
@@ -93,7 +93,7 @@ class Followed:
 def followed(
     index: Path, bundle: Path, *folders: Path, options: tuple[str, ...] = (), before: str = "", **environment: str
 ) -> Iterator[Followed]:
-    """Follow folders; the process is ended with the block. before: code that it runs first."""
+    """Watch folders; the process ends with the block. before: code to run first."""
     words = ["index", *map(str, folders), "--watch", "--json", *options]
     process = Followed([*words, "--index", str(index), "--encoder", str(bundle)], environment, before)
     try:

@@ -1,4 +1,4 @@
-"""A file server on loopback that can be told to misbehave, and a small data set for it to serve."""
+"""A file server on loopback that can misbehave on request, and a small data set to serve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from latentsearch.data.manifest import Manifest, parse_manifest
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files` by name; remembers the Range header of every request."""
+    """Serves `files` by name, and records the Range header of every request."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -26,16 +26,16 @@ class Server(ThreadingHTTPServer):
         self.status = 200
         self.content_type = "application/octet-stream"
         self.says_length = True
-        self.cuts: list[int] = []  # how many bytes the next answers send before the connection closes
+        self.cuts: list[int] = []  # bytes sent by the next answers before the connection closes
         self.asked: list[tuple[str, str | None]] = []
         self.sent_headers: list[dict[str, str]] = []
         self.redirects: dict[str, str] = {}
-        self.endless = False  # the answer goes on with zeros
-        self.drip_seconds = 0.0  # between the bytes of an answer
+        self.endless = False  # answers continue with zeros for ever
+        self.drip_seconds = 0.0  # pause between the bytes of an answer
         self.ended = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up early are what the tests are about."""
+        """Ignore clients that hang up early: the tests do so on purpose."""
 
     @property
     def url(self) -> str:
@@ -89,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(files: dict[str, bytes]) -> Iterator[Server]:
-    """Serve these files for as long as the block runs."""
+    """Serve these files while the block runs."""
     with Server(files) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -128,7 +128,7 @@ def tarred(files: dict[str, bytes], links: dict[str, str] | None = None) -> byte
 def manifest_of(
     files: dict[str, bytes], *, more: dict[str, str] | None = None, urls: list[str] | None = None
 ) -> Manifest:
-    """A data set called "tiny" of these files; `more` adds lines of TOML to a file's table."""
+    """A manifest of the data set "tiny" with these files; `more` adds TOML lines to a file's table."""
     tables = "".join(_table(name, content, (more or {}).get(name, ""), urls) for name, content in files.items())
     return parse_manifest(
         'name = "tiny"\ntitle = "Tiny"\nsource = "https://example.org/tiny"\nlicence = "MIT"\nimages = 3\n'

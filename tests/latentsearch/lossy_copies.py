@@ -1,4 +1,4 @@
-"""Drawn pictures and copies of them that have lost something, or only look as if they were copies: a folder a case."""
+"""Drawn pictures with copies that have lost something, or that only look like copies: one folder per case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Draw = Callable[[Path], None]
 
 
 def discs(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:
-    """Coloured discs on a coloured ground."""
+    """Coloured discs on a coloured background."""
     random = np.random.default_rng(seed)
     picture = Image.new("RGB", size, tuple(random.integers(0, 255, 3).tolist()))
     pen = ImageDraw.Draw(picture)
@@ -28,14 +28,14 @@ def discs(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:
 
 
 def photo(seed: int) -> Image.Image:
-    """A drawn photograph with the noise of a sensor."""
+    """A drawn photograph with sensor noise."""
     drawn = draw_photo(seed).resize((356, 436), Image.Resampling.BICUBIC)
     noise = np.random.default_rng(seed).normal(0, 6, (436, 356, 3))
     return Image.fromarray(np.clip(np.asarray(drawn) + noise, 0, 255).astype(np.uint8))
 
 
 def taken(camera: bool = True) -> Image.Exif:
-    """What a camera says of a picture."""
+    """The EXIF data that a camera writes."""
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9003] = "2020:01:02 03:04:05"
     if camera:
@@ -44,7 +44,7 @@ def taken(camera: bool = True) -> Image.Exif:
 
 
 def shirt(colour: tuple[int, int, int]) -> Image.Image:
-    """A product on white. Colours of one luma differ in nothing that a grey picture shows."""
+    """A product on white. Colours of the same luma are indistinguishable in grey."""
     picture = Image.new("RGB", (300, 300), "white")
     pen = ImageDraw.Draw(picture)
     outline = [(90, 45), (210, 45), (270, 105), (232, 142), (210, 120), (210, 255), (90, 255), (90, 120), (67, 142)]
@@ -54,7 +54,7 @@ def shirt(colour: tuple[int, int, int]) -> Image.Image:
 
 
 def hue_turned(picture: Image.Image, degrees: float) -> Image.Image:
-    """Other colours of the same luma."""
+    """Different colours with the same luma."""
     luma, blue, red = picture.convert("YCbCr").split()
     around = (np.asarray(blue, np.float64) - 128) + 1j * (np.asarray(red, np.float64) - 128)
     around *= np.exp(1j * np.radians(degrees))
@@ -63,7 +63,7 @@ def hue_turned(picture: Image.Image, degrees: float) -> Image.Image:
 
 
 def transparent(picture: Image.Image, soft: bool) -> Image.Image:
-    """A picture that is seen in a disc only, with a hard or a soft edge."""
+    """A picture visible only inside a disc, with a hard or a soft edge."""
     width, height = picture.size
     down, across = np.mgrid[:height, :width]
     from_edge = min(picture.size) * 0.4 - np.hypot(down - height / 2, across - width / 2)
@@ -258,8 +258,8 @@ def _large_grey(folder: Path) -> None:
     photo(92).convert("L").save(folder / "greyed-torn-2.png")
 
 
-# What a case draws is named for what it must become: best, then of the copies the kind, "torn" where each has something
-# that the other lacks, "same" where it is the same as another copy; "lost-…" where only what is lost is certain.
+# File names state the expected result: best, then for copies the kind, "torn" if each has something that the other
+# lacks, "same" if it equals another copy; "lost-…" if only the loss is certain.
 COPIES: dict[str, Draw] = {
     name.strip("_"): draw
     for name, draw in list(globals().items())
@@ -309,7 +309,7 @@ def _other_alpha(folder: Path) -> None:
     other.save(folder / "other.png")
 
 
-# Pictures that must not be called the same.
+# Pictures that must not be reported as the same.
 LOOK_ALIKES: dict[str, Draw] = {
     "shirts": _pairs_of(shirt((255, 40, 90)), shirt((60, 120, 190))),
     "lamp": _pairs_of(_with_lamp((220, 0, 0), 16), _with_lamp((0, 150, 0), 16)),
@@ -323,7 +323,7 @@ LOOK_ALIKES: dict[str, Draw] = {
 
 
 def draw_all(folder: Path, cases: dict[str, Draw]) -> Iterator[Path]:
-    """A folder a case below a folder."""
+    """Draw each case into its own subfolder."""
     for name, draw in cases.items():
         (folder / name).mkdir(parents=True)
         draw(folder / name)

@@ -1,4 +1,4 @@
-"""What the tests of every family share: its steps on tiny networks, and its runs through the command line."""
+"""Shared by the tests of all model families: steps on tiny networks, and runs through the command line."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def parameters(layer: torch.nn.Module) -> int:
 
 
 def copy_of(family: Family) -> dict[str, list[torch.Tensor]]:
-    """The weights of every network and of every average, by name."""
+    """A copy of the weights of every network and average, by name."""
     networks = family.networks | {f"{name} average": ema.network for name, ema in family.emas.items()}
     return {name: [weight.detach().clone() for weight in network.parameters()] for name, network in networks.items()}
 
 
 def changed(family: Family, before: dict[str, list[torch.Tensor]]) -> set[str]:
-    """The networks and averages with a weight that is not as it was."""
+    """The names of networks and averages with a changed weight."""
     now = copy_of(family)
     return {name for name in now if not all(map(torch.equal, before[name], now[name]))}
 
@@ -41,8 +41,8 @@ def train(family: str, data: Path, run: Path, *options: str) -> None:
 
 
 def same_end_after_a_kill(family: str, data: Path, folder: Path, *options: str, after_steps: int = 3) -> bool:
-    """Whether a run that is killed and resumed ends bitwise as one that is not, statistics included."""
-    options += ("--precision", "fp32")  # else each run's is chosen by a measurement
+    """Whether a killed and resumed run ends bitwise equal to an undisturbed one, statistics included."""
+    options += ("--precision", "fp32")  # otherwise each run chooses by its own measurement
     train(family, data, folder / "undisturbed", *options)
     command = [sys.executable, "-m", "latentsearch", "train", family, str(data), "-o", str(folder / "killed"), *options]
     process = subprocess.Popen([*command, "--checkpoint-seconds", "0"], stderr=subprocess.DEVNULL)
@@ -71,7 +71,7 @@ def _weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 def exported(run: Path, bundle: Path) -> dict[str, object]:
-    """Export a run in fp32, see that the bundle encodes as the network does, and return its model.json."""
+    """Export a run in fp32, check that the bundle encodes like the network, and return its model.json."""
     from indexer.encoders.encoder import load_encoder
 
     words = ["export", str(run), "-o", str(bundle), "--precision", "fp32", "--distance", "euclidean"]
@@ -87,7 +87,7 @@ def exported(run: Path, bundle: Path) -> dict[str, object]:
 
 
 def indexed(pictures: Path, bundle: Path, index: Path) -> int:
-    """Index the pictures with a bundle and return how many codes there are."""
+    """Index the pictures with a bundle and return the number of codes."""
     words = ["index", str(pictures), "--encoder", str(bundle), "--index", str(index), "--json"]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output

@@ -1,4 +1,4 @@
-"""latentsearch as a process that permissions hold for, whoever runs the tests."""
+"""Runs latentsearch as a process bound by file permissions, even if root runs the tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.experiments.faults.rights import drop_rights
 
 
 def run_unprivileged(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a verb without root's right to read and write where the permissions forbid it."""
+    """Run a verb without root's right to read and write against permissions."""
     return subprocess.run(
         [sys.executable, "-m", "latentsearch", *map(str, arguments)],
         capture_output=True,
@@ -25,7 +25,7 @@ def run_unprivileged(*arguments: str | Path, **environment: str) -> subprocess.C
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Take from a folder and its files the permission to be written to, for a while."""
+    """Make a folder and its files read-only while the block runs."""
     paths = [*folder.iterdir(), folder]
     modes = [path.stat().st_mode for path in paths]
     for path, mode in zip(paths, modes, strict=True):

@@ -1,4 +1,4 @@
-"""The page of ablations: what each part of the default's recipe is worth."""
+"""The page of ablations: the contribution of each part of the contrastive recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.core.page import markdown, page, provenance, with_interval, writ
 
 NAME = "ablations"
 PAGES = (NAME,)
-FORMS = {"whitened": "Codes centred and whitened, by cosine", "raw": "Codes as the network has them, Euclidean"}
+FORMS = {"whitened": "Codes centred and whitened, by cosine", "raw": "The network's raw codes, by Euclidean distance"}
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
@@ -18,7 +18,7 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was changed, what came of it, the command of every run."""
+    """The text of the page: the changes, their effects, and the command of every run."""
     summary = record["result"]
     rows, runs = summary["rows"], summary["runs"]
     hours = sum(run["seconds"] for run in runs.values()) / 3600
@@ -28,16 +28,18 @@ def report(record: dict[str, Any]) -> str:
         parts += [f"## {title}", table(rows, form)]
     return page(
         "# One part of the recipe changed at a time",
-        f"`latentsearch train contrastive`, preset `small` at width {summary['width']}, {summary['epochs']} epochs "
-        "where the shipped codes had 28: what a part does in a short run. Agreement and same person as on the page of "
-        f"[label-similarity](label-similarity.md) ({summary['queries']:,} queries, {summary['gallery']:,} faces), "
-        "without the views and features that published codes have. Means over the seeds; the change is that from the "
-        "recipe with the same seed, its 95 % interval by bootstrap over the queries, and each seed's own. Where the "
-        "interval holds 0, or the seeds do not agree on the sign, nothing is said.",
-        markdown(["changed", "what it is"], ([row["change"], row["about"]] for row in rows), words=2),
+        f"Each run is `latentsearch train contrastive` with the preset `small` at width {summary['width']}, for "
+        f"{summary['epochs']} epochs; the shipped codes were trained for 28. The tables show the effect of a part in "
+        "such a short run. Agreement and same person are measured as on the page of "
+        f"[label-similarity](label-similarity.md) ({summary['queries']:,} queries, {summary['gallery']:,} faces), but "
+        "without the views and features of published codes. Scores are means over the seeds. A change is the "
+        "difference from the unchanged recipe with the same seed, with its 95 % interval by bootstrap over the "
+        "queries, followed by the change of each seed. If the interval contains 0, or the seeds differ in sign, no "
+        "conclusion can be drawn.",
+        markdown(["changed", "description"], ([row["change"], row["about"]] for row in rows), words=2),
         *parts,
         "## The runs",
-        f"Together {hours:.1f} hours of the clock, with other work beside, on {hardware}.",
+        f"All runs took {hours:.1f} hours of wall-clock time on {hardware}, with other work on the machine.",
         "\n".join(f"    {command}" for run in runs.values() for command in run["commands"][:1]),
         "## How it was measured",
         provenance(record),
@@ -45,7 +47,7 @@ def report(record: dict[str, Any]) -> str:
 
 
 def table(rows: list[dict[str, Any]], form: str) -> str:
-    """A row a change: agreement, how far it is from the recipe's, and same person."""
+    """One row per change: agreement, its difference from the unchanged recipe, and same person."""
     header = ["changed", "seeds", "agreement @1", "@20", "change @1", "by seed", "change @20", "by seed"]
     header += ["same person @1", "@10"]
     return markdown(header, (_row(row, row[form]) for row in rows), words=1)

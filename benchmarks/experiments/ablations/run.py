@@ -1,8 +1,8 @@
-"""What each part of the recipe of the codes that search by default is worth: one changed at a time, several seeds.
+"""How much does each part of the contrastive recipe contribute? One change at a time, over several seeds.
 
-Short runs of `latentsearch train contrastive`, all of one length. Every run and its measurement is kept in the runs'
-folder: what was stopped goes on, and changes can be trained one by one. What is stored are all runs that were measured
-so far. Labels of the gallery's and the queries' faces are used to measure alone.
+Trains short runs of `latentsearch train contrastive`, all of the same length. Runs and their measurements stay in the
+runs' folder: an interrupted run is resumed, and changes can be trained one by one. The result covers all runs measured
+so far. Labels of the gallery and the queries are used only for measuring.
 """
 
 from __future__ import annotations
@@ -30,28 +30,31 @@ from indexer.system.disk import atomic_write
 NAME = "ablations"
 RUNS = CHECKOUT / "runs" / NAME
 FAMILY = "contrastive"
-# Name -> what it is, and the fields of the recipe that it changes.
+# Name -> description, and the recipe fields that it changes.
 AS_IS = "as it is"
 CHANGES: dict[str, tuple[str, dict[str, str]]] = {
     AS_IS: ("the recipe of the preset `small`", {}),
-    "no picture drawn": ("no reconstruction: the codes are an inverter's no more", {"reconstruction": "0"}),
+    "no picture drawn": ("no reconstruction: the encoder no longer inverts a generator", {"reconstruction": "0"}),
     "pictures count double": ("the reconstruction's error weighs twice as much", {"reconstruction": "100"}),
     "no shift": ("the second view is not moved", {"shift": "0"}),
     "no rotation": ("the second view is not turned", {"rotation": "0"}),
     "no zoom": ("the second view is not zoomed", {"zoom": "0"}),
     "no flip": ("no view is mirrored", {"flip": "false"}),
-    "no light": ("brightness and contrast stay", {"brightness": "0", "contrast": "0"}),
-    "no colour": ("hue stays", {"hue": "0", "recoloured": "0"}),
-    "any hue always": ("every picture gets any hue, not a fifth of them", {"recoloured": "1"}),
-    "sharper": ("a temperature of 0.1 for 0.2", {"temperature": "0.1"}),
-    "softer": ("a temperature of 0.5 for 0.2", {"temperature": "0.5"}),
-    "half the batch": ("batches of 128 for 256, at half the rate", {"batch": "128", "learning_rate": "0.001"}),
+    "no light": ("brightness and contrast are not changed", {"brightness": "0", "contrast": "0"}),
+    "no colour": ("hue is not changed", {"hue": "0", "recoloured": "0"}),
+    "any hue always": ("every picture gets a random hue, not one in five", {"recoloured": "1"}),
+    "sharper": ("temperature 0.1 instead of 0.2", {"temperature": "0.1"}),
+    "softer": ("temperature 0.5 instead of 0.2", {"temperature": "0.5"}),
+    "half the batch": (
+        "batches of 128 instead of 256, at half the learning rate",
+        {"batch": "128", "learning_rate": "0.001"},
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A run of one change and seed, and where it lies."""
+    """The run of one change and seed, and its folder."""
 
     change: str
     seed: int
@@ -59,19 +62,19 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """The name of its folder."""
+        """The folder's name."""
         return self.folder.name
 
 
 def trials(folder: Path, changes: Sequence[str], seeds: int) -> Iterator[Trial]:
-    """Seed by seed, so that all changes have as many runs when it is stopped."""
+    """Yield trials seed by seed, so that all changes have the same number of runs if training is interrupted."""
     for seed in range(seeds):
         for change in changes:
             yield Trial(change, seed, folder / f"{change.replace(' ', '-')}-{seed}")
 
 
 def learn(trial: Trial, data: Path, options: Sequence[str]) -> None:
-    """Train the run where it is missing."""
+    """Train the run unless it is complete."""
     from benchmarks.core.trained_runs import is_finished, train
 
     if not is_finished(trial.folder):
@@ -80,7 +83,7 @@ def learn(trial: Trial, data: Path, options: Sequence[str]) -> None:
 
 
 def measure(trial: Trial, gallery: Faces, queries: Faces) -> None:
-    """Measure the run's codes as label-similarity does, whitened by cosine and as they are, and keep what came out."""
+    """Measure and store the run's codes as label-similarity does: whitened by cosine, and raw by Euclidean distance."""
     from benchmarks.methods.learned import encoder_facts, of_runs
 
     if (trial.folder / "scores.npz").exists():
@@ -98,9 +101,9 @@ def measure(trial: Trial, gallery: Faces, queries: Faces) -> None:
 
 
 def summarise(measured: Sequence[Trial], gallery: Faces, queries: Faces) -> dict[str, Any]:
-    """By change and form of the code: means over the seeds, and how far they are from the same seeds of the recipe.
+    """By change and form of code: means over the seeds, and differences from the unchanged recipe with the same seed.
 
-    Intervals are of the mean over the seeds, by bootstrap over the queries. Raises InputError where the runs differ in
+    Intervals are of the mean over the seeds, by bootstrap over the queries. Raises InputError if the runs differ in
     length or width.
     """
     runs = {trial.key: json.loads((trial.folder / "facts.json").read_text()) for trial in measured}
@@ -123,7 +126,7 @@ def summarise(measured: Sequence[Trial], gallery: Faces, queries: Faces) -> dict
 
 
 def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats) -> dict[str, Any]:
-    """pairs: the arrays of a change's run and of the recipe's with the same seed."""
+    """Scores over (change, recipe) pairs of stored arrays, each pair with the same seed."""
     found: dict[str, Any] = {}
     for column, k in enumerate(KS):
         ours = np.stack([one[f"{form}_agreement"][:, column] for one, _ in pairs])
@@ -140,14 +143,16 @@ def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--change", "changes", multiple=True, type=click.Choice(tuple(CHANGES)), help="Again for more. [all]")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--change", "changes", multiple=True, type=click.Choice(tuple(CHANGES)), help="A change; may be repeated. [all]"
+)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Runs per change.")
 @click.option("--epochs", default=2, show_default=True, type=click.IntRange(1))
 @click.option("--width", default=32, show_default=True, type=click.IntRange(1))
 @click.option("--precision", type=click.Choice(("auto", "fp32", "bf16", "fp16")), default="auto", show_default=True)
-@click.option("--train/--no-train", "learns", default=True, help="Train what is missing, or measure what there is.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="The runs' folder. [runs/ablations]")
+@click.option("--train/--no-train", "learns", default=True, help="Train missing runs, or only measure existing ones.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="Folder of the runs. [runs/ablations]")
 @results_option
 def command(
     data: Path,
@@ -161,9 +166,9 @@ def command(
     runs: Path,
     results: Path,
 ) -> None:
-    """Train with one part of the recipe changed, and measure agreement of labels against the recipe as it is.
+    """Train with one part of the recipe changed, and compare label agreement with the unchanged recipe.
 
-    Gallery: the train partition, which is learned from. Queries: the validation partition.
+    Gallery: the train partition, which the runs are trained on. Queries: the validation partition.
     """
     import_torch().set_num_threads(threads)
     from benchmarks.core.trained_runs import is_finished

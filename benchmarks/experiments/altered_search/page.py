@@ -1,4 +1,4 @@
-"""The page of altered-search: recall by alteration and method, and whether a learned code is ahead of the hashes."""
+"""The page of altered-search: recall by alteration and method, and whether a learned code beats the hashes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from benchmarks.core.page import import_pyplot, markdown, page, provenance, save
 
 NAME = "altered-search"
 PAGES = (NAME, "altered-search-unseen")
-# The bar is for all other alterations.
+# The bar excludes this alteration.
 EXEMPT = "jpeg"
 WORDS = {
-    "colour": "hue turned by 120 degrees (red, green and blue are the original's {channels})",
-    "sunglasses": "dark ellipses of radii {radii[0]} and {radii[1]} px at the eyes, and a bridge",
+    "colour": "hue rotated by 120 degrees (red, green and blue are the original's {channels})",
+    "sunglasses": "dark ellipses with radii of {radii[0]} and {radii[1]} px over the eyes, joined by a bridge",
     "blur": "Gaussian, sigma {sigma} px",
-    "shift": "{length} px in a random direction, the edge repeated",
-    "rotation": "{degrees} degrees one way or the other, the edge repeated",
-    "flip": "left and right exchanged",
-    "crop": "the middle {share:.0%} of width and height, scaled back",
+    "shift": "moved by {length} px in a random direction, edges repeated",
+    "rotation": "rotated by {degrees} degrees to either side, edges repeated",
+    "flip": "mirrored left to right",
+    "crop": "the central {share:.0%} of width and height, scaled to full size",
     "jpeg": "quality {quality}",
     "patch": "a black rectangle over {area:.0%} of the picture at a random place",
 }
@@ -29,19 +29,19 @@ Method = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write the page and the plot, called as the record is, into the folder."""
+    """Write the page and the plot, named like the record, into the folder."""
     name = record["name"]
     return [write_page(folder, name, report(record)), plot(record["result"], folder / f"{name}.png")]
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the verdict, the tables, how to run it again."""
+    """The text of the page: protocol, verdict, tables, provenance."""
     summary = record["result"]
     first, last = summary["protocol"]["ks"]
     return page(
         "# Altered pictures that no encoder has seen" if summary["protocol"].get("unseen") else "# Altered pictures",
         _protocol_text(summary["protocol"]),
-        markdown(["alteration", "what is done to a 178x218 picture"], _described(summary["protocol"]), words=2),
+        markdown(["alteration", "change to a 178x218 picture"], _described(summary["protocol"]), words=2),
         "## Verdict",
         *_verdict(summary),
         f"## Recall@{first}",
@@ -57,15 +57,18 @@ def report(record: dict[str, Any]) -> str:
 
 def _protocol_text(protocol: dict[str, Any]) -> str:
     queries, gallery = f"{protocol['queries']:,}", f"{protocol['gallery']:,}"
-    which = f"{queries} of {gallery} faces of CelebA's train partition"
+    sets = f"{queries} random faces of CelebA's train partition", f"all {gallery} unaltered faces of the partition"
     if protocol.get("unseen"):
-        which = f"{queries} faces of its validation partition, on which nothing was fitted, of {gallery} of CelebA"
+        sets = (
+            f"{queries} random faces of CelebA's validation partition, on which nothing was fitted,",
+            f"{gallery} unaltered faces of the train and validation partitions",
+        )
     return (
-        f"{which}, drawn at random, are altered, and each altered picture is searched among all of the unaltered ones. "
-        "Recall@k: the share of queries whose own original is among the first k results; pictures at the same "
-        "distance, of which hashes have many, count as in random order. Intervals: 95 %, bootstrap over the queries "
+        f"{sets[0]} are altered, and each altered picture is searched among {sets[1]}. Recall@k is the share of "
+        "queries whose original is among the first k results; pictures at the same distance, which are common with "
+        "hashes, count as if in random order. Intervals are 95 %, by bootstrap over the queries "
         f"({protocol['resamples']:,} resamples). Search is exact. AEGAN's Fig. 3 shows one face altered in three ways "
-        "and the first results of AEGAN, dHash, pHash and colour histogram; it states no figure, and no strength of "
+        "and the first results of AEGAN, dHash, pHash and colour histogram; it gives no figures, nor the strength of "
         "its colour transform."
     )
 
@@ -77,7 +80,7 @@ def _described(protocol: dict[str, Any]) -> list[list[str]]:
 
 
 def recall_table(summary: Summary, k: int) -> str:
-    """Recall@k, a row an alteration, a column a method."""
+    """Recall@k: one row per alteration, one column per method."""
     methods = summary["methods"]
     header = ["alteration", *(f"{method['name']}, {_distance(method)}" for method in methods)]
     rows = (
@@ -89,14 +92,14 @@ def recall_table(summary: Summary, k: int) -> str:
 
 def _distance(method: Method) -> str:
     name = str(method["distance"])
-    return name if name == "cosine" else name.capitalize()  # the others are people's names
+    return name if name == "cosine" else name.capitalize()  # the rest are people's names
 
 
 def _verdict(summary: Summary) -> list[str]:
     hashes = [method for method in summary["methods"] if method["kind"] == "hash"]
     learned = [method for method in summary["methods"] if method["kind"] == "learned"]
     if not hashes or not learned:
-        return ["No verdict: hashes and learned codes are needed for one."]
+        return ["No verdict: it needs both hashes and learned codes."]
     code = nearest_to_the_bar(learned, hashes)
     names = [name for name in summary["protocol"]["strengths"] if name != EXEMPT]
     won = [name for name in names if ahead(code, hashes, name)]
@@ -105,18 +108,18 @@ def _verdict(summary: Summary) -> list[str]:
 
 def _sentence(code: Method, hashes: list[Method], names: list[str], won: list[str]) -> str:
     text = (
-        "The bar: one learned code, the same on every row, ahead of dHash, pHash, aHash and wHash on every row but "
-        f"JPEG, its interval of recall@1 above theirs. {'Met' if won == names else 'Missed'}: {code['name']}, "
-        f"{_distance(code)}, is the learned code that comes nearest, ahead on {len(won)} of {len(names)} rows"
+        "The bar: a single learned code beats dHash, pHash, aHash and wHash on every row but JPEG, that is, its "
+        f"interval of recall@1 lies above theirs. {'Met' if won == names else 'Missed'}: the learned code that comes "
+        f"closest, {code['name']}, {_distance(code)}, is ahead on {len(won)} of {len(names)} rows"
     )
     full = [name for name in names if score(best(hashes, name), name)["interval"][1] >= 1]
     if full:
-        text += f". On {len(full)} ({', '.join(full)}) no code can be: the best hash's own interval ends at 1.000"
+        text += f". On {len(full)} ({', '.join(full)}) no code can be ahead: the best hash's interval reaches 1.000"
     return text + "."
 
 
 def nearest_to_the_bar(learned: list[Method], hashes: list[Method]) -> Method:
-    """The learned code that is ahead of all hashes on most alterations; among equals the higher mean recall@1."""
+    """The learned code ahead of all hashes on the most alterations; ties by the higher mean recall@1."""
     names = [name for name in learned[0]["recall"] if name != EXEMPT]
 
     def merit(code: Method) -> tuple[int, float]:
@@ -126,12 +129,12 @@ def nearest_to_the_bar(learned: list[Method], hashes: list[Method]) -> Method:
 
 
 def ahead(code: Method, hashes: list[Method], name: str) -> bool:
-    """Whether the code's interval of recall@1 lies above that of every hash."""
+    """Whether the code's interval of recall@1 lies above the interval of every hash."""
     return all(score(code, name)["interval"][0] > score(one, name)["interval"][1] for one in hashes)
 
 
 def best(methods: list[Method], name: str) -> Method:
-    """The method that finds most originals of this alteration first."""
+    """The method with the highest recall@1 on this alteration."""
     return max(methods, key=lambda method: float(score(method, name)["mean"]))
 
 
@@ -162,7 +165,7 @@ def _verdict_table(summary: Summary, code: Method, hashes: list[Method], learned
 
 
 def plot(summary: Summary, path: Path) -> Path:
-    """Draw recall@1 with its interval, a panel an alteration, a line a method."""
+    """Draw recall@1 with its interval: one panel per alteration, one line per method."""
     methods, names = summary["methods"][::-1], list(summary["protocol"]["strengths"])
     lines = -(-len(names) // 3)
     size = (12, lines * (0.7 + 0.2 * len(methods)))

@@ -1,4 +1,4 @@
-"""Is the original found by an altered picture of it? AEGAN's Fig. 3 as recall, by alteration and method."""
+"""Does an altered picture find its original? AEGAN's Fig. 3 as recall, by alteration and method."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from benchmarks.statistics.altered_recall import BASELINES, KS, QUERIES, Measure
 from indexer.errors import InputError
 
 NAME = "altered-search"
-# The same with faces on which no encoder was trained or fitted.
+# The same experiment on faces that no encoder was trained or fitted on.
 UNSEEN = "altered-search-unseen"
 
 
 def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[str], seed: int) -> list[Method]:
-    """The baselines (of these keys, else all of BASELINES), the rows of the training runs and those of the bundles.
+    """The baselines (these keys, by default all of BASELINES) and the rows of the training runs and bundles.
 
-    Raises InputError for a key that is not one of BASELINES.
+    Raises InputError for a key that is not in BASELINES.
     """
     unknown = set(keys) - {*BASELINES, "none"}
     if unknown:
@@ -40,7 +40,7 @@ def chosen_methods(keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[
 def measure(
     methods: Sequence[Method], gallery: Faces, originals: NDArray[np.int64], altered: dict[str, Faces], seed: int
 ) -> tuple[list[Measured], dict[str, Any]]:
-    """What each method finds, and a summary of all as plain data."""
+    """Search by each method; return the raw ranks and a summary as plain data."""
     measured, left_out = measure_all(methods, gallery, originals, altered)
     summary = summarise(measured, gallery, len(originals), seed)
     return measured, summary | {"left_out": left_out, "encoders": encoder_facts(methods)}
@@ -49,9 +49,9 @@ def measure(
 def store_raw(
     measured: Sequence[Measured], originals: NDArray[np.int64], folder: Path, keep: bool = False, name: str = NAME
 ) -> Path:
-    """Write what every query gave, altered-search.npz: `originals`, and KEY_closer and KEY_ties (alterations, q).
+    """Write the ranks of every query to altered-search.npz: `originals`, and KEY_closer and KEY_ties (alterations, q).
 
-    keep: what is stored of other methods stays.
+    keep: keep the stored arrays of other methods.
     """
     arrays: dict[str, NDArray[Any]] = {"originals": originals}
     for one in measured:
@@ -66,12 +66,12 @@ def store_raw(
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
-@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
-@click.option("--methods", default="", help="Keys of what needs no training, with commas between; or none. [all]")
-@click.option("--seed", default=0, show_default=True, help="Of the queries, the alterations and the resamples.")
-@click.option("--unseen", is_flag=True, help="Alter faces of the validation partition, which the gallery then has too.")
-@click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; may be repeated.")
+@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; may be repeated. [the shipped]")
+@click.option("--methods", default="", help="Comma-separated keys of untrained methods, or none. [all]")
+@click.option("--seed", default=0, show_default=True, help="Seed of queries, alterations and resamples.")
+@click.option("--unseen", is_flag=True, help="Alter validation faces instead, and add them to the gallery.")
+@click.option("--keep", is_flag=True, help="Keep the stored rows of other methods.")
 @results_option
 def command(
     data: Path,
@@ -83,9 +83,10 @@ def command(
     keep: bool,
     results: Path,
 ) -> None:
-    """Search 500 altered faces of the train partition among all of its faces, and write the raw results.
+    """Search for 500 altered faces of the train partition among all of its faces, and write the raw results.
 
-    With --unseen they are of the validation partition, which no encoder has seen, and lie among those of both.
+    With --unseen, the altered faces come from the validation partition, which no encoder has seen, and the gallery
+    contains both partitions.
     """
     name, gallery = UNSEEN if unseen else NAME, load_faces(data, "train")
     trained_on = len(gallery)

@@ -1,4 +1,4 @@
-"""IcGAN as an editor of faces, with Anet as its judge; sheets of what it draws."""
+"""Edits faces with IcGAN, judges them with Anet, and draws sheets of the results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Coded:
-    """Faces as the encoders see them: z (n, d) and y (n, labels), G's images of these, and what Anet sees there."""
+    """Faces as the encoders see them: z (n, d), y (n, labels), G's images of these, and Anet's predictions on them."""
 
     z: Tensor
     y: Tensor
@@ -36,11 +36,11 @@ class Coded:
 
 
 class Editor:
-    """A run of icgan and a judge. Raises InputError where they learned with other labels."""
+    """A run of icgan and a judge. Raises InputError if they were trained on different labels."""
 
     def __init__(self, trained: Trained, judge: AttributeJudge) -> None:
         if trained.attributes is None or trained.generator is None or trained.labels != judge.labels:
-            raise InputError(f"the judge {judge.run} and the run do not know the same labels: name a run of icgan")
+            raise InputError(f"the judge {judge.run} and the run were trained on different labels: name a run of icgan")
         self.judge, self.labels, self.latent_size = judge, trained.labels, trained.latent_size
         self._encoder, self._attributes, self._generator = trained.encoder, trained.attributes, trained.generator
 
@@ -49,18 +49,18 @@ class Editor:
         return in_blocks(self._generator, torch.cat([z, y], 1))
 
     def code(self, x: Tensor) -> Coded:
-        """Encode images (n, 3, h, w) in [0, 1], and draw them."""
+        """Encode images (n, 3, h, w) in [0, 1] and reconstruct them."""
         z, y = in_blocks(self._encoder, x), in_blocks(self._attributes, x)
         return self.coded(z, y)
 
     def coded(self, z: Tensor, y: Tensor) -> Coded:
-        """What is drawn of codes and labels, and seen in it."""
+        """Generate images from codes and labels, and predict their attributes."""
         images = self.draw(z, y)
         return Coded(z, y, images, self.judge.sees(images))
 
 
 def partners(count: int, seed: int) -> NDArray[np.int64]:
-    """Another face for each."""
+    """For each face the index of another face, at random."""
     order = np.random.default_rng([seed, 4]).permutation(count)
     partners = np.empty(count, np.int64)
     partners[order] = np.roll(order, 1)
@@ -68,7 +68,7 @@ def partners(count: int, seed: int) -> NDArray[np.int64]:
 
 
 def save_generated_grid(editor: Editor, asked: tuple[str, ...], path: Path, seed: int) -> None:
-    """Write generated faces, a row a code: with a training face's labels, then with each asked one turned over."""
+    """Write generated faces, one row per code: with a training face's labels, then with each asked one flipped."""
     columns = [editor.labels.index(name) for name in asked if name in editor.labels]
     rows = []
     images = editor.judge.images
@@ -83,7 +83,7 @@ def save_generated_grid(editor: Editor, asked: tuple[str, ...], path: Path, seed
 
 
 def save_face_grids(editor: Editor, x: Tensor, faces: Coded, asked: tuple[str, ...], folder: Path, seed: int) -> None:
-    """Write Figs 5b, 6a and 6b with real faces, into a folder that is not passed on."""
+    """Write Figs 5b, 6a and 6b with real faces, into a folder that git ignores."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = [editor.labels.index(name) for name in asked if name in editor.labels]
     some, others = slice(0, SHOWN), partners(len(faces), seed)[:SHOWN]

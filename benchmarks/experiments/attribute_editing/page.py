@@ -1,4 +1,4 @@
-"""The page of attribute-editing: what comes of setting, swapping and blending attributes through IcGAN."""
+"""The page of attribute-editing: the results of setting, swapping and blending attributes with IcGAN."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.core.page import markdown, page, provenance, with_interval, writ
 
 NAME = "attribute-editing"
 PAGES = (NAME,)
-HEADER = ["set", "faces", "seen", "other attributes changed", "picture moved"]
+HEADER = ["set", "faces", "predicted", "other attributes changed", "picture changed"]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
@@ -19,7 +19,7 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the tables, how to run it again."""
+    """The text of the page: protocol, tables, provenance."""
     result = record["result"]
     return page(
         "# Attributes set, swapped and blended",
@@ -36,7 +36,7 @@ def report(record: dict[str, Any]) -> str:
 
 
 def table(result: dict[str, Any]) -> str:
-    """One row an attribute and value."""
+    """One row per attribute and value."""
     return markdown(HEADER, list(_rows(result)), words=1)
 
 
@@ -51,17 +51,14 @@ def _rows(result: dict[str, Any]) -> Iterator[list[str]]:
 def _protocol(result: dict[str, Any]) -> str:
     run, judge = result["run"], result["judge"]
     return (
-        f"{result['faces']:,} validation faces are encoded as (z, y), y is changed, and G draws ({run['steps']:,} "
-        "steps, "
-        f"{run['seconds'] / 60:.0f} minutes). Anet ({judge['steps']:,} steps), which has no part in it, says what "
-        "it sees. "
-        f"Unchanged, it sees in the reconstruction what it sees in the face in {result['seen_again']:.3f} of "
-        "cases, over all "
-        "attributes. An attribute is set in the faces in whose reconstruction Anet sees the other value. Seen: how "
-        "often "
-        "it then sees the value. Other attributes changed: the share of the others of which it says something else "
-        "than before. Picture moved: the mean absolute difference to the reconstruction, 1 being as far as those of "
-        "two faces are. In brackets 95 % intervals by bootstrap over faces."
+        f"{result['faces']:,} validation faces are encoded as (z, y), y is changed, and G ({run['steps']:,} steps, "
+        f"{run['seconds'] / 60:.0f} minutes) generates the edited face. Anet ({judge['steps']:,} steps), which was "
+        "trained separately, predicts its attributes. Over all attributes, its predictions for a face and for the "
+        f"unedited reconstruction agree in {result['seen_again']:.3f} of cases. An attribute is set in the faces whose "
+        "reconstruction has the other value according to Anet. Predicted: the share of faces for which Anet then "
+        "predicts the value. Other attributes changed: the share of the other attributes whose prediction changes. "
+        "Picture changed: the mean absolute difference from the reconstruction, where 1 is the difference between the "
+        "reconstructions of two faces. Brackets give 95 % intervals by bootstrap over faces."
     )
 
 
@@ -71,18 +68,16 @@ def _summary(result: dict[str, Any]) -> str:
         score: sum(way[score]["mean"] for way in ways) / len(ways) for score in ("seen", "others_changed", "moved")
     }
     return (
-        f"Mean over all of these: seen {means['seen']:.3f}, other attributes changed {means['others_changed']:.3f}, "
-        f"picture moved {means['moved']:.3f}."
+        f"The means over all rows: predicted {means['seen']:.3f}, other attributes changed "
+        f"{means['others_changed']:.3f}, picture changed {means['moved']:.3f}."
     )
 
 
 def _sheet(result: dict[str, Any]) -> str:
-    names = ", ".join(result["asked"])
     return (
-        f"![Generated faces with attributes turned over]({NAME}-sheet.png)\n\n"
-        "All of these are generated. A row is one code z: with the labels of a training face, then with one "
-        "turned over "
-        f"at a time: {names}."
+        f"![Generated faces with single attributes flipped]({NAME}-sheet.png)\n\n"
+        "All of these faces are generated. Each row has one code z: first with the labels of a training face, then "
+        f"with one of these labels flipped at a time: {', '.join(result['asked'])}."
     )
 
 
@@ -90,13 +85,11 @@ def _pairs(result: dict[str, Any]) -> str:
     swapped, blended = result["swapped"], result["blended"]
     return "\n".join(
         (
-            f"- Swapped, {swapped['pairs']:,} pairs, z of one face and y of another: of the attributes in which the "
-            f"two differ, {with_interval(swapped['taken'])} are then seen as in the one that gave y; the picture "
-            "is nearer "
-            f"to the one that gave z in {with_interval(swapped['nearer_z'])} of pairs.",
-            f"- Blended, {blended['pairs']:,} pairs, z and y in {blended['steps']} even steps: the picture moves "
-            "away from "
-            f"the first one in {with_interval(blended['grows'])} of steps; the largest step has "
-            f"{with_interval(blended['largest_step'])} of the way, {1 / blended['steps']:.3f} being even.",
+            f"- Swapped, {swapped['pairs']:,} pairs, z of one face with y of another: of the attributes in which the "
+            f"two differ, {with_interval(swapped['taken'])} are predicted as in the face that gave y; the picture is "
+            f"closer to the face that gave z in {with_interval(swapped['nearer_z'])} of pairs.",
+            f"- Blended, {blended['pairs']:,} pairs, z and y in {blended['steps']} even steps: the picture moves away "
+            f"from the first face in {with_interval(blended['grows'])} of steps; the largest step covers "
+            f"{with_interval(blended['largest_step'])} of the distance, where {1 / blended['steps']:.3f} is even.",
         )
     )

@@ -1,6 +1,7 @@
-"""Attributes of faces set, swapped and blended through IcGAN (Figs 5 and 6): is it seen, and what moves beside it?
+"""Does IcGAN set, swap and blend attributes of faces (Figs 5 and 6), and what else changes?
 
-A face is encoded as (z, y), y is changed, G draws; Anet, which has no part in it, says what it sees.
+A face is encoded as (z, y), y is changed, and G generates; Anet, which was trained separately, predicts the result's
+attributes.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ RESAMPLES = 1_000
 
 
 def measure(editor: Editor, x: Tensor, faces: Coded, seed: int) -> dict[str, Any]:
-    """What comes of setting, swapping and blending; x: the images (n, 3, h, w) that `faces` are the codes of."""
+    """Measure setting, swapping and blending; x: the images (n, 3, h, w) encoded as `faces`."""
     return {
         "seen_again": round(float((editor.judge.sees(x) == faces.seen).mean()), 5),
         "set": measure_setting(editor, faces, seed),
@@ -39,7 +40,7 @@ def measure(editor: Editor, x: Tensor, faces: Coded, seed: int) -> dict[str, Any
 
 
 def measure_setting(editor: Editor, faces: Coded, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """For each attribute and value: set it in the faces whose picture does not show it (Fig. 5)."""
+    """Set each attribute to each value in the faces whose reconstruction lacks it (Fig. 5)."""
     apart = _pair_distance(faces.images, seed)
     return {
         name: [_set(editor, faces, column, value, apart, seed) for value in (1, 0)]
@@ -68,7 +69,7 @@ def _set(editor: Editor, faces: Coded, column: int, value: int, apart: float, se
 
 
 def measure_swaps(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
-    """Draw each face's z with the y of another, drawn at random (Fig. 6b)."""
+    """Generate each face's z with the y of another random face (Fig. 6b)."""
     from benchmarks.experiments.attribute_editing.attribute_editor import partners
 
     others = partners(len(faces), seed)
@@ -86,7 +87,7 @@ def measure_swaps(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
 
 
 def measure_blends(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
-    """Go from one face to another in even steps of z and y (Fig. 6a)."""
+    """Interpolate between two faces in even steps of z and y (Fig. 6a)."""
     import torch
 
     from benchmarks.experiments.attribute_editing.attribute_editor import STEPS, partners
@@ -109,14 +110,14 @@ def measure_blends(editor: Editor, faces: Coded, seed: int) -> dict[str, Any]:
 
 
 def _pair_distance(images: Tensor, seed: int) -> float:
-    """How far apart two pictures are on average."""
+    """The mean distance between two random pictures."""
     from benchmarks.experiments.attribute_editing.attribute_editor import partners
 
     return float(_distances(images, images[partners(len(images), seed)]).mean())
 
 
 def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
-    """The mean absolute difference of a colour value, picture by picture (n,)."""
+    """The mean absolute difference of a colour value, per picture (n,)."""
     return np.asarray((images - others).abs().flatten(1).mean(1).numpy(), np.float64)
 
 
@@ -124,12 +125,14 @@ def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
-@click.option("--faces", "count", type=click.IntRange(8), default=1_000, show_default=True, help="At most.")
-@click.option("--sheets", type=click.Path(path_type=Path), help="Where sheets with real faces go; none without it.")
-@click.option("--seed", default=0, show_default=True, help="Of the pairs, the codes and the resamples.")
+@click.option(
+    "--faces", "count", type=click.IntRange(8), default=1_000, show_default=True, help="Maximum number of faces."
+)
+@click.option("--sheets", type=click.Path(path_type=Path), help="Folder for sheets with real faces; without it, none.")
+@click.option("--seed", default=0, show_default=True, help="Seed of pairs, codes and resamples.")
 @results_option
 def command(data: Path, run: Path, judge_run: Path, count: int, sheets: Path | None, seed: int, results: Path) -> None:
-    """Set, swap and blend the attributes of validation faces, and measure what is seen."""
+    """Set, swap and blend the attributes of validation faces, and measure the predicted attributes."""
     import_torch()
     from benchmarks.experiments.attribute_editing.attribute_editor import Editor, save_face_grids, save_generated_grid
     from benchmarks.judges.attribute_judge import AttributeJudge

@@ -1,7 +1,7 @@
-"""Verbs run with an earlier commit and with this checkout, in turn, so that both meet the same machine.
+"""How do `index`, cold `query` and `duplicates` compare in speed with an earlier commit, measured in turn?
 
-Always `index` and a cold `query`; with --copies, `duplicates` too, among pictures with that many planted copies; with
---large and --queries, searches of an index that is there already.
+`index` and a cold `query` are always measured; --copies adds `duplicates`, with that number of planted copies, and
+--large with --queries adds searches of an existing index.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from indexer.errors import InputError
 from indexer.files.discover import Found, discover
 
 NAME = "before-after"
-# A change may cost this share of the speed, which is about what two measurements of one commit differ by.
+# The loss of speed that a change may cause: about the difference between two measurements of the same commit.
 TOLERANCE = 0.03
 ROUNDS, QUERIES_A_ROUND = 5, 8
 SEED = 0
@@ -35,7 +35,7 @@ BEFORE, AFTER = "before", "after"
 
 
 def unpack(commit: str, folder: Path) -> None:
-    """Write a commit of this checkout into a new folder, and compile it. Raises InputError where there is none."""
+    """Export a commit of this checkout to a new folder and compile it. Raises InputError if there is no such commit."""
     folder.mkdir()
     with tempfile.TemporaryFile() as archive:
         if subprocess.run(
@@ -44,13 +44,14 @@ def unpack(commit: str, folder: Path) -> None:
             raise InputError(f"{commit!r} names no commit of this checkout: see `git log`")
         archive.seek(0)
         subprocess.run(["tar", "x"], cwd=folder, stdin=archive, check=True)
-    # As an installation does: where Python may not write bytecode, each run would compile all modules anew.
+    # Compile in advance, as an installation does: where Python may not write bytecode, each process would compile all
+    # modules again.
     subprocess.run([sys.executable, "-m", "compileall", "-q", "indexer", "latentsearch"], cwd=folder, check=True)
 
 
 def seconds(checkout: Path, words: list[str]) -> float:
-    """Seconds of one whole `latentsearch` process that runs the code of a checkout."""
-    # Python looks in the current folder first, so an installed latentsearch is not used.
+    """The wall-clock seconds of one `latentsearch` process that runs a checkout's code."""
+    # Python searches the current folder first, so an installed latentsearch is not used.
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "latentsearch", *words], cwd=checkout, check=True, capture_output=True)
     return time.perf_counter() - start
@@ -65,10 +66,10 @@ def measure(
     rounds: int,
     large: tuple[Path, Path] | None = None,
 ) -> Any:
-    """Run the verbs, round after round, the two checkouts in turns; who begins changes with the round.
+    """Run the verbs for several rounds, the two checkouts in alternating order.
 
-    The second of two folders holds planted copies. large: an index to search, and a file of queries. Returns the
-    rounds' seconds, the medians of their ratios and the bars; one more round before them is not counted.
+    The second of two folders, if there are two, holds planted copies. large: an index to search, and a file of queries.
+    Returns the seconds of each round, the medians of their ratios and the bars; a warm-up round is not counted.
     """
     measured: list[dict[str, dict[str, float]]] = []
     orders = list(permutations((BEFORE, AFTER)))
@@ -99,26 +100,28 @@ def measure(
 
 
 def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
-    """How fast this checkout is to the earlier commit: medians over the rounds of before's seconds to after's."""
+    """Speed relative to the earlier commit: the median over the rounds of seconds before / seconds after."""
     ratios = {
         verb: float(np.median([one[verb][BEFORE] / one[verb][AFTER] for one in measured])) for verb in measured[0]
     }
-    told = {
-        "index": "images a second of `index`",
+    names = {
+        "index": "images per second of `index`",
         "query": "speed of a cold `query`",
         "duplicates": "speed of `duplicates`",
         "search": "speed of a search of the large index",
     }
-    bars = [bar(f"{told[verb]}, to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
+    bars = [bar(f"{names[verb]}, relative to before", ratios[verb], 1 - TOLERANCE, at_least=True) for verb in ratios]
     return {"ratios": ratios, "bars": bars}
 
 
 @experiment(NAME, help=__doc__)
 @click.argument("commit")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
-@click.option("--encoder", metavar="NAME", default="contrastive", show_default=True, help="A bundle that both have.")
-@click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="How many copies to plant.")
-@click.option("--large", type=click.Path(path_type=Path, exists=True), help="An index to search, by both.")
+@click.option(
+    "--encoder", metavar="NAME", default="contrastive", show_default=True, help="A bundle that both commits have."
+)
+@click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="Number of copies to plant.")
+@click.option("--large", type=click.Path(path_type=Path, exists=True), help="An index for both to search.")
 @click.option("--queries", type=click.Path(path_type=Path, exists=True), help="A .npy file of codes to search it for.")
 @click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True)
 @results_option

@@ -1,4 +1,4 @@
-"""The pages of class-neighbours, one a data set: whose nearest neighbours show the same class."""
+"""The pages of class-neighbours, one per data set: how often nearest neighbours show the same class."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the table, how to run it again."""
+    """The text of the page: protocol, table, provenance."""
     result = record["result"]
     return page(
         f"# Classes of {TITLES[result['data']]} among nearest neighbours",
-        f"Gallery: {result['gallery']:,} training images; queries: {result['queries']:,} test images. A query counts "
-        f"where the commonest class among its {result['neighbours']} nearest is its own. Encoders as they are searched "
-        "with. In brackets 95 % intervals by bootstrap over queries.",
+        f"Gallery: {result['gallery']:,} training images; queries: {result['queries']:,} test images. A query "
+        f"counts as correct if the commonest class among its {result['neighbours']} nearest neighbours is its own. "
+        "Encoders use the same distance as in search. Brackets give 95 % intervals by bootstrap over queries.",
         "## Codes",
         table(result),
         "## How it was measured",
@@ -32,7 +32,7 @@ def report(record: dict[str, Any]) -> str:
 
 
 def table(result: dict[str, Any]) -> str:
-    """One row a code."""
+    """One row per code."""
     rows = [
         [row["key"], f"{row['size']:,}", row["distance"], with_interval(row["same_class"])] for row in result["rows"]
     ]

@@ -23,13 +23,13 @@ AT_ONCE = 1_024
 
 
 def codes_of(encoder: Encoder, split: Split) -> Codes:
-    """The code of each image, scaled to the encoder's size: float32 (n, d)."""
+    """The codes of images resized to the encoder's input: float32 (n, d)."""
     starts = range(0, len(split), AT_ONCE)
     return np.concatenate([encoder.encode(scaled(split.images[at : at + AT_ONCE], encoder.framing)) for at in starts])
 
 
 def baselines(sets: Sets, sizes: list[int]) -> Iterator[tuple[dict[str, Any], Codes, Codes]]:
-    """All pixels, then so many principal components of the training pixels: (row, gallery, queries)."""
+    """All pixels, then principal components of the training pixels in each size: (row, gallery, queries)."""
     gallery, queries = flat(sets.train.images), flat(sets.validation.images)
     yield {"key": "pixels", "size": gallery.shape[1], "distance": "euclidean"}, gallery, queries
     for size in sizes:
@@ -40,7 +40,7 @@ def baselines(sets: Sets, sizes: list[int]) -> Iterator[tuple[dict[str, Any], Co
 
 
 def learned(sets: Sets, encoders: list[Encoder]) -> Iterator[tuple[dict[str, Any], Codes, Codes]]:
-    """Each encoder's codes, compared as it says: (row, gallery, queries)."""
+    """Each encoder's codes with its distance: (row, gallery, queries)."""
     for encoder in encoders:
         row = {"key": encoder.name, "size": encoder.latent_size, "distance": encoder.distance}
         row |= {
@@ -52,7 +52,7 @@ def learned(sets: Sets, encoders: list[Encoder]) -> Iterator[tuple[dict[str, Any
 
 
 def measure(sets: Sets, encoders: list[Encoder], seed: int) -> list[dict[str, Any]]:
-    """The share of test images whose class is the commonest of their neighbours', by code, with its interval."""
+    """The share of test images whose class is the commonest among their neighbours, by code, with its interval."""
     scores = Scores(len(sets.validation), seed)
     classes: NDArray[np.int64] = sets.validation.labels
     rows = []
@@ -66,11 +66,11 @@ def measure(sets: Sets, encoders: list[Encoder], seed: int) -> list[dict[str, An
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or an .npz file of CIFAR-10.")
-@click.option("--bundle", "bundles", multiple=True, required=True, help="An encoder, by name or folder; and more.")
-@click.option("--seed", default=0, show_default=True, help="Of the resamples.")
+@click.option("--bundle", "bundles", multiple=True, required=True, help="An encoder's name or folder; may be repeated.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")
 @results_option
 def command(data: Path, bundles: tuple[str, ...], seed: int, results: Path) -> None:
-    """Measure codes as they are searched. Gallery: the training images. Queries: the test images."""
+    """Measure the codes used in search. Gallery: the training images. Queries: the test images."""
     sets = load_sets(data)
     if sets.validation.labels.ndim != 1:
         raise InputError(f"{data} has no classes: name MNIST or CIFAR-10")

@@ -11,7 +11,7 @@ from benchmarks.core.page import markdown, page, provenance, with_interval, writ
 NAME = "conditional-position"
 PAGES = (NAME,)
 PLACES = ("the input", "layer 1", "layer 2", "layer 3", "layer 4")
-# Accuracy and F1 in percent: real faces, then y inserted on the input and layers 1 to 4 (Table 3).
+# Accuracy and F1 in percent: real faces, then y inserted at the input and at layers 1 to 4 (Table 3).
 PAPER_REAL = (92.78, 71.47)
 PAPER = {
     "discriminator": ((85.74, 49.63), (86.01, 52.42), (84.90, 50.00), (85.96, 52.38), (77.61, 19.49)),
@@ -25,32 +25,36 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the tables, how to run it again."""
+    """The text of the page: protocol, tables, verdict, provenance."""
     result = record["result"]
     return page(
-        "# Where labels are joined",
+        "# Where to insert labels",
         _protocol(result),
-        "## In the discriminator, with G's at the input; in the generator, with D's at layer 1",
+        "## By position in the discriminator (G: input) and in the generator (D: layer 1)",
         table(result),
-        "## What comes out",
+        "## Verdict",
         _verdict(result),
         "## Attribute by attribute",
-        "Accuracy and F1 of real faces, and of those generated with labels at G's input and D's layer 1.",
-        markdown(["attribute", "asked of", "real", "", "generated", ""], _label_rows(result), words=1),
+        "Accuracy and F1 on real faces, and on faces generated with labels at G's input and D's layer 1.",
+        markdown(
+            ["attribute", "share with 1", "real: accuracy", "F1", "generated: accuracy", "F1"],
+            _label_rows(result),
+            words=1,
+        ),
         "## How it was measured",
         provenance(record),
     )
 
 
 def key(network: str, position: int) -> str:
-    """The run in which a network has its labels there."""
+    """The key of the run in which this network has its labels at this position."""
     return f"g0-d{position}" if network == "discriminator" else f"g{position}-d1"
 
 
 def table(result: dict[str, Any]) -> str:
     """Table 3 as Markdown."""
     return markdown(
-        ["labels joined in", "at", "accuracy", "F1", "paper's accuracy", "F1"], list(_rows(result)), words=2
+        ["labels inserted in", "at", "accuracy", "F1", "paper: accuracy", "F1"], list(_rows(result)), words=2
     )
 
 
@@ -70,12 +74,12 @@ def _protocol(result: dict[str, Any]) -> str:
     seconds = sum(row.get("seconds", 0) for row in rows.values())
     pictures = rows[key("generator", 0)]["pictures"]
     return (
-        f"Nine conditional GANs of width {result['width']} (the paper: 64), each trained for {result['epochs']} "
-        f"epoch(s) of {result['images']:,} faces in batches of {result['batch']}, {seconds / 60:.0f} minutes in "
-        "all, other "
-        f"work beside them included. Each generates {pictures:,} faces with the labels of validation faces; Anet, "
-        f"{judge['steps']:,} steps on real faces, says which of {len(result['labels'])} attributes it sees. Means over "
-        "attributes; in brackets 95 % intervals by bootstrap over pictures, which say nothing of another training."
+        f"Nine conditional GANs of width {result['width']} (64 in the paper) were each trained for {result['epochs']} "
+        f"epoch(s) of {result['images']:,} faces in batches of {result['batch']}; in total this took "
+        f"{seconds / 60:.0f} minutes, with other work on the machine. Each generates {pictures:,} faces with the "
+        f"labels of validation faces, and Anet, trained for {judge['steps']:,} steps on real faces, predicts their "
+        f"{len(result['labels'])} attributes. Scores are means over attributes. Brackets give 95 % intervals by "
+        "bootstrap over pictures; they do not cover variation between trainings."
     )
 
 

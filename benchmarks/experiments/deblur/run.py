@@ -1,4 +1,4 @@
-"""What of blurred pictures do encoder and generator bring back? AEGAN's Fig. 5 as figures, against the blur's width."""
+"""Do encoder and generator restore blurred pictures? AEGAN's Fig. 5 in figures, against the width of the blur."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from benchmarks.judges.inverters import Inverter
 
 NAME = "deblur"
-SIGMAS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)  # pixels of the framed picture
+SIGMAS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)  # in pixels of the framed picture
 SHOWN_SIGMAS = (1.0, 2.0, 4.0, 8.0)
 SHOWN, RESAMPLES = 8, 1_000
-# Pictures are 8 bits a channel: no two different ones of 64x64 are closer than this.
+# With 8 bits per channel, no two different 64x64 pictures have a higher PSNR.
 HIGHEST_PSNR = 90.0
 
 Pixels = NDArray[np.uint8]
@@ -34,9 +34,9 @@ Measure = Callable[[Pixels, Pixels], metrics.Floats]
 
 
 def blur(pixels: Pixels, sigma: float) -> Pixels:
-    """Gaussian blur of pictures (n, h, w, 3), sigma in pixels; beyond the edge stands the edge. 0 leaves them.
+    """Gaussian blur of pictures (n, h, w, 3), sigma in pixels, edges repeated; sigma 0 returns them unchanged.
 
-    Raises MissingExtra without scikit-image.
+    Raises MissingExtra if scikit-image is not installed.
     """
     gaussian = import_skimage().filters.gaussian
     options: dict[str, Any] = {"mode": "nearest", "channel_axis": -1, "preserve_range": True}
@@ -44,13 +44,13 @@ def blur(pixels: Pixels, sigma: float) -> Pixels:
 
 
 def psnr(originals: Pixels, pictures: Pixels) -> metrics.Floats:
-    """Peak signal-to-noise ratio in dB, of a peak of 255: (n,); HIGHEST_PSNR where pictures are equal."""
+    """Peak signal-to-noise ratio in dB, with peak 255: (n,); HIGHEST_PSNR for equal pictures."""
     errors = np.square(originals.astype(np.float64) - pictures).mean(axis=(1, 2, 3))
     return np.asarray(np.minimum(10 * np.log10(255**2 / np.maximum(errors, 1e-9)), HIGHEST_PSNR))
 
 
 def ssim(originals: Pixels, pictures: Pixels) -> metrics.Floats:
-    """Structural similarity as Wang et al. (2004) compute it, mean over the channels: (n,)."""
+    """Structural similarity of Wang et al. (2004), averaged over the channels: (n,)."""
     compare = import_skimage().metrics.structural_similarity
     options: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     pairs = zip(originals, pictures, strict=True)
@@ -58,7 +58,7 @@ def ssim(originals: Pixels, pictures: Pixels) -> metrics.Floats:
 
 
 def import_skimage() -> Any:
-    """The module skimage. Raises MissingExtra without it."""
+    """Import skimage. Raises MissingExtra if it is not installed."""
     try:
         import skimage
     except ImportError as error:
@@ -75,9 +75,9 @@ MEASURES: dict[str, Measure] = {"psnr": psnr, "ssim": ssim, "dhash": dhash}
 
 
 def measure(inverter: Inverter, originals: Pixels) -> dict[str, metrics.Floats]:
-    """How close blurred pictures and their reconstructions are to the originals.
+    """Closeness of blurred pictures and of their reconstructions to the originals.
 
-    MEASURE_blurred and MEASURE_reconstructed, each float64 (len(SIGMAS), n).
+    Returns MEASURE_blurred and MEASURE_reconstructed, each float64 (len(SIGMAS), n).
     """
     measured: dict[str, list[metrics.Floats]] = {}
     for sigma in SIGMAS:
@@ -89,14 +89,14 @@ def measure(inverter: Inverter, originals: Pixels) -> dict[str, metrics.Floats]:
 
 
 def reconstruct(inverter: Inverter, pixels: Pixels) -> Pixels:
-    """G(IG(x)) of pictures."""
+    """G(IG(x)) for each picture."""
     from benchmarks.judges.inverters import to_images, to_pixels
 
     return to_pixels(inverter.reconstruct(to_images(pixels)))
 
 
 def summarise(measured: dict[str, metrics.Floats], seed: int) -> dict[str, Any]:
-    """By measure: means with intervals of both by width, their difference, and from which width on it is above 0."""
+    """By measure: means with intervals by width, their difference, and the width from which it stays above 0."""
     weights = metrics.bootstrap_weights(measured["psnr_blurred"].shape[1], RESAMPLES, seed)
     return {
         name: _summary(measured[f"{name}_blurred"], measured[f"{name}_reconstructed"], weights) for name in MEASURES
@@ -114,7 +114,7 @@ def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
 
 
 def closer_from(lows: list[float]) -> float | None:
-    """The least width from which on the gain's interval stays above 0; None where it does not at the greatest."""
+    """The smallest width from which the gain's interval stays above 0, or None if it does not at the largest width."""
     found = None
     for sigma, low in zip(reversed(SIGMAS), reversed(lows), strict=True):
         if low <= 0:
@@ -124,7 +124,7 @@ def closer_from(lows: list[float]) -> float | None:
 
 
 def save_image_grid(inverter: Inverter, originals: Pixels, path: Path) -> list[str]:
-    """Write a row of originals, and of some widths the blurred pictures and their reconstructions; what rows show."""
+    """Write originals, and for some widths the blurred pictures and reconstructions; return the rows' titles."""
     import torch
     from torchvision.utils import save_image
 
@@ -142,12 +142,18 @@ def save_image_grid(inverter: Inverter, originals: Pixels, path: Path) -> list[s
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run, AEGAN's.")
-@click.option("--images", type=click.IntRange(SHOWN), default=500, show_default=True, help="Generated ones, real ones.")
-@click.option("--seed", default=0, show_default=True, help="Of the codes and the resamples.")
+@click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run of AEGAN.")
+@click.option(
+    "--images",
+    type=click.IntRange(SHOWN),
+    default=500,
+    show_default=True,
+    help="Number of generated and of real pictures.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of codes and resamples.")
 @results_option
 @click.option(
-    "--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Where the sheet of real faces goes."
+    "--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Folder for the sheet of real faces."
 )
 def command(data: Path, run: Path, images: int, seed: int, results: Path, pictures: Path) -> None:
     """Blur generated pictures and validation faces, reconstruct them, and compare both with the originals."""
@@ -176,7 +182,7 @@ def command(data: Path, run: Path, images: int, seed: int, results: Path, pictur
 
 
 def store_raw(measured: dict[str, dict[str, metrics.Floats]], folder: Path) -> None:
-    """Write every picture's values, deblur.npz: ORIGINALS_MEASURE_WHAT, each (len(SIGMAS), n)."""
+    """Write every picture's values to deblur.npz: ORIGINALS_MEASURE_WHAT, each (len(SIGMAS), n)."""
     arrays = {f"{origin}_{name}": values for origin, by_name in measured.items() for name, values in by_name.items()}
     folder.mkdir(parents=True, exist_ok=True)
     rounded = {name: np.asarray(values, np.float32) for name, values in arrays.items()}

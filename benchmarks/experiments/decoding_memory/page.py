@@ -1,4 +1,4 @@
-"""The page of memory under a cap: large pictures that take turns, and the peak of all processes."""
+"""The page of decoding-memory: indexing large pictures under a memory cap, and the peak of all processes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: one row a cap, and whether the bars are met."""
+    """The text of the page: one row per cap, and whether the bars are met."""
     result = record["result"]
-    header = ["cap", "workers", "indexed", "peak of all, MB", "their own of it, MB", "to cap", "seconds", "verdict"]
+    header = ["cap", "workers", "indexed", "peak, MB", "private memory, MB", "peak / cap", "seconds", "verdict"]
     return page(
         "# Memory under a cap",
-        f"{result['count']} PNGs of {result['side']:,} x {result['side']:,} pixels, half of them with alpha. Decoding "
-        f"one takes {result['needed']}, by its header. `latentsearch index --memory CAP` has them take turns. The peak "
-        "is the greatest sum, over the main process and its workers, of what is resident at one moment. Pages of "
-        "program files count once for each process that maps them.",
+        f"{result['count']} PNGs of {result['side']:,} x {result['side']:,} pixels, half of them with alpha, "
+        f"each need {result['needed']} to decode, according to their headers. `latentsearch index --memory CAP` limits "
+        "how many are decoded at once. The peak is the largest sum of the resident memory of the main process and its "
+        "workers at one moment. Pages of program files count once for each process that maps them.",
         markdown(header, [_row(run, result["bars"]) for run in result["runs"]], words=1),
         "## How it was measured",
         provenance(record),

@@ -1,4 +1,4 @@
-"""Large pictures under a cap on memory: all indexed, by two workers that take turns, and the peak of all processes."""
+"""Does indexing large pictures stay within a memory cap? Two workers take turns; the peak includes all processes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from indexer.workers.budget import workers_within
 
 NAME = "decoding-memory"
 
-# Nothing of these formats can be decoded at a reduced size.
+# PNG of these modes cannot be decoded at a reduced size.
 MODES = ("RGB", "RGBA")
-# From a side like this on, each pixel more takes four bytes more.
+# From about this side on, each further pixel takes four bytes.
 LARGE_SIDE = 5_000
 
 
 def draw(folder: Path, count: int, needed: int) -> int:
-    """Write square PNGs, with and without alpha, of which each takes so many bytes to decode. Returns their side."""
+    """Write square PNGs, with and without alpha, that each need `needed` bytes to decode. Returns their side."""
     side = math.isqrt((needed - needed_bytes(Image.new("RGB", (LARGE_SIDE, LARGE_SIDE)), PNG, 0)) // 4 + LARGE_SIDE**2)
     canvas = {mode: Image.new(mode, (side, side)) for mode in MODES}
     for number in range(count):
@@ -43,26 +43,26 @@ def draw(folder: Path, count: int, needed: int) -> int:
 
 
 def measure(pictures: Path, index: Path, cap: str) -> dict[str, Any]:
-    """Index the pictures under a cap, such as 2GB, and watch the memory of all processes."""
+    """Index the pictures under a cap, such as 2GB, and record the memory of all processes."""
     command = [sys.executable, "-m", "latentsearch", "index", str(pictures), "--index", str(index), "--memory", cap]
     begin = time.perf_counter()
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     watch = MemoryWatch(process.pid)
     watch.start()
-    told = json.loads(process.communicate()[0])
+    summary = json.loads(process.communicate()[0])
     return {
         "cap": cap,
         "cap_bytes": parse_size(cap, "--cap"),
         "workers": workers_within(parse_size(cap, "--cap"), cores()),
-        "found": told["found"],
-        "indexed": told["encoded"],
+        "found": summary["found"],
+        "indexed": summary["encoded"],
         "peak_bytes": watch.stop(),
         "seconds": time.perf_counter() - begin,
     }
 
 
 def verdicts(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Whether all pictures are indexed, and the peak is below the cap."""
+    """Check that all pictures are indexed, and that the peak is below the cap."""
     share = run["peak_bytes"]["total"] / run["cap_bytes"]
     return [
         bar(f"pictures indexed under {run['cap']}", run["indexed"], run["found"], at_least=True),
@@ -71,9 +71,16 @@ def verdicts(run: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @experiment(NAME, help=__doc__)
-@click.option("--count", default=40, show_default=True, help="Pictures.")
-@click.option("--needed", default="600MB", show_default=True, help="What each takes to decode.")
-@click.option("--cap", "caps", multiple=True, default=("1GB", "2GB", "4GB"), show_default=True, help="May be repeated.")
+@click.option("--count", default=40, show_default=True, help="Number of pictures.")
+@click.option("--needed", default="600MB", show_default=True, help="Memory to decode each picture.")
+@click.option(
+    "--cap",
+    "caps",
+    multiple=True,
+    default=("1GB", "2GB", "4GB"),
+    show_default=True,
+    help="Memory cap; may be repeated.",
+)
 @results_option
 def command(count: int, needed: str, caps: tuple[str, ...], results: Path) -> None:
     """Draw, measure, print and store."""

@@ -1,4 +1,4 @@
-"""The page of digit-editing: test digits drawn as each of the ten."""
+"""The page of digit-editing: test digits redrawn as each of the ten digits."""
 
 from __future__ import annotations
 
@@ -12,41 +12,39 @@ PAGES = (NAME,)
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write digit-editing.md into the folder, which has its sheet."""
+    """Write digit-editing.md into the folder that holds its sheet."""
     return [write_page(folder, NAME, report(record))]
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the table, how to run it again."""
+    """The text of the page: protocol, table, sheet, provenance."""
     result = record["result"]
     return page(
-        "# Digits drawn as other digits",
+        "# Digits redrawn as other digits",
         _protocol(result),
         "## Fig. 5a in figures",
         table(result),
-        f"![Test digits, each beside itself drawn as 0 to 9]({NAME}-sheet.png)\n\nA test digit, then the same z "
-        "drawn as "
-        "0 to 9.",
+        f"![Test digits, each beside itself redrawn as 0 to 9]({NAME}-sheet.png)\n\nEach row shows a test digit, then "
+        "the same z drawn as 0 to 9.",
         "## How it was measured",
         provenance(record),
     )
 
 
 def table(result: dict[str, Any]) -> str:
-    """One row a digit."""
+    """One row per digit."""
     rows = [[digit, with_interval(row["read"]), f"{row['slant']:.3f}"] for digit, row in result["drawn"].items()]
-    return markdown(["drawn as", "read as that", "slant, correlation with the original's"], rows, words=1)
+    return markdown(["drawn as", "read as this digit", "correlation of slants"], rows, words=1)
 
 
 def _protocol(result: dict[str, Any]) -> str:
     run = result["run"]
     return (
-        f"All {result['digits']:,} test digits of MNIST, encoded by Ez ({run['steps']:,} steps, "
-        f"{run['seconds'] / 60:.0f} minutes) and drawn by G as each digit. A classifier that was trained on the "
-        "training "
-        f"digits reads {with_interval(result['real_read'])} of the test digits right, and "
-        f"{with_interval(result['reconstruction_read'])} of G(Ez(x), Ey(x)); Ey alone says the right one of "
-        f"{with_interval(result['attributes_right'])}. That the hand stays is measured by its slant, which moments "
-        "of the "
-        "ink tell: the correlation over all test digits of the original's with the drawn one's."
+        f"All {result['digits']:,} test digits of MNIST are encoded by Ez ({run['steps']:,} steps, "
+        f"{run['seconds'] / 60:.0f} minutes) and drawn by G as each digit. A classifier trained on the training digits "
+        f"is right on {with_interval(result['real_read'])} of the test digits and on "
+        f"{with_interval(result['reconstruction_read'])} of their reconstructions G(Ez(x), Ey(x)); Ey alone is right "
+        f"on {with_interval(result['attributes_right'])}. Whether the handwriting is kept is measured by the slant, "
+        "computed from the moments of the ink: the correlation over all test digits between the original's slant and "
+        "the redrawn one's."
     )

@@ -1,4 +1,4 @@
-"""Test digits drawn as each of the ten digits through IcGAN (Fig. 5a): which digit is read, and does the hand stay?"""
+"""Can IcGAN redraw a test digit as each of the ten digits (Fig. 5a)? The digit is read, and the slant compared."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ Pixels = NDArray[np.uint8]
 
 
 def load_digit_run(run: Path) -> Trained:
-    """What a run of icgan on digits publishes. Raises InputError for another."""
+    """Load a run of icgan on digits. Raises InputError for any other run."""
     from latentsearch.training.engine.trained import load_trained
 
     trained, _ = load_trained(run, terms="")
     if trained.labels != DIGITS or trained.generator is None:
-        raise InputError(f"{run} is no run of icgan on digits: train one on mnist.npz")
+        raise InputError(f"{run} holds no run of icgan on digits: train one on mnist.npz")
     return trained
 
 
 def drawn_as_each(trained: Trained, z: Tensor) -> NDArray[np.uint8]:
-    """Codes z (n, d) drawn as every digit: uint8 (10, n, 28, 28)."""
+    """Codes z (n, d) generated as every digit: uint8 (10, n, 28, 28)."""
     import torch
 
     from benchmarks.judges.inverters import in_blocks
@@ -52,7 +52,7 @@ def drawn_as_each(trained: Trained, z: Tensor) -> NDArray[np.uint8]:
 
 
 def slants(images: Pixels) -> metrics.Floats:
-    """How far digits (n, 28, 28) lean, in columns a row of pixels, by the moments of their ink; 0 for an empty one."""
+    """The slant of digits (n, 28, 28), in columns per row of pixels, from the moments of their ink; 0 without ink."""
     ink = images.astype(np.float64)
     whole = np.maximum(ink.sum(axis=(1, 2)), 1e-9)
     rows, columns = np.mgrid[: images.shape[1], : images.shape[2]]
@@ -63,7 +63,7 @@ def slants(images: Pixels) -> metrics.Floats:
 
 
 def measure(trained: Trained, train: Digits, test: Digits, seed: int) -> tuple[dict[str, Any], Pixels]:
-    """What a classifier reads in test digits, their reconstructions, and in them drawn as each digit; and those."""
+    """Read test digits, their reconstructions and each redrawn as 0 to 9; return the figures and the drawn digits."""
     import torch
 
     from benchmarks.judges.digit_classifier import read, train_classifier
@@ -92,7 +92,7 @@ def measure(trained: Trained, train: Digits, test: Digits, seed: int) -> tuple[d
 
 
 def sheet(test: Digits, drawn: Pixels) -> Pixels:
-    """The first test digits, each beside itself drawn as 0 to 9: uint8 (SHOWN * 28, 11 * 28)."""
+    """The first test digits, each beside itself redrawn as 0 to 9: uint8 (SHOWN * 28, 11 * 28)."""
     columns = np.concatenate([test.images[None, :SHOWN], drawn[:, :SHOWN]])
     return columns.transpose(1, 2, 0, 3).reshape(SHOWN * columns.shape[2], -1)
 
@@ -102,12 +102,12 @@ def _score(right: NDArray[np.bool_], weights: metrics.Floats) -> dict[str, Any]:
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or a folder of its files.")
-@click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan on it.")
-@click.option("--seed", default=0, show_default=True, help="Of the classifier and the resamples.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or a folder of MNIST's files.")
+@click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan on these digits.")
+@click.option("--seed", default=0, show_default=True, help="Seed of classifier and resamples.")
 @results_option
 def command(data: Path, run: Path, seed: int, results: Path) -> None:
-    """Draw the test digits as each of the ten, and read them."""
+    """Redraw the test digits as each of the ten digits, and classify the results."""
     import_torch()
     from PIL import Image
 

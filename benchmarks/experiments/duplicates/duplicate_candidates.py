@@ -1,4 +1,4 @@
-"""The pairs that are worth comparing: by fingerprint, by the distance between codes, and among a million pictures."""
+"""Candidate pairs for close comparison: by fingerprint, by distance between codes, and among a million pictures."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from indexer.decoding.fingerprint import SIDE, fingerprint_of
 from indexer.index.index import Index
 from latentsearch.duplicates.candidates import candidates
 
-# Enough that the pairs that are nearest of all are among them.
+# Neighbours per code: enough to include the closest pairs overall.
 NEIGHBOURS = 50
 CODES_AT_ONCE = 1_000
-# How many made fingerprints come from each real one, and the variance of what is added to it, as a share of all.
+# Synthetic fingerprints per real one, and the variance of the noise added, as a share of the total variance.
 OFFSPRING, ADDED = 50, 0.4
 MADE_AT_ONCE = 50_000
 
@@ -30,7 +30,7 @@ Ids = NDArray[np.int64]
 
 
 def compare_candidates(index: Path, planted: Planted) -> dict[str, Any]:
-    """How many planted copies are among the candidates by fingerprint, and among as many pairs of nearest codes."""
+    """The planted copies among the candidates by fingerprint, and among as many pairs of nearest codes."""
     with Index.open(index) as opened:
         ids, fingerprints = opened.catalog.copies.fingerprints()
         names = [Path(record.path).name for record in opened.images(ids.tolist())]
@@ -46,7 +46,7 @@ def compare_candidates(index: Path, planted: Planted) -> dict[str, Any]:
 
 
 def _nearest_pairs(codes: NDArray[np.float32], distance: str, count: int) -> Ids:
-    """That many pairs of rows, int64 (count, 2), whose codes are nearest of all pairs that are near neighbours."""
+    """The `count` closest pairs of rows, int64 (count, 2), among all pairs of near neighbours."""
     pairs, distances = [], []
     for start in range(0, len(codes), CODES_AT_ONCE):
         queries = codes[start : start + CODES_AT_ONCE]
@@ -60,7 +60,7 @@ def _nearest_pairs(codes: NDArray[np.float32], distance: str, count: int) -> Ids
 
 
 def _found_by_kind(pairs: Ids, names: Sequence[str], planted: Planted) -> dict[str, float]:
-    """The share of planted copies that stand in a pair with their originals: of all, and by kind."""
+    """The share of planted copies paired with their originals: overall and by kind."""
     row = {name: number for number, name in enumerate(names)}
     found = set(map(frozenset, pairs.tolist()))
     hits: dict[str, list[bool]] = {"all": []}
@@ -74,9 +74,9 @@ def _found_by_kind(pairs: Ids, names: Sequence[str], planted: Planted) -> dict[s
 def search_many(
     count: int, faces: Sequence[Path], copies: Sequence[Path], planted: Planted, seed: int
 ) -> dict[str, Any]:
-    """Seconds and memory for the candidates among `count` fingerprints, and how many planted copies are among them.
+    """Seconds and memory to find candidates among `count` fingerprints, and the planted copies among them.
 
-    Those of faces and copies stand among made ones. Timed is the search alone, not the making.
+    The fingerprints of faces and copies are mixed with synthetic ones. Only the search is timed, not making them.
     """
     paths = [*faces, *copies]
     real = np.stack([_fingerprint(path) for path in paths])
@@ -98,9 +98,9 @@ def search_many(
 
 
 def make_fingerprints(real: Fingerprints, count: int, seed: int) -> Fingerprints:
-    """As many fingerprints as wanted, each a real one with noise of the same mean and covariance.
+    """Make `count` fingerprints: each a real one plus noise, with the same mean and covariance overall.
 
-    They come nearer to one another than the real ones do, and real ones find them nearer still: docs/decisions.md.
+    They lie closer to one another than real ones do, and real ones find them closer still: docs/decisions.md.
     """
     random = np.random.default_rng(seed)
     flat = real.reshape(len(real), -1).astype(np.float32)

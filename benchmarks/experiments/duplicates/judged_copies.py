@@ -1,4 +1,4 @@
-"""Groups that were reported, copies that were planted -> precision and recall."""
+"""Precision and recall, from the reported groups and the planted copies."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Known = frozenset[frozenset[str]]
 
 @dataclass(frozen=True)
 class Reported:
-    """A copy that was reported, by the originals of the best of its group and of itself.
+    """A reported copy: the originals of the best picture of its group and of the copy itself.
 
-    known: whether those two are different files of the data set that show one photograph. half: of the people.
+    known: whether these are two files of the data set that show the same photograph. half: of the people.
     """
 
     originals: tuple[str, str]
@@ -28,13 +28,13 @@ class Reported:
 
     @property
     def right(self) -> bool:
-        """Whether the two are copies of one another."""
+        """Whether the two are copies of each other."""
         return self.known or self.originals[0] == self.originals[1]
 
 
 @dataclass(frozen=True)
 class Sought:
-    """A copy that was planted, and whether it was reported in one group with its original."""
+    """A planted copy, and whether it was reported in a group with its original."""
 
     kind: str
     found: bool
@@ -42,10 +42,10 @@ class Sought:
 
 
 def judge(groups: Sequence[Sequence[str]], planted: Planted, people: Mapping[str, int], known: Known) -> dict[str, Any]:
-    """Precision over the copies that were reported, and recall of those that were planted.
+    """Precision over the reported copies, and recall over the planted ones.
 
-    groups: file names, the best first. people: who a face shows, by file name; a half of them has even numbers. known:
-    pairs of the data set's own files that show one photograph.
+    groups: file names, the best first. people: file name -> person; people with even numbers form one half. known:
+    pairs of the data set's own files that show the same photograph.
     """
     reported = _reported(groups, planted, people, known)
     sought = _sought(groups, planted, people)

@@ -1,4 +1,4 @@
-"""How many planted copies `latentsearch duplicates` finds among 20,000 faces, and how much that it reports is right."""
+"""How many planted copies does `latentsearch duplicates` find among 20,000 faces, and how many reports are right?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PARTS = ("copies", "look-alikes", "scale")
 
 
 def measure(part: str, faces: Faces, count: int, look_alikes: int, scale: int) -> dict[str, Any]:
-    """What a part finds among the faces, and how much of that is right; its sizes are those of the options."""
+    """Run one part on the faces: the figures of what it finds and how much is right; sizes are set by the options."""
     with tempfile.TemporaryDirectory() as folder:
         if part == "look-alikes":
             return find_look_alikes(faces.paths, look_alikes, Path(folder), SEED)
@@ -45,15 +45,21 @@ def measure(part: str, faces: Faces, count: int, look_alikes: int, scale: int) -
 @click.option(
     "--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder in CelebA's format."
 )
-@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; may be repeated.")
-@click.option("--count", default=5_000, type=click.IntRange(min=1), show_default=True, help="How many copies to plant.")
+@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Run only this part; may be repeated.")
 @click.option(
-    "--look-alikes", default=2_000, type=click.IntRange(min=8), show_default=True, help="How many look-alikes to plant."
+    "--count", default=5_000, type=click.IntRange(min=1), show_default=True, help="Number of copies to plant."
 )
-@click.option("--scale", default=1_000_000, show_default=True, help="Among how many pictures to look for candidates.")
+@click.option(
+    "--look-alikes",
+    default=2_000,
+    type=click.IntRange(min=8),
+    show_default=True,
+    help="Number of look-alikes to plant.",
+)
+@click.option("--scale", default=1_000_000, show_default=True, help="Number of pictures to search for candidates.")
 @click.option("--store/--no-store", "keep", default=True, help="Write benchmarks/results/duplicates.json.")
 def command(data: Path, parts: tuple[str, ...], count: int, look_alikes: int, scale: int, keep: bool) -> None:
-    """Measure, print and store; a part that is not run keeps what is stored of it."""
+    """Measure, print and store; parts that are not run keep their stored results."""
     faces = load_faces(data, "train")
     measured = {part: measure(part, faces, count, look_alikes, scale) for part in parts or PARTS}
     for part, result in measured.items():
@@ -68,7 +74,7 @@ def _plant(faces: Faces, count: int, scratch: Path) -> Planted:
 
 
 def find_copies(faces: Faces, planted: Planted, scratch: Path) -> dict[str, Any]:
-    """Index faces and the copies in scratch/planted, look for duplicates, and judge every reported copy."""
+    """Index the faces and the copies in scratch/planted, search for duplicates, and judge every reported copy."""
     (scratch / "faces").mkdir()
     for path in faces.paths:
         shutil.copyfile(path, scratch / "faces" / path.name)

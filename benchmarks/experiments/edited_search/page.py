@@ -1,4 +1,4 @@
-"""The page of edited-search: what comes of setting one attribute of a query."""
+"""The page of edited-search: the results of queries with one attribute set."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the tables, the verdict, how to run it again."""
+    """The text of the page: protocol, tables, verdict, provenance."""
     result = record["result"]
     return page(
         "# Queries with an attribute set",
         _protocol(result),
-        "## Do the results have it, and what else changes?",
+        "## Do the results have the attribute, and what else changes?",
         markdown(
             [
                 "set",
@@ -32,20 +32,20 @@ def report(record: dict[str, Any]) -> str:
                 "had it before",
                 f"of the first {result['k']} have it",
                 "others kept, change",
-                "without the same thing",
+                "unrelated kept, change",
             ],
             _rows(result),
             words=1,
         ),
-        "## How far labels would lead",
-        f"Others kept, change, where the labels of the searched faces are read and the first {result['k']} are all "
-        "among those that have the value: the nearest of them by code, and those that share the most other attributes.",
+        "## Compared with searches that read labels",
+        f"The change of others kept, if the labels of the searched faces are read, so that the first {result['k']} all "
+        "have the value: the nearest of them by code, and those that share the most other attributes.",
         markdown(["set", "as above", "nearest by code", "most in common"], _label_rows(result), words=1),
         "## Verdict",
         _verdict(result),
         "## The same person, with the attribute",
-        f"Where the searched half has another picture of the person with the value: the median of its rank (the first "
-        f"{result['deep']:,} were looked at) and how often it is among the first {result['k']}, before and after.",
+        "For queries whose person has another picture with the value in the searched half: the median of its rank "
+        f"(among the first {result['deep']:,}) and how often it is among the first {result['k']}, before and after.",
         markdown(["set", "queries", "rank before", "after", "found before", "after"], _person_rows(result), words=1),
         *_predicted(result["predicted"], result),
         "## How it was measured",
@@ -56,14 +56,14 @@ def report(record: dict[str, Any]) -> str:
 def _protocol(result: dict[str, Any]) -> str:
     method = result["method"]
     return (
-        f"Codes: {method['name']} ({method['code']}, {method['distance']}). What they tell of attributes, and how "
-        f"much one that is set counts for, was learned from the {result['learned_from']:,} faces of half of the "
-        "people; queries, faces that lack the value, and results are among the "
-        f"{result['measured_on']:,} of the other half, the query itself left out. In brackets 95 % intervals "
-        f"by bootstrap over queries ({result['resamples']:,} resamples). Others kept: the share of the other "
-        "attributes that query and results have in common, less the same for the unedited query; without the same "
-        f"thing: without those that say more of what is set ({_same_things(result)}). The way through a generator "
-        "(IcGAN: change y, generate, encode) stands in redrawn-search.md."
+        f"Codes: {method['name']} ({method['code']}, {method['distance']}). The directions that predict attributes, "
+        f"and the weight of a set attribute, were learned from the {result['learned_from']:,} faces of half of the "
+        "people. Queries are faces that lack the value; queries and results are among the "
+        f"{result['measured_on']:,} faces of the other half, without the query itself. Brackets give 95 % intervals by "
+        f"bootstrap over queries ({result['resamples']:,} resamples). Others kept: the share of the other attributes "
+        "that query and results have in common; its change is the difference from the unedited query. Unrelated kept "
+        f"leaves out attributes implied by the one that is set ({_same_things(result)}). The alternative, editing "
+        "through a generator (IcGAN: change y, generate, encode), is measured in [redrawn-search](redrawn-search.md)."
     )
 
 
@@ -101,23 +101,26 @@ def _label_rows(result: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def _verdict(result: dict[str, Any]) -> str:
-    """The bar by setting, and by attribute, the mean of both settings."""
+    """The bar by setting, and by attribute, averaged over both settings."""
     settings = [_judged(name, [way]) for name, _, way in _ways(result)]
     attributes = [_judged(name, row["ways"]) for name, row in result["asked"].items()]
-    bars = f"Asked for: at least {LEAST_ASKED:.0%} have the value, and the others lose at most {MOST_LOST}."
-    counts = f"{_met(attributes)} attributes, the mean of setting them to 1 and to 0, and {_met(settings)} settings"
+    bars = (
+        f"The bar: at least {LEAST_ASKED:.0%} of the results have the value, and others kept falls by at most "
+        f"{MOST_LOST}."
+    )
+    counts = f"{_met(attributes)} attributes, averaged over setting them to 1 and to 0, and {_met(settings)} settings"
     return "\n".join([f"{bars} {counts} meet it.", "", *settings, "", "By attribute:", "", *attributes])
 
 
 def _judged(name: str, ways: list[dict[str, Any]]) -> str:
-    """One line: whether the mean of these settings meets the bar, and by what it misses it."""
+    """One line: whether the mean of these settings meets the bar, and the figures that miss it."""
     asked, change, unrelated = (
         sum(way[score]["mean"] for way in ways) / len(ways)
         for score in ("asked", "others_kept_change", "unrelated_kept_change")
     )
-    misses = [f"asked {asked:.3f}"] * (asked < LEAST_ASKED)
+    misses = [f"have it {asked:.3f}"] * (asked < LEAST_ASKED)
     if change < -MOST_LOST:
-        misses.append(f"others {change:+.4f}, without the same thing {unrelated:+.4f}")
+        misses.append(f"others kept {change:+.4f}, unrelated kept {unrelated:+.4f}")
     return f"- {name}: {'missed, ' + ', '.join(misses) if misses else 'met'}."
 
 
@@ -126,13 +129,13 @@ def _met(lines: list[str]) -> str:
 
 
 def _predicted(predicted: dict[str, Any], result: dict[str, Any]) -> list[str]:
-    """What comes of learning from predicted labels, where there are any."""
+    """The results of learning from predicted labels, if they were measured."""
     if not predicted or not predicted["asked"]:
         return []
     text = (
-        f"The same where the labels that are learned from are those that `{predicted['name']}` predicts, as "
-        "`latentsearch index --predict-labels` stores them; results are judged by what people say. It has seen these "
-        "faces with their labels in training, so that of other faces it is right a little less often."
+        f"The same, but learned from the labels that `{predicted['name']}` predicts and `latentsearch index "
+        "--predict-labels` stores; results are still judged by annotated labels. The bundle was trained on these faces "
+        "and their labels, so on other faces it is slightly less accurate."
     )
     given = {name: way for name, _, way in _ways(result)}
     rows = [

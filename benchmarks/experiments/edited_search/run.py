@@ -1,10 +1,10 @@
-"""A face searched with one attribute set: do the results have it, and do they keep the others and the person?
+"""If one attribute is set in a query, do the results have it, and keep the other attributes and the person?
 
-As `latentsearch query --set` does it: by directions along which codes tell attributes. They are learned from half of
-the people of the gallery, and so is how much an attribute that is set counts for; queries and results are of the other
-half, so no label of a result is ever used. Beside it what someone finds who reads the labels: of the faces that have
-the attribute those with the nearest codes, and those that share the most other attributes. And what comes of learning
-from predicted labels, where nobody gave any.
+Follows `latentsearch query --set`: directions in code space that predict attributes. The directions, and the weight of
+a set attribute, are learned from half of the gallery's people; queries and results come from the other half, so no
+label of a result is used. For comparison, searches that do read the labels: among faces with the attribute, those with
+the nearest codes, and those that share the most other attributes. Also measured: directions learned from predicted
+labels, for collections without labels.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from indexer.encoders.encoder import load_encoder
 from latentsearch.attributes.ranking import EditedRanking, Setting, fit_ranking, settable
 
 NAME = "edited-search"
-# Attributes that say more of the same thing, so that whoever changes the one must change them: a beard is a goatee, a
-# mustache, sideburns or a shadow, and of hair's colours there is one.
+# Attributes that imply one another, so that setting one must change the others: a beard is a goatee, a mustache,
+# sideburns or a shadow, and hair has one colour.
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
 SAME_THING = {
     "No_Beard": ("5_o_Clock_Shadow", "Goatee", "Mustache", "Sideburns"),
@@ -42,7 +42,7 @@ DEEP = 1_000
 
 @dataclass(frozen=True)
 class Half:
-    """The faces of half of the people: codes (n, d), attributes uint8 (n, attributes) and who is shown, int64 (n,).
+    """The faces of half of the people: codes (n, d), attributes uint8 (n, attributes) and identities int64 (n,).
 
     names: of the attributes.
     """
@@ -54,7 +54,7 @@ class Half:
 
 
 def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
-    """The faces of half of the people, and those of the others; a person's stand together."""
+    """Split the faces into two halves by person."""
     first = in_first_half(faces.identity, seed)
     order = np.argsort(faces.identity, kind="stable")
     parts = (order[first[order]], order[~first[order]])
@@ -65,7 +65,7 @@ def halves(codes: Codes, faces: Faces, seed: int) -> tuple[Half, Half]:
 def measure(
     half: Half, attribute: int, setting: Setting, ranking: EditedRanking, distance: str, seed: int
 ) -> dict[str, Any]:
-    """Search for faces that lack a value of an attribute, as they are and with it set, among the others' faces."""
+    """Search the other faces for queries that lack a value, unedited and with the value set."""
     value = setting.value
     queries = lacking(half.attributes[:, attribute], value, seed)
     own = distance_matrix(half.codes[queries], half.codes, distance)
@@ -98,7 +98,7 @@ def measure(
 def _by_labels(
     half: Half, queries: NDArray[np.int64], own: Distances, attribute: int, value: int
 ) -> dict[str, NDArray[np.int64]]:
-    """Of the faces that have the value, rows of the first K by code, and by attributes in common and then by code."""
+    """Among faces with the value, the first K rows by code, and by shared attributes, then code."""
     lacks = half.attributes[:, attribute] != value
     count = min(K, int(np.count_nonzero(~lacks)))
     others = np.delete(half.attributes, attribute, axis=1)
@@ -107,14 +107,14 @@ def _by_labels(
 
 
 def _has(half: Half, found: NDArray[np.int64], attribute: int, value: int) -> metrics.Floats:
-    """The share of the first K that have the value, by query."""
+    """The share of the first K results that have the value, per query."""
     return np.asarray((half.attributes[found[:, :K], attribute] == value).mean(axis=1), np.float64)
 
 
 def _kept(
     half: Half, queries: NDArray[np.int64], found: NDArray[np.int64], attributes: NDArray[np.int64]
 ) -> metrics.Floats:
-    """The share of these attributes that the query and its first K have in common, by query."""
+    """The share of these attributes that the query and its first K results have in common, per query."""
     own = half.attributes[queries][:, None, attributes]
     return np.asarray((half.attributes[found[:, :K]][:, :, attributes] == own).mean(axis=(1, 2)), np.float64)
 
@@ -127,7 +127,7 @@ def _same_person(
     attribute: int,
     value: int,
 ) -> dict[str, Any]:
-    """At which rank a picture of the same person with the value comes, where there is one."""
+    """The rank of a picture of the same person with the value, if there is one."""
     has = half.attributes[:, attribute] == value
     wanted = [np.any(has & (half.identity == half.identity[query])) for query in queries]
     ranks = {}
@@ -148,9 +148,9 @@ def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
 def measure_all(
     faces: Faces, method: Bundle, asked: Sequence[str], seed: int, predictor: AttributeEncoder | None = None
 ) -> dict[str, Any]:
-    """Learn from half of the people, and measure each attribute both ways on the other half.
+    """Learn from half of the people, and measure each attribute, set to 0 and to 1, on the other half.
 
-    predictor: if any, it is measured as well what comes of learning from the labels that this predicts.
+    predictor: if given, also learn from the labels that it predicts.
     """
     codes = method.codes(faces)
     learned_from, measured_on = halves(codes, faces, seed)
@@ -159,8 +159,11 @@ def measure_all(
     if predictor is not None:
         seen = (predictor.values(np.array(faces.pixels(predictor.framing))) >= HOLDS).astype(np.uint8)
         described, _ = halves(codes, replace(faces, attribute_names=predictor.labels, attributes=seen), seed)
-        told = [name for name in rows if name in predictor.labels]
-        predicted = {"name": predictor.name, "asked": measure_each(described, measured_on, told, method.distance, seed)}
+        known = [name for name in rows if name in predictor.labels]
+        predicted = {
+            "name": predictor.name,
+            "asked": measure_each(described, measured_on, known, method.distance, seed),
+        }
     return {
         "predicted": predicted,
         "faces": len(faces),
@@ -179,7 +182,7 @@ def measure_all(
 def measure_each(
     learned_from: Half, measured_on: Half, asked: Sequence[str], distance: str, seed: int
 ) -> dict[str, Any]:
-    """What comes of setting each attribute that can be set: by name, with how many have it and both ways."""
+    """Set each attribute that can be set: name -> its share of faces and the results of both values."""
     labels = np.flatnonzero(settable(learned_from.attributes.astype(np.int8)))
     values = learned_from.attributes[:, labels].astype(np.int8)
     ranking, counts_for = fit_ranking(learned_from.codes, values, distance, seed)
@@ -197,10 +200,12 @@ def measure_each(
 
 
 @experiment(NAME, help=__doc__)
-@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
-@click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
-@click.option("--predicted-by", metavar="NAME", help="What predicts labels  [default: the one that ships].")
-@click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
+@click.option(
+    "--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder in CelebA's format."
+)
+@click.option("--encoder", metavar="NAME", help="A bundle's name or folder. [default: the shipped one]")
+@click.option("--predicted-by", metavar="NAME", help="The bundle that predicts labels. [default: the shipped one]")
+@click.option("--attribute", "asked", multiple=True, help="Attribute to set instead of the nine; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
 @results_option
 def command(

@@ -12,7 +12,7 @@ NAME = "encoder-designs"
 PAGES = (NAME,)
 # Section 5.3: on 150,000 generated images.
 PAPER = {"IND": 0.429, "IND-COND": 0.432, "SNG": 0.500}
-HEADER = ["design", "Le", "paper's Le", "Ey: accuracy", "F1", "squared error of y", "of the picture", "attributes kept"]
+HEADER = ["design", "Le", "paper's Le", "Ey: accuracy", "F1", "error of y", "error of the picture", "attributes kept"]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
@@ -21,14 +21,14 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the table, how to run it again."""
+    """The text of the page: protocol, table, verdict, runs, provenance."""
     result = record["result"]
     return page(
         "# Encoders of a conditional GAN",
         _protocol(result),
         "## Generated images, and real faces",
         table(result),
-        "## What comes out",
+        "## Verdict",
         _verdict(result),
         "## The runs",
         markdown(["design", "steps", "minutes", "command"], _run_rows(result), words=1),
@@ -38,7 +38,7 @@ def report(record: dict[str, Any]) -> str:
 
 
 def table(result: dict[str, Any]) -> str:
-    """One row a design."""
+    """One row per design."""
     return markdown(HEADER, list(_rows(result)), words=1)
 
 
@@ -57,18 +57,18 @@ def _rows(result: dict[str, Any]) -> Iterator[list[str]]:
 def _protocol(result: dict[str, Any]) -> str:
     faces = next(iter(result["rows"].values()))["labels"]["pictures"]
     return (
-        f"Le is the squared error of a number of z, on {result['pictures']:,} images that one generator made of random "
-        f"z and the labels of validation faces. The other columns are of {faces:,} real validation faces: how well "
-        "Ey's view fits the labels, its squared error, the squared error of a colour value in [0, 1] of "
-        "G(Ez(x), Ey(x)), and the share of attributes of which Anet says the same in the face and its reconstruction. "
-        "In brackets 95 % intervals by bootstrap over images, which say nothing of another training."
+        f"Le is the squared error per number of z, on {result['pictures']:,} images made by one generator from random "
+        f"z and the labels of validation faces. The other columns are measured on {faces:,} real validation faces: "
+        "accuracy and F1 of Ey's predictions, their squared error, the squared error per colour value in [0, 1] of "
+        "G(Ez(x), Ey(x)), and the share of attributes that Anet predicts alike for the face and its reconstruction. "
+        "Brackets give 95 % intervals by bootstrap over images; they do not cover variation between trainings."
     )
 
 
 def _verdict(result: dict[str, Any]) -> str:
     ours = sorted(result["rows"], key=lambda design: result["rows"][design]["code_error"]["mean"])
     papers = sorted(ours, key=PAPER.__getitem__)
-    said = "as in the paper" if ours == papers else f"where the paper has {' < '.join(papers)}"
+    said = "as in the paper" if ours == papers else f"in the paper {' < '.join(papers)}"
     return f"Le: {' < '.join(ours)}, {said}."
 
 

@@ -1,4 +1,4 @@
-"""IND, IND-COND or SNG? The error of IcGAN's encoders on generated images, and what they make of real faces."""
+"""IND, IND-COND or SNG? The errors of IcGAN's encoders on generated images and on real faces."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ CODES_AT_ONCE = 500
 
 
 def load_designs(runs: Sequence[Path]) -> dict[str, Trained]:
-    """Design -> what its run publishes, all with the first one's generator.
+    """Design -> its trained networks, all with the first run's generator.
 
-    Raises InputError for a run of another family, two of a design, or encoders of another generator or other labels.
+    Raises InputError for a run of another family, two runs of one design, or encoders of different generators or
+    labels.
     """
     from latentsearch.training.engine.trained import load_trained
 
@@ -41,7 +42,7 @@ def load_designs(runs: Sequence[Path]) -> dict[str, Trained]:
         trained, _ = load_trained(run, terms="")
         design = trained.facts["recipe"].get("design")
         if design is None or design in found:
-            raise InputError(f"{run} is no run of icgan, or a second one of its design")
+            raise InputError(f"{run} is not a run of icgan, or is a second run of its design")
         first = next(iter(found.values()), trained)
         if trained.labels != first.labels or not _same_weights(trained.generator, first.generator):
             raise InputError(f"{run} encodes another generator's images: train it with --generator {runs[0]}")
@@ -50,7 +51,7 @@ def load_designs(runs: Sequence[Path]) -> dict[str, Trained]:
 
 
 def _same_weights(network: nn.Module | None, other: nn.Module | None) -> bool:
-    """Whether two networks are one; batch statistics may differ."""
+    """Whether two networks have the same weights; batch statistics may differ."""
     import torch
 
     assert network is not None and other is not None
@@ -59,7 +60,7 @@ def _same_weights(network: nn.Module | None, other: nn.Module | None) -> bool:
 
 
 def errors_of_codes(trained: Trained, asked: Seen, seed: int) -> metrics.Floats:
-    """Le: the squared error of a number of z, mean over each code, of generated images (n,) (eq. 3)."""
+    """Le (eq. 3): the squared error per number of z, averaged over each code, on generated images: (n,)."""
     import torch
 
     from latentsearch.inversion.optimise import draw
@@ -77,7 +78,7 @@ def errors_of_codes(trained: Trained, asked: Seen, seed: int) -> metrics.Floats:
 
 
 def measure_real(trained: Trained, faces: Faces, judge: AttributeJudge, seed: int) -> dict[str, Any]:
-    """What Ey says of real faces, how far their reconstructions are, and whether Anet sees the same in these."""
+    """Ey's predictions for real faces, the errors of reconstructions, and how often Anet predicts the same for both."""
     from benchmarks.judges.inverters import in_blocks, to_images
     from indexer.encoders.attributes import HOLDS
 
@@ -99,7 +100,7 @@ def measure_real(trained: Trained, faces: Faces, judge: AttributeJudge, seed: in
 def measure(
     designs: dict[str, Trained], faces: Faces, judge: AttributeJudge, pictures: int, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """One row a design; the same codes and labels for each."""
+    """One row per design, all on the same codes and labels."""
     from benchmarks.methods.learned import FACTS
 
     rows = {}
@@ -108,7 +109,7 @@ def measure(
     weights = metrics.bootstrap_weights(pictures, RESAMPLES, seed)
     for design, trained in designs.items():
         if trained.labels != judge.labels:
-            raise InputError(f"the judge {judge.run} learned with other labels than the runs")
+            raise InputError(f"the judge {judge.run} was trained on different labels from the runs")
         rows[design] = {"code_error": metrics.mean_with_interval(errors_of_codes(trained, asked, seed), weights)}
         rows[design] |= measure_real(trained, faces, judge, seed)
         rows[design]["run"] = {fact: trained.facts.get(fact) for fact in FACTS}
@@ -119,11 +120,11 @@ def measure(
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
 @click.option("--run", "runs", multiple=True, required=True, type=click.Path(path_type=Path), help="A run of icgan.")
-@click.option("--pictures", type=click.IntRange(1), default=5_000, show_default=True, help="Generated.")
-@click.option("--seed", default=0, show_default=True, help="Of the codes and the resamples.")
+@click.option("--pictures", type=click.IntRange(1), default=5_000, show_default=True, help="Generated pictures.")
+@click.option("--seed", default=0, show_default=True, help="Seed of codes and resamples.")
 @results_option
 def command(data: Path, judge_run: Path, runs: tuple[Path, ...], pictures: int, seed: int, results: Path) -> None:
-    """Measure Le of runs of one generator; --run again for more, the first one's generator counting for all."""
+    """Measure Le of runs that share one generator; repeat --run for more. The first run's generator is used for all."""
     import_torch()
     from benchmarks.judges.attribute_judge import AttributeJudge
 

@@ -1,4 +1,4 @@
-"""The page of encoder-speed."""
+"""The page of encoder-speed: images per second of the shipped encoders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the table, the verdict, how to run it again."""
+    """The text of the page: protocol, verdict, table, provenance."""
     result = record["result"]
     reference = next((row["key"] for row in result["rows"] if row["to_reference"] == 1), "the reference")
     rows = [
@@ -31,13 +31,14 @@ def report(record: dict[str, Any]) -> str:
         for row in result["rows"]
     ]
     verdicts = [
-        f"- {bar['what']}: {bar['measured']:.2f}, where {bar['limit']} is asked: {'met' if bar['met'] else 'missed'}."
+        f"- {bar['what']}: {bar['measured']:.2f}, required {bar['limit']}: {'met' if bar['met'] else 'missed'}."
         for bar in result["bars"]
     ]
     return page(
-        "# Speed of the encoders that ship",
-        f"{result['images']:,} images of noise at a time, in each encoder's size, on {result['cores']} cores, "
-        f"{result['rounds']} times in turn. Images a second: of the median time. Ratios: medians over the rounds.",
+        "# Speed of the shipped encoders",
+        f"Each encoder encodes {result['images']:,} images of noise at its input size, on {result['cores']} cores, in "
+        f"{result['rounds']} rounds in turn. Images/s are computed from the median time; ratios are medians over the "
+        "rounds.",
         "## Verdict",
         "\n".join(verdicts),
         "## Encoders",

@@ -1,4 +1,4 @@
-"""How many pictures a second the encoders that ship encode, on all cores, against one another in one run."""
+"""How many pictures per second do the shipped encoders encode on all cores, measured in turn in one process?"""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from indexer.encoders.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from indexer.system.limits import cores
 
 NAME = "encoder-speed"
-# The encoder that the others are held against, the best network; and how many times as fast the default has to be.
+# The best network, with which the other encoders are compared; and how many times as fast the default must be.
 REFERENCE, LEAST = "contrastive", 3.0
 OTHERS = ("aegan",)
 
 
 def encoding(encoder: Encoder, count: int, seed: int) -> Callable[[int], object]:
-    """A call that encodes images of noise in the encoder's size: what they show does not change the time."""
+    """A call that encodes images of noise at the encoder's input size; the content does not affect the time."""
     shape = (count, encoder.framing.height, encoder.framing.width, 3)
     images = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
     return lambda _: encoder.encode(images)
 
 
 def measure(encoders: dict[str, Encoder], rounds: int, count: int, seed: int = 0) -> dict[str, Any]:
-    """Images a second of each, and the median of the ratios to the reference, round by round.
+    """Images per second of each encoder, and the median over rounds of its ratio to the reference.
 
-    All encode `count` images in turn, so that both sides of a ratio meet the same machine.
+    All encode `count` images in turn, so that both sides of a ratio run under the same machine load.
     """
     seconds = in_turn({name: encoding(encoder, count, seed) for name, encoder in encoders.items()}, rounds)
     rows: list[dict[str, Any]] = [
@@ -45,7 +45,7 @@ def measure(encoders: dict[str, Encoder], rounds: int, count: int, seed: int = 0
         for name, encoder in encoders.items()
     ]
     default = next(row for row in rows if row["key"] == DEFAULT_ENCODER)
-    what = f"images a second of {DEFAULT_ENCODER}, to those of {REFERENCE}"
+    what = f"images per second of {DEFAULT_ENCODER}, relative to {REFERENCE}"
     return {
         "seed": seed,
         "cores": cores(),
@@ -57,11 +57,11 @@ def measure(encoders: dict[str, Encoder], rounds: int, count: int, seed: int = 0
 
 
 @experiment(NAME)
-@click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="How often each encodes.")
-@click.option("--images", type=click.IntRange(min=1), default=1_024, show_default=True, help="Encoded at a time.")
+@click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="Number of timed rounds.")
+@click.option("--images", type=click.IntRange(min=1), default=1_024, show_default=True, help="Images per round.")
 @results_option
 def command(rounds: int, images: int, results: Path) -> None:
-    """Measure, print and store. To be run on idle cores."""
+    """Measure, print and store. Run this on idle cores."""
     names = (DEFAULT_ENCODER, REFERENCE, *OTHERS)
     result = measure({name: load_encoder(name) for name in names}, rounds, images)
     for row in result["rows"]:

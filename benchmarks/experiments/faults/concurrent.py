@@ -1,4 +1,4 @@
-"""Two indexers and eight readers at once: none may fail but by the lock's sentence, and every answer is consistent."""
+"""Two indexers and eight readers at once: only the lock may refuse a writer, and every answer must be consistent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOCKED = "another process writes to the index"
 
 
 def concurrent_use(collection: Collection, scratch: Path, seconds: float) -> dict[str, Any]:
-    """Let them work on one index for so long. Writers add, remove and rebuild through the command line."""
+    """Run writers and readers on one index for `seconds`; writers add, remove and rebuild through the command line."""
     index = scratch / "index"
     pictures = scratch / "pictures"
     shutil.copytree(collection.pictures, pictures)
@@ -71,7 +71,7 @@ def _read(index: Path, end: float, counted: Counter[str], problems: list[str]) -
 
 
 def _look(opened: Index, problems: list[str]) -> None:
-    """One state: what a search returns is there, has itself at distance 0, and is all that there is."""
+    """Check one state: every search result exists, finds itself at distance 0, and no image is missing."""
     records = list(opened.catalog.images.all())
     if not records:
         return

@@ -1,4 +1,4 @@
-"""Damaged indexes and encoder bundles: each is refused with a sentence, or used; none crashes, hangs or eats memory."""
+"""Damaged indexes and encoder bundles: each must work or be refused with one sentence, without a crash or a hang."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from benchmarks.experiments.faults.fault_collection import Collection, content, 
 from indexer.encoders.encoder import find_bundle
 
 INDEX_FILES = ("catalog.sqlite", "vectors.faiss", "codes.f32")
-# Without the hash mended, a bundle is refused before any of its graph is read.
+# Unless the hash is corrected, a bundle is refused before its graph is read.
 MENDED = "encoder.onnx with its hash mended"
 TARGETS = (*INDEX_FILES, "model.json", "encoder.onnx", MENDED)
-# Resident memory of a command, in MB.
+# The cap on a command's resident memory, in MB.
 CAP_MB = 1_500
 SECONDS_A_COMMAND = 60.0
 
 
 @dataclass
 class Findings:
-    """What the commands answered, by damaged file, and what they took at the most."""
+    """The outcomes of the commands, by damaged file, and their maximum time and memory."""
 
     answers: dict[str, Counter[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Victim:
-    """A copy of an index and of its bundle, of which one file is damaged; `new` is where an index can be made."""
+    """A copy of an index and its bundle with one damaged file; `new` is a path for a new index."""
 
     index: Path
     bundle: Path
@@ -48,7 +48,7 @@ class Victim:
 
 
 def damaged_indexes(collection: Collection, scratch: Path, count: int, seed: int) -> dict[str, Any]:
-    """Damage one file each of an index or of its bundle, and use both."""
+    """Repeatedly damage one file of an index or of its bundle, and use both."""
     random = np.random.default_rng(seed)
     whole = Victim(scratch / "whole", scratch / "bundle", scratch / "new")
     _make(whole, collection)
@@ -89,7 +89,7 @@ def _copy(whole: Victim, folder: Path) -> Victim:
 
 
 def _damage(target: str, victim: Victim, random: np.random.Generator) -> str:
-    """Mutate the target's bytes; returns the kind of damage."""
+    """Mutate the target's bytes; return the kind of damage."""
     name = target.split()[0]
     path = (victim.index if target in INDEX_FILES else victim.bundle) / name
     kind, damaged = mutate(path.read_bytes(), random)
@@ -107,7 +107,7 @@ def _commands(target: str, collection: Collection, victim: Victim) -> list[list[
     query = ["query", picture, "--encoder", str(victim.bundle), "--json", "--index", index]
     if target in INDEX_FILES:
         return [query, ["query", "--id", "1", "--index", index], ["check", "--index", index]]
-    # An index refuses another encoder by its hash, so only a new one comes to load the graph.
+    # An index refuses another encoder by its hash, so only a new index reaches the graph.
     return [query, ["index", str(collection.pictures), "--encoder", str(victim.bundle), "--index", str(victim.new)]]
 
 
@@ -123,7 +123,7 @@ def _try(arguments: list[str], what: str, target: str, findings: Findings) -> No
 
 
 def _judged(code: int, stderr: str) -> str:
-    """Whether a command did its work, or refused with one sentence; anything else is wrong."""
+    """Classify the outcome: the command worked, or refused with one sentence; anything else is wrong."""
     if code == 0:
         return "answered"
     is_sentence = stderr.startswith("latentsearch: ") and "Traceback" not in stderr
@@ -131,7 +131,7 @@ def _judged(code: int, stderr: str) -> str:
 
 
 def _guarded(arguments: list[str]) -> tuple[int, str, float]:
-    """Run a command within a time limit: exit code, stderr, peak memory in MB. -1: it had to be ended."""
+    """Run a command within a time limit: exit code (-1 if it timed out), stderr, peak memory in MB."""
     code = (
         "import sys\nfrom benchmarks.core.child_process import own_peak_kib\nfrom latentsearch.cli import main\n"
         f"try:\n    main({arguments!r}, prog_name='latentsearch')\n"

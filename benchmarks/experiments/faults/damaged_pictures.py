@@ -1,7 +1,7 @@
-"""Damaged pictures: each is refused with a reason, or decoded; none crashes, hangs or eats memory.
+"""Damaged pictures: each must be decoded or refused with a reason, without a crash or a hang.
 
-They are decoded by one process after another, which notes each file before it opens it: of a process that dies or
-hangs, the last name noted is the culprit.
+One process decodes them in turn and notes each file before it opens it, so the last noted file caused a crash or a
+hang. A new process continues after it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FORMATS = {
     "BMP": ".bmp",
     "TIFF": ".tif",
 }
-# Resident memory of the process that decodes, in MB; a picture may have 89 megapixels.
+# The cap on the decoding process's resident memory, in MB; a picture may have 89 megapixels.
 CAP_MB = 1_500
 SECONDS_A_FILE = 20.0
 DECODE = """
@@ -55,14 +55,14 @@ for path in json.load(open(sys.argv[1])):
 
 @dataclass
 class Decoded:
-    """What became of some files: the outcome of each until the process ended, and what it ended of, if wrong."""
+    """The outcome of each file until the process ended, and the reason if it ended abnormally."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     problem: str = ""
 
 
 def damaged_pictures(scratch: Path, count: int, seed: int) -> dict[str, Any]:
-    """Mutate pictures of every format, as many files in all, and decode each."""
+    """Mutate pictures of every format, `count` files in total, and decode each."""
     sources = _sources()
     kinds, paths = _mutated(sources, scratch, count, np.random.default_rng(seed))
     events, problems = [], []
@@ -90,7 +90,7 @@ def damaged_pictures(scratch: Path, count: int, seed: int) -> dict[str, Any]:
 def _mutated(
     sources: list[tuple[str, bytes]], folder: Path, count: int, random: np.random.Generator
 ) -> tuple[Counter[str], list[str]]:
-    """Write damaged files, of the sources in turn: how many have each kind of damage, and their paths."""
+    """Write damaged files, cycling through the sources; return the count of each kind of damage, and the paths."""
     kinds: Counter[str] = Counter()
     paths = []
     for number in range(count):
@@ -104,7 +104,7 @@ def _mutated(
 
 
 def _decode(scratch: Path, paths: list[str]) -> Decoded:
-    """Decode files in one process, until all are done or it dies or hangs."""
+    """Decode files in one process until all are done, or until it dies or hangs."""
     (scratch / "paths.json").write_text(json.dumps(paths))
     decoded = Decoded()
     command = [sys.executable, "-c", DECODE, str(scratch / "paths.json")]
@@ -117,7 +117,7 @@ def _decode(scratch: Path, paths: list[str]) -> Decoded:
 
 
 def _listen(process: subprocess.Popen[str], decoded: Decoded) -> None:
-    """Note what the process says until it says no more."""
+    """Record the process's output until it ends."""
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -132,7 +132,7 @@ def _listen(process: subprocess.Popen[str], decoded: Decoded) -> None:
 
 
 def _sources() -> list[tuple[str, bytes]]:
-    """Sound files of every format that can be written here: ending and bytes."""
+    """Intact files of every format that can be written here: suffix and bytes."""
     pictures = [Image.fromarray(pixels).resize((178, 218)) for pixels in load_generator().draw(2, seed=3)]
     sources = []
     for name, suffix in FORMATS.items():

@@ -1,4 +1,4 @@
-"""A small collection whose index is put through faults: drawn pictures with labels, and how it is indexed and read."""
+"""A small collection of drawn pictures with labels, on which faults are tried, and functions to index and read it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import numpy as np
 from indexer.encoders.encoder import load_generator
 from indexer.index.writer import IndexWriter
 
-# Small chunks, many commits, and time between them to be killed in: a run of a second has as many stages as a long one.
+# Small chunks, frequent commits and pauses between them: a run of one second passes through as many stages as a long
+# one.
 SLOWED = """
 import time
 import indexer.pipeline.store, indexer.vectors.index_types, indexer.workers.tasks
@@ -30,23 +31,23 @@ main({arguments}, prog_name="latentsearch")
 
 @dataclass(frozen=True)
 class Collection:
-    """A folder of pictures drawn by the generator that ships, with a label file beside it."""
+    """A folder of pictures drawn by the shipped generator, with a label file beside it."""
 
     folder: Path
 
     @property
     def pictures(self) -> Path:
-        """Where the pictures are."""
+        """The folder of the pictures."""
         return self.folder / "pictures"
 
     @property
     def labels(self) -> Path:
-        """A CSV: name, number, half."""
+        """The label file, a CSV with the columns name, number, half."""
         return self.folder / "labels.csv"
 
     @classmethod
     def draw(cls, folder: Path, count: int) -> Collection:
-        """Draw it."""
+        """Draw `count` pictures into a folder."""
         from PIL import Image
 
         collection = cls(folder)
@@ -59,7 +60,7 @@ class Collection:
         return collection
 
     def index(self, index: Path, *options: str) -> list[str]:
-        """The arguments that index it."""
+        """The arguments of the command that indexes the collection."""
         return ["index", str(self.pictures), "--labels", str(self.labels), "--index", str(index), *options]
 
 
@@ -69,7 +70,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     preexec: Callable[[], None] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start `latentsearch` with these arguments as a process; preexec: what it does before it becomes one."""
+    """Start `latentsearch` with these arguments as a process; preexec: called in the child before it starts."""
     code = SLOWED.format(arguments=list(arguments))
     command = [sys.executable, "-c", code] if slowed else [sys.executable, "-m", "latentsearch", *arguments]
     return subprocess.Popen(
@@ -84,14 +85,14 @@ def start(
 
 
 def run(arguments: Sequence[str], slowed: bool = False, **circumstances: Any) -> tuple[int, str, str]:
-    """Run it to its end, in circumstances as `start` takes them: exit code, stdout and stderr."""
+    """Run a command to its end, with the options of `start`: exit code, stdout and stderr."""
     process = start(arguments, slowed, **circumstances)
     stdout, stderr = process.communicate()
     return process.returncode, stdout, stderr
 
 
 def content(index: Path) -> dict[str, Any]:
-    """What an index holds, by path, in a form that two indexes of the same pictures share; and what a search finds."""
+    """An index's content by path, comparable between two indexes of the same pictures, and the results of a search."""
     with IndexWriter.open(index) as opened:
         records = list(opened.catalog.images.all())
         ids = [record.id for record in records]

@@ -1,4 +1,4 @@
-"""Files of any time of change, from before 1970 to the year 292 billion: every verb takes them, and none ends badly."""
+"""Files with any modification time, from before 1970 to the year 292 billion: every verb must accept them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from benchmarks.experiments.faults.fault_collection import Collection, content, 
 from indexer.numbers import GREATEST, LEAST
 
 SECONDS_A_YEAR = 31_556_952
-# The years at whose start the first pictures were changed, and seconds since 1970 that no calendar reaches.
+# The pictures' modification times: the starts of these years, then seconds since 1970 beyond any calendar.
 YEARS = (1600, 1677, 1901, 1960, 1970, 2038, 2262, 2263, 2300, 2400, 9999)
 BEYOND = (10**15, 10**18, -(10**18), 2**62)
-# A file system in memory keeps times that no other does.
+# A file system in memory stores times that others cannot.
 IN_MEMORY = Path("/dev/shm")
 
 
 def future_times(collection: Collection, scratch: Path) -> dict[str, Any]:
-    """Give pictures such times, index them, and use the index in every way."""
+    """Give pictures such times, index them, and use the index with every verb."""
     parent = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else scratch
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         copy = Collection(Path(folder) / "copy")
@@ -31,7 +31,7 @@ def future_times(collection: Collection, scratch: Path) -> dict[str, Any]:
 
 
 def _set_times(collection: Collection) -> int:
-    """Set the times; returns how many of them 64 bits cannot hold in nanoseconds, as the file system kept them."""
+    """Set the times; return how many, as the file system stored them, exceed 64 bits in nanoseconds."""
     seconds = [*((year - 1970) * SECONDS_A_YEAR for year in YEARS), *BEYOND]
     paths = sorted(collection.pictures.iterdir())[: len(seconds)]
     for path, moment in zip(paths, seconds, strict=False):
@@ -73,7 +73,7 @@ def _problem_of(command: list[str]) -> str:
 
 
 def _wrong(collection: Collection, index: Path, total: int) -> str:
-    """What is wrong with one more run, which should find all unchanged; empty where nothing is."""
+    """Describe what is wrong after one more run, which should find everything unchanged; empty if nothing is."""
     code, stdout, stderr = run([*collection.index(index), "--json"])
     if code:
         return f"exit code {code}, {stderr.strip()[-300:]}"

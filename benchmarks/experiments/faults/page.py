@@ -1,4 +1,4 @@
-"""The page of faults: kills, concurrent use, damaged pictures and indexes, failures that pass, and their outcomes."""
+"""The page of faults: kills, concurrent use, damaged files and temporary failures, and their outcomes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was done, what came of it, every problem, how to run it again."""
+    """The text of the page: each part, its outcome and every problem, and the provenance."""
     result = record["result"]
     parts = [section(result[name]) for name, section in SECTIONS.items() if name in result]
     return page(
         "# Faults",
-        "A collection of pictures that the shipped generator drew is indexed and put through faults. Commands are "
-        "slowed down and commit every few pictures: a short run has as many moments to be killed in as a long one.",
+        "A collection of pictures drawn by the shipped generator is indexed and subjected to faults. Commands are "
+        "slowed down and commit every few pictures, so that a short run passes through as many stages as a long one.",
         *parts,
         "## How it was measured",
         provenance(record),
@@ -35,9 +35,9 @@ def _kill(result: dict[str, Any]) -> str:
     rows = [[name, str(count)] for name, count in result["killed_before_their_end"].items()]
     return page(
         "## SIGKILL at random moments",
-        f"{result['kills']} runs of six kinds in turn, each killed at a random moment of the time that it takes, then "
-        "run once more. Compared with a run that nobody disturbed: paths, digests, labels, codes, what a search "
-        "finds and its distances, and what `latentsearch check` says.",
+        f"{result['kills']} runs of six kinds in turn are each killed at a random moment, then run once more. The "
+        "index is then compared with that of an undisturbed run: paths, digests, labels, codes, search results and "
+        "distances, and the output of `latentsearch check`.",
         markdown(["run", "killed before its end"], rows, words=1),
         _problems(result["problems"]),
     )
@@ -46,11 +46,11 @@ def _kill(result: dict[str, Any]) -> str:
 def _concurrent(result: dict[str, Any]) -> str:
     return page(
         "## Two indexers and eight readers at once",
-        f"For {result['for_seconds']:g} s two processes in turn added, removed and checked, and eight readers opened "
-        "the index, searched for everything, looked whether the answer is what the catalogue holds, and refreshed.",
-        f"{result.get('reads', 0):,} reads, {result.get('writes', 0):,} runs that wrote, "
-        f"{result.get('refused_by_the_lock', 0):,} refused by the lock's sentence, "
-        f"{result.get('already_removed_by_the_other', 0):,} removals of what the other had removed.",
+        f"For {result['for_seconds']:g} s, two processes added, removed and checked in turn, while eight readers "
+        "opened the index, searched for everything, compared the results with the catalogue, and refreshed.",
+        f"{result.get('reads', 0):,} reads, {result.get('writes', 0):,} completed writes, "
+        f"{result.get('refused_by_the_lock', 0):,} writes refused by the lock, "
+        f"{result.get('already_removed_by_the_other', 0):,} removals of pictures that were already removed.",
         _problems(result["problems"]),
     )
 
@@ -69,9 +69,9 @@ def _images(result: dict[str, Any]) -> str:
 def _files(result: dict[str, Any]) -> str:
     return page(
         "## Damaged indexes and bundles",
-        f"{result['files']:,} times one file of an index or of its encoder's bundle was damaged, and both were used. "
-        "Whatever becomes of `vectors.faiss`, which is derived, searches find the same.",
-        markdown(["damaged", "command", "came to", "times"], _answers(result["answers"]), words=3),
+        f"One file of an index or of its encoder's bundle was damaged, {result['files']:,} times, and both were used. "
+        "`vectors.faiss` is derived from the codes: whatever its damage, search results stay the same.",
+        markdown(["damaged", "command", "outcome", "times"], _answers(result["answers"]), words=3),
         _limits(result),
         _problems(result["problems"]),
     )
@@ -79,11 +79,11 @@ def _files(result: dict[str, Any]) -> str:
 
 def _worker_killed(result: dict[str, Any]) -> str:
     return page(
-        "## Workers that are killed",
-        f"{result['rounds']} runs, of which the processes that decode got SIGKILL at random moments, as from a system "
-        "whose memory runs out, each followed by a run that nobody disturbed.",
-        f"{result['kills']} were killed. {result['failed_meanwhile']} pictures could not be decoded meanwhile; all of "
-        "them were by the next run.",
+        "## Killed workers",
+        f"In {result['rounds']} runs, decoding processes were sent SIGKILL at random moments, as by a system that runs "
+        "out of memory; each was followed by an undisturbed run.",
+        f"{result['kills']} processes were killed. {result['failed_meanwhile']} pictures could not be decoded "
+        "meanwhile; the next run decoded all of them.",
         _problems(result["problems"]),
     )
 
@@ -93,7 +93,7 @@ def _passing(heading: str, what: str) -> Callable[[dict[str, Any]], str]:
         rows = [[name, *(str(counts.get(key, 0)) for key in COUNTERS)] for name, counts in result["runs"].items()]
         return page(
             f"## {heading}",
-            f"{what} {result['concerned']} of {result['pictures']} pictures are concerned.",
+            f"{what} {result['concerned']} of {result['pictures']} pictures are affected.",
             markdown(["run", *COUNTERS.values()], rows, words=1),
             _problems(result["problems"]),
         )
@@ -103,10 +103,10 @@ def _passing(heading: str, what: str) -> Callable[[dict[str, Any]], str]:
 
 def _future_times(result: dict[str, Any]) -> str:
     return page(
-        "## Times of any size",
-        f"{result['pictures']} pictures, some last changed before 1970 or in years up to 292 billion: the times of "
-        f"{result['beyond_64_bits']} of them do not fit in 64 bits. {result['commands']} commands used the index; then "
-        "it was exported, imported, and brought up to date, which found all pictures unchanged.",
+        "## Extreme modification times",
+        f"Some of {result['pictures']} pictures have modification times before 1970 or up to the year 292 billion; "
+        f"{result['beyond_64_bits']} of the times do not fit in 64 bits. {result['commands']} commands used the "
+        "index; then it was exported, imported and updated, and all pictures were found unchanged.",
         _problems(result["problems"]),
     )
 
@@ -121,8 +121,8 @@ def _answers(answers: dict[str, dict[str, int]]) -> Iterator[list[str]]:
 def _limits(result: dict[str, Any]) -> str:
     within = "within" if result["within_cap"] else "**above**"
     return (
-        f"The slowest took {result['slowest_s']:.2f} s; the greatest memory of a process was "
-        f"{result['peak_mb']:.0f} MB, {within} the cap of {result['cap_mb']:,} MB."
+        f"The slowest took {result['slowest_s']:.2f} s; the peak memory of a process was {result['peak_mb']:.0f} MB, "
+        f"{within} the cap of {result['cap_mb']:,} MB."
     )
 
 
@@ -136,8 +136,8 @@ COUNTERS = {
     "encoded": "encoded",
     "unchanged": "unchanged",
     "failed": "failed",
-    "may_pass": "… tried again by every run",
-    "failed_before": "… not tried again",
+    "may_pass": "of these, retried by every run",
+    "failed_before": "of these, not retried",
 }
 SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "kill": _kill,
@@ -146,8 +146,8 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "files": _files,
     "worker-killed": _worker_killed,
     "permission-back": _passing(
-        "A permission that comes back",
-        "Labelled pictures change and may not be read (mode 000); until they may, they keep their ids and labels.",
+        "A permission that is restored",
+        "Labelled pictures change and cannot be read (mode 000); until they can, they keep their ids and labels.",
     ),
     "extra-installed": _passing(
         "An extra that is installed", "HEIC pictures are indexed without the extra that reads them, then with it."

@@ -1,7 +1,7 @@
-"""Faults that pass: workers that are killed, permissions, a missing extra, an older decoder.
+"""Temporary faults: killed workers, permissions, a missing extra, an older decoder.
 
-Each is there for some runs and then gone. While it is there, the files that it concerns are failures of the right kind
-and nothing else changes; the first run after it makes the index one that was never disturbed.
+Each fault lasts for some runs and then ends. Meanwhile the affected files must be failures of the right kind and
+nothing else may change; the first run afterwards must give the same index as an undisturbed run.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from benchmarks.experiments.faults.fault_collection import Collection, content, 
 from benchmarks.experiments.faults.rights import drop_rights
 from indexer.index.index import Index
 
-# One picture in this many is concerned.
+# One picture in this many is affected.
 CONCERNED = 4
-# Between two kills, in seconds: from less than a new process takes to start to longer.
+# Seconds between two kills: from less than a new process's start-up time to more.
 PAUSES = (0.1, 0.6)
 KILLED = "the process that decoded it died (SIGKILL)"
-# An older Pillow that cannot read WebP, in a process and in all that it starts.
+# Simulates an older Pillow without WebP, in a process and its children.
 OLDER_DECODER = """
 import importlib.metadata, sys
 sys.modules["PIL.WebPImagePlugin"] = None
@@ -41,7 +41,7 @@ importlib.metadata.version = lambda name: "0.1" if name == "Pillow" else version
 
 @dataclass
 class Course:
-    """What the runs of a part did, the counters of each that are not 0, and what was wrong."""
+    """The runs of one part: the non-zero counters of each, and the problems found."""
 
     collection: Collection
     index: Path
@@ -49,7 +49,7 @@ class Course:
     problems: list[str] = field(default_factory=list)
 
     def run(self, name: str, expected: Mapping[str, int] | None = None, **circumstances: Any) -> dict[str, int]:
-        """Index the collection, and compare the counters with those that are expected."""
+        """Index the collection, and compare the counters with the expected ones."""
         code, stdout, stderr = run([*self.collection.index(self.index), "--json"], **circumstances)
         if code or stderr:
             self.problems.append(f"{name}: exit code {code}, {stderr.strip()[-300:]}")
@@ -61,14 +61,14 @@ class Course:
         return found
 
     def expect_failures(self, paths: Iterable[Path], may_pass: bool) -> None:
-        """Look whether these files, and no others, are failures of that kind."""
+        """Check that exactly these files are failures of that kind."""
         with Index.open(self.index) as opened:
             found = {failure.path: failure.may_pass for failure in opened.failures()}
         if found != dict.fromkeys(map(str, paths), may_pass):
             self.problems.append(f"the failures are {len(found)} others than those expected")
 
     def expect_undisturbed(self, scratch: Path) -> None:
-        """Look whether the index holds what one of the same pictures holds that was never disturbed."""
+        """Check that the index equals one of the same pictures that was never disturbed."""
         whole = scratch / "undisturbed"
         code, _, stderr = run(self.collection.index(whole))
         assert code == 0, stderr
@@ -79,13 +79,13 @@ class Course:
         ]
         self.expect_failures([], may_pass=False)
 
-    def told(self, **more: Any) -> dict[str, Any]:
-        """As it is stored."""
+    def as_stored(self, **more: Any) -> dict[str, Any]:
+        """The course as plain data for the result."""
         return {"runs": self.runs, **more, "problems": self.problems[:20]}
 
 
 def workers_killed(collection: Collection, scratch: Path, rounds: int, seed: int) -> dict[str, Any]:
-    """Kill processes that decode, at random moments of runs; what they were killed of is decoded by the next run."""
+    """Kill decoding processes at random moments; the next run must decode what was interrupted."""
     random = np.random.default_rng(seed)
     kills = failed = 0
     problems: list[str] = []
@@ -113,7 +113,7 @@ def workers_killed(collection: Collection, scratch: Path, rounds: int, seed: int
 
 
 class _Killer(threading.Thread):
-    """Sends SIGKILL to one of the processes that a process has started, now and then."""
+    """Sends SIGKILL to a random child of a process at intervals."""
 
     def __init__(self, parent: int, random: np.random.Generator) -> None:
         super().__init__(daemon=True)
@@ -122,7 +122,7 @@ class _Killer(threading.Thread):
         self._kills = 0
 
     def run(self) -> None:
-        """Kill."""
+        """Kill until stopped."""
         while not self._stopping.wait(self._random.uniform(*PAUSES)):
             workers = family(self._parent)[1:]
             if workers:
@@ -131,14 +131,14 @@ class _Killer(threading.Thread):
                     self._kills += 1
 
     def stop(self) -> int:
-        """Stop, and return how many were killed."""
+        """Stop, and return the number of killed processes."""
         self._stopping.set()
         self.join()
         return self._kills
 
 
 def permission_back(collection: Collection, scratch: Path) -> dict[str, Any]:
-    """Pictures change and lose the permission to be read; until it is back, they keep their ids and labels."""
+    """Change pictures and remove their read permission; until it returns, they must keep their ids and labels."""
     course, paths = _copied(collection, scratch)
     total, concerned = len(paths), paths[::CONCERNED]
     course.run("before", {"found": total, "encoded": total}, preexec=drop_rights)
@@ -153,16 +153,16 @@ def permission_back(collection: Collection, scratch: Path) -> dict[str, Any]:
         course.run(name, failing, preexec=drop_rights)
         course.expect_failures(concerned, may_pass=True)
         if _ids(course.index) != ids:
-            course.problems.append(f"{name}: ids or labels differ from those of before")
+            course.problems.append(f"{name}: ids or labels have changed")
     for path in concerned:
         path.chmod(0o644)
     course.run("permission back", _counts(total, encoded=len(concerned), changed=len(concerned)), preexec=drop_rights)
     course.expect_undisturbed(scratch)
-    return course.told(pictures=total, concerned=len(concerned))
+    return course.as_stored(pictures=total, concerned=len(concerned))
 
 
 def extra_installed(collection: Collection, scratch: Path) -> dict[str, Any]:
-    """HEIC pictures without the extra that reads them, then with it."""
+    """Index HEIC pictures without the extra that reads them, then with it."""
     import pillow_heif
 
     course, paths = _copied(collection, scratch)
@@ -176,7 +176,7 @@ def extra_installed(collection: Collection, scratch: Path) -> dict[str, Any]:
 
 
 def decoder_updated(collection: Collection, scratch: Path) -> dict[str, Any]:
-    """WebP pictures and a Pillow that does not read them, then one that does."""
+    """Index WebP pictures with a Pillow that cannot read them, then with one that can."""
     course, paths = _copied(collection, scratch)
     concerned = _converted(paths[::CONCERNED], ".webp", lambda picture, path: picture.save(path, lossless=True))
     older = scratch / "older"
@@ -188,7 +188,7 @@ def decoder_updated(collection: Collection, scratch: Path) -> dict[str, Any]:
 def _course_of(
     course: Course, scratch: Path, total: int, concerned: Sequence[Path], before: Path, may_pass: bool
 ) -> dict[str, Any]:
-    """Two runs with a folder on the path of modules that makes them fail, then one without it, and one more."""
+    """Two runs with a module folder on the path that makes the files fail, then one without it, and one more."""
     count = len(concerned)
     kind = {"may_pass": count} if may_pass else {}
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, (str(before), os.environ.get("PYTHONPATH"))))}
@@ -199,18 +199,18 @@ def _course_of(
     course.run("after", _counts(total, encoded=count))
     course.run("once more", _counts(total))
     course.expect_undisturbed(scratch)
-    return course.told(pictures=total, concerned=count)
+    return course.as_stored(pictures=total, concerned=count)
 
 
 def _copied(collection: Collection, scratch: Path) -> tuple[Course, list[Path]]:
-    """A copy of the collection, to be changed, an index of it that is not there yet, and the copy's pictures."""
+    """A copy of the collection to change, a path for its index, and the copied pictures."""
     copy = Collection(scratch / "copy")
     shutil.copytree(collection.folder, copy.folder)
     return Course(copy, scratch / "index"), sorted(copy.pictures.iterdir())
 
 
 def _converted(paths: Sequence[Path], suffix: str, save: Any) -> list[Path]:
-    """Put files of another format in the place of some."""
+    """Replace some files by files of another format."""
     converted = []
     for path in paths:
         with Image.open(path) as picture:
@@ -221,13 +221,13 @@ def _converted(paths: Sequence[Path], suffix: str, save: Any) -> list[Path]:
 
 
 def _counts(total: int, **counts: int) -> dict[str, int]:
-    """The counters of a run: what is neither encoded nor failed is unchanged."""
+    """The expected counters of a run: pictures neither encoded nor failed are unchanged."""
     unchanged = total - counts.get("encoded", 0) - counts.get("failed", 0)
     return {name: count for name, count in {"found": total, "unchanged": unchanged, **counts}.items() if count}
 
 
 def _ids(index: Path) -> dict[str, tuple[int, Any]]:
-    """Ids and labels, by path."""
+    """Path -> id and labels."""
     with Index.open(index) as opened:
         records = list(opened.catalog.images.all())
         labels = opened.labels([record.id for record in records])

@@ -1,4 +1,4 @@
-"""What an index survives: kill -9, many processes at once, damaged pictures and index files, failures that pass."""
+"""What does an index survive? SIGKILL, concurrent processes, damaged pictures and index files, temporary failures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Sizes:
-    """How often, how long and how many."""
+    """The numbers of repetitions and files, and the durations."""
 
     kills: int
     seconds: float
@@ -57,7 +57,7 @@ PARTS: dict[str, Part] = {
 
 
 def measure(parts: Iterable[str], pictures: int, sizes: Sizes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What came of each part, by name, on a collection of so many drawn pictures."""
+    """Yield (name, outcome) of each part, on a collection of `pictures` drawn pictures."""
     folder = Path(tempfile.mkdtemp())
     try:
         collection = Collection.draw(folder / "collection", pictures)
@@ -71,16 +71,18 @@ def measure(parts: Iterable[str], pictures: int, sizes: Sizes) -> Iterator[tuple
 
 
 @experiment(NAME, help=__doc__)
-@click.option("--part", "parts", type=click.Choice(list(PARTS)), multiple=True, help="Only this; may be repeated.")
+@click.option(
+    "--part", "parts", type=click.Choice(list(PARTS)), multiple=True, help="Run only this part; may be repeated."
+)
 @click.option("--kills", default=200, show_default=True)
-@click.option("--seconds", default=300.0, show_default=True, help="How long the processes go on.")
-@click.option("--images", default=1_000, show_default=True, help="Damaged picture files.")
-@click.option("--files", default=200, show_default=True, help="Damaged files of indexes and bundles.")
-@click.option("--rounds", default=20, show_default=True, help="Runs whose workers are killed.")
-@click.option("--pictures", default=160, show_default=True, help="How many the collection has.")
+@click.option("--seconds", default=300.0, show_default=True, help="Duration of concurrent use.")
+@click.option("--images", default=1_000, show_default=True, help="Number of damaged picture files.")
+@click.option("--files", default=200, show_default=True, help="Number of damaged files of indexes and bundles.")
+@click.option("--rounds", default=20, show_default=True, help="Number of runs whose workers are killed.")
+@click.option("--pictures", default=160, show_default=True, help="Number of pictures in the collection.")
 @results_option
 def command(parts: tuple[str, ...], pictures: int, results: Path, **sizes: Any) -> None:
-    """Measure, print and store; parts that are not run keep what is stored of them."""
+    """Measure, print and store; parts that are not run keep their stored results."""
     measured: dict[str, Any] = {}
     for part, found in measure(parts or PARTS, pictures, Sizes(**sizes)):
         measured[part] = found

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of every command that writes; what is left must be as if nothing had happened."""
+"""SIGKILL at random moments of every command that writes; the next run must give the same result as without it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from benchmarks.experiments.faults.fault_collection import Collection, content, 
 from indexer.catalog.schema import MIGRATIONS
 from indexer.index.index import Index
 
-# One in so many pictures is taken away before --prune and remove.
+# One picture in this many is removed before --prune and remove.
 TAKEN = 4
 
 
 @dataclass(frozen=True)
 class Run:
-    """A command to be killed: the index before it, its arguments, what it makes undisturbed, and in what time."""
+    """A command to be killed: the index before it, its arguments, its undisturbed result and duration."""
 
     before: Path | None
     arguments: list[str]
@@ -32,14 +32,14 @@ class Run:
     seconds: float
 
 
-# From the collection, a folder for the index before, and an index of it all: the index before, and the arguments.
+# (collection, folder for the index before the command, complete index) -> (that index or None, the arguments).
 Prepare = Callable[[Collection, Path, Path], tuple[Path | None, list[str]]]
 
 
 def sigkill(collection: Collection, scratch: Path, kills: int, seed: int) -> dict[str, Any]:
-    """Kill each of RUNS in turn, do it once more undisturbed, and compare with one that was never killed.
+    """Kill each of RUNS in turn, run it once more undisturbed, and compare with a run that was never killed.
 
-    A run that ends before its moment comes is not counted, and says how long such a run takes.
+    A run that ends before its kill is not counted, but updates the known duration.
     """
     random = np.random.default_rng(seed)
     whole = scratch / "whole"
@@ -73,7 +73,7 @@ def _prepared(prepare: Prepare, collection: Collection, index: Path, whole: Path
 
 
 def _kill(victim: Run, index: Path, moment: float) -> float | None:
-    """Kill it after a share of the time that it takes; returns how long it took, where it ended before."""
+    """Kill the command after a share of its usual time; return its duration if it ended before that."""
     if victim.before is not None:
         shutil.copytree(victim.before, index)
     begin = time.perf_counter()
@@ -88,9 +88,9 @@ def _kill(victim: Run, index: Path, moment: float) -> float | None:
 
 
 def _compare(index: Path, victim: Run) -> str:
-    """What is wrong after one more run, undisturbed; empty where nothing is."""
+    """Describe what is wrong after one more undisturbed run; empty if nothing is."""
     code, _, stderr = run([*victim.arguments, "--index", str(index)], slowed=True)
-    # What was killed after its work was done has nothing left to remove.
+    # A command killed after its work was done has nothing left to remove.
     if code != 0 and not (victim.arguments[0] == "remove" and "is not in the index" in stderr):
         return f"the next run failed: {stderr.strip()}"
     found = content(index)
@@ -108,7 +108,7 @@ def _index(collection: Collection, index: Path, whole: Path) -> tuple[Path | Non
 
 
 def _fewer(collection: Collection, index: Path) -> Path:
-    """The same pictures, of which the first are gone."""
+    """A copy of the pictures without the first ones."""
     folder = index.with_name(f"{index.name}-pictures")
     shutil.copytree(collection.pictures, folder)
     return folder
@@ -145,7 +145,7 @@ def _migrate(collection: Collection, index: Path, whole: Path) -> tuple[Path | N
 
 
 def downgrade(path: Path) -> None:
-    """Turn a catalogue into one of the first schema, with the same images."""
+    """Convert a catalogue to the first schema, with the same images."""
     Index.open(path.parent).close()
     with sqlite3.connect(path) as connection:
         kept = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -162,7 +162,7 @@ def downgrade(path: Path) -> None:
 
 
 def _drop_later_columns(connection: sqlite3.Connection) -> None:
-    """Drop the columns that later schemas added to tables of the first."""
+    """Drop the columns that later schemas added to the first schema's tables."""
     with closing(sqlite3.connect(":memory:")) as first:
         for statement in MIGRATIONS[0]:
             first.execute(statement)

@@ -1,4 +1,4 @@
-"""How fast a folder is indexed, against decoding alone and encoding alone, on all cores."""
+"""How fast is a folder indexed, compared with decoding alone and encoding alone, on all cores?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = "indexing-speed"
 
 @experiment(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
-@click.option("--encoder", metavar="NAME", help="A bundle, by name or folder  [default: the one that ships].")
+@click.option("--encoder", metavar="NAME", help="A bundle's name or folder. [default: the shipped one]")
 def command(data: Path, encoder: str | None) -> None:
     """Measure, print and store."""
     result = measure(data, encoder)

@@ -1,4 +1,4 @@
-"""The page of interpolation: shares of even ways, how the distance grows, and what z' and z do."""
+"""The page of interpolation: how evenly pictures change between two codes, and the effects of z' and z."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Row = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write interpolation.md and interpolation.png; the sheet of the same z with five z' is there already."""
+    """Write interpolation.md and interpolation.png; the sheet of the same z with five z' already exists."""
     written = write_page(folder, NAME, report(record))
     return [written, plot(record["result"], folder / f"{NAME}.png")]
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the verdict, the tables, how to run it again."""
+    """The text of the page: protocol, verdict, tables, provenance."""
     summary = record["result"]
     return page(
         "# Interpolation",
@@ -30,7 +30,7 @@ def report(record: dict[str, Any]) -> str:
         "## Verdict",
         *(verdict(row) for row in summary["rows"]),
         path_table(summary),
-        f"![distance from the start on the way from one face to another](./{NAME}.png)",
+        f"![distance from the start between one face and another](./{NAME}.png)",
         *_noise_parts(summary),
         "## How it was measured",
         provenance(record),
@@ -39,22 +39,22 @@ def report(record: dict[str, Any]) -> str:
 
 def _protocol_text(protocol: dict[str, Any]) -> str:
     return (
-        f"{protocol['pairs']} pairs of faces of CelebA's validation partition are encoded, and the codes between them, "
-        f"{protocol['steps']} even steps on a straight line, are generated (IVE-GAN's with z' = 0). A judge, the "
-        "discriminator of another run, which trained neither the encoder nor its generator, tells how far each picture "
-        "is from the first one: the distance between its features, the last convolution, flattened. Monotone: every "
-        "step leads farther away. Largest step: its share of the length of all steps together; "
-        f"{1 / protocol['steps']:.2f} is even, 1 is one jump. Cross-fade: the same end pictures, blended pixel by "
-        "pixel, which tells what the judge makes of a way that no generator takes; it meets the bar too, for the bar "
-        "says that a way does not turn back, not that its pictures are faces. Ends: how far the generated end pictures "
-        "are from the faces that they shall show, where 1 is as far as two different faces are. In brackets 95 % "
-        f"intervals by bootstrap over the pairs ({protocol['resamples']:,} resamples). IVE-GAN's Fig. 9 shows three "
-        "such ways and states no figure."
+        f"{protocol['pairs']} pairs of faces of CelebA's validation partition are encoded, and pictures are generated "
+        f"from {protocol['steps']} even steps on the straight line between their codes (IVE-GAN's with z' = 0). A "
+        "judge, the discriminator of another run that was trained with neither this encoder nor its generator, "
+        "measures the distance of each picture from the first one in its features, the flattened last convolution. "
+        "Monotone: every step increases the distance. Largest step: its share of the total length of all steps, where "
+        f"{1 / protocol['steps']:.2f} is even and 1 is a single jump. Cross-fade: the same end pictures blended pixel "
+        "by pixel, which shows how the judge rates a path without a generator. It meets the bar too, because the bar "
+        "requires that a path does not turn back, not that its pictures are faces. Ends: the distance of the generated "
+        "end pictures from the faces that they should show, where 1 is the distance between two different faces. "
+        "Brackets give 95 % intervals by bootstrap over the pairs "
+        f"({protocol['resamples']:,} resamples). IVE-GAN's Fig. 9 shows three such paths and gives no figures."
     )
 
 
 def verdict(row: Row) -> str:
-    """Whether the bar is met, in a sentence."""
+    """One sentence: whether the bar is met."""
     share = row["codes"]["monotone"]
     outcome = "Met" if share["mean"] >= BAR else f"Missed by {BAR - share['mean']:.3f}"
     return (
@@ -64,7 +64,7 @@ def verdict(row: Row) -> str:
 
 
 def path_table(summary: Summary) -> str:
-    """A row an encoder and a judge."""
+    """One row per encoder and judge."""
     header = [
         "codes",
         "numbers",
@@ -95,19 +95,19 @@ def _noise_parts(summary: Summary) -> list[str]:
     noise = rows[0]["noise"]
     return [
         "## The same z with five z'",
-        f"{noise['codes']} codes z, each with the same {noise['noises']} noises z', generated: mean distance in the "
-        "judge's features between pictures that differ in z' alone and in z alone, with 95 % intervals by bootstrap "
-        "over z. IVE-GAN's section 4.3 says of its Fig. 7 that z' induces a similar relative transformation in each "
-        "image: alike is the mean cosine between what one change of z' does to two pictures, beside that between two "
-        "changes that have no z' in common.",
+        f"Pictures are generated from {noise['codes']} codes z, each with the same {noise['noises']} noises z'. The "
+        "table shows the mean distance in the judge's features between pictures that differ only in z' or only in z, "
+        "with 95 % intervals by bootstrap over z. IVE-GAN's section 4.3 says of its Fig. 7 that z' induces a similar "
+        "relative transformation in each image. Same change is the mean cosine between the effects of the same change "
+        "of z' on two pictures; different changes is the same for two changes that share no z'.",
         noise_table(rows),
-        f"![generated faces: one z down a column, one z' along a row](./{NAME}-noise.png)",
+        f"![generated faces: each column has one z, each row one z'](./{NAME}-noise.png)",
     ]
 
 
 def noise_table(rows: list[Row]) -> str:
-    """A row an encoder and a judge."""
-    header = ["codes", "judge", "moved by z'", "moved by z", "z' : z", "alike", "unrelated"]
+    """One row per encoder and judge."""
+    header = ["codes", "judge", "moved by z'", "moved by z", "z' : z", "same change", "different changes"]
     cells = [
         [
             row["name"],
@@ -124,7 +124,7 @@ def noise_table(rows: list[Row]) -> str:
 
 
 def plot(summary: Summary, path: Path) -> Path:
-    """Draw the mean distance from the start after each step and the middle 95 % of the pairs, a panel a row."""
+    """Draw the mean distance from the start after each step and the central 95 % of pairs, one panel per row."""
     rows = summary["rows"]
     size = (4.2 * len(rows), 3.8)
     figure, panels = import_pyplot().subplots(1, len(rows), figsize=size, sharey=True, squeeze=False)
@@ -137,7 +137,7 @@ def plot(summary: Summary, path: Path) -> Path:
         panel.set_title(f"{row['name']}, judged by {row['judge']}", fontsize=10)
         panel.set_xlabel("step")
         panel.grid(alpha=0.3)
-    panels[0][0].set_ylabel("distance from the start, of the last's")
+    panels[0][0].set_ylabel("distance from the start / distance of the ends")
     panels[0][0].legend(loc="lower right", fontsize=9)
     figure.tight_layout()
     return save(figure, path)

@@ -1,4 +1,4 @@
-"""From one face's code to another's: does the generated picture change evenly? IVE-GAN's Fig. 9, and 6 and 7 beside."""
+"""Does the generated picture change evenly from one face's code to another's? IVE-GAN's Fig. 9, with Figs 6 and 7."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ Painter = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Walk:
-    """Ways from one picture to another, seen by a judge.
+    """Paths from one picture to another, as a judge sees them.
 
-    distances: float32 (pairs, STEPS), of the picture after each step from the first one; jumps: float32
-    (pairs, STEPS), of each picture from the one before.
+    distances: float32 (pairs, STEPS), from the first picture to the picture after each step; jumps: float32 (pairs,
+    STEPS), from each picture to the next.
     """
 
     distances: NDArray[np.float32]
@@ -47,17 +47,17 @@ class Walk:
 
     @property
     def monotone(self) -> metrics.Floats:
-        """1.0 for every way on which each step leads farther from the start: (pairs,)."""
+        """1.0 for every path on which each step leads farther from the start: (pairs,)."""
         return np.asarray((np.diff(self.distances, axis=1, prepend=0) > 0).all(axis=1), np.float64)
 
     @property
     def largest_jump(self) -> metrics.Floats:
-        """The longest step's share of all steps' length: 1 / STEPS is even, 1 a single jump: (pairs,)."""
+        """The longest step's share of the total length: 1 / STEPS if even, 1 for a single jump: (pairs,)."""
         return np.asarray(self.jumps.max(axis=1) / self.jumps.sum(axis=1), np.float64)
 
 
 def walk(first: Tensor, last: Tensor, picture: Painter, judge: Judge) -> Walk:
-    """Go in STEPS even steps from `first` to `last` (pairs, …), codes or pictures, which `picture` makes images of."""
+    """Go in STEPS even steps from `first` to `last` (pairs, …), codes or pictures that `picture` turns into images."""
     distances, jumps = [], []
     for start, end in zip(first, last, strict=True):
         features = judge.features(picture(between(start, end)))
@@ -67,16 +67,17 @@ def walk(first: Tensor, last: Tensor, picture: Painter, judge: Judge) -> Walk:
 
 
 def between(start: Tensor, end: Tensor) -> Tensor:
-    """Both ends and what lies evenly between them: (STEPS + 1, …)."""
+    """Both ends and evenly spaced points between them: (STEPS + 1, …)."""
     t = torch.linspace(0, 1, STEPS + 1).view(-1, *[1] * start.dim())
     return (1 - t) * start + t * end
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One encoder and generator, judged: its ways through the codes, and the cross-fades of the same end pictures.
+    """One encoder and generator, judged: its paths between codes, and cross-fades of the same end pictures.
 
-    misses: (pairs,), how far the end pictures are from the faces that they shall show; 1 is as far as two faces are.
+    misses: (pairs,), the distance of the end pictures from the faces that they should show, relative to the distance of
+    two faces.
     """
 
     inverter: Inverter
@@ -89,7 +90,7 @@ class Measured:
 
 
 def measure(inverter: Inverter, family: Family, judge: Judge, pixels: NDArray[np.uint8], seed: int) -> Measured:
-    """Walk between the pairs of pictures, uint8 (2, pairs, h, w, 3); family: the inverter's run's."""
+    """Measure the paths between pairs of pictures, uint8 (2, pairs, h, w, 3); family: of the inverter's run."""
     started = time.perf_counter()
     faces = [to_images(side) for side in pixels]
     codes = [in_blocks(inverter.trained.encoder, side) for side in faces]
@@ -106,7 +107,7 @@ def measure(inverter: Inverter, family: Family, judge: Judge, pixels: NDArray[np
 
 
 def miss(faces: Sequence[Tensor], ends: Sequence[Tensor], judge: Judge) -> metrics.Floats:
-    """How far generated pictures are from the faces of both sides; 1 is as far as the pairs' faces are."""
+    """The distance of generated pictures from the faces at both ends; 1 is the distance between the pairs' faces."""
     first, last = (judge.features(side) for side in faces)
     distances = torch.stack(
         [(judge.features(end) - face).norm(dim=1) for end, face in zip(ends, (first, last), strict=True)]
@@ -115,7 +116,7 @@ def miss(faces: Sequence[Tensor], ends: Sequence[Tensor], judge: Judge) -> metri
 
 
 def load_inverter(run: Path) -> Inverter:
-    """The encoder and generator of a run. Raises InputError where it has no generator."""
+    """Load a run's encoder and generator. Raises InputError if it has no generator."""
     trained, _ = load_trained(run, terms="")
     if trained.generator is None:
         raise InputError(f"{run} holds a run of {trained.family}, which generates no pictures")
@@ -123,7 +124,7 @@ def load_inverter(run: Path) -> Inverter:
 
 
 def independent(inverter: Inverter, judge: Judge) -> bool:
-    """Whether the judge has trained neither this encoder nor its generator: it knows a generator with other weights."""
+    """Whether the judge was trained with neither this encoder nor its generator: its generator has other weights."""
     theirs = judge.family.generator()
     weights = [] if theirs is None else list(theirs.parameters())
     ours = list(inverter.generator.parameters())
@@ -132,15 +133,15 @@ def independent(inverter: Inverter, judge: Judge) -> bool:
 
 
 def draw_pairs(count: int, pairs: int, seed: int) -> NDArray[np.int64]:
-    """The rows of so many pairs of different faces of `count`, none twice where they suffice: (2, pairs)."""
+    """Random pairs of different faces out of `count`, each face once if there are enough: rows (2, pairs)."""
     if count < 2:
-        raise InputError("two faces of the validation partition are needed to go from one to another")
+        raise InputError("the validation partition has fewer than two faces: at least two are needed")
     pairs = min(pairs, count // 2)
     return np.random.default_rng([seed, 4]).permutation(count)[: 2 * pairs].reshape(2, pairs)
 
 
 def summarise(measured: Sequence[Measured], seed: int) -> dict[str, Any]:
-    """Shares, curves and jumps of every encoder with 95 % intervals over the pairs, as plain data."""
+    """Shares, curves and jumps of every encoder, with 95 % intervals over the pairs, as plain data."""
     pairs = len(measured[0].codes.distances)
     weights = metrics.bootstrap_weights(pairs, RESAMPLES, seed)
     return {
@@ -179,7 +180,7 @@ def _statistics(walked: Walk, weights: metrics.Floats) -> dict[str, Any]:
 
 
 def store_raw(measured: Sequence[Measured], rows: NDArray[np.int64], folder: Path) -> Path:
-    """Write interpolation.npz: pairs (2, n), and a row NUMBER_codes and NUMBER_fades, distances float32 (n, STEPS)."""
+    """Write interpolation.npz: pairs (2, n), and per row NUMBER_codes and NUMBER_fades, float32 (n, STEPS)."""
     arrays: dict[str, NDArray[Any]] = {"pairs": rows}
     for number, one in enumerate(measured):
         arrays[f"{number}_codes"], arrays[f"{number}_fades"] = one.codes.distances, one.fades.distances
@@ -190,7 +191,7 @@ def store_raw(measured: Sequence[Measured], rows: NDArray[np.int64], folder: Pat
 
 
 def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> None:
-    """Write Fig. 9: a row a pair, its real faces at both ends, between them what is generated on the way."""
+    """Write Fig. 9, one row per pair: real faces at both ends, generated pictures between them."""
     first, last = (to_images(side[:SHOWN]) for side in pixels)
     codes = zip(*(in_blocks(inverter.trained.encoder, side) for side in (first, last)), strict=True)
     ways = [in_blocks(inverter.generator, between(*pair)) for pair in codes]
@@ -206,7 +207,7 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
     multiple=True,
     required=True,
     type=click.Path(path_type=Path),
-    help="A training run; again for more.",
+    help="A training run; may be repeated.",
 )
 @click.option(
     "--judge",
@@ -214,23 +215,23 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
     multiple=True,
     required=True,
     type=click.Path(path_type=Path),
-    help="A run whose discriminator judges those that it has not trained; again for more.",
+    help="A run whose discriminator judges the runs it was not trained with; may be repeated.",
 )
-@click.option("--pairs", type=click.IntRange(2), default=PAIRS, show_default=True, help="How many.")
-@click.option("--threads", type=click.IntRange(1), help="Processor threads of PyTorch.")
-@click.option("--seed", default=0, show_default=True, help="Of the pairs, the noise and the resamples.")
+@click.option("--pairs", type=click.IntRange(2), default=PAIRS, show_default=True, help="Number of pairs.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads for PyTorch.")
+@click.option("--seed", default=0, show_default=True, help="Seed of pairs, noise and resamples.")
 @click.option(
     "--pictures",
     type=click.Path(path_type=Path),
     default=PICTURES,
-    help="Where sheets with CelebA's faces go. [benchmarks/pictures_out]",
+    help="Folder for sheets with CelebA's faces. [benchmarks/pictures_out]",
 )
 @results_option
 def command(
     data: Path, runs: tuple[Path, ...], judges: tuple[Path, ...], pairs: int, threads: int | None, seed: int,
     pictures: Path, results: Path,
 ) -> None:  # fmt: skip
-    """Go from code to code between validation faces, and see whether a judge finds each step farther from the start."""
+    """Interpolate between the codes of validation faces, and let a judge check that each step leads farther away."""
     if threads:
         torch.set_num_threads(threads)
     faces = load_faces(data, "validation")
@@ -242,7 +243,7 @@ def command(
         pixels = np.asarray(faces.pixels(inverter.trained.framing))[rows]
         fit = [judge for judge in panel if independent(inverter, judge)]
         if not fit:
-            raise InputError(f"every judge has trained {run}, or its generator: name another with --judge")
+            raise InputError(f"every judge was trained with {run} or its generator: name another with --judge")
         measured += [measure(inverter, family, judge, pixels, seed) for judge in fit]
         save_ways(inverter, pixels, pictures)
         save_noise_grids(family, pixels[0], seed, results / f"{NAME}-noise.png", pictures)

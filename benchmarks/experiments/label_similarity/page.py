@@ -1,4 +1,4 @@
-"""The page of label-similarity: agreement of every method, by k, by draw, by attribute; and the table of the README."""
+"""The page of label-similarity: agreement of every method by k, draw and attribute; and the README's table."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ README_ROWS = (
     "fine-and-pixels-128", "parts", "contrastive", "contrastive-by-parts", "aegan", "ivegan",
 )  # fmt: skip
 OTHER_CLASSES = {
-    WITH_LABELS: "Another class than the codes above: these learned from the labels of the gallery's faces, of other "
-    "people than the queries show. They say what is left to learn from the same codes, not how good a code learned "
-    "without labels is.",
-    ELSEWHERE: "A class of its own again: networks that learned from other pictures and their labels, as they are.",
+    WITH_LABELS: "These codes form a separate class: they were trained on the labels of the gallery's faces, which "
+    "show other people than the queries. They show how much labels can still add to the same codes, not how good a "
+    "code learned without labels is.",
+    ELSEWHERE: "A further class: networks trained on other pictures and their labels, used without fine-tuning.",
 }
 
 
@@ -32,16 +32,16 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def readme_table(record: dict[str, Any]) -> str:
-    """What the README shows: some rows that owe nothing to labels, by the first and the last k, and who is ahead."""
+    """The README's table: some rows learned without labels, at the first and the last k, and the comparison."""
     summary = of_class(record["result"], WITHOUT_LABELS)
     ks = summary["protocol"]["ks"]
     shown = [row for row in summary["methods"] if row["key"] in README_ROWS]
     table = tables.main_table({**summary, "methods": shown or summary["methods"]}, (ks[0], ks[-1]))
-    return "\n\n".join(filter(None, [table, _who_is_ahead(summary, ks[-1])]))
+    return "\n\n".join(filter(None, [table, _comparison(summary, ks[-1])]))
 
 
-def _who_is_ahead(summary: dict[str, Any], k: int) -> str:
-    """Whether the best network is ahead of the best code without one; nothing where one of them is missing."""
+def _comparison(summary: dict[str, Any], k: int) -> str:
+    """One sentence: whether the best network beats the best code without one; empty if either is missing."""
     known = without_network(summary)
     networks = [
         row
@@ -53,16 +53,16 @@ def _who_is_ahead(summary: dict[str, Any], k: int) -> str:
         return ""
     network = max(networks, key=lambda row: float(row["agreement"][str(k)]["mean"]))
     low, high = network["agreement"][str(k)]["beyond_baseline"]["interval"]
-    verdict = "The networks pass the codes" if low > 0 else "The networks do not yet pass the codes"
+    verdict = "Networks beat" if low > 0 else "Networks do not yet beat"
     return (
-        f"{verdict} that no network makes: the agreement@{k} of the best of them, {network['name']}, differs by "
-        f"{network['agreement'][str(k)]['beyond_baseline']['mean']:+.3f} [{low:+.3f}, {high:+.3f}] from that of "
-        f"{best['name']}."
+        f"{verdict} the codes made without a network: compared with the best of those, {best['name']}, the best "
+        f"network, {network['name']}, differs by "
+        f"{network['agreement'][str(k)]['beyond_baseline']['mean']:+.3f} [{low:+.3f}, {high:+.3f}] in agreement@{k}."
     )
 
 
 def label_report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the tables by class of codes, how to run it again."""
+    """The text of the page: protocol, tables by class of codes, provenance."""
     summary = of_class(record["result"], WITHOUT_LABELS)
     protocol = summary["protocol"]
     return page(
@@ -72,9 +72,10 @@ def label_report(record: dict[str, Any]) -> str:
         *(f"Left out: {key} ({reason})." for key, reason in summary["left_out"].items()),
         f"![agreement@k of every method](./{NAME}.png)",
         f"## {protocol['draw_size']} queries, as in the AEGAN paper",
-        f"Mean, and 2.5 to 97.5 % of {protocol['draws']:,} seeded draws of {protocol['draw_size']} of the queries: "
-        "two figures from different draws that differ by less than this spread say nothing. The paper states 0.7918 "
-        "for AEGAN and 0.7483 for dHash; it names neither its queries nor how many results it counts.",
+        f"The mean, and the 2.5th to 97.5th percentiles, of {protocol['draws']:,} seeded draws of "
+        f"{protocol['draw_size']} of the queries. Figures from different draws that differ by less than this spread "
+        "cannot be distinguished. The paper gives 0.7918 for AEGAN and 0.7483 for dHash; it states neither its "
+        "queries nor its number of results.",
         tables.draws_table(summary),
         *_baseline_parts(summary),
         *_other_classes(record["result"]),
@@ -90,7 +91,7 @@ def label_report(record: dict[str, Any]) -> str:
 
 
 def _other_classes(summary: dict[str, Any]) -> list[str]:
-    """What labels add, in tables of their own; nothing where no such code was measured."""
+    """Separate tables of codes learned with labels; empty if none were measured."""
     parts = []
     for label_class, sentence in OTHER_CLASSES.items():
         rows = of_class(summary, label_class)
@@ -105,8 +106,8 @@ def _baseline_parts(summary: dict[str, Any]) -> list[str]:
         return []
     name = next(method["name"] for method in summary["methods"] if method["key"] == summary["baseline"])
     sentence = (
-        f"Agreement beyond that of {name}, the best code that no network makes: the mean of the queries' own "
-        "differences and its 95 % interval. Where the interval excludes 0 the two codes differ."
+        f"The gain in agreement over {name}, the best code made without a network: the mean of the paired differences "
+        "by query, with its 95 % interval. If the interval excludes 0, the two codes differ."
     )
     return ["## Against the best code without a network", sentence, table]
 
@@ -115,16 +116,16 @@ def _protocol_text(protocol: dict[str, Any], chance: float) -> str:
     return (
         f"Gallery: {protocol['gallery']:,} faces of CelebA's train partition. Queries: {protocol['queries']:,} faces "
         f"of its validation partition. Agreement@k: the share of the {len(protocol['attributes'])} attributes that a "
-        "query and its first k results have in common; in brackets the 95 % interval by bootstrap over the queries "
-        f"({protocol['resamples']:,} resamples). Two random faces agree on {chance:.3f}, so "
-        "chance-corrected is (agreement - random) / (oracle - random), random being the expectation. "
-        "Same person: a query searched among the other queries, share with a picture of the same person among the "
-        "first k. Search is exact."
+        "query and its first k results have in common. Brackets give 95 % intervals by bootstrap over the queries "
+        f"({protocol['resamples']:,} resamples). Two random faces agree on {chance:.3f} of the attributes; "
+        "chance-corrected is (agreement - random) / (oracle - random), where random is that expected value. "
+        "Same person@k: each query is searched among the other queries, and counts if a picture of the same person is "
+        "among the first k. Search is exact."
     )
 
 
 def plot(summary: dict[str, Any], path: Path) -> Path:
-    """Draw agreement @1 and @20 of every method but the oracle: interval thick, spread of small draws thin."""
+    """Draw agreement @1 and @20 of every method except the oracle, with intervals and spreads of small draws."""
     methods = [method for method in reversed(summary["methods"]) if method["key"] not in ("random", "oracle")]
     ks = [summary["protocol"]["ks"][0], summary["protocol"]["ks"][-1]]
     figure, panels = import_pyplot().subplots(1, 2, sharex=True, sharey=True, figsize=(11, 1.2 + 0.34 * len(methods)))

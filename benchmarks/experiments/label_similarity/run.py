@@ -1,4 +1,4 @@
-"""Do query and results share the attributes that people gave them? AEGAN's Table 2 with chance and intervals."""
+"""Do query and results share the attributes that people annotated? AEGAN's Table 2, with chance level and intervals."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from indexer.errors import InputError
 from latentsearch.export.model_card import FITTED_FAMILY, record_scores
 
 NAME = "label-similarity"
-# Without these two nothing can be corrected for chance.
+# Both rows are needed to correct for chance.
 ALWAYS = ("random", "oracle")
 
 
 def chosen_methods(
     keys: Sequence[str], runs: Sequence[Path], bundles: Sequence[str], seed: int, by_parts: bool = False
 ) -> list[Method]:
-    """The methods of these keys (else all baselines), the rows of the training runs and those of the bundles.
+    """The methods of these keys (by default all baselines) and the rows of the training runs and bundles.
 
-    by_parts: whether of each bundle's network the best layer is read by parts, too. Methods of other classes come only
-    where they are named. Without bundles the one that ships, if any. Raises InputError for a key that no method has.
+    by_parts: also read the best layer of each bundle's network by parts. Methods of other label classes are included
+    only if named. Without bundles, the shipped one is used, if any. Raises InputError for an unknown key.
     """
     methods, others = baselines(seed) + by_parts_methods(), other_classes(seed)
     unknown = set(keys) - {method.key for method in methods + others} - {"none"}
@@ -55,7 +55,7 @@ def chosen_methods(
 
 
 def other_classes(seed: int) -> list[Method]:
-    """The methods that owe something to labels, of the gallery's faces or of other pictures."""
+    """The methods that use labels, of the gallery's faces or of other pictures."""
     efficientnet = EfficientNet()
     name = f"{efficientnet.name}, {COMPONENTS} axes, whitened"
     code = f"{COMPONENTS} numbers"
@@ -68,7 +68,7 @@ def other_classes(seed: int) -> list[Method]:
 
 
 def layers_by_parts(bundle: Bundle, wished: bool) -> list[Method]:
-    """The row of a bundle's best layer read by parts; none of codes that no network makes."""
+    """The row of a bundle's best layer read by parts; none for codes without a network."""
     if not wished or bundle.facts["family"] == FITTED_FAMILY:
         return []
     return [LayerByParts(bundle.encoder, f"{bundle.key}-by-parts", f"bundle {bundle.encoder.name}")]
@@ -77,16 +77,16 @@ def layers_by_parts(bundle: Bundle, wished: bool) -> list[Method]:
 def measure(
     methods: Sequence[Method], gallery: Faces, queries: Faces, seed: int
 ) -> tuple[list[Measured], dict[str, Any]]:
-    """What each method finds, and a summary of all as plain data."""
+    """Search by each method; return the raw outcomes and a summary as plain data."""
     measured, left_out = run_methods(methods, gallery, queries)
     summary = summarise(measured, gallery, queries, seed) | {"left_out": left_out, "encoders": encoder_facts(methods)}
     return measured, summary | {"reference": check_against_reference(summary)}
 
 
 def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) -> Path:
-    """Write what every query gave, label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured.
+    """Write the outcome of every query to label-similarity.npz: KEY_counts and KEY_person_ranks as in Measured.
 
-    keep: what is stored of other methods stays.
+    keep: keep the stored arrays of other methods.
     """
     arrays: dict[str, NDArray[Any]] = {}
     for one in measured:
@@ -99,13 +99,13 @@ def store_raw(measured: Sequence[Measured], folder: Path, keep: bool = False) ->
 
 
 def _counts(path: Path) -> dict[str, NDArray[np.uint16]]:
-    """What `store_raw` wrote of agreement, by key."""
+    """The agreement counts that `store_raw` wrote, by key."""
     with np.load(path, allow_pickle=False) as arrays:
         return {name.removesuffix("_counts"): arrays[name] for name in arrays.files if name.endswith("_counts")}
 
 
 def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> None:
-    """Write the scores of bundles into their own folders, where `latentsearch encoders` finds them."""
+    """Write the scores of bundles into their own folders, where `latentsearch encoders` reads them."""
     rows = {row["key"]: row for row in summary["methods"]}
     for method in methods:
         if isinstance(method, Bundle):
@@ -117,13 +117,13 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
-@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more. [the shipped]")
-@click.option("--methods", default="", help="Keys, with commas between; none: only the bundles. [all baselines]")
-@click.option("--seed", default=0, show_default=True, help="Of the random row, the resamples and the draws.")
-@click.option("--record", is_flag=True, help="Write their scores into the bundles' model.json and model card too.")
-@click.option("--by-parts", is_flag=True, help="Of each bundle's network read the best layer by parts, too: minutes.")
-@click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; may be repeated.")
+@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; may be repeated. [the shipped]")
+@click.option("--methods", default="", help="Comma-separated keys, or none. [all baselines]")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random row, resamples and draws.")
+@click.option("--record", is_flag=True, help="Also write the scores into the bundles' model.json and card.")
+@click.option("--by-parts", is_flag=True, help="Also read each network's best layer by parts (takes minutes).")
+@click.option("--keep", is_flag=True, help="Keep the stored rows of other methods.")
 @results_option
 def command(
     data: Path,
@@ -136,7 +136,7 @@ def command(
     keep: bool,
     results: Path,
 ) -> None:
-    """Measure agreement@k of the gallery's faces with validation faces, and write the raw results.
+    """Search the gallery for validation faces, measure agreement@k, and write the raw results.
 
     Gallery: the train partition. Queries: the validation partition.
     """

@@ -22,10 +22,10 @@ Counts = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Mapped:
-    """What was found of one method's codes.
+    """The neighbourhoods of one method's codes.
 
-    plane: float32 (n, 2), their t-SNE; near, near_in_plane: uint8 (n, attributes), how many of a face's K nearest
-    others have each attribute, by the codes' distance and by that in the plane.
+    plane: float32 (n, 2), their t-SNE; near, near_in_plane: uint8 (n, attributes), the number of a face's K nearest
+    others with each attribute, by the codes' distance and in the plane.
     """
 
     method: Method
@@ -38,8 +38,8 @@ class Mapped:
 def sharing(near: Counts, attribute: NDArray[np.uint8], weights: metrics.Floats) -> dict[str, metrics.Floats]:
     """How well neighbours share one attribute (n,) in each resample: weights (r, n), see bootstrap_weights.
 
-    "having": of the faces that have it, the mean share of their neighbours that have it, which is what a cluster
-    shows; "balanced": the mean of that and of the share, for faces without it, of neighbours without it.
+    "having": for faces with the attribute, the mean share of neighbours with it, which is what a cluster shows;
+    "balanced": the mean of that and of the share, for faces without it, of neighbours without it.
     """
     share = near / K
     having = _mean(share, attribute == 1, weights)
@@ -52,12 +52,12 @@ def _mean(values: metrics.Floats, chosen: NDArray[np.bool_], weights: metrics.Fl
 
 
 def summarise(mapped: Sequence[Mapped], faces: Faces, names: Sequence[str], seed: int) -> dict[str, Any]:
-    """Sharing by method, space (the codes' space, the plane) and attribute, with 95 % intervals, as plain data.
+    """Sharing by method, space (code space or plane) and attribute, with 95 % intervals, as plain data.
 
-    The first method is what the others are compared with, over the same resamples.
+    The other methods are compared with the first one, over the same resamples.
     """
     attributes = chosen_attributes(faces, names)
-    # The first row counts every face once: the estimate itself.
+    # The first row weights all faces equally: it gives the estimate itself.
     once = np.full((1, len(faces)), 1 / len(faces))
     weights = np.concatenate([once, metrics.bootstrap_weights(len(faces), RESAMPLES, seed)])
     baseline = _estimates(mapped[0], attributes, names, weights)
@@ -109,7 +109,7 @@ def _score(values: metrics.Floats) -> dict[str, Any]:
 
 
 def _chance(attribute: NDArray[np.uint8]) -> dict[str, float]:
-    """What a random other face gives."""
+    """The expected sharing with a random other face."""
     total, having = len(attribute), int(attribute.sum())
     with_it, without = (having - 1) / (total - 1), (total - having - 1) / (total - 1)
     return {
@@ -122,7 +122,7 @@ def _chance(attribute: NDArray[np.uint8]) -> dict[str, float]:
 def chosen_attributes(faces: Faces, names: Sequence[str]) -> NDArray[np.uint8]:
     """The columns of these attributes: uint8 (n, len(names)).
 
-    Raises InputError for one that the faces do not have, or that all or less than two of them have.
+    Raises InputError for an attribute that the faces lack a label for, or that all or fewer than two of them have.
     """
     missing = [name for name in names if name not in faces.attribute_names]
     if missing:

@@ -1,4 +1,4 @@
-"""The page of latent-map: how well neighbours share what the paper colours its map by, and the maps themselves."""
+"""The page of latent-map: how well neighbours share the attributes that colour the paper's map, and the maps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmarks.statistics.label_tables import distance
 
 NAME = "latent-map"
 PAGES = (NAME,)
-SPACES = {"codes": "by the codes themselves", "plane": "in the plane of t-SNE"}
-MEASURES = {"having": "of faces that have it", "balanced": "balanced"}
+SPACES = {"codes": "in code space", "plane": "in the plane of t-SNE"}
+MEASURES = {"having": "of faces with the attribute", "balanced": "balanced"}
 # The paper's colours (Fig. 8 b and d).
 COLOURS = {"Eyeglasses": "red", "Wearing_Hat": "green", "Bangs": "blue", "Blond_Hair": "gold"}
 GENDER = "Male"
@@ -24,14 +24,14 @@ Method = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write latent-map.md and latent-map.png into the folder, which has latent-map.npz too."""
+    """Write latent-map.md and latent-map.png into the folder that holds latent-map.npz."""
     written = write_page(folder, NAME, report(record))
     with np.load(folder / f"{NAME}.npz") as raw:
         return [written, plot(record["result"], raw, folder / f"{NAME}.png")]
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the verdict, the tables, how to run it again."""
+    """The text of the page: protocol, verdict, tables, provenance."""
     summary = record["result"]
     tables = [
         part
@@ -57,20 +57,20 @@ def report(record: dict[str, Any]) -> str:
 
 def _protocol_text(protocol: dict[str, Any]) -> str:
     return (
-        f"{protocol['faces']:,} faces of CelebA's train partition, drawn at random. For every face that has an "
-        f"attribute: how many of its {protocol['k']} nearest others have it too, which is what a cluster on a map "
-        "shows. Where some faces are near to very many others, as by pixels, those faces' attributes gain: so balanced "
-        "too, the mean of that share and of the one of neighbours that lack it, of faces that lack it; a random "
-        "neighbour gives one half. In brackets the 95 % interval by bootstrap over the faces "
-        f"({protocol['resamples']:,} resamples). Nearest by each code's own distance, and in the plane that t-SNE "
-        "(scikit-learn's, perplexity 30) makes of it; of pixels t-SNE gets the first "
+        f"{protocol['faces']:,} random faces of CelebA's train partition. For every face with an attribute, the "
+        f"figure is the share of its {protocol['k']} nearest others that have it too, which is what a cluster on a map "
+        "shows. In some spaces, such as pixels, a few faces are near to very many others, and their attributes gain. "
+        "The balanced figure corrects for this: it is the mean of that share and, for faces without the attribute, of "
+        "the share of neighbours without it; a random neighbour gives one half. Brackets give 95 % intervals by "
+        f"bootstrap over the faces ({protocol['resamples']:,} resamples). Neighbours are found by each code's own "
+        "distance, and in the plane of its t-SNE (scikit-learn, perplexity 30); pixels are first reduced to "
         f"{protocol['pixel_components']} principal components, as is customary. IVE-GAN's Fig. 8 shows such maps of "
-        "1,024 numbers and of raw pixels, and states no figure."
+        "1,024 numbers and of raw pixels, and gives no figures."
     )
 
 
 def sharing_table(summary: Summary, space: str, measure: str) -> str:
-    """A row a method, a column an attribute; space: "codes" or "plane"; measure: "having" or "balanced"."""
+    """One row per method, one column per attribute; space: a key of SPACES; measure: a key of MEASURES."""
     names = summary["protocol"]["attributes"]
     rows = [["a random face", "", *(f"{summary['chance'][name][measure]:.3f}" for name in names)]]
     for method in summary["methods"]:
@@ -80,7 +80,7 @@ def sharing_table(summary: Summary, space: str, measure: str) -> str:
 
 
 def word(attribute: str) -> str:
-    """CelebA's name of an attribute as words."""
+    """CelebA's attribute name in words."""
     return attribute.replace("_", " ").lower()
 
 
@@ -94,8 +94,8 @@ def _verdict(summary: Summary) -> list[str]:
         for space in SPACES
     ]
     bar = (
-        "The bar: the codes ahead of the pixels on each of the five, the 95 % interval of the difference between what "
-        "their neighbours share above 0."
+        "The bar: the neighbours by code share each of the five attributes more often than neighbours by pixels; the "
+        "95 % interval of the difference is above 0."
     )
     rows = [
         [
@@ -126,7 +126,7 @@ def _difference(score: dict[str, Any]) -> str:
 
 
 def plot(summary: Summary, raw: Any, path: Path) -> Path:
-    """Draw the maps: a column a method, above the paper's four attributes, below gender."""
+    """Draw the maps: one column per method, the paper's four attributes above, gender below."""
     methods, names = summary["methods"], summary["protocol"]["attributes"]
     size = (4.6 * len(methods), 9.4)
     figure, panels = import_pyplot().subplots(2, len(methods), figsize=size, squeeze=False)
@@ -145,7 +145,7 @@ def plot(summary: Summary, raw: Any, path: Path) -> Path:
 def draw_points(
     panel: Any, plane: NDArray[np.float32], groups: dict[str, NDArray[np.bool_]], colours: dict[str, str]
 ) -> None:
-    """All points in grey, those of each group in its colour."""
+    """Draw all points in grey, then each group in its colour."""
     panel.scatter(*plane.T, s=1.5, color="lightgrey", linewidths=0)
     for name, members in groups.items():
         panel.scatter(*plane[members].T, s=2.5, color=colours[name], linewidths=0, label=word(name), alpha=0.7)

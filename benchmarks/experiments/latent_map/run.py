@@ -1,4 +1,4 @@
-"""A map of the codes: do neighbours share glasses, hats, bangs, blond hair, gender? IVE-GAN's Fig. 8 with numbers."""
+"""Do neighbours on a map of the codes share glasses, hats, bangs, blond hair, gender? IVE-GAN's Fig. 8 in numbers."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from indexer.encoders.encoder import load_encoder
 from indexer.errors import InputError, MissingExtra
 
 NAME = "latent-map"
-# Those that the paper colours its map by.
+# The attributes by which the paper colours its map.
 ATTRIBUTES = ("Eyeglasses", "Wearing_Hat", "Bangs", "Blond_Hair", "Male")
 FACES = 10_000
 
 
 def map_codes(method: Method, gallery: Faces, faces: Faces, attributes: NDArray[np.uint8], seed: int) -> Mapped:
-    """Encode the faces, find everyone's nearest others, project to the plane, and find them there.
+    """Encode the faces, find each face's nearest others, project to the plane, and find them there.
 
-    attributes: uint8 (n, a). What the method learns it learns from the gallery.
+    attributes: uint8 (n, a). The method is fitted on the gallery.
     """
     started = time.perf_counter()
     method.fit(gallery)
@@ -58,15 +58,15 @@ def map_codes(method: Method, gallery: Faces, faces: Faces, attributes: NDArray[
 
 
 def neighbours_with(attributes: NDArray[np.uint8], codes: Codes, distance: str) -> Counts:
-    """How many of each face's K nearest others have each attribute (n, a): uint8 (n, a)."""
+    """The number of each face's K nearest others with each attribute (n, a): uint8 (n, a)."""
     found = nearest(codes, codes, K, distance, exclude_self=True)
     return np.asarray(attributes[found].sum(axis=1), np.uint8)
 
 
 def project(codes: Codes, seed: int) -> NDArray[np.float32]:
-    """t-SNE of codes (n, d): float32 (n, 2); of pixels, that of their first 50 principal components, as is customary.
+    """t-SNE of codes (n, d): float32 (n, 2); pixels are first reduced to 50 principal components, as is customary.
 
-    Raises MissingExtra without scikit-learn.
+    Raises MissingExtra if scikit-learn is not installed.
     """
     try:
         from sklearn.decomposition import PCA
@@ -80,7 +80,7 @@ def project(codes: Codes, seed: int) -> NDArray[np.float32]:
 
 
 def draw_faces(gallery: Faces, count: int, seed: int) -> Faces:
-    """So many faces of the gallery at random, in its order; all of them where it has no more."""
+    """Up to `count` random faces of the gallery, in its order."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(gallery))[:count])
     return replace(
         gallery,
@@ -91,9 +91,9 @@ def draw_faces(gallery: Faces, count: int, seed: int) -> Faces:
 
 
 def stored_baseline(folder: Path) -> Mapped:
-    """What was found of the pixels by the run that is stored in a folder.
+    """The stored neighbourhoods of the pixels.
 
-    Raises InputError when none is.
+    Raises InputError if none are stored.
     """
     path = folder / f"{NAME}.npz"
     if not path.exists():
@@ -104,15 +104,15 @@ def stored_baseline(folder: Path) -> Mapped:
 
 
 def keep_earlier(summary: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The summary with the stored rows of other methods, the pixels' among them (see `keep_rows`)."""
+    """The summary with the stored rows of other methods, including the pixels (see `keep_rows`)."""
     measured = [row for row in summary["methods"] if row["key"] != summary["baseline"]]
     return keep_rows(NAME, summary | {"methods": measured}, folder)
 
 
 def store_raw(mapped: Sequence[Mapped], attributes: NDArray[np.uint8], folder: Path, keep: bool = False) -> Path:
-    """Write latent-map.npz: attributes (n, a) and, a method, KEY_plane (float16), KEY_near and KEY_near_in_plane.
+    """Write latent-map.npz: attributes (n, a) and per method KEY_plane (float16), KEY_near and KEY_near_in_plane.
 
-    keep: what is stored of other methods stays.
+    keep: keep the stored arrays of other methods.
     """
     arrays: dict[str, NDArray[Any]] = {"attributes": attributes}
     for one in mapped:
@@ -128,7 +128,7 @@ def store_raw(mapped: Sequence[Mapped], attributes: NDArray[np.uint8], folder: P
 def measure(
     methods: Sequence[Method], gallery: Faces, faces: Faces, attributes: NDArray[np.uint8], seed: int
 ) -> list[Mapped]:
-    """The maps of faces by the codes of each method, fitted on the gallery."""
+    """Map the faces by the codes of each method, fitted on the gallery."""
     mapped = []
     for method in methods:
         mapped.append(map_codes(method, gallery, faces, attributes, seed))
@@ -138,12 +138,12 @@ def measure(
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; again for more.")
-@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; again for more.")
-@click.option("--faces", "count", type=click.IntRange(K + 1), default=FACES, show_default=True, help="How many.")
-@click.option("--threads", type=click.IntRange(1), help="Processor threads of PyTorch.")
-@click.option("--seed", default=0, show_default=True, help="Of the faces, t-SNE and the resamples.")
-@click.option("--keep", is_flag=True, help="Leave the stored rows of other methods as they are.")
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; may be repeated.")
+@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; may be repeated.")
+@click.option("--faces", "count", type=click.IntRange(K + 1), default=FACES, show_default=True, help="Number of faces.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads for PyTorch.")
+@click.option("--seed", default=0, show_default=True, help="Seed of faces, t-SNE and resamples.")
+@click.option("--keep", is_flag=True, help="Keep the stored rows of other methods.")
 @results_option
 def command(
     data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], count: int, threads: int | None, seed: int,
@@ -151,8 +151,7 @@ def command(
 ) -> None:  # fmt: skip
     """Map faces of the train partition by their codes and by their pixels, and write the raw results.
 
-    How many of a face's 10 nearest others share an attribute with it, by the codes themselves and in the plane that
-    t-SNE projects them to.
+    Counts how many of a face's 10 nearest others share an attribute with it, in code space and in the plane of t-SNE.
     """
     if not runs and not bundles:
         raise InputError("nothing to map: name a training run with --run, or an encoder with --bundle")

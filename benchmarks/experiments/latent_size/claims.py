@@ -1,4 +1,4 @@
-"""What the paper on the size of the latent space claims, held against stored figures of latent-size."""
+"""Compares the claims of the paper on the size of the latent space with stored figures of latent-size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Parts = dict[str, dict[str, Any]]
 
 
 class Table:
-    """Stored figures by part, family and latent size; those of several seeds as lists."""
+    """Stored figures by part, family and latent size; figures of several seeds are lists."""
 
     def __init__(self, summary: dict[str, Any]) -> None:
         self.parts: Parts = summary["parts"]
@@ -21,47 +21,47 @@ class Table:
         self.seeds: list[int] = summary["settings"]["seeds"]
 
     def values(self, part: str, family: str, size: int, pick: Callable[[Any], float]) -> list[float]:
-        """The figure of every seed that is there."""
+        """The figures of all available seeds."""
         rows = self.parts.get(part, {})
         keys = [f"{family}-{size}-{seed}" for seed in self.seeds]
         return [pick(rows[key]) for key in keys if key in rows]
 
     def by_seed(self, part: str, family: str, pick: Callable[[Any], float]) -> dict[int, list[float]]:
-        """Size -> the figures of its seeds, of those sizes that are there."""
+        """Size -> the figures of its seeds, for sizes with results."""
         found = {size: self.values(part, family, size, pick) for size in self.sizes}
         return {size: values for size, values in found.items() if values}
 
     def means(self, part: str, family: str, pick: Callable[[Any], float]) -> dict[int, float]:
-        """Size -> the mean over the seeds, of those sizes that are there."""
+        """Size -> the mean over its seeds, for sizes with results."""
         return {size: sum(values) / len(values) for size, values in self.by_seed(part, family, pick).items()}
 
     def spread(self, part: str, family: str, pick: Callable[[Any], float]) -> float:
-        """The furthest that two seeds of a size are apart. Raises ValueError where no size is there."""
+        """The largest difference between two seeds of the same size. Raises ValueError if there are no results."""
         return max(max(values) - min(values) for values in self.by_seed(part, family, pick).values())
 
     def errors_of_most(self, family: str) -> str:
-        """Under which name the errors of most images stand: an encoder takes no steps and has more of them measured."""
+        """The key of the errors on most images: encoders need no search, so more images are measured."""
         encoded = f"encoded {family}"
         return encoded if self.by_seed("reconstruction", encoded, error_of("validation")) else family
 
 
 def error_of(probe: str) -> Callable[[Any], float]:
-    """What picks the mean error of a probe."""
+    """A function that picks the mean error of a probe."""
     return lambda row: float(row[probe]["error"]["mean"])
 
 
 def refined_of(probe: str) -> Callable[[Any], float]:
-    """What picks the mean error of a probe after an autoencoder's codes have been sought as a WGAN-GP's are."""
+    """A function that picks a probe's mean error after an autoencoder's codes were refined by search."""
     return lambda row: float(row[probe]["refined"]["mean"])
 
 
 def distance_of(row: Any) -> float:
-    """What picks the Frechet distance."""
+    """The Frechet distance of a row."""
     return float(row["distance"])
 
 
 def claims(table: Table) -> list[str]:
-    """A sentence a claim: what came out, and whether it is as the paper says."""
+    """One sentence per claim: the figures, and whether they agree with the paper."""
     found = [
         _below(table, False),
         _below(table, True),
@@ -73,7 +73,7 @@ def claims(table: Table) -> list[str]:
 
 
 def _said(holds: bool) -> str:
-    return "Holds" if holds else "**Does not come out**"
+    return "Holds" if holds else "**Does not hold**"
 
 
 def _listed(values: dict[int, float]) -> str:
@@ -90,8 +90,8 @@ def _below(table: Table, refined: bool) -> str:
         return ""
     above = [f"{probe} {size} ({ae:.4f} and {gan:.4f})" for (probe, size), (ae, gan) in both.items() if ae >= gan]
     text = "The autoencoder's error is below the WGAN-GP's at every size, on training and validation images"
-    text += ", when its codes are sought by as many steps, from the encoder's." if refined else "."
-    return f"{text} {_said(not above)}{', but for ' + '; '.join(above) if above else ''}."
+    text += ", after its codes are refined by as many search steps as the WGAN-GP's." if refined else "."
+    return f"{text} {_said(not above)}{', except for ' + '; '.join(above) if above else ''}."
 
 
 def _falls(table: Table, family: str) -> str:
@@ -104,7 +104,7 @@ def _falls(table: Table, family: str) -> str:
     text = f"The {FAMILIES[family]}'s error falls with the latent size ({measured})."
     rises, known = (_rises(table, errors, probe) for probe in ("validation", "train"))
     return (
-        f"{text} {_said(not rises)}{', for it rises ' + ', '.join(rises) if rises else ''}."
+        f"{text} {_said(not rises)}{': it rises ' + ', '.join(rises) if rises else ''}."
         f"{' On training images it rises ' + ', '.join(known) + '.' if known else ''}"
     )
 
@@ -113,7 +113,7 @@ def _rises(table: Table, errors: str, probe: str) -> list[str]:
     means = table.means("reconstruction", errors, error_of(probe))
     spread = table.spread("reconstruction", errors, error_of(probe))
     return [
-        f"from {a} to {b} by {means[b] / means[a] - 1:.1%}{', less than seeds differ by' * (rise < spread)}"
+        f"from {a} to {b} by {means[b] / means[a] - 1:.1%}{', less than seeds differ' * (rise < spread)}"
         for a, b in pairwise(means)
         if (rise := means[b] - means[a]) >= 0
     ]
@@ -126,11 +126,11 @@ def _flat(table: Table) -> str:
     across = max(means.values()) - min(means.values())
     spread = table.spread("quality", "wgan-gp", distance_of)
     text = (
-        "The perceptual quality of the WGAN-GP is flat: its mean distance differs between latent sizes by no more than "
-        f"between seeds of a size ({_listed(means)}: {across:.4f} between sizes"
+        "The perceptual quality of the WGAN-GP is flat: its mean distance differs no more between latent sizes "
+        f"than between seeds of one size ({_listed(means)}: {across:.4f} between sizes"
     )
     if max(map(len, table.by_seed("quality", "wgan-gp", distance_of).values())) < 2:
-        return f"{text}; one seed a size tells no spread). Not decided."
+        return f"{text}; with one seed per size the spread is unknown). Undecided."
     return f"{text}, at most {spread:.4f} between seeds). {_said(across <= spread)}."
 
 
@@ -141,7 +141,7 @@ def _improves(table: Table) -> str:
     rises = [f"from {a} to {b}" for a, b in pairwise(means) if means[b] >= means[a]]
     first, last = means[min(means)], means[max(means)]
     text = f"The perceptual quality of the autoencoder improves with the latent size ({_listed(means)})."
-    return f"{text} {_said(last < first)}{', though not ' + ', '.join(rises) if rises and last < first else ''}."
+    return f"{text} {_said(last < first)}{', except ' + ', '.join(rises) if rises and last < first else ''}."
 
 
 def _noise(table: Table) -> str:
@@ -150,7 +150,7 @@ def _noise(table: Table) -> str:
     if not small:
         return ""
     text = (
-        f"A WGAN-GP of a small latent space (up to {SMALL}) does not reconstruct noise: the error is at least "
-        f"{NOISE_BAR} of the noise's variance (as shares of it: {_listed(small)})."
+        f"A WGAN-GP with a small latent size (up to {SMALL}) does not reconstruct noise: the error is at least "
+        f"{NOISE_BAR} of the noise's variance (shares: {_listed(small)})."
     )
     return f"{text} {_said(min(small.values()) >= NOISE_BAR)}."

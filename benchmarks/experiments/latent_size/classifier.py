@@ -1,4 +1,4 @@
-"""A small network that tells classes or attributes, trained here; what it makes of images before it decides."""
+"""A small classifier of classes or attributes, trained here; its hidden features serve the Frechet distance."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from benchmarks.datasets.image_sets import Sets, Split
 from benchmarks.judges.inverters import in_blocks, to_images
 
 FEATURES, BATCH, LEARNING_RATE = 64, 64, 1e-3
-EXAMPLES, PASSES = 60_000, 20  # images looked at while training, but none more often than so many times
+EXAMPLES, PASSES = 60_000, 20  # training examples, but at most this many passes
 
 
 class Classifier(nn.Module):
-    """Images float32 (n, 3, h, w) in [0, 1] -> a logit a class or attribute; `features` are (n, FEATURES).
+    """Images float32 (n, 3, h, w) in [0, 1] -> one logit per class or attribute; `features` are (n, FEATURES).
 
-    Three convolutions with stride 2 and two dense layers, a LeNet in today's form.
+    Three convolutions with stride 2 and two dense layers, a modern LeNet.
     """
 
     def __init__(self, side: int, outputs: int) -> None:
@@ -42,13 +42,13 @@ class Classifier(nn.Module):
         self.decide = nn.Linear(FEATURES, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits."""
+        """Return the logits."""
         logits: Tensor = self.decide(self.features(x))
         return logits
 
 
 def train(split: Split, seed: int) -> Classifier:
-    """Learn classes (labels (n,)) by cross-entropy, or attributes (labels (n, a)) by that of each; in eval mode."""
+    """Train on classes (labels (n,)) or attributes (labels (n, a)) with cross-entropy; returned in eval mode."""
     attributes = split.labels.ndim == 2
     torch.manual_seed(seed)
     outputs = split.labels.shape[1] if attributes else int(split.labels.max()) + 1
@@ -71,7 +71,7 @@ def _batches(count: int, seed: int) -> Iterator[NDArray[np.int64]]:
 
 
 def trained_once(path: Path, sets: Sets, seed: int) -> Classifier:
-    """The classifier of the training images; its weights are kept at the path."""
+    """The classifier of the training images; its weights are stored at the path."""
     outputs = sets.train.labels.shape[1] if sets.train.labels.ndim == 2 else int(sets.train.labels.max()) + 1
     if not path.exists():
         save_file(train(sets.train, seed).state_dict(), path)
@@ -81,13 +81,13 @@ def trained_once(path: Path, sets: Sets, seed: int) -> Classifier:
 
 
 def accuracy(network: Classifier, split: Split) -> float:
-    """The share of classes, or of all attributes of all images, that it tells."""
+    """The share of correct classes, or of correct attributes over all images."""
     logits = in_blocks(network, to_images(split.images))
-    told = logits > 0 if split.labels.ndim == 2 else logits.argmax(1)
-    return round(float((told.numpy() == split.labels).mean()), 5)
+    predicted = logits > 0 if split.labels.ndim == 2 else logits.argmax(1)
+    return round(float((predicted.numpy() == split.labels).mean()), 5)
 
 
 def features(network: Classifier, images: Tensor) -> NDArray[Any]:
-    """What the last layer reads: float64 (n, FEATURES)."""
+    """The inputs of the last layer: float64 (n, FEATURES)."""
     read: NDArray[Any] = in_blocks(network.features, images).double().numpy()
     return read

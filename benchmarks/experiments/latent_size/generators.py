@@ -1,4 +1,4 @@
-"""A generator itself: its weights (Fig. 1), the loss around a code (Fig. 2), codes that no ball holds (Fig. 10)."""
+"""Properties of a generator: weights (Fig. 1), the loss around a code (Fig. 2), codes outside the ball (Fig. 10)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from latentsearch.inversion.optimise import draw, radius
 from latentsearch.models.wgan import Generator
 
 BINS = np.linspace(-4, 4, 65)  # standard deviations
-SURFACES, STEPS = 16, 21  # how many codes; grid points a side, a and b in [-2, 2]
+SURFACES, STEPS = 16, 21  # number of codes; grid points per side, a and b in [-2, 2]
 ORIGIN, GOAL = (STEPS // 2, STEPS // 2), (STEPS // 2 + STEPS // 4, STEPS // 2)  # (a, b) = (0, 0) and (1, 0)
 
 Floats = NDArray[np.float64]
 
 
 def weights(model: Model) -> list[dict[str, Any]]:
-    """The weights of each layer of a generator against the normal distribution of their mean and deviation (Fig. 1).
+    """Compare each layer's weights with the normal distribution of the same mean and standard deviation (Fig. 1).
 
-    deviation: now; moved: how far training moved them, of their deviation before it. kolmogorov: the largest difference
-    between the two distribution functions, after and before training (a uniform one is 0.0577 from a normal one).
-    counts: in bins between -4 and 4 deviations.
+    deviation: after training; moved: the distance moved by training, relative to the initial deviation. kolmogorov: the
+    largest difference between the two distribution functions, after and before training (0.0577 for a uniform
+    distribution). counts: in bins between -4 and 4 deviations.
     """
     now = _layers(model.networks["generator"])
     recipe = model.facts["recipe"]
@@ -65,8 +65,8 @@ def surfaces(model: Model, seed: int) -> dict[str, Any]:
     """The loss around codes z* of the prior, f(a, b) = |G(z0 + a alpha + b beta) - G(z*)|^2 (eq. 1, Fig. 2).
 
     z0 = 0, alpha = z* - z0, beta = (alpha[1], -alpha[0], 0, ...) with alpha's length; a, b in [-2, 2]. found: the share
-    of codes for which going downhill from grid point to grid point leads from z0 to z*. minima: the mean number of grid
-    points that are lower than their eight neighbours. surface: of the first code, (a, b).
+    of codes for which descent over grid points leads from z0 to z*. minima: the mean number of grid points lower than
+    their eight neighbours. surface: of the first code, (a, b).
     """
     grids = [surface(model, code) for code in draw(model.prior, SURFACES, model.latent_size, seed)]
     return {
@@ -78,7 +78,7 @@ def surfaces(model: Model, seed: int) -> dict[str, Any]:
 
 
 def surface(model: Model, code: Tensor) -> Floats:
-    """f on the grid, as mean squared errors of a number in [-1, 1]: (STEPS, STEPS), a along the first axis."""
+    """f on the grid, as mean squared errors of values in [-1, 1]: (STEPS, STEPS), a along the first axis."""
     alpha, beta = code, torch.zeros_like(code)
     beta[0], beta[1] = alpha[1], -alpha[0]
     beta *= alpha.norm() / beta.norm()
@@ -90,7 +90,7 @@ def surface(model: Model, code: Tensor) -> Floats:
 
 
 def downhill(grid: Floats, start: tuple[int, int]) -> tuple[int, int]:
-    """Where one arrives by going to the lowest neighbour as long as it is lower."""
+    """Move to the lowest neighbour while it is lower, and return the end point."""
     here = start
     while True:
         lowest = min(_around(grid, here), key=lambda point: float(grid[point]))
@@ -100,7 +100,7 @@ def downhill(grid: Floats, start: tuple[int, int]) -> tuple[int, int]:
 
 
 def count_minima(grid: Floats) -> int:
-    """How many points of a grid are lower than all their neighbours."""
+    """The number of grid points that are lower than all their neighbours."""
     return sum(all(grid[point] < grid[other] for other in _around(grid, point)) for point in np.ndindex(*grid.shape))
 
 
@@ -110,9 +110,9 @@ def _around(grid: Floats, point: tuple[int, ...]) -> list[tuple[int, int]]:
 
 
 def lengths(model: Model, images: dict[str, Tensor], search: Search) -> dict[str, Any]:
-    """Lengths of codes that are found without a ball (Fig. 10), those of the prior, and the ball's radius.
+    """Lengths of codes found without a ball (Fig. 10), lengths of codes of the prior, and the ball's radius.
 
-    within: the share of the found ones inside the ball.
+    within: the share of found codes inside the ball.
     """
     longest = radius(model.prior, model.latent_size)
     found = {}

@@ -1,4 +1,4 @@
-"""Sheets of reconstructions by latent size (Figs 5 to 8 and 12): originals first, autoencoders, then WGAN-GPs."""
+"""Sheets of reconstructions by latent size (Figs 5 to 8 and 12): originals, autoencoders, WGAN-GPs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PROBES = ("train", "validation", "shifted by 4", "CIFAR-10", "noise")
 
 
 def save_image_grids(study: Study, folder: Path, name: str) -> dict[str, list[str]]:
-    """Write NAME-PROBE.png into the folder for every probe that was looked at; file -> what its columns show.
+    """Write NAME-PROBE.png into the folder for every measured probe; return file -> titles of its columns.
 
-    A row an image; the first column is the original, then one a size, of autoencoders first.
+    One row per image; the first column is the original, then one per size, autoencoders first.
     """
     written = {}
     for probe in PROBES:
@@ -36,7 +36,7 @@ def save_image_grids(study: Study, folder: Path, name: str) -> dict[str, list[st
 
 
 def columns(study: Study, probe: str) -> dict[str, NDArray[np.uint8]]:
-    """Title -> images uint8 (n, h, w, 3); empty where no model has looked at the probe."""
+    """Title -> images uint8 (n, h, w, 3); empty if no model was measured on the probe."""
     keys = {f"{family} {size}": f"{family}-{size}-{study.seed}" for family in FAMILIES for size in study.settings.sizes}
     paths = {title: study.shown(probe, key) for title, key in keys.items()}
     found = {title: np.load(path, allow_pickle=False) for title, path in paths.items() if path.exists()}

@@ -1,4 +1,4 @@
-"""What has been measured, kept beside the runs, so that a part that was stopped goes on where it was."""
+"""Stores finished measurements beside the runs, so that an interrupted part can be resumed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.system.disk import write_json
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to measure: under which key it is kept, what it depends on, and what measures it, as plain data."""
+    """One measurement: its key, the settings that it depends on, and a function that returns plain data."""
 
     key: str
     settings: dict[str, Any]
@@ -21,24 +21,24 @@ class Task:
 
 
 class Kept:
-    """A JSON file a part: key -> {"settings", "value"}. What was measured with other settings counts as missing."""
+    """One JSON file per part: key -> {"settings", "value"}. Measurements with other settings count as missing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def measure(self, part: str, task: Task) -> None:
-        """Keep what a task measures."""
+        """Run a task and store its result."""
         rows = self.rows(part) | {task.key: {"settings": task.settings, "value": task.compute()}}
         write_json(self.folder / f"{part}.json", rows)
 
     def has(self, part: str, task: Task) -> bool:
-        """Whether the task has been done with these settings."""
+        """Whether the task has a result with these settings."""
         row = self.rows(part).get(task.key)
         return row is not None and row["settings"] == task.settings
 
     def rows(self, part: str) -> dict[str, Any]:
-        """All that is kept of a part."""
+        """All stored results of a part."""
         path = self.folder / f"{part}.json"
         found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         return found

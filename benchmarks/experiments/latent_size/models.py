@@ -1,4 +1,4 @@
-"""The models of latent-size: a run a family, latent size and seed, trained where it is missing, and what they draw."""
+"""The models of latent-size: one run per family, latent size and seed, trained if missing, and their images."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ FAMILIES = ("autoencoder", "wgan-gp")
 
 @dataclass(frozen=True)
 class Search:
-    """How codes are found through a generator: projected Adam of so many steps, from codes by the seed.
+    """Searches for codes through a generator with `steps` steps of projected Adam, from random codes of the seed.
 
-    learning_rates: it is done once with each, and an image keeps the code that draws it best.
+    learning_rates: the search runs once with each, and an image keeps the code with the smaller error.
     """
 
     steps: int
@@ -51,18 +51,18 @@ class Model:
 
     @property
     def key(self) -> str:
-        """The name of its folder."""
+        """The folder's name."""
         return f"{self.family}-{self.latent_size}-{self.seed}"
 
     def codes(self, images: Tensor, search: Search) -> Tensor:
-        """Codes (n, latent_size): the encoder's, or without one those found within the prior's ball (eq. 5)."""
+        """Codes (n, latent_size): from the encoder, or without one, found within the prior's ball (eq. 5)."""
         if self.encoder is not None:
             return in_blocks(self.encoder, images)
         start = draw(self.prior, len(images), self.latent_size, search.seed)
         return self.descend(images, start, search, self.prior)
 
     def descend(self, images: Tensor, start: Tensor, search: Search, prior: str) -> Tensor:
-        """Codes found by projected Adam from a start; with the prior "none" nothing holds them."""
+        """Codes found by projected Adam from a start; with prior "none" they are not constrained."""
         images = images.contiguous(memory_format=torch.channels_last)
         tries = [
             invert(
@@ -81,24 +81,24 @@ class Model:
         return torch.stack([found.codes for found in tries])[best, torch.arange(len(images))]
 
     def refine(self, codes: Tensor, images: Tensor, search: Search) -> Tensor:
-        """An encoder's codes, moved by as many steps as a WGAN-GP's are sought by: nearer to the generator's best."""
+        """An encoder's codes after as many search steps as a WGAN-GP's codes get: closer to the generator's optimum."""
         return self.descend(images, codes, search, "none")
 
     def draw(self, codes: Tensor) -> Tensor:
-        """The images of codes (n, latent_size)."""
+        """Generate images from codes (n, latent_size)."""
         return in_blocks(self.generator, codes)
 
     def reconstruct(self, images: Tensor, search: Search) -> Tensor:
-        """What the images' codes draw."""
+        """Encode images, and generate from their codes."""
         return self.draw(self.codes(images, search))
 
     def sample(self, count: int, seed: int) -> Tensor:
-        """What codes of the prior draw. Raises ValueError for an autoencoder, which has none."""
+        """Generate images from codes of the prior. Raises ValueError for an autoencoder, which has none."""
         return self.draw(draw(self.prior, count, self.latent_size, seed))
 
 
 def train_missing(sets: Sets, folder: Path, sizes: Sequence[int], seeds: Sequence[int], preset: str) -> None:
-    """Train every run that is not there, and go on with those that were stopped."""
+    """Train every missing run, and resume interrupted ones."""
     for seed in seeds:
         for size in sizes:
             for family in FAMILIES:
@@ -110,7 +110,7 @@ def train_missing(sets: Sets, folder: Path, sizes: Sequence[int], seeds: Sequenc
 
 
 def trained_models(folder: Path, sizes: Sequence[int], seeds: Sequence[int]) -> Iterator[Model]:
-    """The runs that have taken all their steps, smallest first."""
+    """Yield the finished runs, smallest first."""
     for seed in seeds:
         for size in sizes:
             for family in FAMILIES:
@@ -120,7 +120,7 @@ def trained_models(folder: Path, sizes: Sequence[int], seeds: Sequence[int]) -> 
 
 
 def load(run: Path, family: str, size: int, seed: int) -> Model:
-    """A run's networks as they are used, in the memory format that suits them here."""
+    """Load a run's networks, in the memory format that is fastest here."""
     trained = load_family(run)
     generator = trained.generator()
     assert generator is not None
@@ -133,7 +133,7 @@ def load(run: Path, family: str, size: int, seed: int) -> Model:
         seed=seed,
         networks=dict(trained.networks),
         encoder=None if trained.prior != "none" else trained.encoder().eval(),
-        # Half the time of the default format through layers that are resized and convolved, on an AVX512 core.
+        # Half the time of the default format for resize-convolution layers, measured on an AVX512 core.
         generator=generator.eval().requires_grad_(False).to(memory_format=torch.channels_last),
         prior=trained.prior,
         facts={fact: facts.get(fact) for fact in FACTS if fact != "commands"},

@@ -1,4 +1,4 @@
-"""The pages of latent-size, one a data set: the paper's claims, tables and plots by latent size."""
+"""The pages of latent-size, one per data set: the paper's claims, tables and plots by latent size."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any], plotted: list[str]) -> str:
-    """The page. plotted: the names of its plots."""
+    """The text of the page. plotted: the file names of its plots."""
     summary = record["result"]
     table = Table(summary)
     return page(
@@ -61,14 +61,14 @@ def report(record: dict[str, Any], plotted: list[str]) -> str:
 def _protocol(summary: Summary) -> str:
     settings = summary["settings"]
     return (
-        '"Impact of the latent space on the ability of GANs to fit the distribution", with the preset '
-        f"`{settings['preset']}`, latent sizes {', '.join(map(str, settings['sizes']))}, "
-        f"{len(settings['seeds'])} seed{'s' if len(settings['seeds']) > 1 else ''} a size. Errors are mean squared "
-        f"ones of a number in [-1, 1], over {settings['images']} images. The autoencoder encodes them; codes of the "
-        f"WGAN-GP are found by {settings['steps']} steps of projected Adam within ||z||² ≤ dim + 3 √(2 dim) (eq. 5), "
-        f"from random codes, at a rate of {' and again of '.join(map(str, settings['learning_rates']))}, of which the "
-        f"better code of an image counts.{_own_rates(summary)} The paper takes 10,000 steps and trains 80,000 with "
-        "networks 20 to 32 times as wide: figures are not the paper's, and its claims are tried at this scale."
+        'This page tests the claims of "Impact of the latent space on the ability of GANs to fit the distribution", '
+        f"with the preset `{settings['preset']}`, latent sizes {', '.join(map(str, settings['sizes']))}, and "
+        f"{len(settings['seeds'])} seed{'s' if len(settings['seeds']) > 1 else ''} per size. Errors are mean squared "
+        f"errors of values in [-1, 1], over {settings['images']} images. The autoencoder encodes the images; codes of "
+        f"the WGAN-GP are found by {settings['steps']} steps of projected Adam within ||z||² ≤ dim + 3 √(2 dim) "
+        f"(eq. 5), from random codes, with the rates {' and '.join(map(str, settings['learning_rates']))}; the better "
+        f"code of each image counts.{_own_rates(summary)} The paper searches for 10,000 steps and trains for 80,000, "
+        "with networks 20 to 32 times as wide, so the figures cannot be compared with the paper's."
     )
 
 
@@ -79,7 +79,7 @@ def _own_rates(summary: Summary) -> str:
         "code_rate": "The layers of the autoencoder that write and read codes learn",
     }
     return "".join(
-        f" {layers} at {rate:g} times the rate of its others, at every size: docs/decisions.md says what that changes."
+        f" {layers} at {rate:g} times the rate of the other layers, at every size: docs/decisions.md gives the effect."
         for field, layers in fields.items()
         for rate in sorted({recipe.get(field, 1.0) for recipe in recipes} - {1.0})
     )
@@ -113,7 +113,7 @@ def _errors(summary: Summary, table: Table) -> list[str]:
         for probe in ("train", "validation")
     }
     for probe in ("train", "validation"):
-        columns[f"autoencoder, sought, {probe}"] = _column(table, "reconstruction", "autoencoder", refined_of(probe))
+        columns[f"autoencoder, refined, {probe}"] = _column(table, "reconstruction", "autoencoder", refined_of(probe))
     for probe in ("train", "validation"):
         columns[f"autoencoder, many, {probe}"] = _column(
             table, "reconstruction", "encoded autoencoder", error_of(probe)
@@ -124,13 +124,13 @@ def _errors(summary: Summary, table: Table) -> list[str]:
     )
     means = rows.get("data", {})
     text = (
-        f"Fig. 3, on MNIST Fig. 9a; the mean of several seeds{SPREAD}. One image for all, the mean of those training "
-        f"images, has {means.get('train', float('nan')):.4f} and {means.get('validation', float('nan')):.4f}. Sought: "
-        "the autoencoder's codes after as many steps of the same search, from the encoder's, without a ball. Many: the "
-        f"autoencoder's of {summary['settings']['drawn']:,} images at most, which need no search. What the "
-        "WGAN-GP drew itself is found again as well as the search can find anything: more steps would lower it."
+        f"Fig. 3, and Fig. 9a for MNIST; means over the seeds{SPREAD}. The mean training image, used for every image, "
+        f"has {means.get('train', float('nan')):.4f} and {means.get('validation', float('nan')):.4f}. Refined: the "
+        "autoencoder's codes after as many steps of the same search, started at the encoder's codes, without a ball. "
+        f"Many: the autoencoder's error on up to {summary['settings']['drawn']:,} images, which need no search. The "
+        "error of images that the WGAN-GP generated itself is the limit of the search: more steps would lower it."
     )
-    return ["## Error of reconstruction", text, _by_size(table, columns)]
+    return ["## Reconstruction error", text, _by_size(table, columns)]
 
 
 def _quality(summary: Summary, table: Table) -> list[str]:
@@ -139,30 +139,30 @@ def _quality(summary: Summary, table: Table) -> list[str]:
         return []
     columns = {name: _column(table, "quality", family, distance_of) for family, name in FAMILIES.items()}
     fids = sorted({str(row["fid"]) for key, row in rows.items() if key != "data"})
-    told = f"FID: {fids[0]}." if len(fids) == 1 and fids[0].startswith("not") else f"FID: {', '.join(fids)}."
+    fid = f"FID: {fids[0]}." if len(fids) == 1 and fids[0].startswith("not") else f"FID: {', '.join(fids)}."
     data = rows.get("data")
     floor = (
-        f"Real validation images have {data['distance']:.4f}; the classifier tells {data['accuracy']:.3f} of their "
-        "labels. "
+        f"Real validation images have {data['distance']:.4f}; the classifier predicts {data['accuracy']:.3f} of their "
+        "labels correctly. "
         if data
         else ""
     )
     text = (
-        "Fig. 4: a Frechet distance between drawn and real training images over 64 features of a classifier that was "
-        "trained here on the training labels. It is no FID and comparable only within this table. New images of the "
-        f"WGAN-GP, reconstructions of validation images by the autoencoder, {summary['settings']['drawn']:,} at most "
-        f"of each. {floor}{told}"
+        "Fig. 4: a Frechet distance between generated and real training images over 64 features of a classifier that "
+        "was trained here on the training labels. It is not an FID, and figures can be compared only within this "
+        "table. Generated images are new ones for the WGAN-GP and reconstructions of validation images for the "
+        f"autoencoder, up to {summary['settings']['drawn']:,} of each. {floor}{fid}"
     )
     return ["## Perceptual quality", text, _by_size(table, columns)]
 
 
 def _probes(table: Table) -> list[str]:
     titles = {
-        "shifted": ("Shifted images", "Fig. 6: training images moved to the right and down by so many pixels."),
-        "other": ("Images of CIFAR-10", "Figs 7 and 11: enlarged, through models of CelebA."),
+        "shifted": ("Shifted images", "Fig. 6: training images moved right and down by the given number of pixels."),
+        "other": ("Images of CIFAR-10", "Figs 7 and 11: enlarged, reconstructed by models of CelebA."),
         "noise": (
             "Noise",
-            f"Fig. 8: numbers drawn evenly from [-1, 1], whose variance is {NOISE_VARIANCE:.4f}: 1 is nothing found.",
+            f"Fig. 8: U(-1, 1) noise; errors are divided by its variance, {NOISE_VARIANCE:.4f}; a grey image has 1.",
         ),
     }
     parts = []
@@ -208,8 +208,8 @@ def _weights(table: Table) -> list[str]:
     header = ["latent size", "layer", "weights", "deviation", "moved", "from normal", "before", "excess kurtosis"]
     text = (
         "Fig. 1: the weights of the generators' layers. From normal: the largest difference between their distribution "
-        "function and that of the normal one of the same mean and deviation, after training and before it, when they "
-        "are drawn evenly (0.058). Moved: how far training moved them, of their deviation before."
+        "function and a normal one with the same mean and standard deviation, after training and before it, when they "
+        "are uniform (0.058). Moved: the distance moved by training, relative to the deviation before it."
     )
     return ["## Weights", text, markdown(header, cells, words=2)]
 
@@ -220,9 +220,9 @@ def _surface(table: Table) -> list[str]:
         return []
     cells = [[key.split("-")[2], f"{row['found']:.2f}", f"{row['minima']:.2f}"] for key, row in rows.items()]
     text = (
-        f"Fig. 2: the loss in the plane of z0 = 0 and a code z* of the prior (eq. 1), around "
-        f"{next(iter(rows.values()))['codes']} codes. Found: the share for which going downhill from z0, from grid "
-        "point to grid point, ends at z*. Minima: how many grid points of 21 x 21 are lower than their neighbours."
+        "Fig. 2: the loss in the plane through z0 = 0 and a code z* of the prior (eq. 1), for "
+        f"{next(iter(rows.values()))['codes']} codes. Found: the share for which descent over grid points from z0 ends "
+        "at z*. Minima: the number of points of the 21 x 21 grid that are lower than their neighbours."
     )
     return ["## The loss around a code", text, markdown(["latent size", "found", "minima"], cells, words=0)]
 
@@ -232,7 +232,7 @@ def _lengths(table: Table) -> list[str]:
     for key, row in table.parts.get("lengths", {}).items():
         cells = [["of the prior", *_range(row["prior"]), ""]]
         cells += [[name, *_range(one["lengths"]), f"{one['within']:.2f}"] for name, one in row["found"].items()]
-        text = f"Fig. 10, latent size {key.split('-')[2]}: found without a ball. Its radius is {row['radius']:.2f}."
+        text = f"Fig. 10, latent size {key.split('-')[2]}: codes found without the ball of radius {row['radius']:.2f}."
         header = ["codes", "shortest", "mean", "longest", "within the ball"]
         parts += ["## Lengths of codes", text, markdown(header, cells, words=1)]
     return parts
@@ -251,8 +251,8 @@ def _classifier(table: Table) -> list[str]:
         for family, name in FAMILIES.items()
     }
     text = (
-        "Fig. 9b: the share of test digits told by a network that has learned from reconstructions of training digits; "
-        f"from those digits themselves {rows['data']['accuracy']:.3f}."
+        "Fig. 9b: the accuracy on test digits of a classifier trained on reconstructions of training digits; trained "
+        f"on those digits themselves, it reaches {rows['data']['accuracy']:.3f}."
     )
     return ["## Learning from reconstructions", text, _by_size(table, columns)]
 
@@ -271,7 +271,7 @@ def _labels(table: Table) -> list[str]:
     header = ["codes", "latent size", "distance", "agreement @1", "@20", "same person @1", "@10"]
     return [
         "## Agreement of labels",
-        "As [label-similarity](label-similarity.md) measures it: validation faces among the training faces.",
+        "As in [label-similarity](label-similarity.md), validation faces are searched among the training faces.",
         markdown(header, cells, words=1),
     ]
 
@@ -279,7 +279,7 @@ def _labels(table: Table) -> list[str]:
 def _sheets(summary: Summary) -> list[str]:
     if summary["data"] != "mnist" or not summary["sheets"]:
         return []
-    parts = ["## Sheets", "A row an image: the original, then by latent size the autoencoder's and the WGAN-GP's."]
+    parts = ["## Sheets", "One row per image: the original, then the autoencoder's and the WGAN-GP's, by latent size."]
     return parts + [f"![{', '.join(titles)}](./{name})" for name, titles in summary["sheets"].items()]
 
 
@@ -297,4 +297,4 @@ def _runs(summary: Summary) -> str:
         for key, run in summary["runs"].items()
     ]
     header = ["run", "images", "steps", "seconds", "width", "batch", "hardware"]
-    return "Seconds are of the clock, with other work beside.\n\n" + markdown(header, rows, words=1)
+    return "Seconds are wall-clock time, with other work on the machine.\n\n" + markdown(header, rows, words=1)

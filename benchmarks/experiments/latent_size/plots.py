@@ -1,4 +1,4 @@
-"""The plots of latent-size, from stored figures."""
+"""Plots of latent-size, from stored figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STYLES = {"train": "o-", "validation": "s--"}
 
 
 def plots(summary: dict[str, Any], folder: Path, name: str) -> list[Path]:
-    """Write NAME-sizes.png, and of what was measured NAME-weights.png, NAME-surface.png and NAME-lengths.png."""
+    """Write NAME-sizes.png, and for measured parts NAME-weights.png, NAME-surface.png and NAME-lengths.png."""
     table = Table(summary)
     made = [save(by_size(table), folder / f"{name}-sizes.png")]
     for part, draw in {"weights": weights, "surface": surfaces, "lengths": lengths}.items():
@@ -36,7 +36,7 @@ def by_size(table: Table) -> Any:
             quality.plot([size] * len(values), values, ".", color=COLOURS[family], markersize=4)
         _line(noise, table.means("noise", family, error_of("noise")), "o-", family, title)
     noise.axhline(NOISE_VARIANCE, color="grey", linewidth=1, linestyle=":", label="variance of the noise")
-    titles = ("error of reconstruction", "Frechet distance of features", "error of noise")
+    titles = ("reconstruction error", "Frechet distance of features", "reconstruction error on noise")
     for panel, title in zip((errors, quality, noise), titles, strict=True):
         panel.set(xscale="log", xlabel="latent size", title=title, ylim=(0, None))
         panel.grid(alpha=0.3)
@@ -80,7 +80,7 @@ def surfaces(rows: dict[str, Any]) -> Any:
 
 
 def lengths(rows: dict[str, Any]) -> Any:
-    """Fig. 10: lengths of codes of the prior and of those found without a ball."""
+    """Fig. 10: lengths of codes of the prior and of codes found without a ball."""
     figure, panel = import_pyplot().subplots(figsize=(5.5, 3.4))
     row = next(iter(rows.values()))
     found = {"of the prior": row["prior"]} | {name: one["lengths"] for name, one in row["found"].items()}

@@ -1,4 +1,4 @@
-"""What latent-size reconstructs: images of the data, shifted ones, those of other data, noise, and the model's own."""
+"""The images that latent-size reconstructs: of the data, shifted, of other data, noise, and the model's own."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SHOWN = 8
 RESAMPLES = 1_000
 SHIFTS = (1, 2, 4, 8)  # pixels to the right and downwards
 NOISE_VARIANCE = 1 / 3  # of U(-1, 1)
-# Numbers of images are those of networks that end in tanh, in [-1, 1]; a squared error of two in [0, 1] is a quarter.
+# Errors are of values in [-1, 1], the range of tanh; a squared error in [0, 1] is a quarter of that.
 SCALE = 4
 
 
 def of_part(part: str, sets: Sets, count: int, seed: int, other: Path | None) -> dict[str, Tensor]:
-    """Name -> the images (n, 3, h, w), n at most `count`, of a part; "reconstruction" has those of the data."""
+    """Name -> the images (n, 3, h, w) of a part, at most `count`; "reconstruction" uses the data's own."""
     known = known_images(sets, count, seed)
     train = known["train"]
     if part == "shifted":
@@ -38,38 +38,38 @@ def of_part(part: str, sets: Sets, count: int, seed: int, other: Path | None) ->
 
 
 def known_images(sets: Sets, count: int, seed: int) -> dict[str, Tensor]:
-    """Name of a split -> at most `count` of its images."""
+    """Split -> at most `count` of its images."""
     splits = {"train": sets.train, "validation": sets.validation}
     return {name: to_images(split.some(count, seed).images) for name, split in splits.items()}
 
 
 def shifted(images: Tensor, by: int) -> Tensor:
-    """Images moved to the right and downwards; beyond the edge stands the edge."""
+    """Images moved right and down, with the edge repeated."""
     return F.pad(images, (by, 0, by, 0), mode="replicate")[..., : images.shape[2], : images.shape[3]]
 
 
 def noise(shape: torch.Size, grey: bool, seed: int) -> Tensor:
-    """Numbers drawn evenly from [0, 1]; grey: the same in all three colours."""
+    """Uniform values in [0, 1]; grey: the same in all three channels."""
     drawn = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
     return drawn[:, :1].expand(shape) if grey else drawn
 
 
 def enlarged(path: Path, side: int, count: int, seed: int) -> Tensor:
-    """Training images of CIFAR-10, bilinearly brought to another size."""
+    """Training images of CIFAR-10, resized bilinearly."""
     images = load_photographs(path, "train").images
     rows = np.random.default_rng(seed).permutation(len(images))[:count]
     return F.interpolate(to_images(images[np.sort(rows)]), (side, side), mode="bilinear")
 
 
 def errors(images: Tensor, drawn: Tensor) -> Floats:
-    """The mean squared error of a number in [-1, 1], of every image: float64 (n,)."""
+    """The mean squared error per value in [-1, 1], of every image: float64 (n,)."""
     return np.asarray((drawn - images).square().flatten(1).mean(1).double().numpy() * SCALE)
 
 
 def measure(model: Model, images: Tensor, search: Search, shown: Path, refine: bool) -> dict[str, Any]:
-    """The errors of a model's reconstructions and the lengths of the codes; the first few are kept at `shown`.
+    """The errors of a model's reconstructions and the lengths of the codes; stores the first few at `shown`.
 
-    refine: of an autoencoder also what is left after its codes have been sought as a WGAN-GP's are, from the encoder's.
+    refine: for an autoencoder, also the error after its codes were refined by as many search steps as a WGAN-GP's.
     """
     codes = model.codes(images, search)
     drawn = model.draw(codes)
@@ -85,26 +85,26 @@ def measure(model: Model, images: Tensor, search: Search, shown: Path, refine: b
 
 
 def measure_own(model: Model, count: int, search: Search) -> dict[str, Any]:
-    """The same of images that the model drew itself, whose codes it is started far from."""
+    """The same for images that the model generated; the search starts far from their codes."""
     images = model.sample(count, search.seed + 1)
     return {"error": resampled(errors(images, model.reconstruct(images, search)), RESAMPLES, search.seed)}
 
 
 def measure_encoded(model: Model, sets: Sets, count: int, seed: int) -> dict[str, Any]:
-    """An autoencoder's errors of more images than codes can be sought of: close sizes are told apart by many."""
+    """An autoencoder's errors on more images than a search can handle: many are needed to compare similar sizes."""
     images = known_images(sets, count, seed)
     drawn = {name: model.reconstruct(x, Search(0, (), seed)) for name, x in images.items()}
     return {name: {"error": resampled(errors(x, drawn[name]), RESAMPLES, seed)} for name, x in images.items()}
 
 
 def errors_of_the_mean(sets: Sets, count: int, seed: int) -> dict[str, float]:
-    """The errors of one image for all, the mean of some training images."""
+    """The errors of one image for all: the mean of some training images."""
     images = known_images(sets, count, seed)
     mean = images["train"].mean(0, keepdim=True)
     return {name: round(float(errors(x, mean).mean()), 5) for name, x in images.items()}
 
 
 def keep_shown(path: Path, pixels: Pixels) -> None:
-    """Keep images uint8 (n, h, w, 3) for the sheets."""
+    """Store images uint8 (n, h, w, 3) for the sheets."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, pixels, allow_pickle=False)

@@ -1,8 +1,7 @@
-"""How like real images drawn ones are as a crowd: a Frechet distance over the features of a classifier trained here.
+"""How realistic are generated images as a set? A Frechet distance over the features of a classifier trained here.
 
-The formula is that of the FID (Heusel et al., 2017), the features are not: figures are comparable with one another on
-one data set, and never with an FID. The FID itself is measured where torch-fidelity and its Inception weights are
-present.
+The formula is that of the FID (Heusel et al., 2017) but with other features: figures can be compared with each other on
+one data set, never with an FID. The FID itself is measured if torch-fidelity and its Inception weights are present.
 """
 
 from __future__ import annotations
@@ -26,49 +25,49 @@ WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"  # the file that torch-fid
 
 
 def frechet_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Between the Gaussians of the same mean and covariance as two sets of features (n, d) and (m, d).
+    """The distance between the Gaussians fitted to two sets of features (n, d) and (m, d).
 
     |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
     """
     (mean1, c1), (mean2, c2) = ((rows.mean(0), np.cov(rows, rowvar=False)) for rows in (first, second))
-    # The product of two positive matrices has real eigenvalues that are not negative, but for rounding.
+    # The product of two positive semi-definite matrices has real, non-negative eigenvalues, apart from rounding.
     roots = np.sqrt(np.maximum(np.linalg.eigvals(c1 @ c2).real, 0))
     return float(np.square(mean1 - mean2).sum() + np.trace(c1) + np.trace(c2) - 2 * roots.sum())
 
 
 def drawn_images(model: Model, images: Tensor, seed: int) -> Tensor:
-    """As many images as are given: new ones of a model with a prior, else reconstructions of those given."""
+    """As many images as given: new ones from a model with a prior, otherwise reconstructions of the given ones."""
     if model.encoder is None:
         return model.sample(len(images), seed)
     return model.reconstruct(images, Search(0, (), seed))
 
 
 class Judge:
-    """Distances from real training images, by one classifier."""
+    """Distances from real training images, using one classifier."""
 
     def __init__(self, classifier: Classifier, sets: Sets, count: int, seed: int) -> None:
-        """count: how many images a distance is of."""
+        """count: the number of images per distance."""
         self.classifier, self.seed = classifier, seed
         self.real = sets.train.some(REFERENCE, seed).images
         self.images = to_images(sets.validation.some(count, seed).images)
         self.reference = features(classifier, to_images(self.real))
 
     def measure(self, model: Model) -> dict[str, Any]:
-        """The distance of what the model draws, and the FID or why there is none."""
+        """The distance of the model's images, and the FID or the reason why it is missing."""
         drawn = drawn_images(model, self.images, self.seed)
         return {"distance": self.distance(drawn), "fid": fid(self.real, to_pixels(drawn))}
 
     def distance(self, images: Tensor) -> float:
-        """Of images (n, 3, h, w)."""
+        """The distance of images (n, 3, h, w)."""
         return round(frechet_distance(features(self.classifier, images), self.reference), 4)
 
     def floor(self) -> float:
-        """Of real validation images: no drawn ones can be expected to be nearer."""
+        """The distance of real validation images, the lowest that generated ones can be expected to reach."""
         return self.distance(self.images)
 
 
 def fid(real: Pixels, drawn: Pixels) -> float | str:
-    """The Frechet Inception Distance by torch-fidelity, or a sentence that says what is missing for it."""
+    """The Frechet Inception Distance by torch-fidelity, or a sentence that says what it lacks."""
     if find_spec("torch_fidelity") is None:
         return "not measured: torch-fidelity is not installed"
     if not (Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS).exists():
@@ -80,7 +79,7 @@ def fid(real: Pixels, drawn: Pixels) -> float | str:
 
 
 class Rows(torch.utils.data.Dataset[Tensor]):
-    """Images uint8 (n, h, w, 3), one by one as torch-fidelity takes them: uint8 (3, h, w)."""
+    """Images uint8 (n, h, w, 3), one at a time as torch-fidelity reads them: uint8 (3, h, w)."""
 
     def __init__(self, images: Pixels) -> None:
         self.images = images

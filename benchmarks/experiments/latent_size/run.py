@@ -1,4 +1,4 @@
-"""What does the size of the latent space do? Autoencoders and WGAN-GPs of many sizes on MNIST, CIFAR-10 or CelebA."""
+"""How does the latent size affect autoencoders and WGAN-GPs? Many sizes, on MNIST, CIFAR-10 or CelebA."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 NAME = "latent-size"
 SIZES = (10, 50, 100, 500, 1000)
 RUNS = CHECKOUT / "runs" / NAME
-# Name of a part -> what it is of the paper's.
+# Part -> what it measures, and the paper's figures.
 PARTS = {
     "reconstruction": "the error of training and validation images against the latent size (Figs 3, 5, 9a, 12)",
-    "quality": "how like real images drawn ones are as a crowd (Fig. 4)",
+    "quality": "how realistic generated images are as a set (Fig. 4)",
     "shifted": "images moved by a few pixels (Fig. 6)",
     "other": "CIFAR-10 through models of CelebA (Figs 7, 11); needs --other",
     "noise": "images of uniform noise (Fig. 8)",
     "weights": "the generators' weights against the normal distribution (Fig. 1)",
     "surface": "the loss around a code (Fig. 2)",
-    "lengths": "lengths of codes that no ball holds, of the largest size (Fig. 10)",
-    "classifier": "a network that learns digits from reconstructions; MNIST alone (Fig. 9b)",
-    "labels": "agreement of labels by the autoencoders' codes; CelebA alone",
+    "lengths": "lengths of codes found without a ball, at the largest size (Fig. 10)",
+    "classifier": "a network trained on reconstructions of digits; only MNIST (Fig. 9b)",
+    "labels": "agreement of labels by the autoencoders' codes; only CelebA",
 }
 
 
@@ -43,27 +43,47 @@ PARTS = {
     "mnist, cifar10 or celeba.",
 )
 @click.option("--root", type=click.Path(path_type=Path), help="The folder that holds the data.")
-@click.option("--other", type=click.Path(path_type=Path), help="CelebA: an .npz file of CIFAR-10 to look at as well.")
-@click.option("--train/--no-train", "learn", default=True, help="Train what is missing, or measure what there is.")
-@click.option("--part", "parts", multiple=True, type=click.Choice(tuple(PARTS)), help="Again for more. [all]")
-@click.option("--size", "sizes", multiple=True, type=click.IntRange(2), help="Again for more. [10, 50, 100, 500, 1000]")
-@click.option("--seeds", type=click.IntRange(1), help="How many runs of a size. [3 on MNIST, 1 elsewhere]")
+@click.option(
+    "--other", type=click.Path(path_type=Path), help="With CelebA, an .npz file of CIFAR-10 for the part `other`."
+)
+@click.option("--train/--no-train", "learn", default=True, help="Train missing runs, or only measure existing ones.")
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(tuple(PARTS)),
+    help="Measure only this part; may be repeated. [all]",
+)
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    type=click.IntRange(2),
+    help="A latent size; may be repeated. [10, 50, 100, 500, 1000]",
+)
+@click.option("--seeds", type=click.IntRange(1), help="Runs per size. [3 on MNIST, 1 elsewhere]")
 @click.option("--preset", type=click.Choice(("small", "paper")), default="small", show_default=True)
-@click.option("--images", type=click.IntRange(8), default=64, show_default=True, help="That are reconstructed.")
-@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Of projected Adam.")
+@click.option("--images", type=click.IntRange(8), default=64, show_default=True, help="Images to reconstruct.")
+@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Steps of projected Adam.")
 @click.option(
     "--drawn",
     type=click.IntRange(128),
     default=5_000,
     show_default=True,
-    help="Images a distance is of, and errors that need no search.",
+    help="Images per distance, and for errors that need no search.",
 )
-@click.option("--learned", type=click.IntRange(64), default=1_000, show_default=True, help="Digits learned from.")
-@click.option("--seed", default=0, show_default=True, help="Of the first run, the images and the starts.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="The runs' folder. [runs/latent-size]")
+@click.option(
+    "--learned",
+    type=click.IntRange(64),
+    default=1_000,
+    show_default=True,
+    help="Digits to train on in the part `classifier`.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the first run, the images and the starts.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="Folder of the runs. [runs/latent-size]")
 @results_option
-@click.option("--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Where sheets of photographs go.")
+@click.option("--pictures", type=click.Path(path_type=Path), default=PICTURES, help="Folder for sheets of photographs.")
 def command(
     data: Path,
     root: Path | None,
@@ -79,10 +99,10 @@ def command(
     pictures: Path,
     **settings: int,
 ) -> None:
-    """Train autoencoders and WGAN-GPs of several latent sizes, and measure what they reconstruct and draw.
+    """Train autoencoders and WGAN-GPs of several latent sizes, and measure their reconstructions and images.
 
-    Every run and every measurement is kept in the runs' folder: what was stopped goes on, and parts can be measured one
-    by one. What is stored are all parts that were measured so far with these settings.
+    Runs and measurements stay in the runs' folder: an interrupted command resumes, and parts can be measured one by
+    one. The result covers all parts measured so far with these settings.
     """
     import_torch().set_num_threads(threads)
     from benchmarks.datasets.image_sets import load_sets, locate
@@ -106,7 +126,7 @@ def command(
 
 
 def measure(study: Study, parts: Sequence[str], seed: int) -> dict[str, Any]:
-    """Measure these parts where they are missing, and return all that were measured so far."""
+    """Measure these parts unless they are stored, and return everything measured so far."""
     for part in parts:
         study.measure(part)
     return {

@@ -1,4 +1,4 @@
-"""One run of latent-size: the models of a data set, and the tasks of each part."""
+"""One study of latent-size: the models of a data set, and the tasks of each part."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from benchmarks.experiments.latent_size.models import Model, Search, train_missi
 from benchmarks.experiments.latent_size.quality import Judge
 from benchmarks.judges.inverters import to_pixels
 
-# The error of 64 training and as many validation images after 200 steps, of one WGAN-GP each. Digits, 1,000 numbers, at
-# 0.03, 0.05, 0.1 and 0.2: 0.0124 and 0.0087, 0.0138 and 0.0098, 0.0165 and 0.0227, 0.0277 and 0.0293; 500 numbers:
-# 0.0112 and 0.0131, 0.0091 and 0.0118, 0.0097 and 0.0115, 0.0122 and 0.0182. CIFAR-10, 1,000 numbers, at 0.03, 0.05 and
-# 0.1: 0.0403 and 0.0395, 0.0381 and 0.0362, 0.0364 and 0.0334. Where rates fall to none it is more: 0.0204 and 0.0264
-# for 1,000 numbers of digits, from 0.1.
+# The learning rates of the search, chosen by the errors of 64 training and 64 validation images after 200 steps, on one
+# WGAN-GP each. Digits, latent size 1,000, at rates 0.03, 0.05, 0.1 and 0.2: 0.0124 and 0.0087, 0.0138 and 0.0098,
+# 0.0165 and 0.0227, 0.0277 and 0.0293; latent size 500: 0.0112 and 0.0131, 0.0091 and 0.0118, 0.0097 and 0.0115, 0.0122
+# and 0.0182. CIFAR-10, latent size 1,000, at 0.03, 0.05 and 0.1: 0.0403 and 0.0395, 0.0381 and 0.0362, 0.0364 and
+# 0.0334. Decaying the rate to 0 is worse: 0.0204 and 0.0264 for digits at latent size 1,000, from 0.1.
 LEARNING_RATES = (0.05, 0.1)
-DATA = "data"  # the key of what is measured of the data alone
+DATA = "data"  # the key of measurements that involve no model
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is trained and measured: see the options of latent-size."""
+    """What to train and measure: see the options of latent-size."""
 
     sizes: tuple[int, ...]
     seeds: tuple[int, ...]
@@ -40,13 +40,16 @@ class Settings:
     learned: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the settings as plain data."""
         lists = {"sizes": list(self.sizes), "seeds": list(self.seeds), "learning_rates": list(LEARNING_RATES)}
         return asdict(self) | lists
 
 
 class Study:
-    """other: an .npz file of CIFAR-10 to look at through models of CelebA; report gets what is measured now."""
+    """Models and tasks of one data set.
+
+    other: an .npz file of CIFAR-10 for models of CelebA; report: called with the current task.
+    """
 
     def __init__(
         self, sets: Sets, folder: Path, settings: Settings, other: Path | None, report: Callable[[str], None]
@@ -59,22 +62,22 @@ class Study:
         self._images: dict[str, dict[str, Tensor]] = {}
 
     def train(self) -> None:
-        """Train what is missing."""
+        """Train missing models."""
         train_missing(self.sets, self.folder, self.settings.sizes, self.settings.seeds, self.settings.preset)
 
     def load(self) -> None:
-        """Load what is trained."""
+        """Load the trained models."""
         self.models = list(trained_models(self.folder, self.settings.sizes, self.settings.seeds))
 
     def measure(self, part: str) -> None:
-        """Do those tasks of a part that have not been done; a part may have none on this data."""
+        """Run the tasks of a part that are not done yet; some parts have none on this data."""
         for task in self.tasks(part):
             if not self.kept.has(part, task):
                 self.report(f"{part}: {task.key}")
                 self.kept.measure(part, task)
 
     def summary(self, parts: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Part -> key -> what has been measured with these settings, where anything has."""
+        """Part -> key -> value, of everything measured with these settings."""
         rows = {part: self.kept.rows(part) for part in parts}
         done = {part: [task.key for task in self.tasks(part) if self.kept.has(part, task)] for part in rows}
         return {part: {key: rows[part][key]["value"] for key in keys} for part, keys in done.items() if keys}
@@ -104,17 +107,17 @@ class Study:
         return self._images[part]
 
     def shown(self, probe: str, key: str) -> Path:
-        """Where the first few images of a probe are kept, or what a model makes of them."""
+        """The path of a probe's first few images, or of a model's reconstructions of them."""
         return self.folder / "shown" / f"{probe.replace(' ', '-')}-{key}.npy"
 
     @cached_property
     def classifier(self) -> Classifier:
-        """The network whose features distances are of."""
+        """The classifier whose features the distances use."""
         return trained_once(self.kept.folder / f"classifier-{self.seed}.safetensors", self.sets, self.seed)
 
     @cached_property
     def judge(self) -> Judge:
-        """What measures distances."""
+        """The judge that measures distances."""
         return Judge(self.classifier, self.sets, self.settings.drawn, self.seed)
 
     def _first(self) -> list[Model]:
@@ -124,7 +127,7 @@ class Study:
         return [model for model in self._first() if model.encoder is None]
 
     def _task(self, model: Model, settings: dict[str, Any], compute: Callable[[], Any], what: str = "") -> Task:
-        return Task(what + model.key, {"run": _told_by(model), "seed": self.seed} | settings, compute)
+        return Task(what + model.key, {"run": _identity(model), "seed": self.seed} | settings, compute)
 
     def _searched(self) -> dict[str, Any]:
         return {"images": self.settings.images, "steps": self.settings.steps, "learning_rates": list(LEARNING_RATES)}
@@ -197,10 +200,10 @@ class Study:
     def _labels(self) -> Iterator[Task]:
         models = [model for model in self._first() if model.encoder is not None]
         if self.sets.name == "celeba" and models:
-            settings = {"runs": {model.key: _told_by(model) for model in models}, "seed": self.seed}
+            settings = {"runs": {model.key: _identity(model) for model in models}, "seed": self.seed}
             yield Task(DATA, settings, partial(uses.label_agreement, models, self.sets, self.seed))
 
 
-def _told_by(model: Model) -> dict[str, Any]:
-    """What tells a run from another of the same name: two recipes may take as many steps and seconds."""
+def _identity(model: Model) -> dict[str, Any]:
+    """Distinguishes a run from another of the same name: two recipes may take the same steps and seconds."""
     return {name: model.facts[name] for name in ("preset", "recipe", "commit", "steps", "seconds")}

@@ -1,4 +1,4 @@
-"""What reconstructions and codes are good for: to learn digits from (Fig. 9), and to find faces of the same labels."""
+"""Uses of reconstructions and codes: training a digit classifier (Fig. 9), and finding faces with the same labels."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from indexer.encoders.framing import CELEBA
 
 
 def learned_from(split: Split, test: Split, seed: int) -> dict[str, float]:
-    """The share of test images that a network tells that has learned from these."""
+    """The share of test images classified correctly by a network trained on these images."""
     return {"accuracy": accuracy(train(split, seed), test)}
 
 
 def learned_from_reconstructions(model: Model, split: Split, test: Split, search: Search) -> dict[str, float]:
-    """The same of reconstructions of those images, with the labels of the originals."""
+    """The same after training on reconstructions of those images, with the originals' labels."""
     drawn = to_pixels(model.reconstruct(to_images(split.images), search).clamp(0, 1))
     return learned_from(Split(drawn, split.labels), test, search.seed)
 
 
 def label_agreement(models: Sequence[Model], sets: Sets, seed: int) -> dict[str, Any]:
-    """Agreement of results with validation faces, by the codes of each autoencoder, as label-similarity measures it.
+    """Agreement of results with validation faces, by each autoencoder's codes, as label-similarity measures it.
 
-    Two rows a model, "KEY" by Euclidean distance and "KEY-whitened" by cosine, beside chance.
+    Two rows per model, "KEY" by Euclidean distance and "KEY-whitened" by cosine, and chance.
     """
     gallery, queries = (load_faces(Path(sets.path), partition) for partition in ("train", "validation"))
     methods: list[Method] = [Random(seed), Oracle()]

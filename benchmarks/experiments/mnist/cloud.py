@@ -1,4 +1,4 @@
-"""Points in three dimensions as one HTML file that turns under the mouse: no library, nothing fetched."""
+"""An interactive cloud of 3-d points as one self-contained HTML file, without libraries or downloads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE = """<!doctype html>
   i {{ display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 4px }}
 </style>
 <h1>{title}</h1>
-<p>{text} Drag to turn, scroll to come closer, click on a digit to hide it. <span id="legend"></span></p>
+<p>{text} Drag to rotate, scroll to zoom, click a digit to hide it. <span id="legend"></span></p>
 <canvas id="cloud"></canvas>
 <script>
 const colours = {colours};
@@ -88,7 +88,7 @@ draw();
 
 
 def cloud_page(points: NDArray[Any], labels: NDArray[np.uint8], title: str, text: str) -> str:
-    """Points (n, 3) in [-1, 1] with labels 0 to 9 as a page; coordinates are kept to 1/127."""
+    """Points (n, 3) in [-1, 1] with labels 0 to 9 as an HTML page; coordinates are rounded to 1/127."""
     whole = np.rint(np.clip(points.astype(np.float32), -1, 1) * 127).astype(np.int8)
     return PAGE.format(
         title=title,

@@ -1,4 +1,4 @@
-"""The page of mnist: what codes of digits are worth, samples and reconstructions, the cloud of three numbers."""
+"""The page of mnist: the quality of codes of digits, samples and reconstructions, and the 3-d cloud."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = {
     "autoencoder": "autoencoder",
     "variational-autoencoder": "variational autoencoder",
 }
-# The bars for IVE-GAN by the size of its code: same digit, nearest neighbours.
+# Code size of IVE-GAN -> bars: same digit, nearest neighbours.
 BARS = {3: (0.80, 0.85), 16: (0.93, 0.95)}
 GAP = 2  # white pixels between digits
 
@@ -27,7 +27,7 @@ Summary = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write mnist.md, mnist.png and, of a code of three numbers, mnist-cloud.png and mnist-cloud.html."""
+    """Write mnist.md, mnist.png and, for codes of three numbers, mnist-cloud.png and mnist-cloud.html."""
     with np.load(folder / f"{NAME}.npz") as stored:
         arrays = dict(stored)
     written = write_page(folder, NAME, report(record))
@@ -44,11 +44,11 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the verdict, the table, the pictures, how to run it again."""
+    """The text of the page: protocol, verdict, table, pictures, provenance."""
     summary = record["result"]
     cloud = (
         f"![codes of test digits, coloured by digit](./{NAME}-cloud.png)\n\n"
-        f"[The same to turn by the mouse](./{NAME}-cloud.html), a page that needs no network."
+        f"[The same as an interactive page](./{NAME}-cloud.html), which needs no internet connection."
     )
     return page(
         "# MNIST",
@@ -68,17 +68,18 @@ def report(record: dict[str, Any]) -> str:
 def _protocol_text(summary: Summary) -> str:
     accuracy = with_interval(summary["classifier"]["accuracy"])
     return (
-        f"Nearest neighbours: the commonest label of the {summary['neighbours']} nearest of {summary['gallery']:,} "
-        f"training digits, for {summary['queries']:,} test digits, by Euclidean distance of codes. Same digit: the "
-        "share of test digits in whose reconstruction a classifier reads what it reads in the original; it is a small "
-        f"convolutional network trained on the training digits, right on {accuracy} of the test digits. IVE-GAN's "
-        "reconstructions are G(z', E(x)) with a random z' each, as in its Fig. 4, in brackets with z' = 0. Intervals: "
-        "95 %, bootstrap over the test digits. The paper shows Figs 3 to 5 and states no figure."
+        f"Nearest neighbours: the share of {summary['queries']:,} test digits whose label is the commonest among their "
+        f"{summary['neighbours']} nearest of {summary['gallery']:,} training digits, by Euclidean distance of codes. "
+        "Same digit: the share of test digits that a classifier reads as the same digit in the original and in the "
+        "reconstruction. The classifier is a small convolutional network trained on the training digits, with an "
+        f"accuracy of {accuracy} on the test digits. IVE-GAN's reconstructions are G(z', E(x)) with a random z' each, "
+        "as in its Fig. 4; figures in round brackets are with z' = 0. Intervals are 95 %, by bootstrap over the test "
+        "digits. The paper shows Figs 3 to 5 and gives no figures."
     )
 
 
 def verdict(summary: Summary) -> str:
-    """A sentence a size of IVE-GAN's code."""
+    """One sentence per code size of IVE-GAN."""
     rows = {row["size"]: row for row in summary["rows"] if row["kind"] == "ivegan"}
     lines = []
     for size, (same, neighbours) in BARS.items():
@@ -95,11 +96,11 @@ def verdict(summary: Summary) -> str:
 
 def _compare(name: str, score: float, bar: float) -> str:
     said = "met" if score >= bar else f"missed by {bar - score:.3f}"
-    return f"{name} {score:.3f} where {bar:.2f} is asked, {said}"
+    return f"{name} {score:.3f}, required {bar:.2f}: {said}"
 
 
 def table(summary: Summary) -> str:
-    """A row a code: nearest neighbours and same digit."""
+    """One row per code: nearest neighbours and same digit."""
     rows = []
     for row in summary["rows"]:
         same = with_interval(row["same_digit"]) if "same_digit" in row else ""
@@ -122,19 +123,20 @@ def _settings(summary: Summary) -> str:
 
 
 def _helped(recipe: dict[str, Any]) -> str:
-    """What the recipe has that the paper's has not."""
+    """The recipe's additions to the paper's."""
     helps = {
-        "compared": "reads distances and products of two digits' features besides them",
-        "mismatched": "is also shown transformed digits beside other ones, to be taken for generated",
+        "compared": "also reads the distances and products of two digits' features",
+        "mismatched": "is also trained to classify pairs of a digit and another one's transformation as generated",
     }
     said = [text for name, text in helps.items() if recipe.get(name)]
     judged = f" Unlike the paper's, D {' and '.join(said)}." if said else ""
     if not recipe.get("matching"):
         return judged
     return judged + (
-        " A matcher, which the paper has not, learns to find T(x) of each x among a batch's (NT-Xent). G and E descend "
-        f"{recipe['matching']:g} times the squared distance of the directions that it gives G(z', E(x)) and x; E and a "
-        f"predictor of its code descend {recipe['prediction']:g} times that of a prediction and what it gives x."
+        " A matcher, which the paper does not have, learns to find T(x) for each x in a batch (NT-Xent). G and E also "
+        f"minimise {recipe['matching']:g} times the squared distance between the matcher's directions for G(z', E(x)) "
+        f"and x; E and a predictor on its code minimise {recipe['prediction']:g} times the squared distance between "
+        "the prediction and the matcher's direction for x."
     )
 
 
@@ -143,7 +145,7 @@ def _has_cloud(summary: Summary) -> bool:
 
 
 def draw(summary: Summary, arrays: dict[str, Any]) -> Any:
-    """Rows of test digits as in Fig. 4, the originals first, then each model's; below them samples as in Fig. 3."""
+    """Draw test digits and each model's reconstructions as in Fig. 4, and below them samples as in Fig. 3."""
     pyplot = import_pyplot()
     models = [row for row in summary["rows"] if f"{row['key']}_reconstructions" in arrays]
     sampled = [row for row in models if f"{row['key']}_samples" in arrays]
@@ -163,7 +165,7 @@ def draw(summary: Summary, arrays: dict[str, Any]) -> Any:
 
 
 def _show(panel: Any, grid: Any) -> None:
-    """Digits uint8 (rows, columns, 28, 28), dark on white."""
+    """Draw digits uint8 (rows, columns, 28, 28), dark on white."""
     padded = np.pad(255 - grid, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=255)
     panel.imshow(np.block([list(row) for row in padded]), cmap="gray", vmin=0, vmax=255)
     panel.set(xticks=[], yticks=[])
@@ -171,7 +173,7 @@ def _show(panel: Any, grid: Any) -> None:
 
 
 def draw_cloud(points: Any, labels: Any) -> Any:
-    """The cloud from two sides."""
+    """Draw the cloud from two sides."""
     pyplot = import_pyplot()
     figure = pyplot.figure(figsize=(10, 4.6))
     for number, turn in enumerate((30, 120), 1):

@@ -1,4 +1,4 @@
-"""What IVE-GAN's codes know of MNIST's digits: reconstructions, nearest neighbours, the 3-d cloud (Figs 3 to 5)."""
+"""What do IVE-GAN's codes capture of MNIST's digits? Reconstructions, nearest neighbours, a 3-d cloud (Figs 3 to 5)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,17 @@ SAMPLES, RECONSTRUCTIONS, CLOUD = 64, 20, 5_000
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or a folder of MNIST's files.")
-@click.option("--run", "runs", required=True, multiple=True, type=click.Path(path_type=Path), help="A run; and more.")
-@click.option("--seed", default=0, show_default=True, help="Of the classifier, the noise and the resamples.")
+@click.option(
+    "--run",
+    "runs",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A training run; may be repeated.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of classifier, noise and resamples.")
 @click.option("--classifier-epochs", default=CLASSIFIER_EPOCHS, show_default=True, type=click.IntRange(1))
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
 @results_option
 def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: int, threads: int, results: Path) -> None:
     """Measure codes and reconstructions of runs on digits. Gallery: the training digits. Queries: the test digits."""
@@ -40,12 +47,12 @@ def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: in
     from benchmarks.judges.digit_models import DigitRun
 
     if data.resolve() == (results / f"{NAME}.npz").resolve():
-        raise InputError(f"{data} is where the raw results go: name another folder with --results")
+        raise InputError(f"{data} would be overwritten by the raw results: name another folder with --results")
     torch.set_num_threads(threads)
     train, test = load_digits(data, "train"), load_digits(data, "test")
     models = [DigitRun(folder, seed) for folder in runs]
     if len({model.key for model in models}) < len(models):
-        raise InputError("two of the runs are of the same family and latent size: name one of each")
+        raise InputError("two runs have the same family and latent size: name only one of them")
     scores = Scores(len(test), seed)
     click.echo("training the classifier", err=True)
     classifier = train_classifier(train.images, train.labels, seed, classifier_epochs)
@@ -71,7 +78,7 @@ def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: in
 def baselines(
     train: Digits, test: Digits, sizes: list[int], scores: Scores, arrays: dict[str, NDArray[Any]]
 ) -> list[dict[str, Any]]:
-    """Nearest neighbours by all pixels, and by as many principal components as the codes have numbers."""
+    """Nearest neighbours by all pixels, and by as many principal components as each code has numbers."""
     pixels, queries = (flat(digits.images) for digits in (train, test))
     codes = {"pixels": (pixels, queries)}
     codes |= {f"pca-{size}": principal_components(pixels, queries, size) for size in sizes}
@@ -93,9 +100,9 @@ def measure(
     scores: Scores,
     arrays: dict[str, NDArray[Any]],
 ) -> dict[str, Any]:
-    """A run's row: nearest neighbours by its codes, and what the classifier reads in its reconstructions.
+    """One run's row: nearest neighbours by its codes, and how often its reconstructions are read as the same digit.
 
-    same_digit: as in the original, with a random z' where the model has one; without_noise: with z' = 0.
+    same_digit: with a random z' if the model has one; without_noise: with z' = 0.
     """
     codes = model.encode(test.images)
     votes = neighbours_vote(model.encode(train.images), train.labels, codes)

@@ -1,4 +1,4 @@
-"""A page of a TIFF as tifffile decodes it -> an upright sRGB picture over white."""
+"""Converts a TIFF page decoded by tifffile to an upright sRGB picture over white."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ALPHA = (1, 2)
 
 
 def picture_of(page: Any) -> Image.Image:
-    """A page in mode RGB. Raises what tifffile raises, and ValueError for what is not done here."""
+    """A page in mode RGB. Raises what tifffile raises, and ValueError for unsupported pages."""
     stored = _rows_columns_channels(page)
     photometric = int(page.photometric)
     count = CHANNELS.get(photometric, 1)
     colours, extra = stored[..., :count], stored[..., count:]
     kinds = [int(kind) for kind in page.extrasamples]
-    if photometric == RGB and extra.shape[2] == 1 and not kinds:  # a fourth channel of which nothing is said is alpha
+    if photometric == RGB and extra.shape[2] == 1 and not kinds:  # a fourth channel of unspecified meaning is alpha
         kinds = [2]
     picture = _picture(colours, photometric, page)
     if extra.shape[2] and kinds and kinds[0] in ALPHA:
@@ -64,7 +64,7 @@ def _lab(colours: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _unit(values: NDArray[Any], page: Any) -> NDArray[np.float64]:
-    """From 0 to 1, by what is white: the largest number of so many bits; of floats and 32 bits, as the README says."""
+    """Scale to 0 to 1 by the white value: the maximum of the bit depth; for floats and 32 bits see the README."""
     bits = page.bitspersample if isinstance(page.bitspersample, int) else page.bitspersample[0]
     numbers = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
     if values.dtype.kind == "f" or bits == 32 or values.dtype.kind == "i":

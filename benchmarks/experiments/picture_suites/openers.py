@@ -1,7 +1,7 @@
-"""Ways to open a picture file, each in a process that it may crash: ours and four libraries'.
+"""Opens picture files with our decoder and four libraries, each in its own process, which a file may crash.
 
-A process reads one path a line and answers each with one line of JSON: {"width", "height", "pixels"} (base64 of SIDE x
-SIDE x 3 sRGB bytes, the whole picture, upright, over white), with "incomplete" where that is so, or {"reason"}.
+A process reads one path per line and answers each with one line of JSON: {"width", "height", "pixels"} (base64 of SIDE
+x SIDE x 3 sRGB bytes: the whole picture, upright, over white) with "incomplete" if it is, or {"reason"}.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ COMMAND = "import sys; from benchmarks.experiments.picture_suites.openers import
 
 
 class Opener:
-    """A process that opens files in one way, started anew when a file crashes it or takes too long."""
+    """A process that opens files with one decoder, restarted if a file crashes it or takes too long."""
 
     def __init__(self, way: str) -> None:
         self._way = way
         self._start()
 
     def open(self, path: Path) -> dict[str, Any]:
-        """What the process says of a file."""
+        """The process's answer for a file."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(os.fspath(path)) + "\n")
         self._process.stdin.flush()
@@ -68,7 +68,7 @@ class Opener:
 
 
 def serve(way: str) -> None:
-    """Answer for the files whose paths come in, until there are no more."""
+    """Answer every path read from stdin."""
     for line in sys.stdin:
         try:
             answer = WAYS[way](json.loads(line))
@@ -78,7 +78,7 @@ def serve(way: str) -> None:
 
 
 def pixels_of(answer: dict[str, Any]) -> NDArray[np.uint8]:
-    """The picture of an answer, uint8 (SIDE, SIDE, 3)."""
+    """The picture in an answer, uint8 (SIDE, SIDE, 3)."""
     return np.frombuffer(base64.b64decode(answer["pixels"]), np.uint8).reshape(SIDE, SIDE, 3)
 
 

@@ -1,4 +1,4 @@
-"""The page of the public picture suites: what is indexed, what is refused and why, and how far colours are off."""
+"""The page of picture-suites: files indexed, files refused and why, and the accuracy of colours."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ HEADER = [
     "suite",
     "files",
     "opened by a reference",
-    "of these indexed",
+    "of these, indexed",
     "not supported",
-    "said to be damaged",
+    "refused as damaged",
     "incomplete",
-    "mean difference of 255",
+    "mean colour difference (of 255)",
 ]
 
 
@@ -28,13 +28,14 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: a row a suite, then every file that needs a word."""
+    """The text of the page: one row per suite, then every file that needs an explanation."""
     suites = record["result"]["suites"]
     return page(
         "# Public picture suites",
-        f"Of the files that Pillow, pillow-heif or libvips decodes without any complaint, "
-        f"**{record['result']['indexed_share']:.1%}** are indexed (the bar: 97 %). Colours are compared over the whole "
-        "upright picture at 64 x 64, over white, with tifffile's for TIFF and with libvips' elsewhere.",
+        "Of the files that Pillow, pillow-heif or libvips decodes without errors or warnings, "
+        f"**{record['result']['indexed_share']:.1%}** are indexed (the bar: 97 %). Colours of the whole upright "
+        "picture over white, reduced to 64 x 64, are compared with tifffile's for TIFF and with libvips' for other "
+        "formats.",
         markdown(HEADER, [_row(suite) for suite in suites], words=1),
         "## Sound files that are not indexed",
         _listed((suite, row, row["reason"]) for suite in suites for row in _refused(suite)),
@@ -44,7 +45,7 @@ def report(record: dict[str, Any]) -> str:
             for s in suites
             for row in s["far_apart"]
         ),
-        "## Files that libvips shows in spite of errors, and that are not indexed",
+        "## Files that libvips shows in spite of errors and that are not indexed",
         _listed((suite, row, row["reason"]) for suite in suites for row in suite["opened_in_spite_of_errors"]),
         "## How it was measured",
         provenance(record),

@@ -1,8 +1,8 @@
-"""Public suites of unusual pictures: which are indexed, which are refused and why, and how far their colours are off.
+"""Which files of public suites of unusual pictures are indexed, which are refused, and how accurate are the colours?
 
-Every file of each folder is opened with the product's decoder, Pillow, pillow-heif, libvips and, for TIFF, tifffile.
- A file is sound where Pillow, pillow-heif or libvips decodes it without any complaint; what libvips shows of
-others in spite of errors is counted apart. What is stored are names, sizes and verdicts, no pictures.
+Opens every file of each folder with the product's decoder, Pillow, pillow-heif, libvips and, for TIFF, tifffile. A file
+is sound if Pillow, pillow-heif or libvips decodes it without an error or a warning; files that libvips shows in spite
+of errors are counted separately. Stores names, sizes and verdicts, no pictures.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from benchmarks.experiments.picture_suites.openers import WAYS, Opener, pixels_o
 NAME = "picture-suites"
 REFERENCES = ("pillow", "pillow-heif", "libvips")
 NOT_SUPPORTED = ("not supported", "not a picture")
-# Of 255, on average over the picture at 64 x 64.
+# The mean colour difference over the picture at 64 x 64, out of 255.
 DIFFERENCE_BAR = 3.0
 
 
 def measure(folder: Path) -> dict[str, Any]:
-    """What becomes of every file of a suite."""
+    """The outcome of every file of a suite."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
     with ExitStack() as stack:
         openers = {way: stack.enter_context(Opener(way)) for way in WAYS}
@@ -63,7 +63,7 @@ def _is_tiff(path: Path) -> bool:
 
 
 def _summary(suite: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The counts of a suite, and the files that need a word."""
+    """The counts of a suite, and the files that need an explanation."""
     openable = [row for row in rows if row["opened_by"]]
     refused = [row for row in openable if "reason" in row]
     apart = [row for row in rows if row.get("difference", 0) > DIFFERENCE_BAR]
@@ -97,7 +97,7 @@ def _summary(suite: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @results_option
 def command(folders: tuple[Path, ...], results: Path) -> None:
-    """Open every file of every FOLDER, each a public suite of pictures, and store what became of it."""
+    """Open every file of every FOLDER, each a public suite of pictures, and store the outcomes."""
     suites = [measure(folder) for folder in folders]
     opened, indexed = (sum(suite[key] for suite in suites) for key in ("opened_by_a_reference", "indexed_of_opened"))
     publish(NAME, {"suites": suites, "indexed_share": round(indexed / max(opened, 1), 4)}, results)

@@ -1,4 +1,4 @@
-"""What fp16 and int8 cost a trained encoder: its codes, its searches and its speed against fp32."""
+"""How do fp16 and int8 change an encoder's codes, searches and speed, compared with fp32?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROUNDS = 5
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run.")
 @results_option
 def command(data: Path, run: Path, results: Path) -> None:
-    """Export a run in every precision and compare their codes of validation faces.
+    """Export a run in every precision and compare the codes of validation faces.
 
     Gallery: the train partition. Queries: the validation partition.
     """
@@ -55,7 +55,7 @@ def measure(run: Path, gallery: Faces, queries: Faces) -> dict[str, Any]:
 
 
 def compare(encoders: dict[str, Encoder], gallery: Faces, queries: Faces) -> dict[str, dict[str, float]]:
-    """Size, agreement, and against fp32 the cosine of codes and the overlap of the top 20."""
+    """Size and agreement; and compared with fp32, the cosine of codes and the overlap of the top 20."""
     rows: dict[str, dict[str, float]] = {}
     for name, encoder in encoders.items():
         codes = encoder.encode(queries.pixels(encoder.framing))
@@ -78,12 +78,12 @@ def compare(encoders: dict[str, Encoder], gallery: Faces, queries: Faces) -> dic
 
 
 def overlap(found: NDArray[np.int64], expected: NDArray[np.int64]) -> float:
-    """The share of results in common, two arrays of rows (q, k)."""
+    """The share of results in common between two arrays of rows (q, k)."""
     return float(np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in zip(found, expected, strict=True)]))
 
 
 def speeds(encoders: dict[str, Encoder], queries: Faces) -> dict[str, float]:
-    """Images/s of each, the median of rounds in turn."""
+    """Images/s of each encoder, the median over rounds in turn."""
     spent: dict[str, list[float]] = {name: [] for name in encoders}
     for _ in range(ROUNDS):
         for name, encoder in encoders.items():

@@ -1,4 +1,4 @@
-"""The page of predicted-labels."""
+"""The page of predicted-labels: accuracy and F1 of predicted attributes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the tables, how to run it again."""
+    """The text of the page: protocol, tables, provenance."""
     result = record["result"]
     return page(
         "# Predicted labels",
         _protocol(result),
         table(result),
         "## Attribute by attribute",
-        "Accuracy and F1 of each.",
-        markdown(["attribute", "faces with 1", "bundle", "", "codes", "", "commoner value"], _label_rows(result), 1),
+        "Accuracy and F1 of each attribute; for the commoner value, accuracy only.",
+        markdown(
+            ["attribute", "faces with 1", "bundle: accuracy", "F1", "codes: accuracy", "F1", "commoner value"],
+            _label_rows(result),
+            words=1,
+        ),
         "## How it was measured",
         provenance(record),
     )
@@ -36,7 +40,7 @@ def table(result: dict[str, Any]) -> str:
     """The rows as Markdown."""
     names = {
         "attributes": f"bundle `{result['names']['attributes']}`",
-        "codes": f"what codes of `{result['names']['codes']}` tell",
+        "codes": f"codes of `{result['names']['codes']}`",
         "commoner": "always the commoner value",
     }
     rows = [
@@ -47,11 +51,12 @@ def table(result: dict[str, Any]) -> str:
 
 def _protocol(result: dict[str, Any]) -> str:
     return (
-        f"What `latentsearch attributes` and `latentsearch index --predict-labels` say of "
-        f"{result['rows']['attributes']['pictures']:,} validation faces, against what people say of them: "
-        f"{len(result['labels'])} attributes, learned from {result['training']:,} training faces. What codes tell is "
-        "learned from the same faces by the directions of `latentsearch query --set`; the codes themselves learned "
-        "without labels. Means over attributes; in brackets 95 % intervals by bootstrap over pictures."
+        "The labels that `latentsearch attributes` and `latentsearch index --predict-labels` predict for "
+        f"{result['rows']['attributes']['pictures']:,} validation faces, compared with the annotated ones: "
+        f"{len(result['labels'])} attributes, learned from {result['training']:,} training faces. Predictions from "
+        "codes use the directions of `latentsearch query --set`, fitted on the same faces; the codes themselves were "
+        "learned without labels. Scores are means over attributes. Brackets give 95 % intervals by bootstrap over "
+        "pictures."
     )
 
 

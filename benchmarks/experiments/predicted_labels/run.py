@@ -1,7 +1,7 @@
-"""Predicted labels: how often does the attribute encoder that ships say of a face what people say of it?
+"""How often does the shipped attribute encoder predict the label that people gave a face?
 
-Beside it what codes tell that were learned without labels, by the directions of `latentsearch query --set`, learned
-from the training faces; and what is right most often, the commoner value of every label.
+Compared with predictions from codes learned without labels, by the directions of `latentsearch query --set` fitted on
+the training faces, and with always predicting each label's commoner value.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ NAME = "predicted-labels"
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--attributes", help="A bundle that learned with labels, by name or folder. [the one that ships]")
-@click.option("--codes", help="An encoder whose codes are asked, by name or folder. [the one that ships]")
-@click.option("--seed", default=0, show_default=True, help="Of the resamples.")
-@click.option("--record", is_flag=True, help="Write the scores into the bundle's model.json and model card too.")
+@click.option("--attributes", help="The name or folder of a bundle that predicts labels. [the shipped one]")
+@click.option("--codes", help="The name or folder of the encoder whose codes predict. [the shipped one]")
+@click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")
+@click.option("--record", is_flag=True, help="Also write the scores into the bundle's model.json and card.")
 @results_option
 def command(data: Path, attributes: str | None, codes: str | None, seed: int, record: bool, results: Path) -> None:
-    """Compare predicted labels of validation faces with those that people gave."""
+    """Compare predicted labels of validation faces with annotated ones."""
     result = measure(data, attributes, codes, seed)
     click.echo(table(result))
     publish(NAME, result, results)
@@ -44,9 +44,9 @@ def command(data: Path, attributes: str | None, codes: str | None, seed: int, re
 
 
 def measure(data: Path, attributes: str | None, codes: str | None, seed: int) -> dict[str, Any]:
-    """Scores of what is predicted for the validation faces, a row a way to predict it.
+    """Scores of the predictions for the validation faces, one row per predictor.
 
-    Raises InputError where the faces lack a label that the bundle tells.
+    Raises InputError if the faces lack a label that the bundle predicts.
     """
     predictor, encoder = load_attribute_encoder(attributes), load_encoder(codes)
     training, faces = load_faces(data, "train"), load_faces(data, "validation")

@@ -1,4 +1,4 @@
-"""The page of published-codes: what each step from a network's codes to the published ones is worth."""
+"""The page of published-codes: the contribution of each step from a network's codes to the published ones."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the tables, how to run it again."""
+    """The text of the page: protocol, tables, provenance."""
     summary = record["result"]
     protocol, run = summary["protocol"], summary["run"]
     return page(
         "# From the network's codes to the published ones",
-        f"One training run ({run['family']}, {run['images']:,} pictures, {run['steps']:,} steps), its codes compared "
-        "after different steps. Features: what the encoder's last layer reads, on as many principal axes as codes have "
-        "numbers. Mirrored: the mean with the mirror image's. Closer: the mean with those of the middles. Whitened: "
-        "centred, each principal axis divided by its variance to the power 1/2, or the one named. All is fitted on the "
-        "gallery without labels.",
-        f"Agreement and same person as on the page of label-similarity ({protocol['queries']:,} queries, "
-        f"{protocol['gallery']:,} faces), recall@1 as on that of altered-search ({protocol['altered']:,} faces).",
+        f"The codes of one training run ({run['family']}, {run['images']:,} pictures, {run['steps']:,} steps) are "
+        "compared after different steps. Features: the input of the encoder's last layer, projected on as many "
+        "principal axes as codes have numbers. Mirrored: averaged with the mirror image. Closer: averaged with a crop "
+        "of the centre. Whitened: centred, and each principal axis divided by its variance to the power 1/2, or to the "
+        "power given. All steps are fitted on the gallery without labels.",
+        "Agreement and same person are measured as on the page of label-similarity "
+        f"({protocol['queries']:,} queries, {protocol['gallery']:,} faces), recall@1 as on the page of altered-search "
+        f"({protocol['altered']:,} faces).",
         main_table(summary),
         "## Recall@1 by alteration",
         recall_table(summary),

@@ -1,4 +1,4 @@
-"""What each step from a network's codes to the published ones is worth: features, views, whitening."""
+"""What does each step from a network's codes to the published ones contribute? Features, views, whitening."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAME = "published-codes"
 
 @dataclass(frozen=True)
 class Steps:
-    """What is done before codes are compared. whitening: its power, None for none."""
+    """The steps before codes are compared. whitening: its power, or None."""
 
     name: str
     features: bool = False
@@ -52,13 +52,13 @@ VARIANTS = (
 
 @dataclass
 class Source:
-    """A trained encoder, and what it made of faces, remembered: several variants need it."""
+    """A trained encoder with a cache of its outputs, which several variants use."""
 
     trained: Trained
     read: dict[tuple[str, bool, bool, bool], Codes] = field(default_factory=dict)
 
     def of(self, faces: Faces, steps: Steps) -> Codes:
-        """The codes or features of faces, of a picture alone or the mean over its views: float32 (n, d)."""
+        """The codes or features of faces, from the picture alone or averaged over its views: float32 (n, d)."""
         from latentsearch.export.bundle import EncoderGraph, encode
 
         key = (faces.names_sha256, steps.features, steps.mirrored, steps.closer)
@@ -71,7 +71,7 @@ class Source:
 
 
 class Variant:
-    """A row: the codes of a source after some steps, fitted on the gallery."""
+    """One row: the codes of a source after some steps, fitted on the gallery."""
 
     def __init__(self, source: Source, steps: Steps, key: str) -> None:
         self.source, self.steps = source, steps
@@ -80,7 +80,7 @@ class Variant:
         self._fitted_on = ""
 
     def fit(self, gallery: Faces) -> None:
-        """Fit centre and matrix, once: both measures ask for it."""
+        """Fit the centre and the matrix, once: both measurements call this."""
         from latentsearch.models.whitening import whitening
 
         if self._fitted_on == gallery.names_sha256:
@@ -100,11 +100,11 @@ class Variant:
 
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run of a family with features.")
-@click.option("--seed", default=0, show_default=True, help="Of the altered faces, the alterations and the resamples.")
+@click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of a family with features.")
+@click.option("--seed", default=0, show_default=True, help="Seed of altered faces, alterations and resamples.")
 @results_option
 def command(data: Path, run: Path, seed: int, results: Path) -> None:
-    """Measure label similarity and the recall of altered faces after each of some steps, and write the results.
+    """Measure label similarity and recall of altered faces after several combinations of steps, and store them.
 
     Raises InputError for a run whose family has no features.
     """
@@ -113,7 +113,7 @@ def command(data: Path, run: Path, seed: int, results: Path) -> None:
 
     trained, _ = load_trained(run, terms="")
     if trained.features is None:
-        raise InputError(f"{run} holds a run of {trained.family}, whose codes are not made of features")
+        raise InputError(f"{run} holds a run of {trained.family}, whose codes are not computed from features")
     source = Source(trained)
     variants = [Variant(source, steps, f"variant-{number}") for number, steps in enumerate(VARIANTS)]
     result = {"seed": seed, "run": {"family": trained.family} | trained.facts}
@@ -123,7 +123,7 @@ def command(data: Path, run: Path, seed: int, results: Path) -> None:
 
 
 def measure(variants: list[Variant], gallery: Faces, queries: Faces, seed: int) -> dict[str, Any]:
-    """Both measures of every variant, with their intervals, as plain data."""
+    """Both measurements of every variant, with intervals, as plain data."""
     measured, _ = run_methods([Random(seed), Oracle(), *variants], gallery, queries)
     labels = summarise(measured, gallery, queries, seed)
     random = np.random.default_rng([seed, 3])

@@ -1,4 +1,4 @@
-"""How long one query takes as a whole process, against importing the libraries that it needs."""
+"""How long does one query take as a whole process, compared with importing the libraries that it needs?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BAR = 1.6
 
 
 def measure(query: list[str], pairs: int) -> dict[str, Any]:
-    """Time a query and the bare imports in turn, so that both meet the same machine; each has run once before."""
+    """Time a query and the bare imports in turn, under the same machine load, after one warm-up run of each."""
     imports = [sys.executable, "-c", IMPORTS]
     process_seconds(imports), process_seconds(query)
     timed = [(process_seconds(imports), process_seconds(query)) for _ in range(pairs)]
@@ -38,7 +38,7 @@ def measure(query: list[str], pairs: int) -> dict[str, Any]:
 
 
 def make_index(folder: Path, count: int, encoder: str | None) -> tuple[Path, Path]:
-    """Draw pictures with a bundle's generator and index them; returns the index and one picture more."""
+    """Draw pictures with a bundle's generator and index them; return the index and one more picture."""
     bundle = [encoder] if encoder else []
     run = [sys.executable, "-m", "latentsearch"]
     drawn, query, index = folder / "pictures", folder / "query", folder / "index"
@@ -51,11 +51,11 @@ def make_index(folder: Path, count: int, encoder: str | None) -> tuple[Path, Pat
 
 
 @experiment(NAME, help=__doc__)
-@click.option("--index", type=click.Path(path_type=Path, exists=True), help="An index; without it, one is made.")
-@click.option("--picture", type=click.Path(path_type=Path, exists=True), help="What to query --index with.")
-@click.option("--count", default=21_000, show_default=True, help="How many pictures to draw for an index.")
-@click.option("--encoder", help="The bundle to draw and encode with  [default: the one that ships].")
-@click.option("--pairs", default=20, show_default=True, help="How many times to run both.")
+@click.option("--index", type=click.Path(path_type=Path, exists=True), help="An existing index. [a new one]")
+@click.option("--picture", type=click.Path(path_type=Path, exists=True), help="The picture to query --index with.")
+@click.option("--count", default=21_000, show_default=True, help="Pictures to draw for a new index.")
+@click.option("--encoder", help="The bundle to draw and encode with. [default: the shipped one]")
+@click.option("--pairs", default=20, show_default=True, help="How often to run both.")
 @click.option("--store/--no-store", "keep", default=True, help="Write benchmarks/results/query-speed.json.")
 def command(index: Path | None, picture: Path | None, count: int, encoder: str | None, pairs: int, keep: bool) -> None:
     """Measure, print and store."""

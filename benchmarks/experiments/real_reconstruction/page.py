@@ -1,4 +1,4 @@
-"""The page of real-reconstruction: how far real faces are from what their codes draw."""
+"""The page of real-reconstruction: the distance of real faces from their reconstructions."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the table, how to run it again."""
+    """The text of the page: protocol, table, runs, provenance."""
     summary = record["result"]
     return page(
         "# Real faces and their reconstructions",
-        f"{summary['faces']:,} faces of CelebA's validation partition, encoded and drawn from their codes by each "
-        "run's own networks in full precision: the squared error of a colour value in [0, 1], and the cosine distance "
-        "of the features of EfficientNet-Lite0, which learned on ImageNet and which no recipe here trains on. Each "
-        f"with its 95 % interval by bootstrap over the faces ({summary['resamples']:,} resamples), and as a multiple "
-        "of the autoencoder's. The mean picture of the train partition is what no code at all would draw.",
+        f"{summary['faces']:,} faces of CelebA's validation partition are encoded and reconstructed by each run's own "
+        "networks in full precision. The table shows the squared error per colour value in [0, 1], and the cosine "
+        "distance between features of EfficientNet-Lite0, which was trained on ImageNet and is used by no training "
+        "recipe here. Each figure has its 95 % interval by bootstrap over the faces "
+        f"({summary['resamples']:,} resamples), and is also given as a multiple of the autoencoder's. The "
+        "mean picture of the train partition shows the error without any code.",
         main_table(summary),
         "## The runs",
         *(_run(row) for row in summary["methods"] if row["run"]),
@@ -37,7 +38,7 @@ def report(record: dict[str, Any]) -> str:
 
 
 def main_table(summary: dict[str, Any]) -> str:
-    """Errors, intervals and multiples of the autoencoder's, a row a run."""
+    """Errors, intervals and multiples of the autoencoder's, one row per run."""
     rows = summary["methods"]
     measures = [measure for measure in MEASURES if measure in rows[0]["errors"]]
     header = ["codes", *(cell for measure in measures for cell in (measure, "against the autoencoder"))]

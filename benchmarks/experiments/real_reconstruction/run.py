@@ -1,4 +1,4 @@
-"""How far are real faces from what their codes draw? Two errors of every run, against an autoencoder's."""
+"""How far are real faces from their reconstructions? Two errors of every run, compared with an autoencoder's."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Errors = dict[str, metrics.Floats]
 
 
 def errors_of(draw: Callable[[Tensor], Tensor], pixels: NDArray[np.uint8], features: nn.Module | None) -> Errors:
-    """How far pictures are from what is drawn of them, measure by measure: (n,) each.
+    """The distance of pictures from their reconstructions, by measure: (n,) each.
 
-    draw: pictures float32 (n, 3, h, w) in [0, 1] -> others of the same shape. features: of such pictures (n, d).
+    draw: reconstructs pictures float32 (n, 3, h, w) in [0, 1]. features: maps such pictures to (n, d).
     """
     import torch
 
@@ -54,7 +54,7 @@ def errors_of(draw: Callable[[Tensor], Tensor], pixels: NDArray[np.uint8], featu
 
 
 def _apart(features: nn.Module, first: Tensor, second: Tensor) -> Tensor:
-    """1 - cosine of the features of pictures: (n,)."""
+    """1 - cosine of the features of two batches of pictures: (n,)."""
     from torch.nn import functional as F
 
     of_first, of_second = (features(F.interpolate(x, (SIDE, SIDE), mode="bilinear")) for x in (first, second))
@@ -62,7 +62,7 @@ def _apart(features: nn.Module, first: Tensor, second: Tensor) -> Tensor:
 
 
 def mean_picture(gallery: Faces) -> Callable[[Tensor], Tensor]:
-    """One picture for all: the mean of the gallery."""
+    """Reconstructs every picture as the mean of the gallery."""
     import torch
 
     mean = torch.from_numpy(gallery.pixels().mean(axis=0, dtype=np.float64) / 255).permute(2, 0, 1).float()
@@ -77,7 +77,7 @@ def reconstruct(trained: Trained) -> Callable[[Tensor], Tensor]:
 
 
 def load_features() -> nn.Module | None:
-    """A network that no recipe here trains on, EfficientNet-Lite0; None, and a sentence, where it is not installed."""
+    """EfficientNet-Lite0, a network that no recipe here trains on; None, with a message, if not installed."""
     try:
         network: nn.Module = load_network()
     except MissingExtra as error:
@@ -87,7 +87,7 @@ def load_features() -> nn.Module | None:
 
 
 def summarise(errors: dict[str, Errors], facts: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Mean errors with 95 % intervals, and as multiples of the first autoencoder's, picture by picture."""
+    """Mean errors with 95 % intervals, and as multiples of the first autoencoder's on the same pictures."""
     rows = []
     for key, own in errors.items():
         measured = {
@@ -109,7 +109,7 @@ def _score(own: metrics.Floats, floor: metrics.Floats | None, seed: int) -> dict
 
 
 def load_runs(runs: Sequence[Path]) -> dict[str, Trained]:
-    """Family -> what its run publishes. Raises InputError for two runs of a family, or for one without a generator."""
+    """Family -> its trained networks. Raises InputError for two runs of a family, or a run without a generator."""
     import_torch()
     from latentsearch.training.engine.trained import load_trained
 
@@ -123,7 +123,7 @@ def load_runs(runs: Sequence[Path]) -> dict[str, Trained]:
 
 
 def measure(trained: dict[str, Trained], training: Faces, faces: Faces, seed: int) -> dict[str, Any]:
-    """The errors of faces drawn by each run, and by the mean of the training faces, as plain data."""
+    """The errors of each run's reconstructions, and of the mean training face, as plain data."""
     features = load_features()
     errors = {"mean": errors_of(mean_picture(training), faces.pixels(), features)}
     for family, one in trained.items():
@@ -135,12 +135,13 @@ def measure(trained: dict[str, Trained], training: Faces, faces: Faces, seed: in
 @experiment(NAME)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
 @click.option("--run", "runs", multiple=True, required=True, type=click.Path(path_type=Path), help="A training run.")
-@click.option("--seed", default=0, show_default=True, help="Of the resamples.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")
 @results_option
 def command(data: Path, runs: tuple[Path, ...], seed: int, results: Path) -> None:
-    """Encode the validation faces, draw their codes and measure the error; --run again for more, one an autoencoder.
+    """Reconstruct the validation faces and measure the error; repeat --run for more, including an autoencoder.
 
-    Colour by colour, and by the features of EfficientNet-Lite0 where the extras bench and pretrained are installed.
+    Errors are per colour value, and by the features of EfficientNet-Lite0 if the extras bench and pretrained are
+    installed.
     """
     result = measure(load_runs(runs), load_faces(data, "train"), load_faces(data, "validation"), seed)
     click.echo(main_table(result))

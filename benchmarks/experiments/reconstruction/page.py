@@ -1,4 +1,4 @@
-"""The page of reconstruction: generated pictures against their reconstructions, beside the paper's Table 1."""
+"""The page of reconstruction: generated pictures and their reconstructions, beside the paper's Table 1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the table, the verdict, the sheet, how to run it again."""
+    """The text of the page: protocol, table, verdict, sheet, provenance."""
     summary, name = record["result"], record["name"]
     return page(
         "# Reconstruction" if name == NAME else "# Reconstruction, with the `paper` presets",
@@ -34,7 +34,7 @@ def report(record: dict[str, Any]) -> str:
         *_verdict(summary),
         "## Generated pictures and their reconstructions",
         f"![rows of pictures](./{name}-sheet.png)",
-        f"Rows, from the top: {'; '.join(summary['sheet'])}. The first of those that were measured, not chosen.",
+        f"Rows, from the top: {'; '.join(summary['sheet'])}. These are the first pictures measured, not a selection.",
         "## How it was trained and measured",
         _schedules_text(summary),
         provenance(record),
@@ -43,18 +43,19 @@ def report(record: dict[str, Any]) -> str:
 
 def _protocol_text(summary: Summary) -> str:
     return (
-        f"dHash similarity (the share of equal bits of 64) of {summary['images']:,} generated pictures and their "
-        "reconstructions, as in AEGAN's Table 1, in brackets the 95 % interval by bootstrap over the pictures "
-        f"({summary['resamples']:,} resamples). AEGAN and the directly trained inverse have the same generator and the "
-        f"same pictures, BiGAN its own; gradient descent on z (AEGAN eq. 2) begins at a random code, on "
+        f"dHash similarity (the share of equal bits out of 64) of {summary['images']:,} generated pictures and their "
+        "reconstructions, as in AEGAN's Table 1. Brackets give 95 % intervals by bootstrap over the pictures "
+        f"({summary['resamples']:,} resamples). AEGAN and the directly trained inverse share one generator and its "
+        "pictures; BiGAN has its own. Gradient descent on z (AEGAN eq. 2) starts at a random code, on "
         f"{summary['descended']:,} of AEGAN's pictures. Chance is the similarity of random pairs of a generator's "
-        "pictures; diversity is (1 - chance), divided by the same of real faces, for a generator that makes one "
-        "picture only would score 1. Real faces: the validation partition's, which no network was trained on."
+        "pictures. Diversity is (1 - chance) divided by the same for real faces; it is needed because a generator of "
+        "a single picture would reach similarity 1. Real faces come from the validation partition, on which no "
+        "network was trained."
     )
 
 
 def _schedules_text(summary: Summary) -> str:
-    """By which command, for how long and on what each run was trained."""
+    """The command, duration and hardware of each run's training."""
     runs = [
         f"{method['name']}: {run['steps']:,} steps in {run['seconds']:,} s, {run['hardware']}\n\n"
         + "\n".join(f"    {command}" for command in run["commands"])
@@ -65,8 +66,17 @@ def _schedules_text(summary: Summary) -> str:
 
 
 def summary_table(summary: Summary) -> str:
-    """A row a method: the paper's figure, ours, chance and diversity of its generator, and real faces."""
-    header = ["method", "generator of", "paper", "similarity", "random pairs", "above them", "diversity", "real faces"]
+    """One row per method: the paper's figure, ours, its generator's chance and diversity, and real faces."""
+    header = [
+        "method",
+        "generator of",
+        "paper",
+        "similarity",
+        "random pairs",
+        "above random pairs",
+        "diversity",
+        "real faces",
+    ]
     return markdown(header, map(_row, summary["methods"]), words=2)
 
 
@@ -88,7 +98,7 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _verdict(summary: Summary) -> list[str]:
-    """The bars, each met or missed by how much."""
+    """The bars, and by how much each is met or missed."""
     sentences = [_order_sentence(difference) for difference in summary["differences"]]
     aegan = next((method for method in summary["methods"] if method["key"] == "aegan"), None)
     if aegan:
@@ -102,20 +112,20 @@ def _verdict(summary: Summary) -> list[str]:
 
 
 def _real_order(summary: Summary) -> list[str]:
-    """Whether real faces are in the order that the paper has for generated ones; nothing without all three methods."""
+    """Whether real faces follow the paper's order for generated ones; empty without all three methods."""
     by_key = {method["key"]: method["real"] for method in summary["methods"]}
     order = [real for key in PAPERS_ORDER if (real := by_key.get(key))]
     if len(order) < len(PAPERS_ORDER):
         return []
     apart = all(better["interval"][0] > worse["interval"][1] for better, worse in pairwise(order))
     figures = ", ".join(f"{key} {real['mean']:.3f}" for key, real in zip(PAPERS_ORDER, order, strict=True))
-    return [f"Of real faces, of which Table 1 says nothing: {figures}; {'' if apart else 'not '}in the paper's order."]
+    return [f"Real faces, which Table 1 does not cover: {figures}; {'' if apart else 'not '}in the paper's order."]
 
 
 def _order_sentence(difference: dict[str, Any]) -> str:
     low, high = difference["interval"]
     holds = "met" if low > 0 else "missed"
-    how = "the same pictures" if difference["paired"] else "each its own pictures"
+    how = "on the same pictures" if difference["paired"] else "on different pictures"
     return (
         f"{difference['better']} above {difference['worse']}, as in the paper: {holds}, by {difference['mean']:+.4f} "
         f"[{low:+.4f}, {high:+.4f}], {how}."
@@ -124,11 +134,11 @@ def _order_sentence(difference: dict[str, Any]) -> str:
 
 def _bar(what: str, measured: float, least: float) -> str:
     verdict = "met" if measured >= least else f"missed by {least - measured:.4f}"
-    return f"{what}: {measured:.4f}, at least {least:.2f} asked for: {verdict}."
+    return f"{what}: {measured:.4f}, required {least:.2f}: {verdict}."
 
 
 def plot(summary: Summary, path: Path) -> Path:
-    """Draw every method's similarity with its interval, the paper's figure and the random pairs of its generator."""
+    """Draw every method's similarity with its interval, the paper's figure and its generator's random pairs."""
     methods = list(reversed(summary["methods"]))
     figure, panel = import_pyplot().subplots(figsize=(8, 1.4 + 0.5 * len(methods)))
     for row, method in enumerate(methods):

@@ -1,4 +1,4 @@
-"""How like are generated pictures and their reconstructions? AEGAN's Table 1 with chance, diversity and intervals."""
+"""How similar are generated pictures and their reconstructions? AEGAN's Table 1 with chance level and intervals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NAME = "reconstruction"
 PAPER = {"aegan": 0.8266, "direct": 0.7944, "bigan": 0.6594}
-PRETRAINED = ("aegan", "direct")  # what the paper compares on one generator
+PRETRAINED = ("aegan", "direct")  # compared on one generator in the paper
 RESAMPLES = 1_000
 SHOWN = 8
 
@@ -50,7 +50,7 @@ class Measured:
 
 
 def measure(inverter: Inverter, generator: str, images: int, faces: Faces, seed: int) -> Measured:
-    """Generate images, reconstruct them and as many real faces."""
+    """Generate images and reconstruct them, and as many real faces."""
     from benchmarks.judges.inverters import to_images, to_pixels
 
     x = inverter.generate(images, seed)
@@ -70,7 +70,7 @@ def measure(inverter: Inverter, generator: str, images: int, faces: Faces, seed:
 
 
 def real_pixels(inverter: Inverter, faces: Faces, count: int) -> Any:
-    """The first real faces as the inverter's encoder gets them: uint8 (n, h, w, 3)."""
+    """The first real faces as the inverter's encoder receives them: uint8 (n, h, w, 3)."""
     return faces.pixels(inverter.trained.framing)[:count]
 
 
@@ -81,7 +81,7 @@ def measure_gradient(inverter: Inverter, images: int, steps: int, seed: int) -> 
 
     x = inverter.generate(images, seed)
     trained = inverter.trained
-    # Another seed than the images': their own codes would be found at once.
+    # Another seed than the images', whose own codes would otherwise be the starting points.
     found = invert(
         inverter.generator, x, latent_size=trained.latent_size, method="gradient", prior=trained.prior, steps=steps,
         seed=seed + 1,
@@ -102,7 +102,7 @@ def measure_gradient(inverter: Inverter, images: int, steps: int, seed: int) -> 
 def load_inverters(runs: Sequence[Path]) -> dict[str, Inverter]:
     """Family -> inverter, in the order of the runs.
 
-    Raises InputError for two runs of a family, and where the direct inverse is of another generator than AEGAN's.
+    Raises InputError for two runs of a family, or if the direct inverse belongs to another generator than AEGAN's.
     """
     import_torch()
     from benchmarks.judges.inverters import load_inverter
@@ -111,7 +111,7 @@ def load_inverters(runs: Sequence[Path]) -> dict[str, Inverter]:
     for run in runs:
         inverter = load_inverter(run)
         if inverter.key in found:
-            raise InputError(f"{run} is a second run of {inverter.key}: name one run of a family")
+            raise InputError(f"{run} is a second run of {inverter.key}: name one run per family")
         found[inverter.key] = inverter
     first, second = PRETRAINED
     if first in found and second in found:
@@ -163,7 +163,7 @@ def _in_papers_order(measured: Sequence[Measured]) -> list[Measured]:
 
 
 def _difference(better: Measured, worse: Measured, seed: int) -> dict[str, Any]:
-    """How much more similar the first reconstructs; image by image where both have the same images."""
+    """The difference in similarity; paired by image if both use the same images."""
     paired = better.generator == worse.generator
     ours = metrics.bootstrap_weights(len(better.generated), RESAMPLES, seed)
     theirs = metrics.bootstrap_weights(len(worse.generated), RESAMPLES, seed if paired else seed + 1)
@@ -177,13 +177,13 @@ def _difference(better: Measured, worse: Measured, seed: int) -> dict[str, Any]:
 
 
 def name_of(inverters: dict[str, Inverter]) -> str:
-    """What the results are called: those of nothing but `paper` presets apart from the others."""
+    """The name of the results: runs that all use `paper` presets are stored separately."""
     presets = {inverter.facts.get("preset") for inverter in inverters.values()}
     return f"{NAME}-paper" if presets == {"paper"} else NAME
 
 
 def store_raw(measured: Sequence[Measured], path: Path) -> None:
-    """Write every image's similarities into an .npz file: KEY_generated, KEY_pairs and KEY_real, each (n,)."""
+    """Write every image's similarities to an .npz file: KEY_generated, KEY_pairs and KEY_real, each (n,)."""
     arrays = {}
     for one in measured:
         for name in ("generated", "pairs", "real"):
@@ -194,7 +194,7 @@ def store_raw(measured: Sequence[Measured], path: Path) -> None:
 
 
 def save_image_grid(measured: Sequence[Measured], path: Path) -> list[str]:
-    """Write a row of generated pictures a generator with the rows of their reconstructions; returns what rows show."""
+    """Write a row of pictures per generator, with the rows of their reconstructions; return the rows' titles."""
     import torch
     from torchvision.utils import save_image
 
@@ -218,21 +218,23 @@ def save_image_grid(measured: Sequence[Measured], path: Path) -> list[str]:
     multiple=True,
     required=True,
     type=click.Path(path_type=Path),
-    help="A training run; again for more.",
+    help="A training run; may be repeated.",
 )
-@click.option("--images", type=click.IntRange(SHOWN), default=1_000, show_default=True, help="Generated by each.")
+@click.option(
+    "--images", type=click.IntRange(SHOWN), default=1_000, show_default=True, help="Pictures generated by each."
+)
 @click.option(
     "--descended", type=click.IntRange(0), default=128, show_default=True, help="Images for gradient descent."
 )
-@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Of gradient descent.")
-@click.option("--seed", default=0, show_default=True, help="Of the codes, the pairs and the resamples.")
+@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Steps of gradient descent.")
+@click.option("--seed", default=0, show_default=True, help="Seed of codes, pairs and resamples.")
 @results_option
 def command(
     data: Path, runs: tuple[Path, ...], images: int, descended: int, steps: int, seed: int, results: Path
 ) -> None:
     """Measure the dHash similarity of generated pictures and their reconstructions, and write the raw results.
 
-    Real faces, of the validation partition, say how much generated ones differ from one another.
+    Real faces of the validation partition set the scale for the diversity of generated ones.
     """
     inverters = load_inverters(runs)
     faces = load_faces(data, "validation")

@@ -1,4 +1,4 @@
-"""The page of redrawn-search: queries with an attribute set by a generator, beside those by directions."""
+"""The page of redrawn-search: queries whose attribute is set by a generator."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the table, the verdict, how to run it again."""
+    """The text of the page: protocol, table, verdict, provenance."""
     result = record["result"]
     return page(
-        "# Queries drawn anew with an attribute set",
+        "# Queries redrawn with an attribute set",
         _protocol(result),
-        "## Do the results have it, and what else changes?",
+        "## Do the results have the attribute, and what else changes?",
         table(result),
         "## Verdict",
         _verdict(result),
@@ -34,13 +34,13 @@ def report(record: dict[str, Any]) -> str:
 
 
 def table(result: dict[str, Any]) -> str:
-    """One row an attribute and value."""
+    """One row per attribute and value."""
     header = [
         "set",
         "had it before",
-        "drawn anew",
-        f"set, of the first {result['k']}",
-        "others: drawn anew",
+        "redrawn",
+        f"set: of the first {result['k']} have it",
+        "others kept, change: redrawn",
         "set",
     ]
     return markdown(header, list(_rows(result)), words=1)
@@ -67,14 +67,12 @@ def _change(score: dict[str, Any]) -> str:
 def _protocol(result: dict[str, Any]) -> str:
     generator = result["generator"]
     return (
-        "The way by directions stands in [edited-search](edited-search.md); this is the other one. Searched by "
-        "the codes of "
-        f"{result['encoder']} among the {result['measured_on']:,} faces of half of the people, the query itself "
-        "left out. "
-        f"{generator['name']} ({generator['steps']:,} steps, {generator['seconds'] / 60:.0f} minutes) draws each query "
-        "anew, once as its encoders see it and once with the attribute set. Others kept: the share of the other "
-        "attributes "
-        "that query and results have in common, less the same for the query as it is. In brackets 95 % intervals by "
+        "This page measures queries edited by a generator; [edited-search](edited-search.md) measures editing by "
+        f"directions. Searches use the codes of {result['encoder']}, among the {result['measured_on']:,} faces of half "
+        f"of the people, without the query itself. {generator['name']} ({generator['steps']:,} steps, "
+        f"{generator['seconds'] / 60:.0f} minutes) redraws each query twice: with the attributes that its encoders "
+        "predict, and with the attribute set. Others kept: the share of the other attributes that query and results "
+        "have in common; its change is the difference from the original query. Brackets give 95 % intervals by "
         f"bootstrap over queries ({result['resamples']:,} resamples)."
     )
 
@@ -86,9 +84,7 @@ def _verdict(result: dict[str, Any]) -> str:
     met = sum(has >= LEAST_ASKED and loses <= MOST_LOST for has, loses in zip(asked, lost, strict=True))
     drawn = sum(-way["others_kept_change"]["drawn_anew"]["mean"] for way in ways) / len(ways)
     return (
-        f"Asked for: at least {LEAST_ASKED:.0%} have the value, and the others lose at most {MOST_LOST}. Met by "
-        f"{met} of "
-        f"{len(ways)}. On average {sum(asked) / len(asked):.3f} have it, and the others lose "
-        f"{sum(lost) / len(lost):.4f}, "
-        f"of which {drawn:.4f} are lost by being drawn anew alone."
+        f"The bar: at least {LEAST_ASKED:.0%} of the results have the value, and others kept falls by at most "
+        f"{MOST_LOST}. {met} of {len(ways)} settings meet it. On average {sum(asked) / len(asked):.3f} have the value, "
+        f"and others kept falls by {sum(lost) / len(lost):.4f}; redrawing alone accounts for {drawn:.4f} of that."
     )

@@ -1,9 +1,8 @@
-"""A face searched with one attribute set by a generator: do the results have it, and do they keep the others?
+"""If a generator sets one attribute of a query face, do the results have it, and keep the other attributes?
 
-As `latentsearch query --set … --set-by BUNDLE` does it: the face is encoded as (z, y), y is changed, the generator
-draws, and the index's encoder makes the code. Queries and results are among the faces that edited-search measures on,
-those of half of the people. The bundle's run has seen all of these faces, and their labels; no label of a result is
-read at search.
+Follows `latentsearch query --set … --set-by BUNDLE`: the face is encoded as (z, y), y is changed, the generator draws,
+and the index's encoder encodes the drawing. Queries and results are the faces that edited-search measures on, half of
+the people. The bundle's run was trained on these faces and their labels; no label of a result is used in the search.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ NAME = "redrawn-search"
 
 @dataclass(frozen=True)
 class Gallery:
-    """Faces to search among: pixels uint8 (n, h, w, 3), their codes (n, d), attributes uint8 (n, attributes)."""
+    """The searched faces: pixels uint8 (n, h, w, 3), codes (n, d), attributes uint8 (n, attributes)."""
 
     pixels: NDArray[np.uint8]
     codes: Codes
@@ -50,7 +49,7 @@ def searched_half(faces: Faces, encoder: Encoder, seed: int) -> Gallery:
 
 
 def measure(gallery: Gallery, encoder: Encoder, bundle: str, name: str, value: int, seed: int) -> dict[str, Any]:
-    """Search for faces that lack a value: as they are, drawn anew as they are, and drawn anew with it set."""
+    """Search for faces that lack a value: the original, a redrawn one, and one redrawn with the value set."""
     attribute = gallery.names.index(name)
     queries = lacking(gallery.attributes[:, attribute], value, seed)
     weights = metrics.bootstrap_weights(len(queries), RESAMPLES, seed)
@@ -76,7 +75,7 @@ def measure(gallery: Gallery, encoder: Encoder, bundle: str, name: str, value: i
 
 
 def _found(gallery: Gallery, codes: Codes, queries: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The K nearest faces of each code but the query's own: rows, int64 (q, K)."""
+    """The K nearest faces of each code, the query's own face excluded: rows, int64 (q, K)."""
     found = nearest(codes, gallery.codes, min(K + 1, len(gallery.codes)), gallery.distance)
     others = found != queries[:, None]
     others[others.all(axis=1), -1] = False
@@ -91,17 +90,19 @@ def _agreed(
 
 
 def measure_all(faces: Faces, encoder: Encoder, bundle: str, asked: Sequence[str], seed: int) -> dict[str, Any]:
-    """Both values of every attribute."""
+    """Measure both values of every attribute."""
     gallery = searched_half(faces, encoder, seed)
     rows = {name: [measure(gallery, encoder, bundle, name, value, seed) for value in (1, 0)] for name in asked}
     return {"measured_on": len(gallery.codes), "k": K, "resamples": RESAMPLES, "asked": rows, "seed": seed}
 
 
 @experiment(NAME, help=__doc__)
-@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder as CelebA's.")
-@click.option("--set-by", "bundle", required=True, metavar="BUNDLE", help="A bundle of icgan, Euclidean.")
-@click.option("--encoder", metavar="NAME", help="That searches, by name or folder  [default: the one that ships].")
-@click.option("--attribute", "asked", multiple=True, help="Instead of the nine; may be repeated.")
+@click.option(
+    "--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder in CelebA's format."
+)
+@click.option("--set-by", "bundle", required=True, metavar="BUNDLE", help="A bundle of icgan with Euclidean distance.")
+@click.option("--encoder", metavar="NAME", help="The bundle to search with. [default: the shipped one]")
+@click.option("--attribute", "asked", multiple=True, help="Attribute to set instead of the nine; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
 @results_option
 def command(data: Path, bundle: str, encoder: str | None, asked: tuple[str, ...], seed: int, results: Path) -> None:

@@ -1,4 +1,4 @@
-"""The page of ring: how much of the ring IVE-GAN and a plain GAN generate, and density plots over the steps."""
+"""The page of ring: how IVE-GAN and a plain GAN cover the ring, and density plots during training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME = "ring"
 PAGES = (NAME,)
 MODELS = {"ivegan": "IVE-GAN", "gan": "plain GAN"}
 CODES = {"prior": "G(z', z)", "encoded": "G(z', E(x))"}
-# The bar: every mode, this share within three sigma, every mode's share in this range, in all seeds.
+# The bar: all modes covered, at least this share within three sigma, each mode's share in this range, for all seeds.
 WITHIN, SHARES = 0.9, (0.08, 0.17)
 EXTENT, CELLS = 1.4, 120
 
@@ -21,7 +21,7 @@ Summary = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write ring.md and ring.png into the folder, which also holds ring.npz."""
+    """Write ring.md and ring.png into the folder that holds ring.npz."""
     written = write_page(folder, NAME, report(record))
     with np.load(folder / f"{NAME}.npz") as arrays:
         plot = draw(record["result"], dict(arrays))
@@ -29,18 +29,18 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: what was measured, the verdict, the tables, how to run it again."""
+    """The text of the page: protocol, verdict, tables, provenance."""
     summary = record["result"]
     return page(
         "# Ring",
         _protocol_text(summary),
-        f"![density of the data and of what is generated, over the steps](./{NAME}.png)",
+        f"![density of the data and of generated points during training](./{NAME}.png)",
         "## Verdict",
         *verdict(summary),
-        "## At the end",
+        "## After training",
         end_table(summary),
-        "## Over the steps",
-        "Means over the seeds: modes covered, share within three sigma.",
+        "## During training",
+        "Means over the seeds: modes covered, then the share within three sigma.",
         step_table(summary),
         "## How it was measured",
         _settings(summary),
@@ -51,18 +51,18 @@ def report(record: dict[str, Any]) -> str:
 def _protocol_text(summary: Summary) -> str:
     ring, data = summary["ring"], summary["data"]
     return (
-        f"{ring['modes']} Gaussians on a circle, sigma {ring['sigma']} of its radius. Of {summary['generated']:,} "
-        "generated points: the share within three sigma of a mode, the modes that get at least a tenth of an even "
-        "share, the smallest and the largest share of a mode, and the standard deviation of those points about their "
-        f"mode in sigma (of the data's own points {data['within']:.3f} lie within, their spread is "
-        f"{data['spread']:.2f}). G(z', z) are new points, z uniform; G(z', E(x)) are generated from codes of data. "
-        "The plain GAN has the same G, z' and z concatenated, and D' alone. The paper shows its Fig. 2 and states no "
-        "figure, neither radius nor sigma."
+        f"The data are {ring['modes']} Gaussians on a circle, with sigma {ring['sigma']} of its radius. The tables "
+        f"describe {summary['generated']:,} generated points: the share within three sigma of a mode, the number of "
+        "modes with at least a tenth of an even share, the smallest and the largest share of a mode, and the spread, "
+        "the standard deviation of these points about their mode in sigma (for the data's own points, "
+        f"{data['within']:.3f} lie within three sigma, with a spread of {data['spread']:.2f}). G(z', z) are new points "
+        "with uniform z; G(z', E(x)) are generated from codes of data. The plain GAN has the same G, with z' and z "
+        "concatenated, and only D'. The paper's Fig. 2 gives no figures, and neither radius nor sigma."
     )
 
 
 def verdict(summary: Summary) -> list[str]:
-    """Whether the bar is met, for each kind of code."""
+    """Whether the bar is met, by kind of code."""
     low, high = SHARES
     bar = (
         f"The bar for IVE-GAN: {summary['ring']['modes']} of {summary['ring']['modes']} modes, at least {WITHIN} "
@@ -83,13 +83,13 @@ def verdict(summary: Summary) -> list[str]:
 
 
 def meets(end: dict[str, Any], modes: int) -> bool:
-    """Whether one seed's points keep to the bar."""
+    """Whether one seed's points meet the bar."""
     low, high = SHARES
     return end["covered"] == modes and end["within"] >= WITHIN and all(low <= share <= high for share in end["shares"])
 
 
 def end_table(summary: Summary) -> str:
-    """A row a model, kind of code and seed."""
+    """One row per model, kind of code and seed."""
     header = ["model", "points", "seed", "modes", "within 3 sigma", "smallest share", "largest share", "spread", "s"]
     rows = []
     for run in summary["runs"]:
@@ -104,7 +104,7 @@ def end_table(summary: Summary) -> str:
 
 
 def step_table(summary: Summary) -> str:
-    """A row a moment, a column a model and kind of code."""
+    """One row per moment, one column per model and kind of code."""
     columns = [(model, codes) for model in MODELS for codes in CODES if codes in _looks(summary, model)[0][0]]
     header = ["steps", *(f"{MODELS[model]}, {CODES[codes]}" for model, codes in columns)]
     rows = []
@@ -125,11 +125,11 @@ def _looks(summary: Summary, model: str) -> list[list[dict[str, Any]]]:
 def _settings(summary: Summary) -> str:
     recipe = summary["recipe"]
     helped = (
-        f" Noise of {recipe['instance_noise']} on all that the discriminators see, falling to none; rates that fall to "
-        f"none in the second half; first layers sharpened by {recipe['sharpness']:g}, D's by "
-        f"{recipe['discriminator_sharpness']:g}, D''s by {recipe['prior_sharpness']:g}; {recipe['depth']} hidden "
-        "layers in G, D and D'; D reads distances and products of two points' numbers besides them and is also shown "
-        "points beside other ones, to be taken for generated. The paper has none of these."
+        f" Unlike in the paper, noise of {recipe['instance_noise']}, decreasing to 0, is added to all inputs of the "
+        "discriminators; learning rates decrease to 0 in the second half; the initial weights of first layers are "
+        f"multiplied by {recipe['sharpness']:g} (D: {recipe['discriminator_sharpness']:g}, D': "
+        f"{recipe['prior_sharpness']:g}); G, D and D' have {recipe['depth']} hidden layers; D also reads the distances "
+        "and products of two points' coordinates, and also learns to classify mismatched pairs of points as generated."
         if recipe.get("instance_noise")
         else ""
     )
@@ -141,7 +141,7 @@ def _settings(summary: Summary) -> str:
 
 
 def draw(summary: Summary, arrays: dict[str, Any]) -> Any:
-    """Density plots of the first seed: the data, then every moment; a row a model and kind of code."""
+    """Draw density plots of the first seed: the data, then every moment; one row per model and kind of code."""
     pyplot = import_pyplot()
     seed = summary["seed"]
     rows = [(model, codes) for model in MODELS for codes in CODES if codes in _looks(summary, model)[0][0]]

@@ -1,4 +1,4 @@
-"""IVE-GAN and a plain GAN on the ring, in this process: points that they generate as they learn."""
+"""Trains IVE-GAN and a plain GAN on the ring, in this process, and generates points during training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PlainGan(Ivegan):
     """The GAN inside IVE-GAN (eq. 1): the same G, z and z' concatenated, against D' alone; E and D are not trained."""
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        """One step of D' and one of G."""
+        """Take one step of D' and one of G."""
         self.set_rates()
         x = self.prepare(x)
         generated = self.networks["generator"](self.noise(len(x)), self.codes(len(x)))
@@ -42,7 +42,7 @@ class PlainGan(Ivegan):
 
 @dataclass(frozen=True)
 class Look:
-    """What a model generates after so many steps: points float32 (n, 2) by where their codes come from."""
+    """The points generated after `step` steps: float32 (n, 2) by the source of their codes."""
 
     step: int
     points: dict[str, Floats]
@@ -54,9 +54,9 @@ MODELS: dict[str, type[Ivegan]] = {"ivegan": Ivegan, "gan": PlainGan}
 def learn(
     model: str, recipe: Recipe, points: Points, steps_between: int, count: int, report: Callable[[int], None]
 ) -> list[Look]:
-    """Train a model ("ivegan" or "gan") and look at `count` points before the first step and after every so many.
+    """Train a model ("ivegan" or "gan") and generate `count` points before the first step and at regular intervals.
 
-    "prior": G(z', z) with z from the prior; of IVE-GAN also "encoded": G(z', E(x)) of points x.
+    "prior": G(z', z) with z from the prior; for IVE-GAN also "encoded": G(z', E(x)) of points x.
     """
     family = MODELS[model](recipe, Precision.choose("cpu", "fp32"))
     looks, step = [look(family, 0, points, count)], 0
@@ -73,7 +73,7 @@ def learn(
 
 @torch.no_grad()
 def look(family: Ivegan, step: int, points: Points, count: int) -> Look:
-    """Generate points without disturbing what the next steps draw."""
+    """Generate points without affecting the random numbers of later steps."""
     state = family.random.get_state()
     generator = family.published("generator")
     made = {"prior": generator(family.noise(count), family.codes(count))}

@@ -1,4 +1,4 @@
-"""How IVE-GAN and a plain GAN cover a ring of eight Gaussians, over the steps. IVE-GAN's Figure 2 made a number."""
+"""How do IVE-GAN and a plain GAN cover a ring of eight Gaussians during training? IVE-GAN's Figure 2 in numbers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from latentsearch.data import draw_ring, load_manifest
 from latentsearch.data.manifest import Ring
 
 NAME = "ring"
-LOOKS = 5  # Figure 2 shows the beginning and five later moments
+LOOKS = 5  # Figure 2 shows the start and five later moments
 GENERATED = 10_000
-KEPT = 2_500  # of those, for the density plots
+KEPT = 2_500  # points kept for the density plots
 WITHIN = 3.0  # standard deviations
 COVERED = 0.1  # of an even share
 
@@ -26,11 +26,11 @@ Floats = NDArray[np.float32]
 
 
 def measure(points: Floats, ring: Ring) -> dict[str, Any]:
-    """How points (n, 2) lie on the ring.
+    """How points (n, 2) cover the ring.
 
-    within: the share within three sigma of a mode; shares: that of each mode; covered: the modes with at least a tenth
-    of an even share; spread: the standard deviation of those points about their mode, in either dimension, in sigma
-    (0.98 for the ring's own points, as three sigma cut off their tails).
+    within: the share within three sigma of a mode; shares: of each mode; covered: the number of modes with at least a
+    tenth of an even share; spread: the standard deviation of those points about their mode, per dimension, in sigma
+    (0.98 for the ring's own points, because three sigma cut off their tails).
     """
     angles = 2 * np.pi * np.arange(ring.modes) / ring.modes
     means = ring.radius * np.stack([np.cos(angles), np.sin(angles)], 1)
@@ -50,12 +50,12 @@ def measure(points: Floats, ring: Ring) -> dict[str, Any]:
 
 @experiment(NAME)
 @click.option("--preset", type=click.Choice(("paper", "small")), default="small", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="The first of the seeds.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--epochs", type=click.IntRange(1), help="Instead of the preset's; each shows all points once.")
-@click.option("--batch", type=click.IntRange(2), help="Instead of the preset's.")
-@click.option("--points", "count", type=click.IntRange(2), help="How many points there are. [as for a run]")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=0, show_default=True, help="First seed.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Number of seeds.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs instead of the preset's; each uses all points once.")
+@click.option("--batch", type=click.IntRange(2), help="Batch size instead of the preset's.")
+@click.option("--points", "count", type=click.IntRange(2), help="Number of points. [as for a run]")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
 @results_option
 def command(
     preset: str,
@@ -67,7 +67,7 @@ def command(
     threads: int,
     results: Path,
 ) -> None:
-    """Train both models with every seed and store what they generate, over the steps."""
+    """Train both models with every seed and store the points generated during training."""
     import torch
 
     from benchmarks.experiments.ring.ring_training import MODELS
@@ -100,7 +100,7 @@ def command(
 
 
 def run_one(model: str, recipe: Any, points: Any, ring: Ring, arrays: dict[str, Floats]) -> dict[str, Any]:
-    """Train one model with one seed; its last points go into `arrays`, those of the first seed at every look."""
+    """Train one model with one seed; store its last points in `arrays`, and for the first seed those of every look."""
     from benchmarks.experiments.ring.ring_training import learn
 
     steps = recipe.epochs * (len(points) // recipe.batch)

@@ -1,4 +1,4 @@
-"""The same search without the engine: FAISS called directly on the engine's own file, exact search, SQLite by hand."""
+"""Bare searches without the engine: FAISS called directly on the engine's file, exact search, hand-written SQLite."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Codes = NDArray[np.float32]
 
 
 class BareSearch:
-    """What somebody would write who has the files of an open index, and needs none of its promises.
+    """Searches an open index's files directly, without the engine's guarantees.
 
-    queries: float32 (q, d), of length 1 where the distance is cosine. k: results.
+    queries: float32 (q, d), of length 1 if the distance is cosine. k: results.
     """
 
     def __init__(self, index: Index, queries: Codes, k: int) -> None:
@@ -47,14 +47,14 @@ class BareSearch:
             self.most_effort = base.header.tuning.most
 
     def ids(self, number: int) -> Ids:
-        """The ids of one query's candidates, int64 (c,): by FAISS with the engine's parameters; flat: its results."""
+        """One query's candidates from FAISS with the engine's parameters (flat: its results): ids, int64 (c,)."""
         if self.is_flat:
             return np.asarray(self._faiss.knn(self.queries[number : number + 1], self.codes, self._k)[1][0], np.int64)
         found = self._index.search(self._wide[number : number + 1], self.candidates, params=self._parameters)[1]
         return np.asarray(found[0], np.int64)
 
     def within(self, number: int, parameters: Any) -> Ids:
-        """The same under a filter, whose selector is in `parameters`, ranked by exact codes: ids, int64 (k,)."""
+        """The same under a filter, given as a selector in `parameters`, ranked by exact codes: ids, int64 (k,)."""
         found = self._index.search(self._wide[number : number + 1], self.candidates, params=parameters)[1][0]
         found = found[found >= 0]
         rows = self.row_of_id[found]
@@ -62,16 +62,16 @@ class BareSearch:
         return np.asarray(found[nearest], np.int64)
 
     def parameters(self, effort: int, allowed: NDArray[np.bool_]) -> Any:
-        """FAISS's parameters for `within`. allowed: for every id whether it may be found."""
+        """FAISS's parameters for `within`. allowed: whether each id may be found."""
         return parameters_of(self._index, effort, allowed)
 
     def exactly(self, number: int, rows: Ids) -> Ids:
-        """Exact search over some rows, read one after the other: rows, int64 (k,)."""
+        """Exact search over some rows, which are first copied together: rows, int64 (k,)."""
         query = self.queries[number : number + 1]
         return np.asarray(rows[self._faiss.knn(query, self.codes[rows], min(self._k, len(rows)))[1][0]])
 
     def exactly_in_place(self, number: int, rows: Ids) -> Ids:
-        """The same without reading the rows together first."""
+        """The same without copying the rows together."""
         faiss, wanted = self._faiss, min(self._k, len(rows))
         found, squares = np.empty((1, wanted), np.int64), np.empty((1, wanted), np.float32)
         query = self.queries[number : number + 1]
@@ -81,7 +81,7 @@ class BareSearch:
         return np.asarray(found[0])
 
     def truth(self, rows: Ids | None = None) -> tuple[Ids, NDArray[np.float32]]:
-        """Ids int64 (q, k) and Euclidean distances of the nearest of all codes, or of some rows, for every query."""
+        """Ids int64 (q, k) and Euclidean distances of each query's nearest codes, among all or some rows."""
         rows = np.flatnonzero(self.id_of_row >= 0) if rows is None else rows
         best = np.full((len(self.queries), self._k), np.inf, np.float32)
         ids = np.full(best.shape, -1, np.int64)
@@ -95,13 +95,13 @@ class BareSearch:
 
 
 class BareSql:
-    """Paths and labels of images by SQLite alone, in the fewest statements."""
+    """Reads paths and labels of images with SQLite alone, in the fewest statements."""
 
     def __init__(self, folder: Path) -> None:
         self._connection = sqlite3.connect(f"file:{folder / CATALOGUE}?mode=ro", uri=True)
 
     def rows(self, ids: Sequence[int]) -> tuple[list[Any], list[Any]]:
-        """(id, path) and (id, name of the label, value) of images."""
+        """(id, path) and (id, label name, value) of images."""
         marks = ",".join("?" * len(ids))
         images = self._connection.execute(f"SELECT id, path FROM image WHERE id IN ({marks})", ids)
         labels = self._connection.execute(
@@ -113,7 +113,7 @@ class BareSql:
 
 
 def recall(found: Ids, truth: Ids) -> float:
-    """The share of true neighbours, int64 (q, k), -1 for none, that are among what was found, int64 (q, k)."""
+    """The share of true neighbours, int64 (q, k), -1 for none, that are among the found ids, int64 (q, k)."""
     there = truth >= 0
     hits = np.array([np.isin(true, some) for true, some in zip(truth, found, strict=True)])
     return np.count_nonzero(hits & there) / max(1, int(np.count_nonzero(there)))

@@ -1,4 +1,4 @@
-"""What adding and removing some images costs, against making the base of the whole index anew."""
+"""The cost of adding and removing some images, compared with rebuilding the base of the whole index."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHANGED = 1_000
 
 
 def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: int) -> dict[str, Any]:
-    """Seconds of adding and removing CHANGED images of a copy of an index, opened and closed for it; the bars."""
+    """Seconds to open a copy of an index, add or remove CHANGED images, and close it; the bars."""
     copy = scratch / "changed"
     shutil.copytree(folder, copy)
     try:
@@ -36,7 +36,7 @@ def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: i
     finally:
         shutil.rmtree(copy, ignore_errors=True)
     bars = [
-        bar(f"{what} {CHANGED:,}, to the base made anew", seconds[what] / seconds["anew"], SHARE)
+        bar(f"{what} {CHANGED:,}, relative to a rebuild of the base", seconds[what] / seconds["anew"], SHARE)
         for what in ("add", "remove")
     ]
     return {"images": count, "kind": index_type, "changed": CHANGED, "seconds": seconds, "bars": bars}

@@ -1,4 +1,4 @@
-"""One query as a whole process, on a large and on a small index, in turn."""
+"""One query as a whole process, on a large and a small index, in turn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMES = 2.5
 
 
 def measure_cold(large: Path, small: Path, pairs: int) -> dict[str, Any]:
-    """Medians of `latentsearch query --id` on both; each has run once before."""
+    """Medians of `latentsearch query --id` on both indexes, after one warm-up run of each."""
     spent: dict[str, list[float]] = {"large": [], "small": []}
     for number in range(pairs + 1):
         for name, folder in (("large", large), ("small", small)):
@@ -27,5 +27,5 @@ def measure_cold(large: Path, small: Path, pairs: int) -> dict[str, Any]:
         **{f"{name}_s": float(np.median(took)) for name, took in spent.items()},
         "ratio": ratio,
         "pairs": [{name: took[number] for name, took in spent.items()} for number in range(pairs)],
-        "bars": [bar("cold query to the same on the small index", ratio, TIMES)],
+        "bars": [bar("cold query, relative to the small index", ratio, TIMES)],
     }

@@ -1,7 +1,7 @@
-"""Searches under filters, against exact search over what passes and against the bare FAISS index, widened.
+"""Searches under filters, against exact search over the matching images and against the bare FAISS index, widened.
 
-Ours is timed in turn with the one kind and then in turn with the other: an index that is searched for milliseconds
-leaves nothing in the caches for what takes microseconds. The bar is on ours beside the faster.
+Ours is timed in turn with each of the two separately, because an index search of milliseconds evicts the data that a
+search of microseconds relies on from the caches. The bar compares ours with the faster of the two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.timing import bar, in_turn, told
+from benchmarks.core.timing import bar, in_turn, milliseconds
 from benchmarks.datasets.synthetic_index import NUMBERS
 from benchmarks.experiments.speed.bare_search import BareSearch, recall
 from benchmarks.experiments.speed.search_speed import P99_TO_MEDIAN, RECALL, K
@@ -24,7 +24,7 @@ from indexer.vectors.exact import Selection
 SHARES = (0.1, 0.01, 0.0001)
 TIMES = 1.5
 EVALUATIONS = 7
-# The efforts that the bare index is tried with: each so many times the one before.
+# The bare index is tried with efforts that grow by this factor.
 STEP = 2**0.25
 
 Ids = NDArray[np.int64]
@@ -33,7 +33,7 @@ Call = Callable[[int], object]
 
 
 def measure_filters(folder: Path, queries: Codes) -> list[dict[str, Any]]:
-    """For a filter that each of SHARES passes: results, recall, times; the bars."""
+    """Results, recall and times for a filter that each of SHARES passes; the bars."""
     with Index.open(folder) as index:
         bare = BareSearch(index, queries, K)
         return [_measured(index, bare, share) for share in SHARES]
@@ -85,12 +85,12 @@ def _measured(index: Index, bare: BareSearch, share: float) -> dict[str, Any]:
 
 
 def _beside(ours: Call, name: str, others: dict[str, Call], count: int) -> dict[str, Any]:
-    """The times of our search, under a name, in turn with others."""
-    return {one: told(seconds) for one, seconds in in_turn({name: ours, **others}, count).items()}
+    """The times of our search, under a name, in turn with other calls."""
+    return {one: milliseconds(seconds) for one, seconds in in_turn({name: ours, **others}, count).items()}
 
 
 def _evaluated(index: Index, condition: str) -> tuple[float, Selection]:
-    """The median milliseconds that a condition takes, and the ids for which it holds."""
+    """The median milliseconds to evaluate a condition, and the ids that it selects."""
     spent = []
     for _ in range(EVALUATIONS):
         begin = time.perf_counter()
@@ -106,9 +106,9 @@ def _mask(bare: BareSearch, within: Ids) -> NDArray[np.bool_]:
 
 
 def _widened(bare: BareSearch, within: Ids, truth: Ids) -> tuple[int | None, float]:
-    """The least effort with which the bare index, candidates ranked exactly, reaches the recall; None where none does.
+    """The smallest effort at which the bare index reaches the recall, ranked by exact codes; None if none does.
 
-    It is looked for among the first queries only, by halving.
+    The effort is found by bisection on the first queries only.
     """
     queries = min(len(bare.queries), 100)
     mask = _mask(bare, within)

@@ -1,4 +1,4 @@
-"""Indexing a folder of pictures: against the bound by decoding and encoding, and how memory grows with the folder."""
+"""Indexing a folder of pictures: speed against the bound by decoding and encoding, and memory against folder size."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from indexer.files.discover import Found, discover
 from indexer.files.label_files import find_celeba_files
 
 TO_BOUND = 0.9
-# Peaks of the same run differ by some percent.
+# Peaks of identical runs differ by a few percent.
 GROWTH = 1.1
 
 
 def measure_indexing(data: Path, scratch: Path) -> dict[str, Any]:
-    """What `indexing-speed` measures, and peaks of memory, workers included, for all files and for a third of them."""
+    """The figures of `indexing-speed`, and peak memory including workers for all files and for a third."""
     speed = measure(data, None)
     third = scratch / "third"
     copy_a_third(data, third)
@@ -30,14 +30,19 @@ def measure_indexing(data: Path, scratch: Path) -> dict[str, Any]:
         **speed,
         "peak_bytes": peaks,
         "bars": [
-            bar("images a second to the bound, whole process", speed["index_to_bound"], TO_BOUND, at_least=True),
-            bar("memory of the processes' own, all files to a third of them", growth, GROWTH),
+            bar(
+                "images/s of the whole process, relative to the bound",
+                speed["index_to_bound"],
+                TO_BOUND,
+                at_least=True,
+            ),
+            bar("private memory for all files, relative to a third of them", growth, GROWTH),
         ],
     }
 
 
 def copy_a_third(data: Path, third: Path) -> None:
-    """Copy every third picture of a folder, with the lines of CelebA's label files that are of them."""
+    """Copy every third picture of a folder, with their lines of CelebA's label files."""
     third.mkdir()
     files = [file.path for file in discover([data]) if isinstance(file, Found)]
     for path in files[::3]:
@@ -49,7 +54,7 @@ def copy_a_third(data: Path, third: Path) -> None:
 
 
 def peak_of(data: Path, index: Path) -> dict[str, int]:
-    """The most memory that `latentsearch index` and its workers take, as benchmarks.core.child_process tells it."""
+    """Peak memory of `latentsearch index` and its workers, as measured by benchmarks.core.child_process."""
     command = [sys.executable, "-m", "latentsearch", "index", str(data), "--index", str(index)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     watch = MemoryWatch(process.pid)

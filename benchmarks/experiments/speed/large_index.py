@@ -1,4 +1,4 @@
-"""A large index, built and searched in processes of their own, and the memory that each takes."""
+"""Builds and searches a large index, each in its own process, and measures the memory of both."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ Codes = NDArray[np.float32]
 
 
 def derived(folder: Path, index_type: str, recall: float, note: str = "") -> dict[str, Any]:
-    """Make the base of an index that was filled, in a process of its own; what it took stands beside the index.
+    """Build the base of a filled index in its own process; the measurements are stored beside the index.
 
-    An index whose base was made by this is not made again. note: what else ran on the machine meanwhile.
+    An index already built by this function is not rebuilt. note: what else ran on the machine meanwhile.
     """
     stored = folder.with_suffix(".build.json")
     if not stored.is_file():
         seconds, taken = in_child(_derive, folder, index_type, recall)
         built = {"kind": index_type, "note": note, "load_average": os.getloadavg()[0], **taken, "derive_s": seconds}
         stored.write_text(json.dumps(built, indent=1))
-    told: dict[str, Any] = json.loads(stored.read_text())
-    return told
+    summary: dict[str, Any] = json.loads(stored.read_text())
+    return summary
 
 
 def measure_large(folder: Path, build: dict[str, Any], queries: Path) -> dict[str, Any]:
-    """Search a built index in a process of its own, and tell what building and searching it takes.
+    """Search a built index in its own process, and return the cost of building and searching.
 
     queries: a .npy file of codes, float32 (q, d).
     """
@@ -61,10 +61,10 @@ def large_bars(large: dict[str, Any], small_median_ms: float) -> list[dict[str, 
     median = large["times"]["ours"]["median_ms"]
     build, search = large["build"]["peak_bytes"]["total"], large["search_process"]["peak_bytes"]["total"]
     return [
-        bar("memory while built, mapped files included", build / GIB, MEMORY / GIB, "GiB"),
-        bar("memory while searched, mapped files included", search / GIB, MEMORY / GIB, "GiB"),
+        bar("memory of the build, including mapped files", build / GIB, MEMORY / GIB, "GiB"),
+        bar("memory of searching, including mapped files", search / GIB, MEMORY / GIB, "GiB"),
         bar("recall@20", large["recall"], RECALL, at_least=True),
-        bar("median to that of 10,000", median / small_median_ms, TIMES_THE_SMALL),
+        bar("median, relative to 10,000 codes", median / small_median_ms, TIMES_THE_SMALL),
     ]
 
 

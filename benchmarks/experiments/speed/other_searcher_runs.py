@@ -1,10 +1,10 @@
-"""One other image search over a folder, as a process: run by the Python that has it, prints a JSON object.
+"""Runs one other image search over a folder as a process, with the Python that has it, and prints a JSON object.
 
     python -m benchmarks.experiments.speed.other_searcher_runs NAME FOLDER QUERIES
 
-index_s: from the folder to whatever is searched, model loaded. search_ms: the median of one query's way from its file
-to results, where there is such a way; search_all_s: of all pictures against all, where that is the only one. Networks
-have random weights: the speed of a network does not depend on them, and those that were learned are on the network.
+index_s: from the folder to a searchable state, including loading the model. search_ms: the median time from a query
+file to its results, if single queries exist; search_all_s: all pictures against all, if that is the only search.
+Networks have random weights: speed does not depend on them, and trained weights would have to be downloaded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 
 def phash(folder: Path, queries: int) -> dict[str, Any]:
-    """imagededup's PHash; its one search is of all pictures against all."""
+    """imagededup's PHash, which can only search all pictures against all."""
     from imagededup.methods import PHash
 
     hasher = PHash(verbose=False)
@@ -31,7 +31,7 @@ def phash(folder: Path, queries: int) -> dict[str, Any]:
 
 
 def cnn(folder: Path, queries: int) -> dict[str, Any]:
-    """imagededup's CNN through a MobileNetV3, its own default, as a custom model with random weights."""
+    """imagededup's CNN with its default network, MobileNetV3, as a custom model with random weights."""
     import torch
     from imagededup.methods import CNN
     from imagededup.utils import CustomModel
@@ -47,7 +47,7 @@ def cnn(folder: Path, queries: int) -> dict[str, Any]:
 
 
 def deep_image_search(folder: Path, queries: int) -> dict[str, Any]:
-    """DeepImageSearch with a MobileNetV3 of timm's, random weights; its own default, VGG19, is many times slower."""
+    """DeepImageSearch with timm's MobileNetV3, random weights; its default, VGG19, is many times slower."""
     from DeepImageSearch import Search_Setup
 
     files = [str(path) for path in sorted(folder.glob("*.jpg"))]

@@ -1,7 +1,7 @@
-"""Other image searches beside this one: the same files, the same cores, one after the other.
+"""Compares other image searches with this one: the same files, the same cores, one after another.
 
-They need an environment of their own, `--others VENV/bin/python`, in which imagededup and DeepImageSearch can be
-imported: `pip install imagededup DeepImageSearch`. One that cannot is told of with what it says.
+They need their own environment, `--others VENV/bin/python`, in which imagededup and DeepImageSearch can be imported:
+`pip install imagededup DeepImageSearch`. For one that cannot be run, the result holds its error message.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from indexer.pipeline.run import index_folders
 OURS = "latentsearch"
 QUERIES = 20
 CANNOT = {
-    "imagededup PHash": "rank by likeness, add or remove without a new map, filter, keep a search index on disk",
+    "imagededup PHash": "rank by similarity, add or remove without a new map, filter, keep a search index on disk",
     "imagededup CNN": "search for one picture, add or remove without a new map, filter, keep a search index on disk",
-    "DeepImageSearch": "remove, filter by its default store, pass over a damaged picture and tell, resume a killed run",
+    "DeepImageSearch": "remove, filter by its default store, skip and report a damaged picture, resume a killed run",
     "clip-retrieval": "add, remove, filter",
-    OURS: "find by a text",
+    OURS: "search by text",
 }
 NETWORKS = ("imagededup CNN", "DeepImageSearch")
 NOT_RUN = {
-    "clip-retrieval": "its weights come from the network alone, and it asks for numpy below 2 and pyarrow below 16",
+    "clip-retrieval": "its weights must be downloaded, and it requires numpy below 2 and pyarrow below 16",
 }
 
 
 def measure_others(data: Path, python: Path | None, scratch: Path, count: int) -> dict[str, Any]:
-    """Images a second, search and memory of each, on the first `count` pictures of a folder; the bars."""
+    """Images per second, search time and memory of each, on the first `count` pictures of a folder; the bars."""
     pictures = scratch / "pictures"
     pictures.mkdir()
     files = [file.path for file in discover([data]) if isinstance(file, Found)][:count]
@@ -58,12 +58,12 @@ def measure_others(data: Path, python: Path | None, scratch: Path, count: int) -
     bars = []
     if fastest:
         ratio = rows[0]["images_per_second"] / fastest
-        bars.append(bar("images a second to the fastest other with a network", ratio, 1, at_least=True))
+        bars.append(bar("images/s, relative to the fastest other tool with a network", ratio, 1, at_least=True))
     return {"images": len(files), "rows": rows, "bars": bars}
 
 
 def run_ours(pictures: Path, folder: Path) -> dict[str, Any]:
-    """Index a folder, then search for some of its files, each read, encoded and ranked with paths and labels."""
+    """Index a folder, then search for some of its files: each is read, encoded, and ranked with paths and labels."""
     from latentsearch.search.search import encode_files, read_contents
 
     encoder = load_encoder()
@@ -84,7 +84,7 @@ def run_ours(pictures: Path, folder: Path) -> dict[str, Any]:
 
 
 def _run(python: Path | None, name: str, pictures: Path) -> dict[str, Any]:
-    """What one of the others prints, and its memory; or why it could not be run."""
+    """The output of another search, and its memory; or the reason why it could not be run."""
     if python is None:
         return {"failed": "no --others was given"}
     command = [str(python), "-m", "benchmarks.experiments.speed.other_searcher_runs", name, str(pictures), str(QUERIES)]
@@ -94,12 +94,12 @@ def _run(python: Path | None, name: str, pictures: Path) -> dict[str, Any]:
     stdout, stderr = process.communicate()
     peak = watch.stop()
     if process.returncode != 0:
-        return {"failed": (stderr.strip().splitlines() or ["it said nothing"])[-1]}
-    told: dict[str, Any] = json.loads(stdout.strip().splitlines()[-1])
-    return {**told, "peak_bytes": peak}
+        return {"failed": (stderr.strip().splitlines() or ["it printed no error"])[-1]}
+    output: dict[str, Any] = json.loads(stdout.strip().splitlines()[-1])
+    return {**output, "peak_bytes": peak}
 
 
 def check_python(python: Path | None) -> None:
-    """Raise InputError where the other Python is not there."""
+    """Raise InputError if the other Python does not exist."""
     if python is not None and not python.is_file():
-        raise InputError(f"{python} is not there: name a Python that has the other searches, or leave --others out")
+        raise InputError(f"{python} does not exist: name a Python that has the other searches, or omit --others")

@@ -1,4 +1,4 @@
-"""The page of speed: every bar with what was measured, cost against count, filters, other searches."""
+"""The page of speed: every bar with its figure, cost by number of codes, filters, other searches."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ TITLES = {
     "search": "Searches in the open engine",
     "filters": "Searches under filters",
     "edited": "Searches with a label set",
-    "growth": "Cost against count",
+    "growth": "Cost by number of codes",
     "cold": "A cold query",
     "changes": "Adding and removing",
     "indexing": "Indexing pictures",
-    "others": "Beside other searches",
+    "others": "Compared with other image searches",
 }
+# Stored name of a step -> its name on the page.
+CHANGES = {"add": "add", "remove": "remove", "anew": "rebuild"}
 
 Result = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write speed.md and, of what was measured, speed-ratio.png and speed-growth.png into the folder."""
+    """Write speed.md and, for measured parts, speed-ratio.png and speed-growth.png into the folder."""
     result = record["result"]
     written = [write_page(folder, NAME, report(record))]
     if "codes" in result:
@@ -37,13 +39,13 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: the bars, then each part with its tables."""
+    """The text of the page: the bars, then each part with its tables."""
     result = record["result"]
     return page(
         "# Speed",
         "Codes beyond the real ones are **synthetic**: real codes, moved at random along the differences to their "
-        "neighbours, hard enough that the ratio below falls no faster than that of real codes. A median is over "
-        "queries that are not in the index, ours and bare calls in turn, query by query.",
+        "neighbours, so that the ratio below falls no faster than with real codes. Medians are over queries that are "
+        "not in the index; our search and bare calls take turns for each query.",
         bars_table(result),
         *(part for name in TITLES if name in result for part in _part(name, result[name])),
         *_codes(result.get("codes")),
@@ -53,9 +55,9 @@ def report(record: dict[str, Any]) -> str:
 
 
 def bars_table(result: Result) -> str:
-    """Every bar of every part: what was measured, what is asked, and whether it is met."""
+    """Every bar of every part: the figure, the limit, and whether it is met."""
     rows = [(TITLES[name], one) for name in TITLES if name in result for one in _labelled(name, result[name])]
-    return markdown(["part", "what", "verdict", "measured", "asked"], [_bar(*row) for row in rows], words=3)
+    return markdown(["part", "figure", "verdict", "measured", "required"], [_bar(*row) for row in rows], words=3)
 
 
 def _labelled(name: str, part: Result) -> Iterable[Result]:
@@ -88,14 +90,14 @@ def _part(name: str, part: Result) -> list[str]:
 
 def _beside(part: Result) -> str:
     before, after = part["load_average"]
-    note = f" Beside it: {part['note']}." if part.get("note") else ""
+    note = f" Also running: {part['note']}." if part.get("note") else ""
     return f"Load average {before:.1f} before, {after:.1f} after; {part['seconds_in_all']:.0f} s in all.{note}"
 
 
 def _search(part: Result) -> list[str]:
     vectors = part["vectors"]
     sentence = (
-        f"{part['images']:,} codes, kind {vectors['kind']}, effort {vectors['effort']}, {vectors['candidates']} "
+        f"{part['images']:,} codes, index type {vectors['kind']}, effort {vectors['effort']}, {vectors['candidates']} "
         f"candidates, {part['queries']} queries, k = {part['k']}; ratio {part['ratio']:.3f}; recall "
         f"{part['recall']:.3f}."
     )
@@ -104,44 +106,45 @@ def _search(part: Result) -> list[str]:
 
 def _times(times: dict[str, dict[str, float]]) -> str:
     rows = [
-        [name.replace("_", " "), *(f"{told[key]:.3f}" for key in ("median_ms", "p99_ms", "least_ms"))]
-        for name, told in times.items()
+        [name.replace("_", " "), *(f"{row[key]:.3f}" for key in ("median_ms", "p99_ms", "least_ms"))]
+        for name, row in times.items()
     ]
-    return markdown(["", "median, ms", "99 %, ms", "least, ms"], rows, words=1)
+    return markdown(["search", "median, ms", "99th percentile, ms", "minimum, ms"], rows, words=1)
 
 
 def _filters(part: Result) -> list[str]:
     parts = []
     for measured in part["filters"]:
         parts.append(
-            f"`--where '{measured['condition']}'`: {measured['passing']:,} pass ({measured['share']:.2%}). The "
-            f"condition itself takes {measured['evaluation_ms']:.1f} ms, once. Bare: exact search with and without "
-            f"reading the codes together first, and FAISS widened to effort {measured['widened_effort']}."
+            f"`--where '{measured['condition']}'`: {measured['passing']:,} images pass ({measured['share']:.2%}). "
+            f"Evaluating the condition takes {measured['evaluation_ms']:.1f} ms, once. Compared with exact search, "
+            "with and without copying the codes together first, and with bare FAISS, widened to effort "
+            f"{measured['widened_effort']}."
         )
         parts.append(_times(measured["times"]))
     return parts
 
 
 def _edited(part: Result) -> list[str]:
-    edited, as_it_is = (part["times"][name]["median_ms"] for name in ("with_a_label_set", "every_code_compared"))
+    edited, unedited = (part["times"][name]["median_ms"] for name in ("with_a_label_set", "every_code_compared"))
     sentence = (
-        f"`--set` compares every code, here {part['images']:,}, and what {part['labels']} labels are told from each; "
-        f"{part['queries']} queries, k = {part['k']}. That takes {edited / as_it_is:.1f} times as long as comparing "
-        "every code. The labels are drawn, so what is found means nothing."
+        f"`--set` compares each of {part['images']:,} codes and its predictions of {part['labels']} labels; "
+        f"{part['queries']} queries, k = {part['k']}. This takes {edited / unedited:.1f} times as long as comparing "
+        "the codes alone. The labels are random, so the results themselves are meaningless."
     )
     return [sentence, _times(part["times"])]
 
 
 def _growth(part: Result) -> list[str]:
-    header = ["codes", "kind", "recall@20", "median, ms", "99 %, ms", "built in, s", "memory built", "own of it"]
-    header += ["memory searched", "own of it", "bytes an image"]
+    header = ["codes", "index type", "recall@20", "median, ms", "99th percentile, ms", "build, s"]
+    header += ["build memory", "of it, private", "search memory", "of it, private", "bytes/image"]
     notes = {one["build"]["note"] for one in part["sizes"] if one["build"]["note"]}
     return [
         markdown(header, map(_size, part["sizes"]), words=2),
-        "Memory is the most at one moment, GiB, mapped files included; its own is without them, which the system can "
-        "take back. Bytes an image: catalogue with paths and two labels, codes, and base. "
-        + " ".join(f"Built beside: {note}." for note in sorted(notes)),
-        f"![cost against count](./{NAME}-growth.png)",
+        "Memory is the peak in GiB, including mapped files, which the system can reclaim; private memory excludes "
+        "them. Bytes per image count the catalogue with paths and two labels, the codes and the base. "
+        + " ".join(f"Running during the build: {note}." for note in sorted(notes)),
+        f"![cost by number of codes](./{NAME}-growth.png)",
     ]
 
 
@@ -162,20 +165,20 @@ def _size(one: Result) -> list[str]:
 
 def _plain(name: str, part: Result) -> str:
     if name == "cold":
-        return f"Whole process, `query --id`: {part['large_s']:.3f} s against {part['small_s']:.3f} s on 1,000 codes."
+        return f"Whole process of `query --id`: {part['large_s']:.3f} s, and {part['small_s']:.3f} s on 1,000 codes."
     if name == "changes":
-        seconds = ", ".join(f"{what} {spent:.2f} s" for what, spent in part["seconds"].items())
-        return f"{part['changed']:,} of {part['images']:,} codes, kind {part['kind']}, with labels: {seconds}."
+        seconds = ", ".join(f"{CHANGES[what]} {spent:.2f} s" for what, spent in part["seconds"].items())
+        return f"{part['changed']:,} of {part['images']:,} codes, index type {part['kind']}, with labels: {seconds}."
     speeds = ", ".join(f"{what.replace('_', ' ')} {speed:.0f}" for what, speed in part["images_per_second"].items())
     peaks = ", ".join(f"{which} {peak['anonymous'] / GIB:.2f} GiB" for which, peak in part["peak_bytes"].items())
-    return f"{part['images']:,} pictures, images a second: {speeds}; bound {part['bound']:.0f}. Memory: {peaks}."
+    return f"{part['images']:,} pictures, images/s: {speeds}; bound {part['bound']:.0f}. Private memory: {peaks}."
 
 
 def _others(part: Result) -> list[str]:
-    header = ["", "cannot", "images/s", "one search, ms", "all against all, s", "memory, GiB"]
+    header = ["tool", "cannot", "images/s", "one search, ms", "all against all, s", "memory, GiB"]
     sentence = (
-        f"{part['images']:,} pictures, the same files and cores, one after the other. Networks of the others have "
-        "random weights; a search of ours reads, decodes and encodes its file."
+        f"{part['images']:,} pictures; all tools use the same files and cores, one after another. The other tools' "
+        "networks have random weights. One search by latentsearch includes reading, decoding and encoding the file."
     )
     return [sentence, markdown(header, map(_other, part["rows"]), words=2)]
 
@@ -194,33 +197,33 @@ def _codes(codes: Result | None) -> list[str]:
         return []
     wanted = dict(map(tuple, codes["wanted"]))
     header = ["noise", *(f"{count:,}" for count in wanted)]
-    rows = [["asked", *(f"{ratio:.3f}" for ratio in wanted.values())]]
+    rows = [["required", *(f"{ratio:.3f}" for ratio in wanted.values())]]
     rows += [[f"{one['noise']:g}", *(f"{ratio:.3f}" for _, ratio in one["ratios"])] for one in codes["tried"]]
     return [
         "## How hard the codes are",
-        "The median distance at rank 20, divided by the median distance of random pairs, by count: asked for is the "
-        "line through that of subsets of real codes, or what the issue names, whichever is harder. Used: noise "
-        f"{codes['noise']:g}.",
+        "The table shows the median distance at rank 20, divided by the median distance of random pairs, by number of "
+        "codes. Required is the line through the ratios of subsets of real codes or a fixed minimum, whichever is "
+        f"higher. The benchmarks use noise {codes['noise']:g}.",
         markdown(header, rows, words=1),
-        f"![ratio against count](./{NAME}-ratio.png)",
+        f"![ratio by number of codes](./{NAME}-ratio.png)",
     ]
 
 
 def plot_ratio(result: Result, path: Path) -> Path:
-    """Draw the ratio by count: real codes, what is asked for, and the synthetic codes that were used."""
+    """Draw the ratio by number of codes: real codes, the required ratio, and the synthetic codes used."""
     codes = result["codes"]
     figure, panel = import_pyplot().subplots(figsize=(7, 4))
     used = next(one["ratios"] for one in codes["tried"] if one["noise"] == codes["noise"])
     for points, label, style in (
         (codes["real"], "real codes", "o-"),
-        (codes["wanted"], "asked for", "k--"),
+        (codes["wanted"], "required", "k--"),
         (used, f"synthetic, noise {codes['noise']:g}", "s-"),
         ([(one["images"], one["ratio"]) for one in result.get("growth", {}).get("sizes", [])], "the indexes", "x"),
     ):
         panel.plot(*zip(*points, strict=True), style, label=label) if points else None
     panel.set_xscale("log")
     panel.set_xlabel("codes")
-    panel.set_ylabel("distance at rank 20 / of random pairs")
+    panel.set_ylabel("distance at rank 20 / distance of random pairs")
     panel.grid(alpha=0.3)
     panel.legend()
     figure.tight_layout()
@@ -228,14 +231,14 @@ def plot_ratio(result: Result, path: Path) -> Path:
 
 
 def plot_growth(growth: Result, path: Path) -> Path:
-    """Draw median and 99th percentile of a search, the time to build and the memory by count."""
+    """Draw a search's median and 99th percentile, the build time and the memory by number of codes."""
     sizes = growth["sizes"]
     counts = [one["images"] for one in sizes]
     figure, panels = import_pyplot().subplots(1, 3, figsize=(13, 4))
     for name, label in (("ours", "ours"), ("bare_faiss", "bare FAISS")):
         panels[0].plot(counts, [one["times"][name]["median_ms"] for one in sizes], "o-", label=f"{label}, median")
-    panels[0].plot(counts, [one["times"]["ours"]["p99_ms"] for one in sizes], "x--", label="ours, 99 %")
-    panels[0].set_ylabel("ms a search")
+    panels[0].plot(counts, [one["times"]["ours"]["p99_ms"] for one in sizes], "x--", label="ours, 99th percentile")
+    panels[0].set_ylabel("ms per search")
     panels[1].plot(counts, [one["build"]["derive_s"] for one in sizes], "o-", label="building the base")
     panels[1].set_ylabel("s")
     for pages in ("total", "anonymous"):

@@ -1,4 +1,4 @@
-"""The engine at up to 10,000,000 codes: searches, filters, labels, memory, changes, cold starts, indexing, others."""
+"""How fast is the engine with up to 10,000,000 codes? Searches, filters, memory, changes, cold starts, other tools."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from indexer.pipeline.run import index_folders
 
 NAME = "speed"
 SEED = 0
-# Of the noises that `codes` tries, the first that is enough up to 1,000,000 codes.
+# The smallest noise tried by `codes` that suffices up to 1,000,000 codes.
 NOISE = 3.0
 QUERIES_SEED = 77
 PARTS = ("codes", "search", "filters", "edited", "growth", "cold", "changes", "indexing", "others")
@@ -54,9 +54,9 @@ Result = dict[str, Any]
 
 
 class Bench:
-    """What the parts share: real codes, the source of synthetic ones, and the collections made of them.
+    """Shared by all parts: real codes, the source of synthetic ones, and indexes of those.
 
-    keep: a folder in which collections stay, `c` and their count, and are found again; each is made when it is needed.
+    keep: a folder in which the indexes stay for reuse, named `c` and their count; each is made when it is first needed.
     """
 
     def __init__(self, data: Path, keep: Path, scratch: Path, queries: int, note: str) -> None:
@@ -70,7 +70,7 @@ class Bench:
         np.save(self.queries_file, self.queries)
 
     def collection(self, count: int, index_type: str = "auto", recall: float = RECALL) -> tuple[Path, Result]:
-        """The folder of an index of so many synthetic codes, and what making its base took."""
+        """The folder of an index of `count` synthetic codes, and the cost of building its base."""
         folder = self.keep / f"c{count}"
         if not Index.exists(folder):
             with IndexWriter.create(folder, self.encoder) as index:
@@ -80,7 +80,7 @@ class Bench:
         return folder, derived(folder, index_type, recall, self.note)
 
     def _real_codes(self) -> Codes:
-        """The codes of real pictures, indexed here; searched for, and moved, to make synthetic ones."""
+        """The codes of real pictures, indexed here; the basis of the synthetic codes."""
         folder = self.keep / "real"
         with IndexWriter.create(folder, self.encoder) as index:
             index_folders(index, self.encoder, [self.data])
@@ -90,7 +90,7 @@ class Bench:
 
 
 def codes_part(bench: Bench, counts: list[int]) -> Result:
-    """The ratio over subsets of real codes, the line through it, and what synthetic codes reach."""
+    """The ratio for subsets of real codes, the line through it, and the ratio of synthetic codes."""
     curve = real_curve(bench.real, SEED)
     line = line_through(curve)
     wanted = {count: wanted_ratio(count, line) for count in counts}
@@ -107,7 +107,7 @@ def codes_part(bench: Bench, counts: list[int]) -> Result:
 
 
 def growth_part(bench: Bench, counts: list[int]) -> Result:
-    """Searches at every count, each in a process of its own; the last is the large one."""
+    """Search at every count, each in its own process; the last is the large index."""
     measured = []
     for count in counts:
         recall = LARGE_RECALL if count == counts[-1] else RECALL
@@ -119,7 +119,7 @@ def growth_part(bench: Bench, counts: list[int]) -> Result:
 
 
 def measure(work: Callable[[], Result], note: str) -> Result:
-    """What a part measures, with how long it took and how busy the machine was."""
+    """Run a part; add its duration and the load of the machine."""
     begin, load_before = time.perf_counter(), os.getloadavg()[0]
     measured = work()
     measured |= {"seconds_in_all": round(time.perf_counter() - begin, 1), "note": note}
@@ -128,15 +128,17 @@ def measure(work: Callable[[], Result], note: str) -> Result:
 
 @experiment(NAME, help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="A folder of pictures.")
-@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; may be repeated.")
+@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Run only this part; may be repeated.")
 @click.option("--count", default=1_000_000, show_default=True, help="Codes to search among.")
 @click.option("--large", default=10_000_000, show_default=True, help="Codes of the largest index.")
 @click.option("--queries", default=500, show_default=True)
-@click.option("--pairs", default=11, show_default=True, help="Cold queries of each.")
-@click.option("--pictures", default=3_000, show_default=True, help="For the other searches.")
-@click.option("--others", type=click.Path(path_type=Path), help="A Python that has them; see other_searchers.py.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Where collections stay  [a temporary folder].")
-@click.option("--note", default="", help="What else runs on this machine; stored.")
+@click.option("--pairs", default=11, show_default=True, help="Cold queries on each index.")
+@click.option("--pictures", default=3_000, show_default=True, help="Pictures for the other searches.")
+@click.option(
+    "--others", type=click.Path(path_type=Path), help="A Python with the other searches; see other_searchers.py."
+)
+@click.option("--keep", type=click.Path(path_type=Path), help="Folder in which indexes stay. [a temporary folder]")
+@click.option("--note", default="", help="What else runs on this machine; stored with the result.")
 @click.option("--store/--no-store", "keep_result", default=True, help="Write benchmarks/results/speed.json.")
 def command(
     data: Path,
@@ -151,7 +153,7 @@ def command(
     note: str,
     keep_result: bool,
 ) -> None:
-    """Measure, print and store; parts that are not run keep what is stored of them."""
+    """Measure, print and store; parts that are not run keep their stored results."""
     check_python(others)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
@@ -189,7 +191,7 @@ def _print(part: str, measured: Result) -> None:
 
 
 def _with_stored(done: dict[str, Result]) -> Result:
-    """The parts that were measured, beside the others as they are stored, and where those came from."""
+    """The measured parts, with the stored results of the rest and their origin."""
     new: Result = {**done, "seed": SEED}
     try:
         record = load(NAME, RESULTS)

@@ -1,6 +1,6 @@
-"""How fast a training step is against the same networks in eager fp32, step by step in turn.
+"""How fast is a training step, compared in turn with the same networks in eager fp32?
 
-The precision is the one that `latentsearch train` chooses here; bf16 stands beside it where it was not chosen.
+Uses the precision that `latentsearch train` chooses here, and bf16 as well if it was not chosen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "training-speed"
 WARM_UP = 2
-# Name of a step -> the family that takes it, and the method's name.
+# Name of a step -> its family and method.
 STEPS = {
     "generator_step": ("aegan", "generator_step"),
     "inverse_step": ("aegan", "inverse_step"),
@@ -30,7 +30,7 @@ STEPS = {
 @experiment(NAME)
 @click.option("--width", default=64, show_default=True)
 @click.option("--batch", default=64, show_default=True)
-@click.option("--pairs", default=10, show_default=True, help="Turns, a step of each.")
+@click.option("--pairs", default=10, show_default=True, help="Number of turns, one step of each.")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
 @results_option
 def command(width: int, batch: int, pairs: int, device: str, results: Path) -> None:
@@ -49,13 +49,13 @@ def command(width: int, batch: int, pairs: int, device: str, results: Path) -> N
         recipe = choose_recipe(family, "pictures", "small", {"width": width, "batch": batch})
         families = {key: load_module(family).FAMILY(recipe, precision) for key, precision in precisions.items()}
         result[name] = measure(families, step, pairs)
-        told = ", ".join(f"{key} {ratio:.2f}" for key, ratio in result[name]["ratios"].items())
-        click.echo(f"{name.replace('_', ' ')}, times fp32's images/s: {told}; chosen: {chosen}")
+        ratios = ", ".join(f"{key} {ratio:.2f}" for key, ratio in result[name]["ratios"].items())
+        click.echo(f"{name.replace('_', ' ')}, times fp32's images/s: {ratios}; chosen: {chosen}")
     publish(NAME, result, results, has_page=False)
 
 
 def measure(families: dict[str, Family], step: str, pairs: int) -> dict[str, Any]:
-    """Median images/s of each, and of the others' ratios to fp32 turn by turn."""
+    """Median images/s of each, and the median ratio to fp32 over the turns."""
     speeds: dict[str, list[float]] = {name: [] for name in families}
     for number in range(WARM_UP + pairs):
         for name, family in families.items():

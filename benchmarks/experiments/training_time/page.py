@@ -1,4 +1,4 @@
-"""The page of training-time."""
+"""The page of training-time: the minutes of all runs, by experiment."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def report(record: dict[str, Any]) -> str:
-    """The page: the times, their sum, how to add them up again."""
+    """The text of the page: the times, their sum, provenance."""
     return page(
-        "# How long training takes",
-        "All runs of IcGAN's experiments and of latent-size, by the preset `small`, as their results have stored them: "
-        "each on one core, some beside other work, which the times include. A run that several experiments measure "
-        "stands with the first of them.",
+        "# Training time",
+        "The times of all runs of IcGAN's experiments and of latent-size with the preset `small`, from their stored "
+        "results. Each run used one core, some with other work on the machine. A run that several experiments measure "
+        "is listed with the first of them.",
         table(record["result"]),
         verdict(record["result"]),
         "## How it was measured",
@@ -32,17 +32,17 @@ def report(record: dict[str, Any]) -> str:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Runs and minutes by experiment, and in all."""
+    """Runs and minutes by experiment, and in total."""
     rows = [*result["rows"], _sum(result)]
     cells = [[row["experiment"], str(row["runs"]), f"{row['seconds'] / 60:.0f}"] for row in rows]
-    return markdown(["experiment", "runs", "minutes of a core"], cells, words=1)
+    return markdown(["experiment", "runs", "core minutes"], cells, words=1)
 
 
 def verdict(result: dict[str, Any]) -> str:
-    """Whether two cores, a run each, are done within the hours."""
+    """Whether two cores, with one run each at a time, finish within the limit."""
     hours = _sum(result)["seconds"] / 3600 / CORES
     met = "met" if hours < MOST_HOURS else "missed"
-    return f"Two runs at a time, that is {hours:.1f} hours on {CORES} cores; asked for: under {MOST_HOURS}, {met}."
+    return f"With two runs at a time, that is {hours:.1f} hours on {CORES} cores; required under {MOST_HOURS}: {met}."
 
 
 def _sum(result: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""How long did all training take that IcGAN's experiments and those of latent-size need, with the presets `small`?
+"""How long did training take for all experiments of IcGAN and latent-size, with the presets `small`?
 
-It trains nothing: every stored result says of its runs how many seconds they took, on one core each.
+Trains nothing: the stored results state how many seconds their runs took, on one core each.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ EXPERIMENTS = (
 
 
 @experiment(NAME)
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="From and to where. [this checkout]")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder to read and write. [this checkout]"
+)
 def command(results: Path) -> None:
-    """Add up the seconds of all runs, each once, though several experiments measure it."""
+    """Add up the seconds of all runs, counting each run once even if several experiments measure it."""
     result = {"seed": None, "rows": measure(results)}
     click.echo(table(result))
     publish(NAME, result, results)
 
 
 def measure(results: Path) -> list[dict[str, Any]]:
-    """The runs and the seconds of each experiment that are not an earlier one's, from the results in a folder."""
+    """The runs and seconds of each experiment in a folder of results, leaving out runs of earlier experiments."""
     counted: set[str] = set()
     rows = []
     for name in EXPERIMENTS:
@@ -50,9 +52,10 @@ def measure(results: Path) -> list[dict[str, Any]]:
 
 
 def runs_of(found: Any, path: str) -> Iterator[tuple[str, float]]:
-    """Every run that a result describes: what tells it from others, and how many seconds it took.
+    """Yield every run that a result describes: its identity and its seconds.
 
-    That is its commit and commands, so that it is the same run wherever it stands, or else its path in the result.
+    The identity is its commit and commands, so that the same run is recognised anywhere, or else its path in the
+    result.
     """
     if isinstance(found, list):
         found = dict(enumerate(found))

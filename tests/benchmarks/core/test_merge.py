@@ -46,7 +46,7 @@ def test_it_says_which_run_each_row_is_of(tmp_path):
         (["b"], "the second"),
     ]
     text = provenance(load(NAME, tmp_path) | {"result": result})
-    assert "The rows a are of an earlier run" in text and "    the second" in text
+    assert "The rows a come from an earlier run" in text and "    the second" in text
 
 
 def test_without_kept_rows_the_provenance_is_one_run(tmp_path):
@@ -57,7 +57,7 @@ def test_without_kept_rows_the_provenance_is_one_run(tmp_path):
 @pytest.mark.parametrize("other", [{"protocol": "half of the faces"}, {"seed": 1}])
 def test_rows_of_another_protocol_are_refused(tmp_path, other):
     store(NAME, summary({"a": 1}), tmp_path)
-    with pytest.raises(InputError, match="measured otherwise"):
+    with pytest.raises(InputError, match="another protocol"):
         kept(tmp_path, {"b": 2}, **other)
 
 

@@ -58,7 +58,7 @@ def test_an_unknown_name_is_one_sentence_on_stderr():
     done = subprocess.run([sys.executable, "-m", "benchmarks", "nothing"], cwd=CHECKOUT, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "benchmarks: no benchmark is called nothing: `python -m benchmarks` lists them\n"
+    assert done.stderr == "benchmarks: there is no benchmark nothing: `python -m benchmarks` lists all of them\n"
 
 
 def test_stored_results_hold_no_path_of_a_machine():

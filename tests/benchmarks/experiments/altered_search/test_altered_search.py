@@ -98,7 +98,7 @@ def test_the_page_comes_from_stored_results_alone(results, tmp_path, record):
     (tmp_path / f"{NAME}.json").write_text(json.dumps(record))
     run(["report", "--results", str(tmp_path), "--readme", str(tmp_path / "README.md")])
     page = (tmp_path / f"{NAME}.md").read_text()
-    assert "| rotation | 10 degrees one way or the other, the edge repeated |" in page
+    assert "| rotation | rotated by 10 degrees to either side, edges repeated |" in page
     assert "| alteration | dHash, Hamming | pHash, Hamming |" in page
     assert "ahead on" in page
     with Image.open(tmp_path / f"{NAME}.png") as picture:
@@ -123,13 +123,13 @@ def verdict_of(record, tiny: float, dhash: float = 0.5) -> str:
 
 def test_the_verdict_says_when_the_bar_is_met(record):
     page = verdict_of(record, tiny=0.6)
-    assert "Met: random projection, Euclidean, is the learned code that comes nearest, ahead on 8 of 8 rows." in page
+    assert "Met: the learned code that comes closest, random projection, Euclidean, is ahead on 8 of 8 rows." in page
     assert "| (yes) |" in page
 
 
 def test_overlapping_intervals_are_not_ahead(record):
     page = verdict_of(record, tiny=0.51)
-    assert "Missed: random projection, Euclidean, is the learned code that comes nearest, ahead on 0 of 8" in page
+    assert "Missed: the learned code that comes closest, random projection, Euclidean, is ahead on 0 of 8" in page
 
 
 def test_a_hash_that_finds_all_cannot_be_beaten(record):

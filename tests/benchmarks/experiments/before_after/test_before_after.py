@@ -26,10 +26,10 @@ def test_both_checkouts_are_measured_and_their_ratios_stored(tmp_path: Path) -> 
     result = load(run.NAME, tmp_path)["result"]
     assert (result["images"], len(result["rounds"])) == (3, 1)
     assert {one["what"]: one["measured"] > 0 for one in result["bars"]} == {
-        "images a second of `index`, to before": True,
-        "speed of a cold `query`, to before": True,
-        "speed of `duplicates`, to before": True,
-        "speed of a search of the large index, to before": True,
+        "images per second of `index`, relative to before": True,
+        "speed of a cold `query`, relative to before": True,
+        "speed of `duplicates`, relative to before": True,
+        "speed of a search of the large index, relative to before": True,
     }
 
 

@@ -114,7 +114,7 @@ def test_no_look_alike_is_called_the_same(tmp_path, measured):
     assert all(kind["called_same"] == 0 < kind["planted"] for kind in found["kinds"].values())
     assert sum(sum(kind["called"].values()) for kind in found["kinds"].values()) > 0
     page = report(measured | {"result": {"look-alikes": found, "seed": 0}})
-    assert "The bar: none is called `same`" in page and "Met: 0." in page
+    assert "The bar: none is reported as `same`" in page and "Met: 0." in page
     assert "| grey | 1 | 0 | " in page
 
 
@@ -148,7 +148,7 @@ def test_the_page_says_whether_the_bar_is_met(measured):
     changed["result"]["copies"] |= {"precision": 0.9876, "recall": 0.9123, "wrong": []}
     met = report(changed)
     assert "Met: precision 0.9876, recall 0.9123." in met
-    assert "Reported wrongly: none." in met
+    assert "False reports: none." in met
     assert "| resized | to 0.5 to 1.5 times width and height | 1.0000 |" in met
     assert "## Among 500 pictures" in met
 

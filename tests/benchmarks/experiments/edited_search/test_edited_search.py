@@ -70,5 +70,5 @@ def test_the_page_says_which_bars_are_met(record):
     assert f"- {name}=1: met." in report(record) and f"- {name}: met." in report(record)
     way = row["ways"][0]
     way["asked"]["mean"], way["others_kept_change"]["mean"], way["unrelated_kept_change"]["mean"] = 0.5, -0.03, 0.01
-    assert f"- {name}=1: missed, asked 0.500, others -0.0300, without the same thing +0.0100." in report(record)
-    assert f"- {name}: missed, asked 0.700." in report(record)
+    assert f"- {name}=1: missed, have it 0.500, others kept -0.0300, unrelated kept +0.0100." in report(record)
+    assert f"- {name}: missed, have it 0.700." in report(record)

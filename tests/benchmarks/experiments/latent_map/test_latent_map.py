@@ -103,7 +103,7 @@ def test_rows_of_other_codes_are_kept(results, drawn, tmp_path):
     shutil.copytree(results, tmp_path, dirs_exist_ok=True)
     bundle = make_bundle(tmp_path / "bundles", "other", "cosine")
     options = [NAME, "--data", str(drawn), "--results", str(tmp_path), "--keep", "--bundle", str(bundle)]
-    with pytest.raises(InputError, match="measured otherwise"):
+    with pytest.raises(InputError, match="another protocol"):
         run([*options, "--faces", "48", "--seed", "1"])
     run([*options, "--faces", "48"])
     before, after = (load(NAME, folder)["result"] for folder in (results, tmp_path))

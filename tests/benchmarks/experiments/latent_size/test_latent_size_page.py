@@ -80,7 +80,7 @@ def test_a_claim_that_does_not_come_out_is_said_not_to(part, key, value, number,
     for seed in SEEDS:
         summary["parts"][part][key.format(seed=seed)] = value
     sentence = claims(Table(summary))[number]
-    assert "**Does not come out**" in sentence and words in sentence
+    assert "**Does not hold**" in sentence and words in sentence
 
 
 def test_a_rise_within_the_spread_of_seeds_is_said_to_be_that():
@@ -91,7 +91,7 @@ def test_a_rise_within_the_spread_of_seeds_is_said_to_be_that():
             "train": score(0.1),
         }
     sentence = claims(Table(summary))[2]
-    assert sentence.endswith("**Does not come out**, for it rises from 100 to 1000 by 2.5%, less than seeds differ by.")
+    assert sentence.endswith("**Does not hold**: it rises from 100 to 1000 by 2.5%, less than seeds differ.")
 
 
 def test_a_rise_on_training_images_alone_is_told_beside_the_verdict():
@@ -111,13 +111,13 @@ def test_whether_the_autoencoders_error_falls_is_told_by_its_errors_of_many_imag
         summary["parts"]["reconstruction"][f"encoded {key}"] = row
     falls = claims(Table(summary))[2]
     assert "(5,000 validation images: 0.2500 at 10, 0.2500 at 100, 0.2600 at 1000)" in falls
-    assert "**Does not come out**, for it rises from 10 to 100 by 0.0%, from 100 to 1000 by 4.0%." in falls
+    assert "**Does not hold**: it rises from 10 to 100 by 0.0%, from 100 to 1000 by 4.0%." in falls
 
 
 def test_a_single_seed_does_not_decide_what_seeds_spread():
     summary = figures()
     summary["settings"]["seeds"] = [0]
-    assert claims(Table(summary))[4].endswith("Not decided.")
+    assert claims(Table(summary))[4].endswith("Undecided.")
 
 
 def test_the_page_has_the_figures_and_says_how_they_came_about(tmp_path):
@@ -143,4 +143,4 @@ def test_the_page_says_that_layers_learned_at_a_rate_of_their_own_where_they_did
     run = {"images": 8, "steps": 1, "seconds": 2, "hardware": "one"}
     recipe = {"width": 2, "batch": 4, field: rate}
     (page, *_) = write(record_of(figures() | {"runs": {key: run | {"recipe": recipe}}}), tmp_path)
-    assert (f"at {rate:g} times the rate of its others" in page.read_text()) == said
+    assert (f"at {rate:g} times the rate of the other layers" in page.read_text()) == said

@@ -132,15 +132,15 @@ def test_the_verdict(record):
     rows = {row["key"]: row for row in record["result"]["rows"]}
     rows["ivegan-3"]["same_digit"]["mean"], rows["ivegan-3"]["knn"]["mean"] = 0.81, 0.8
     page = report(record)
-    assert "- 3 numbers: same digit 0.810 where 0.80 is asked, met; nearest neighbours 0.800" in page
-    assert "where 0.85 is asked, missed by 0.050." in page
+    assert "- 3 numbers: same digit 0.810, required 0.80: met; nearest neighbours 0.800" in page
+    assert "required 0.85: missed by 0.050." in page
     record["result"]["rows"].remove(rows["ivegan-16"])
     assert "- 16 numbers: not measured." in report(record)
 
 
 def test_the_page_says_how_the_discriminator_is_not_the_papers(record):
     record = copy.deepcopy(record)
-    said = "Unlike the paper's, D reads distances and products of two digits' features besides them and is also shown"
+    said = "Unlike the paper's, D also reads the distances and products of two digits' features and is also trained"
     assert report(record).count(said) == 2
     for row in record["result"]["rows"]:
         if row["kind"] == "ivegan":

@@ -77,5 +77,5 @@ def test_the_last_steps_are_those_of_an_exported_bundle(folder, tmp_path):
 
 def test_a_run_without_features_is_refused(folder, tmp_path):
     train("aegan", folder / "celeba", tmp_path / "run", *SIZES, *ONCE)
-    with pytest.raises(InputError, match="made of features"):
+    with pytest.raises(InputError, match="computed from features"):
         run([NAME, f"--data={folder / 'celeba'}", f"--run={tmp_path / 'run'}", f"--results={tmp_path}"])

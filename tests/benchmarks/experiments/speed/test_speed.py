@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.__main__ import run as run_experiment
 from benchmarks.core.child_process import in_child
-from benchmarks.core.timing import bar, in_turn, told
+from benchmarks.core.timing import bar, in_turn, milliseconds
 from benchmarks.datasets import synthetic_codes
 from benchmarks.datasets.synthetic_codes import SyntheticCodes
 from benchmarks.datasets.synthetic_index import make_index
@@ -97,7 +97,7 @@ def test_calls_are_made_in_turn_and_follow_one_another_in_every_order() -> None:
     assert all({name for name, _ in one} == set("abc") and len({number for _, number in one}) == 1 for one in rounds)
     assert len({"".join(name for name, _ in one) for one in rounds}) == 6
     assert seconds["a"].shape == (60,) and (seconds["a"] > 0).all()
-    assert told(np.array([1.0, 2.0, 9.0]))["median_ms"] == 2_000
+    assert milliseconds(np.array([1.0, 2.0, 9.0]))["median_ms"] == 2_000
 
 
 def test_bars() -> None:
@@ -152,7 +152,7 @@ def test_the_whole_of_it_on_few_codes_and_its_page(
     text = report(record)
     assert "| Searches in the open engine | recall@20 | met | 1 | at least 0.95 |" in text
     assert set(record["result"]["edited"]["times"]) == {"with_a_label_set", "every_code_compared"}
-    assert "`--set` compares every code, here 400" in text
+    assert "`--set` compares each of 400 codes" in text
     assert "not run: no --others was given" in text and "**synthetic**" in text
 
 

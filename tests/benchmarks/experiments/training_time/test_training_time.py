@@ -19,6 +19,6 @@ def test_every_run_counts_once(tmp_path):
     assert runs["latent-size-mnist"] == (2, 120) and runs["conditional-position"] == (2, 1_800)
     assert runs["encoder-designs"] == (1, 600)
     text = report(record)
-    assert "| all | 5 | 42 |" in text and "0.3 hours on 2 cores; asked for: under 5, met" in text
+    assert "| all | 5 | 42 |" in text and "0.3 hours on 2 cores; required under 5: met" in text
     record["result"]["rows"][0]["seconds"] = 40_000
     assert "missed" in report(record)
