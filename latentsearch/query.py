@@ -9,9 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexer.errors import InputError
 from indexer.paths import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # As a picture's name: its bytes come from standard input.
 PIPED = Path("-")
@@ -21,6 +26,10 @@ CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 DIRECTIONS = "directions"
 # How many candidates a diverse ranking chooses each of its results from.
 POOL = 10
+
+
+class InMemory(str):
+    """What a picture is called that Python gave as an array, an image or bytes: it has no file."""
 
 
 class Address(str):
@@ -33,20 +42,24 @@ class Address(str):
 
 
 # A picture's name.
-Name = Path | Address
+Name = Path | Address | InMemory
 
 
 @dataclass(frozen=True)
 class Query:
     """Pictures like these: files, and stored pictures by id; less what is in those of `minus`.
 
-    given: by name, the bytes of pictures that are no files: PIPED and addresses.
+    given: by name, the bytes of pictures that are no files: PIPED, addresses and pictures in memory. codes: float32
+    (d,) each, searched for like pictures. minus_ids, minus_codes: stored pictures and codes that are subtracted.
     """
 
     images: tuple[Name, ...] = ()
     ids: tuple[int, ...] = ()
     minus: tuple[Name, ...] = ()
     given: Mapping[str, bytes] = field(default_factory=dict)
+    codes: tuple[NDArray[np.float32], ...] = ()
+    minus_ids: tuple[int, ...] = ()
+    minus_codes: tuple[NDArray[np.float32], ...] = ()
 
     @property
     def files(self) -> tuple[Name, ...]:
@@ -55,7 +68,7 @@ class Query:
 
     def check(self) -> None:
         """Raise InputError where nothing is asked for, or a file is not there."""
-        if not self.images and not self.ids:
+        if not (self.images or self.ids or self.codes):
             raise InputError("no picture to search for: name one, or a stored one by its id")
         check_files(self.files)
 
@@ -135,7 +148,7 @@ class Options:
 def check_files(files: Sequence[Name]) -> None:
     """Raise InputError where a picture to search for is a folder, or is not there."""
     for path in files:
-        if isinstance(path, Address) or path == PIPED:
+        if isinstance(path, Address | InMemory) or path == PIPED:
             continue
         if path.is_dir():
             raise InputError(f"{printable(path)} is a folder: name one picture, or search for all with --batch")

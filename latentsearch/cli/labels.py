@@ -27,10 +27,10 @@ def command(location: str | None, as_json: bool) -> None:
     text, or mixed), how many pictures have it, and how many have each of its values, or from which number to which
     they go where there are many; separated by tabs. Behind the values stands how many are predicted, where any are.
     """
-    from indexer.index.index import Index
+    from latentsearch.interface.opening import open
 
-    with Index.open(Index.locate(location)) as index:
-        labels = index.label_summaries()
+    with open(location) as index:
+        labels = index.labels()
     if as_json:
         click.echo(json.dumps([_plain(label) for label in labels], indent=2))
     elif not labels:

@@ -17,8 +17,8 @@ def command(paths: tuple[Path, ...], location: str | None) -> None:
 
     A file that is still there comes back when its folder is indexed again.
     """
-    from indexer.index.writer import IndexWriter
+    from latentsearch.interface.opening import open
 
-    with IndexWriter.open(IndexWriter.locate(location)) as index:
-        removed = index.remove(paths)
+    with open(location) as index:
+        removed = index.remove(*paths)
     click.echo(f"{len(removed)} {'picture' if len(removed) == 1 else 'pictures'} removed")

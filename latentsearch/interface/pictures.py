@@ -1,0 +1,157 @@
+"""Pictures in every form in which Python programs have them -> names and file contents that can be decoded.
+
+Arrays and PIL images become lossless PNG files in memory: they are then decoded, turned upright, converted to sRGB and
+framed by the same code as files, so that a query cannot be prepared differently from the pictures of the index.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InputError, UnreadableImage
+from latentsearch.query import Address, InMemory, Name, Query
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# A path or address, the bytes of a picture file, an array uint8 (h, w, 3), or a PIL image.
+Picture: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], "Image.Image"]
+# The same, or the id of a picture of the index, or a code, float32 (d,).
+Queried: TypeAlias = Picture | int | NDArray[np.floating[Any]]
+
+PNG_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
+# A picture in memory is decoded at once: compressing it would take longer than decoding it.
+UNCOMPRESSED = 0
+
+
+def query_of(query: Queried | Iterable[Queried], minus: Queried | Iterable[Queried] = ()) -> Query:
+    """What is searched for; addresses are fetched.
+
+    Raises InputError for what is no picture, UnreadableImage and TransferError for an address that cannot be fetched.
+    """
+    plus, less = _Sorted("picture"), _Sorted("minus")
+    for one in several(query):
+        plus.take(one)
+    for one in several(minus):
+        less.take(one)
+    return Query(
+        tuple(plus.names),
+        tuple(plus.ids),
+        tuple(less.names),
+        {**plus.given, **less.given},
+        tuple(plus.codes),
+        tuple(less.ids),
+        tuple(less.codes),
+    )
+
+
+def several(pictures: Any) -> Iterable[Any]:
+    """One picture, id or code, or several of them, as several."""
+    if isinstance(pictures, np.ndarray):
+        are_ids = pictures.ndim == 1 and np.issubdtype(pictures.dtype, np.integer)
+        are_codes = is_code(pictures) and pictures.ndim == 2
+        return pictures if are_ids or are_codes or pictures.ndim == 4 else [pictures]
+    if isinstance(pictures, str | os.PathLike | bytes | int | np.integer) or is_image(pictures):
+        return [pictures]
+    if isinstance(pictures, Mapping) or not isinstance(pictures, Iterable):
+        raise InputError(_no_picture(pictures))
+    return pictures
+
+
+def source_of(picture: Picture, called: str) -> tuple[Name, bytes | None]:
+    """A picture's name, and its file's bytes; None for a file that is to be read by its path.
+
+    called: the name of a picture that has none of its own. Raises as `query_of`.
+    """
+    if isinstance(picture, str | os.PathLike):
+        path = os.fspath(picture)
+        if not isinstance(path, str):
+            path = os.fsdecode(path)
+        if not Address.is_one(path):
+            return Path(path), None
+        from latentsearch.address import fetch_picture
+
+        return Address(path), fetch_picture(path)
+    return InMemory(called), contents_of(picture)
+
+
+def contents_of(picture: bytes | NDArray[np.uint8] | Image.Image) -> bytes:
+    """The bytes of a picture file. Raises InputError for an array that is not uint8 (h, w, 3), and what is neither."""
+    if isinstance(picture, bytes):
+        return picture
+    if isinstance(picture, np.ndarray):
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+            raise InputError(f"an array of {picture.dtype} {picture.shape} is no picture: give uint8 (h, w, 3), RGB")
+        from PIL import Image
+
+        return _png(Image.fromarray(np.ascontiguousarray(picture)))
+    if is_image(picture):
+        return _png(picture)
+    raise InputError(_no_picture(picture))
+
+
+def is_code(value: object) -> TypeGuard[NDArray[np.floating[Any]]]:
+    """Whether an array holds a code, or several: numbers with a fraction."""
+    return isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating) and value.ndim in (1, 2)
+
+
+def is_image(value: object) -> TypeGuard[Image.Image]:
+    """Whether something is a PIL image."""
+    from PIL import Image
+
+    return isinstance(value, Image.Image)
+
+
+class _Sorted:
+    """Pictures by the way in which they are searched for."""
+
+    def __init__(self, called: str) -> None:
+        self._called = called
+        self._count = 0
+        self.names: list[Name] = []
+        self.ids: list[int] = []
+        self.codes: list[NDArray[np.float32]] = []
+        self.given: dict[str, bytes] = {}
+
+    def take(self, one: Any) -> None:
+        """Note one more."""
+        self._count += 1
+        if isinstance(one, int | np.integer) and not isinstance(one, bool):
+            self.ids.append(int(one))
+        elif is_code(one):
+            self.codes.append(np.asarray(one, np.float32))
+        else:
+            name, content = source_of(one, f"{self._called} {self._count}")
+            self.names.append(name)
+            if content is not None:
+                self.given[str(name)] = content
+
+
+def _png(image: Image.Image) -> bytes:
+    """A PIL image as a PNG file, with its orientation and colour profile."""
+    if image.mode == "F":
+        raise InputError("a PIL image of mode F has no known white: convert it to L or RGB first")
+    try:
+        image.load()  # which turns a TIFF upright and forgets its orientation
+    except (OSError, ValueError) as error:
+        raise UnreadableImage(f"a PIL image cannot be loaded: {error}") from error
+    exif = image.getexif().tobytes()
+    if image.mode not in PNG_MODES:
+        image = image.convert("RGBA" if image.mode in ("RGBa", "La", "PA") else "RGB")
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=UNCOMPRESSED, exif=exif)
+    return file.getvalue()
+
+
+def _no_picture(value: object) -> str:
+    return (
+        f"{type(value).__name__} is no picture: give a path, an array uint8 (h, w, 3), a PIL image, the bytes of a "
+        "picture file, or an id"
+    )
