@@ -9,7 +9,7 @@
 
 `open` and `create` return a `Collection`: the pictures of one index. Its methods add, search, compare, encode and
 remove pictures. Everything that this package raises on purpose is a `LatentsearchError`. A name is imported when it is
-first used, so `import latentsearch` takes about a millisecond; torch is never imported.
+first used, so `import latentsearch` takes a few milliseconds; torch is never imported.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from latentsearch.interface.collection import Collection
     from latentsearch.interface.duplicates import Duplicates
     from latentsearch.interface.encoding import encode, encoders
+    from latentsearch.interface.foreign_codes import import_codes
     from latentsearch.interface.opening import create, find_duplicates, open
     from latentsearch.interface.results import Results
     from latentsearch.query import Hit
@@ -54,6 +55,7 @@ __all__ = [
     "encode",
     "encoders",
     "find_duplicates",
+    "import_codes",
     "open",
 ]
 
@@ -66,6 +68,7 @@ _MODULES = {
     "encode": "latentsearch.interface.encoding",
     "encoders": "latentsearch.interface.encoding",
     "find_duplicates": "latentsearch.interface.opening",
+    "import_codes": "latentsearch.interface.foreign_codes",
     "open": "latentsearch.interface.opening",
 }
 

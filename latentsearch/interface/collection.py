@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from latentsearch.interface.duplicates import Duplicates
     from latentsearch.interface.pictures import Picture, Queried
     from latentsearch.query import Change, Options, Query
+
+logger = logging.getLogger(__name__)
 
 
 class Collection(OpenIndex):
@@ -180,6 +183,9 @@ class Collection(OpenIndex):
 
         check(query, options)
         require_pictures(self._now())
+        if self._index.problem and not self._has_warned:
+            self._has_warned = True
+            logger.warning("%s", self._index.problem)
         encoder = self._encoder(network=bool(query.files))
         return Results.of(search_in(self._index, encoder, query, options), query.given)
 

@@ -25,6 +25,7 @@ class OpenIndex:
         self._index = index
         self._loaded: dict[bool, Encoder] = {}
         self._is_closed = False
+        self._has_warned = False
 
     def __enter__(self) -> Self:
         return self

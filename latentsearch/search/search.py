@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from indexer.decoding.decode import decode_bytes, read_file
 from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
-from indexer.errors import IndexStateError, InputError, UnreadableImage
+from indexer.errors import EncoderError, IndexStateError, InputError, UnreadableImage
 from indexer.index.index import Index
 from indexer.paths import printable
 from latentsearch.query import PIPED, Name, Options, Query, Results, Stopwatch
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Codes = NDArray[np.float32]
+# Within the folder of an index whose codes another program computed: its encoder, which has no network.
+ENCODER_FOLDER = "encoder"
 # Shorter than this, what is left of unit codes when some are subtracted is rounding.
 LEAST_LENGTH = 1e-4
 
@@ -121,8 +123,14 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
     option: a bundle's name or folder that must be that encoder. network: False where nothing will be encoded.
     Raises EncoderError where it is another one.
     """
-    source = Path(index.encoder_source)
-    found = source if (source / "model.json").is_file() else index.encoder_name
+    own = index.folder / ENCODER_FOLDER
+    sources = [Path(index.encoder_source), own]
+    found = next((folder for folder in sources if (folder / "model.json").is_file()), index.encoder_name)
+    if network and option is None and found == own:
+        raise EncoderError(
+            f"the codes of {index.encoder_name} in the index at {printable(index.folder)} were computed elsewhere: "
+            "pictures cannot be encoded here, search for stored ones by id, or by code from Python"
+        )
     encoder = load_encoder(option or found, network=network)
     index.metadata.require(encoder, index.folder)
     return encoder

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 import latentsearch as ls
+from tests.drawn_files import SRGB, icc
 from tests.latentsearch.collection import call
 from tests.support import ATTRIBUTES, draw_picture, make_bundle, make_celeba, make_folder
 
@@ -26,7 +27,8 @@ ROOT = Path(__file__).parents[2]
 PUBLIC = [
     "Collection", "DamagedIndex", "Duplicates", "EncoderError", "Hit", "IndexStateError", "InputError",
     "LatentsearchError", "LockedIndex", "MissingExtra", "Results", "TransferError", "UnreadableImage", "create",
-    "encode", "encoders", "find_duplicates", "open",
+    "encode", "encoders", "find_duplicates", "import_codes",
+    "open",
 ]  # fmt: skip
 HEAVY = ("torch", "onnxruntime", "faiss", "sqlalchemy", "pandas", "pyarrow")
 MILLISECONDS_MORE_THAN_NUMPY = 60
@@ -166,13 +168,25 @@ def test_a_query_is_the_same_in_every_form(faces: ls.Collection, made: Path) -> 
 def test_an_image_is_turned_upright_and_converted_as_its_file_is(faces: ls.Collection, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    for mode in ("RGB", "L", "P", "RGBA", "CMYK"):
-        path = tmp_path / f"{mode}.tiff"
-        draw_picture(5).convert(mode).save(path, exif=exif)
-        # From its bytes: Pillow 13 maps such a file into memory by the size that it has when it is turned.
-        with Image.open(io.BytesIO(path.read_bytes())) as image:
-            from_memory = faces.encode(image)
-        assert np.abs(from_memory - faces.encode(path)).max() < (0.02 if mode == "CMYK" else 1e-5), mode
+    profile = icc(SRGB[::-1])  # which swaps red and blue
+    for mode in ("RGB", "L", "P", "RGBA", "LA", "1", "I;16"):
+        path = tmp_path / f"{mode}.png"
+        image = draw_picture(5).convert("L").convert(mode) if mode == "I;16" else draw_picture(5).convert(mode)
+        if mode in ("RGBA", "LA"):
+            image.putalpha(Image.linear_gradient("L").resize(image.size))
+        image.save(path, exif=exif, icc_profile=profile if mode == "RGB" else None)
+        with Image.open(path) as opened:
+            assert np.array_equal(faces.encode(opened), faces.encode(path)), mode
+            opened.load()
+            assert np.array_equal(faces.encode(opened.copy()), faces.encode(path)), mode
+    draw_picture(5).save(tmp_path / "turned.tiff", exif=exif)
+    with Image.open(tmp_path / "turned.tiff") as opened:
+        assert np.array_equal(faces.encode(opened), faces.encode(tmp_path / "turned.tiff"))
+    draw_picture(5).convert("CMYK").save(tmp_path / "print.jpg", exif=exif)
+    with Image.open(tmp_path / "print.jpg") as opened:
+        assert np.array_equal(faces.encode(opened), faces.encode(tmp_path / "print.jpg"))
+    plain = draw_picture(5)
+    assert np.abs(faces.encode(plain.convert("HSV")) - faces.encode(plain)).max() < 0.05
 
 
 def test_several_and_minus_are_those_of_the_command_line(faces: ls.Collection, made: Path) -> None:
@@ -413,6 +427,92 @@ def test_duplicates_are_groups_with_the_best_in_front(made: Path, tmp_path: Path
     assert "1 group" in repr(found)
 
 
+# Codes that another program computed
+
+
+def import_colours(made: Path, folder: Path, count: int = 12, **options: Any) -> ls.Collection:
+    """The mean colours of pictures as their codes."""
+    paths = [picture(made, number) for number in range(1, count + 1)]
+    colours = np.stack([np.asarray(Image.open(path)).mean(axis=(0, 1)) for path in paths])
+    return ls.import_codes(folder, paths, colours, **{"encoder": "colour", "distance": "euclidean", **options})
+
+
+def test_codes_from_elsewhere_are_searched_by_id_and_code(made: Path, tmp_path: Path) -> None:
+    steps: list[tuple[str, int, int | None]] = []
+    with import_colours(made, tmp_path / "index", on_progress=lambda *step: steps.append(step)) as colours:
+        numbers, codes = colours.codes()
+        order = np.argsort(np.linalg.norm(codes - codes[3], axis=1), kind="stable")
+        assert ids(colours.search(4, k=12)) == numbers[order].tolist() == ids(colours.search(codes[3], k=12))
+        assert (len(colours), colours.encoder, colours.distance, colours.latent_size) == (12, "colour", "euclidean", 3)
+        found = colours.search(4, where="width=178")
+        assert [hit.similarity for hit in found] == sorted((hit.similarity for hit in found), reverse=True)
+        assert found[0].similarity == 1.0 and found[-1].similarity < 0.5
+        assert colours.check().problems == []
+    assert steps[-1] == ("importing", 12, 12)
+    assert call("query", "--id", "4", "--index", tmp_path / "index", "--paths").exit_code == 0
+
+
+def test_codes_from_elsewhere_encode_no_picture(made: Path, tmp_path: Path) -> None:
+    with import_colours(made, tmp_path / "index") as colours:
+        for use in (
+            lambda: colours.search(picture(made, 1)),
+            lambda: colours.encode(picture(made, 1)),
+            lambda: colours.add(made / "faces"),
+        ):
+            with pytest.raises(ls.EncoderError, match="computed elsewhere"):
+                use()
+    refused = call("query", picture(made, 1), "--index", tmp_path / "index")
+    assert (refused.exit_code, "computed elsewhere" in refused.stderr) == (4, True)
+
+
+def test_codes_from_elsewhere_are_added_and_replaced(made: Path, tmp_path: Path) -> None:
+    import_colours(made, tmp_path / "index", count=6).close()
+    shutil.move(tmp_path / "index", tmp_path / "moved")
+    with import_colours(made, tmp_path / "moved", count=12) as colours:
+        assert len(colours) == 12
+        before = colours.codes()[1]
+    first = [picture(made, 1)]
+    with ls.import_codes(tmp_path / "moved", first, [[1, 2, 3]], encoder="colour", distance="euclidean") as colours:
+        assert len(colours) == 12
+        assert colours.search(np.array([1.0, 2.0, 3.0]), k=1)[0].path == str(first[0])
+        assert len(before) == len(colours.codes()[1])
+    with pytest.raises(ls.EncoderError, match="colour"):
+        import_colours(made, tmp_path / "moved", encoder="another")
+    with pytest.raises(ls.EncoderError):
+        import_colours(made, made / "index")
+
+
+def test_a_file_that_cannot_be_read_costs_its_code_alone(made: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    paths = [picture(made, 1), broken, tmp_path / "missing.jpg", picture(made, 2)]
+    with ls.import_codes(tmp_path / "index", paths, np.eye(4), encoder="four") as four:
+        assert [hit.path for hit in four.search(np.eye(4)[3], k=1)] == [str(paths[3])]
+        assert [failure.path for failure in four.failures()] == [str(broken), str(tmp_path / "missing.jpg")]
+        assert len(four) == 2
+
+
+@pytest.mark.parametrize(
+    ("codes", "options", "what"),
+    [
+        (np.ones((3, 4)), {}, r"shape \(3, 4\): 2 paths"),
+        (np.ones(2), {}, "shape"),
+        ([[1, np.nan], [1, 2]], {}, "not finite"),
+        ([[0, 0], [1, 2]], {}, "no direction"),
+        ([[1, 2], [1, 2]], {}, "two different codes"),
+        ([[1, 2], [2, 1]], {"encoder": " "}, "a name"),
+        ([[1, 2], [2, 1]], {"distance": "taxicab"}, "taxicab"),
+    ],
+)
+def test_codes_that_do_not_fit_make_no_index(
+    made: Path, tmp_path: Path, codes: Any, options: dict[str, Any], what: str
+) -> None:
+    paths = [picture(made, 1), picture(made, 2)]
+    with pytest.raises(ls.InputError, match=what):
+        ls.import_codes(tmp_path / "index", paths, codes, **{"encoder": "two", **options})
+    assert not (tmp_path / "index").exists()
+
+
 # What is documented
 
 
@@ -424,7 +524,7 @@ def test_the_examples_of_the_docstrings_hold(tmp_path: Path) -> None:
     shutil.copy2(tmp_path / "pictures" / "dawn.png", tmp_path / "dawn.png")
     with ls.create(tmp_path / "index") as pictures:
         pictures.add(tmp_path / "pictures")
-    names = {"ls": ls, "Path": Path, "folder": tmp_path, "picture": draw_picture(0)}
+    names = {"ls": ls, "np": np, "Path": Path, "folder": tmp_path, "picture": draw_picture(0)}
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
     examples = 0
     for module in sorted(path.stem for path in (ROOT / "latentsearch" / "interface").glob("[a-z]*.py")):
