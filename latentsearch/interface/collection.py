@@ -32,7 +32,7 @@ class Collection(OpenIndex):
 
     It sees what other processes have committed as soon as they have. Its methods raise ValueError once it is closed,
     DamagedIndex where the files of the index contradict one another; those that write raise LockedIndex while another
-    process writes. It is to be used by one thread at a time, the one that opened it.
+    process writes. Several threads may use it, one at a time.
     """
 
     def add(

@@ -71,7 +71,9 @@ def _options(wanted: Wanted) -> IndexOptions:
     if wanted.prune not in (False, True, "force"):
         raise InputError(f'prune is {wanted.prune!r}: it must be False, True or "force"')
     prune = {False: Prune.NO, True: Prune.UNLESS_SUSPICIOUS, "force": Prune.FORCE}[wanted.prune]
-    memory = parse_size(wanted.memory, "memory") if isinstance(wanted.memory, str) else wanted.memory
+    if wanted.device not in ("cpu", "cuda"):
+        raise InputError(f'device is {wanted.device!r}: it must be "cpu" or "cuda"')
+    memory = None if wanted.memory is None else parse_size(str(wanted.memory), "memory")
     return IndexOptions(
         prune,
         None if wanted.labels is None else Path(wanted.labels),

@@ -87,7 +87,8 @@ class OpenIndex:
 
         index = self._now()
         if ids is not None:
-            return np.asarray(ids, np.int64), index.codes(ids)
+            found = index.codes(ids)
+            return np.asarray(ids, np.int64), found
         blocks = list(index.code_blocks())
         numbers = np.concatenate([np.empty(0, np.int64), *(block for block, _ in blocks)])
         codes = np.concatenate([np.empty((0, self.latent_size), np.float32), *(codes for _, codes in blocks)])

@@ -76,6 +76,8 @@ def source_of(picture: Picture, called: str) -> tuple[Name, bytes | None]:
         path = os.fspath(picture)
         if not isinstance(path, str):
             path = os.fsdecode(path)
+        if "\0" in path:
+            raise InputError(f"{path!r} is no path: it has a NUL character")
         if not Address.is_one(path):
             return Path(path), None
         from latentsearch.address import fetch_picture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import io
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +62,10 @@ def closed_image() -> Image.Image:
     return image
 
 
+def is_described(member: object) -> bool:
+    return callable(member) or isinstance(member, property)
+
+
 def ids(found: ls.Results) -> list[int]:
     return [hit.id for hit in found]
 
@@ -78,9 +84,11 @@ def test_the_public_names_are_these() -> None:
 @pytest.mark.parametrize("name", PUBLIC)
 def test_everything_public_is_documented(name: str) -> None:
     public = getattr(ls, name)
-    members = vars(public).items() if isinstance(public, type) and public.__module__.startswith("latentsearch") else ()
-    functions = [member for key, member in members if not key.startswith("_") and callable(member)]
-    assert all(member.__doc__ for member in functions)
+    is_class = isinstance(public, type) and public.__module__.startswith("latentsearch")
+    members = inspect.getmembers(public) if is_class else [(name, public)]
+    described = [member for key, member in members if not key.startswith("_") and is_described(member)]
+    assert described or name == "Hit"
+    assert all(inspect.getdoc(member) for member in described)
 
 
 def test_public_names_do_not_hide_modules() -> None:
@@ -216,6 +224,7 @@ def test_options_are_those_of_the_command_line(faces: ls.Collection, made: Path)
     [
         ("nowhere.jpg", {}, "no picture at nowhere.jpg"),
         ([], {}, "no picture to search for"),
+        ("a\0b", {}, "NUL"),
         (99, {}, "no image with id 99"),
         (True, {}, "bool is no picture"),
         ({"a": 1}, {}, "dict is no picture"),
@@ -245,6 +254,14 @@ def test_an_empty_collection_says_so(made: Path, tmp_path: Path) -> None:
         pytest.raises(ls.IndexStateError, match="is empty"),
     ):
         empty.search(picture(made, 1))
+
+
+def test_another_thread_may_search(faces: ls.Collection) -> None:
+    found: list[ls.Results] = []
+    thread = threading.Thread(target=lambda: found.append(faces.search(1)))
+    thread.start()
+    thread.join()
+    assert ids(found[0]) == ids(faces.search(1))
 
 
 # Results
@@ -336,8 +353,9 @@ def test_stored_codes_come_by_id(faces: ls.Collection) -> None:
     some, of_some = faces.codes([5, 2])
     assert some.tolist() == [5, 2]
     assert np.array_equal(of_some, codes[[4, 1]])
-    with pytest.raises(ls.InputError, match="id 77"):
-        faces.codes([77])
+    for missing in (77, 2**70):
+        with pytest.raises(ls.InputError, match=f"id {missing}"):
+            faces.codes([missing])
 
 
 # Changing
@@ -349,7 +367,10 @@ def test_add_reports_and_sums_up(made: Path, tmp_path: Path) -> None:
     steps: list[tuple[str, int, int | None]] = []
     with ls.create(tmp_path / "index", encoder=made / "bundles" / "tiny") as pictures:
         summary = pictures.add(
-            tmp_path / "pictures", exclude="000006.jpg", memory="2GB", on_progress=lambda *step: steps.append(step)
+            tmp_path / "pictures",
+            exclude="000006.jpg",
+            memory=2_000_000_000,
+            on_progress=lambda *step: steps.append(step),
         )
         assert (summary.found, summary.encoded, summary.failed) == (6, 5, 1)
         assert steps[-1][:2] == ("indexing", 6)
@@ -370,6 +391,8 @@ def test_add_refuses_what_cannot_be_added(made: Path, tmp_path: Path) -> None:
             ((tmp_path,), {}, "no pictures in"),
             ((made / "faces",), {"prune": "yes"}, "prune is 'yes'"),
             ((made / "faces",), {"memory": "much"}, "'much' is not a size"),
+            ((made / "faces",), {"memory": -5}, "'-5' is not a size"),
+            ((made / "faces",), {"device": "tpu"}, "device is 'tpu'"),
         ):
             with pytest.raises(ls.InputError, match=what):
                 pictures.add(*folders, **options)
