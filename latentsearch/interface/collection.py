@@ -1,4 +1,4 @@
-"""The pictures of one index, and what can be done with them."""
+"""The pictures of one index: add, search, encode and compare them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Collection(OpenIndex):
     """The pictures of one index, from `open` or `create`; a context manager that closes its files.
 
     It sees what other processes have committed as soon as they have. Its methods raise ValueError once it is closed,
-    DamagedIndex where the files of the index contradict one another; those that write raise LockedIndex while another
+    DamagedIndex if the files of the index contradict one another; those that write raise LockedIndex while another
     process writes. Several threads may use it, one at a time.
     """
 
@@ -52,12 +52,13 @@ class Collection(OpenIndex):
     ) -> Summary:
         """Add the pictures of folders, or bring the index up to date with them; single files may be named, too.
 
-        exclude: patterns of what is left out, as in .gitignore. labels: a CSV file, file names first. prune: remove
-        pictures of these folders whose files are gone; not most of a folder's at once, unless "force". predict_labels:
-        True, or the encoder that predicts the labels that are not given. retry_failed: try every file again that could
-        not be used. rehash: trust neither a file's size nor its time. kind, recall, device: of the search index, as
-        `latentsearch index` has them. memory: bytes, or a text such as "2GB". on_progress: called several times a
-        second with the name of the step, how much is done, and of how much (None until that is counted).
+        exclude: patterns of files and folders to leave out, as in .gitignore. labels: a CSV file, file names first.
+        prune: remove pictures of these folders whose files are gone; if most of a folder is gone, only with "force".
+        predict_labels: True, or the encoder that predicts the labels that are not given. retry_failed: try every file
+        again that could not be used. rehash: trust neither a file's size nor its time. kind, recall, device: of the
+        search index, as `latentsearch index` has them. memory: bytes, or a text such as "2GB". on_progress: called
+        several times a second with the name of the step, how much is done, and of how much (None until that is
+        counted).
 
         Returns a summary: found, encoded, copied, unchanged, moved, changed, failed and further counts. A file that
         cannot be used is listed by `failures` and never ends the run; Ctrl-C does, and keeps what was done.
@@ -94,10 +95,9 @@ class Collection(OpenIndex):
         query, minus: each a path, an address, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the
         id of a stored picture, a code float (d,), or several of these; the mean of `minus` is subtracted. k: at most
         this many hits. where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit
-        lies in one of them. set: labels and the value, 0 or 1, that the queried picture would have.
-        set_by: "directions", or the bundle whose generator draws the picture anew. exclude_self: without the queried
-        pictures and exact copies of them. max_distance, min_similarity: none less alike. diverse: from 1, only likeness
-        counts, to 0, only variety.
+        lies in one of them. set: labels to set in the query, to 0 or 1. set_by: "directions", or the bundle whose
+        generator draws the picture anew. exclude_self: leave out the queried pictures and exact copies of them.
+        max_distance, min_similarity: bounds for each hit. diverse: from 1, only likeness counts, to 0, only variety.
 
         Raises InputError for a picture, id or label that is not there and for numbers out of range, UnreadableImage for
         a picture that cannot be read, IndexStateError for an empty index, MissingExtra without ONNX Runtime or FAISS.
@@ -154,7 +154,7 @@ class Collection(OpenIndex):
     def to_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> int:
         """Write paths, digests, sizes, times, labels and codes to a Parquet file. Returns how many pictures.
 
-        Raises MissingExtra without the extra `parquet`, InputError where the file cannot be written.
+        Raises MissingExtra without the extra `parquet`, InputError if the file cannot be written.
         """
         from indexer.parquet.export import export_codes
 
@@ -191,7 +191,7 @@ class Collection(OpenIndex):
 
 
 def _changes(wanted: Mapping[str, int]) -> Iterator[Change]:
-    """The labels to set. Raises InputError for another value than 0 and 1."""
+    """Return the labels to set. Raises InputError for a value other than 0 and 1."""
     from latentsearch.query import Change
 
     for label, value in wanted.items():
@@ -201,5 +201,5 @@ def _changes(wanted: Mapping[str, int]) -> Iterator[Change]:
 
 
 def _of_one_step(on_progress: StepReport | None, step: str) -> Report | None:
-    """A report of work that has one step, from one that names the steps."""
+    """Adapt a callback that takes a step's name to work that has one step."""
     return None if on_progress is None else partial(on_progress, step)

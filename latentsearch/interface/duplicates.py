@@ -1,4 +1,4 @@
-"""What `Collection.duplicates` returns: groups of copies to iterate over, as dictionaries, and as a frame."""
+"""Groups of copies: iterate over them, or convert them to dictionaries or a frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Duplicates(Found):
 
     @classmethod
     def of(cls, found: Found) -> Duplicates:
-        """What a search for duplicates has found."""
+        """Convert what `latentsearch.duplicates.find` returns."""
         return cls(**vars(found))
 
     def __repr__(self) -> str:
@@ -62,8 +62,8 @@ class Duplicates(Found):
     def write_plan(self, path: str | Path, delete: Sequence[str] = ()) -> None:
         """Write a shell script to read and change, which deletes spare copies only as `sh FILE delete`.
 
-        delete: kinds of copies that it deletes beside exact and same ones, such as "greyed". Raises InputError where
-        something is there already or the folder is missing.
+        delete: kinds of copies that it deletes beside exact and same ones, such as "greyed". Raises InputError if
+        the file exists or its folder does not.
         """
         from latentsearch.duplicates.deletion_plan import check_plan, write_plan
 

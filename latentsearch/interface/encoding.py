@@ -1,4 +1,4 @@
-"""Pictures -> an array of codes, and the encoders that there are."""
+"""Encode pictures to an array, and list the encoders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import PictureEncoder
     from indexer.encoders.framing import Framing
 
-# Pictures that are decoded before they are encoded: enough that starting the decoding processes does not count.
+# Pictures decoded before a call of the encoder: each such chunk starts the decoding processes anew.
 AT_ONCE = 4096
 FACTS = ("name", "family", "latent_size", "distance", "precision", "trained", "scores", "fidelity", "files")
 
@@ -36,7 +36,7 @@ def encode(
     encoder: a name that `encoders` lists, or the folder of a bundle; None for the default one, "parts".
     errors: "nan" gives a row of NaN for a picture that cannot be read.
 
-    Raises UnreadableImage with the first such picture's name and the reason, InputError for what is no picture,
+    Raises UnreadableImage with the first such picture's name and the reason, InputError for anything else,
     EncoderError for an encoder that is missing or damaged, MissingExtra without ONNX Runtime.
 
     >>> ls.encode([folder / "dawn.png", picture]).shape
@@ -65,7 +65,7 @@ def encoders() -> list[dict[str, Any]]:
 def encoded(
     pictures: Picture | Iterable[Picture], encoder: PictureEncoder, errors: Literal["raise", "nan"] = "raise"
 ) -> NDArray[np.float32]:
-    """Encode pictures with an encoder that is loaded, otherwise as `encode`."""
+    """Encode pictures with a loaded encoder; the rest as `encode`."""
     if errors not in ("raise", "nan"):
         raise InputError(f'errors is {errors!r}: it must be "raise" or "nan"')
     if is_code(pictures):
@@ -80,7 +80,7 @@ def encoded(
 def _codes(
     sources: Sequence[tuple[Name, bytes | None]], encoder: PictureEncoder, errors: Literal["raise", "nan"]
 ) -> NDArray[np.float32]:
-    """The codes of pictures by name and content, float32 (n, d)."""
+    """Encode pictures, given by name and bytes, to float32 (n, d)."""
     framing = encoder.framing
     pixels = np.zeros((len(sources), framing.height, framing.width, 3), np.uint8)
     is_read = np.ones(len(sources), bool)
@@ -97,7 +97,7 @@ def _codes(
 
 
 def _decoded(sources: Sequence[tuple[Name, bytes | None]], framing: Framing) -> Iterator[NDArray[np.uint8] | str]:
-    """The pixels of each, uint8 (h, w, 3), or the reason why it cannot be used; files are decoded in parallel."""
+    """Yield each picture's pixels, uint8 (h, w, 3), or why it cannot be used; files are decoded in parallel."""
     from indexer.decoding.decode import decode_bytes
     from latentsearch.pictures import decoded_files
 

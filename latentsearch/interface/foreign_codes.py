@@ -1,7 +1,7 @@
-"""Codes that another program computed -> an index, whose encoder has a name and no network.
+"""Make an index of codes that another program computed; its encoder has a name and no network.
 
-How far random pairs of these codes lie apart is measured when the index is made, so similarities mean what they mean
-for every encoder. Pictures cannot be encoded in such an index: searches go by id or by code.
+The distances between random pairs of these codes are measured when the index is made, so that similarities mean the
+same as for every other encoder. Pictures cannot be encoded in such an index: searches go by id or by code.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from latentsearch.interface.collection import Collection
 
 FAMILY = "computed elsewhere"
-# Codes among which the closest pairs are looked for: 12 million pairs, a fraction of a second.
+# Codes sampled to measure the closest pairs: 12 million pairs, which takes a fraction of a second.
 MEASURED = 5_000
 ROWS_AT_ONCE = 10_000
-# Files are decoded to find their size and whether they can be read; their pixels are not kept.
+# Pixels along the side of the decoded pictures, which are thrown away: only size, hash and readability are wanted.
 SIDE = 8
-# Files between two calls of `on_progress`: at 1,000 files a second and core, several calls a second.
+# Files between two calls of `on_progress`.
 REPORTED = 100
 
 
@@ -49,10 +49,10 @@ def import_codes(
     distance: Literal["cosine", "euclidean"] = "cosine",
     on_progress: StepReport | None = None,
 ) -> Collection:
-    """Put codes that another program computed into an index, made where there is none, and open it.
+    """Add codes that another program computed to an index, which is made if there is none, and open it.
 
     path: the folder of the index. pictures: n paths. codes: (n, d), converted to float32, and to length 1 for "cosine".
-    encoder: what to call their encoder, always the same for one index. on_progress: as for `Collection.add`.
+    encoder: a name for their encoder, the same in each import to an index. on_progress: as for `Collection.add`.
 
     A picture whose file cannot be read is left out, and listed by `Collection.failures`. A second import replaces the
     codes of paths that are there and adds the others. Such a collection searches by id and by code; `add`, `encode` and
@@ -88,7 +88,7 @@ def import_codes(
 
 
 class _Source:
-    """Rows as `indexer.parquet.load.import_codes` takes them, of files that are looked at on the way."""
+    """Gives paths and codes to `indexer.parquet.load.import_codes`, and reads the files on the way."""
 
     def __init__(self, paths: Sequence[str], codes: NDArray[np.float32], on_progress: StepReport | None) -> None:
         self._paths = paths
@@ -98,7 +98,7 @@ class _Source:
         self.failures: list[Failure] = []
 
     def rows(self) -> Iterator[Rows]:
-        """The pictures that can be read, ROWS_AT_ONCE files at a time, with their codes."""
+        """Yield the readable pictures with their codes, ROWS_AT_ONCE files at a time."""
         from indexer.parquet.schema import Rows
 
         for start in range(0, self.count, ROWS_AT_ONCE):
@@ -120,7 +120,7 @@ class _Source:
 
 
 def _checked(paths: Sequence[str], codes: ArrayLike, distance: str) -> NDArray[np.float32]:
-    """The codes as they are stored, float32 (n, d). Raises InputError where they are not one for each path."""
+    """Return codes as they are stored, float32 (n, d). Raises InputError for codes that do not fit the paths."""
     checked = np.array(codes, np.float32)
     if distance not in ("cosine", "euclidean"):
         raise InputError(f'distance is {distance!r}: it must be "cosine" or "euclidean"')
@@ -136,7 +136,7 @@ def _checked(paths: Sequence[str], codes: ArrayLike, distance: str) -> NDArray[n
 
 
 def _model(bundle: Path, codes: NDArray[np.float32], name: str, distance: str) -> dict[str, Any]:
-    """The model.json of an encoder of that name without a network; the stored one where it is the same encoder."""
+    """Return the stored model.json of this encoder, or one with similarities measured on these codes."""
     from indexer.encoders.encoder import FORMAT, read_model
     from indexer.encoders.framing import Framing
     from latentsearch.export.calibration import closest_pairs, random_pair_distances

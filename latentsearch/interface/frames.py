@@ -1,4 +1,4 @@
-"""Rows -> a pandas DataFrame, where pandas is installed."""
+"""Convert rows to a pandas DataFrame if pandas is installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from indexer.errors import MissingExtra
 
 
 def frame_of(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Any:
-    """A frame of these rows; columns: those that it has without any row, which come first.
+    """Convert rows to a DataFrame. columns: the first columns, which an empty frame has, too.
 
     Raises MissingExtra without pandas.
     """

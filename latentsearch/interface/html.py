@@ -1,4 +1,4 @@
-"""Results -> HTML with thumbnails, as notebooks show it: one string that refers to no other file."""
+"""Results as HTML for notebooks: thumbnails are embedded, no other file is referred to."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from latentsearch.query import Results
 from latentsearch.search.contact_sheet import Tile, tiles_of, tiles_pictures
 from latentsearch.search.formats import readable
 
-# Hits that are shown; a thumbnail is about 4 kB, and notebooks are stored with what they show.
+# Hits shown at most: each adds about 4 kB to the saved notebook.
 SHOWN = 48
-# Pixels along the longer side.
+# Pixels along the longer side of a thumbnail.
 SIDE = 112
 QUALITY = 80
 STYLE = "display:inline-block;margin:4px;text-align:center;font:12px sans-serif"
 
 
 def as_html(results: Results, given: Mapping[str, bytes]) -> str:
-    """The queried pictures and the first hits, each with its caption and, as a tooltip, its path.
+    """Show the queried pictures and the first hits, each with a caption and its path as a tooltip.
 
     given: the bytes of pictures that are no files, by name.
     """

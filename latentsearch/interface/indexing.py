@@ -1,4 +1,4 @@
-"""Folders -> the index of a collection, with the options that `Collection.add` has."""
+"""Add folders to an index, with the options of `Collection.add`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add_folders(
     wanted: Wanted,
     on_progress: StepReport | None,
 ) -> Summary:
-    """Bring the index, which is open for reading, up to date with folders; see `Collection.add`."""
+    """Bring an index that is open for reading up to date with folders; see `Collection.add`."""
     from indexer.files.ignore import Rules
     from indexer.index.writer import IndexWriter
     from indexer.pipeline.run import check_sources, index_scope

@@ -1,4 +1,4 @@
-"""An index that is open: what it holds, and its upkeep."""
+"""An open index: its contents and its upkeep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class OpenIndex:
-    """What `Collection` has beside adding pictures and searching: see there."""
+    """The part of `Collection` that neither adds pictures nor searches."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -74,7 +74,7 @@ class OpenIndex:
         return self._index.distance
 
     def codes(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return stored codes: ids int64 (n,) and their codes float32 (n, d); of all pictures where ids is None.
+        """Return stored codes: ids int64 (n,) and their codes float32 (n, d); of all pictures if ids is None.
 
         Raises InputError for an id that is not there.
 
@@ -112,7 +112,7 @@ class OpenIndex:
     def remove(self, *paths: str | Path) -> list[str]:
         """Remove pictures, or all pictures of folders, from the index; their files stay. Returns their paths.
 
-        Raises InputError, and removes nothing, where a path is not in the index.
+        Raises InputError, and removes nothing, if a path is not in the index.
         """
         from indexer.index.writer import IndexWriter
 
@@ -121,9 +121,9 @@ class OpenIndex:
             return writer.remove(paths)
 
     def check(self) -> CheckReport:
-        """Check whether the files of the index agree, and rebuild what is derived from others where it does not.
+        """Check whether the files of the index agree, and rebuild the search index if it is missing, stale or damaged.
 
-        Returns looked_at, problems (beyond repair) and rebuilt: lists of sentences.
+        Returns lists of sentences: looked_at, problems (that cannot be repaired) and rebuilt.
         """
         from indexer.index.writer import IndexWriter
 
@@ -132,7 +132,7 @@ class OpenIndex:
             return writer.check()
 
     def _now(self) -> Index:
-        """The index as it is now. Raises ValueError once it is closed."""
+        """Return the index with the latest commits. Raises ValueError if it is closed."""
         if self._is_closed:
             raise ValueError(f"the collection at {self.folder} is closed")
         from indexer.index.index import metadata_of
@@ -143,7 +143,7 @@ class OpenIndex:
         return self._index
 
     def _encoder(self, *, network: bool = True) -> Encoder:
-        """The encoder that the index was made with, loaded once."""
+        """Load the encoder of the index, once."""
         from latentsearch.search.search import encoder_of
 
         if not any(has_network >= network for has_network in self._loaded):

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def open(path: str | Path | None = None) -> Collection:
-    """Open an index that is there.
+    """Open an existing index.
 
     path: its folder; None for $LATENTSEARCH_INDEX, or else the user's data folder, as the command line has it.
-    Raises IndexStateError where there is none, DamagedIndex where it cannot be read.
+    Raises IndexStateError if there is none, DamagedIndex if it cannot be read.
 
     >>> with ls.open(folder / "index") as pictures:
     ...     len(pictures)
@@ -29,11 +29,11 @@ def open(path: str | Path | None = None) -> Collection:
 
 
 def create(path: str | Path | None = None, encoder: str | Path | None = None) -> Collection:
-    """Open an index, made where there is none.
+    """Open an index, and make it first if there is none.
 
-    path: its folder, as for `open`. encoder: a name that `encoders` lists or the folder of a bundle; None for that of
-    an index that is there, or else the default one, "parts".
-    Raises EncoderError where the index was made with another encoder or there is none such, InputError where the
+    path: its folder, as for `open`. encoder: a name that `encoders` lists or the folder of a bundle; None for the
+    encoder of an existing index, or "parts" for a new one.
+    Raises EncoderError if the index was made with another encoder or the encoder does not exist, InputError if the
     folder holds something else, LockedIndex while another process writes to the index.
 
     >>> with ls.create(folder / "another index", encoder="parts") as pictures:

@@ -1,7 +1,7 @@
-"""Pictures in every form in which Python programs have them -> names and file contents that can be decoded.
+"""Convert paths, arrays, PIL images and bytes to names and the bytes of picture files.
 
-Arrays and PIL images become lossless files in memory, TIFF or PNG. These are decoded, turned upright, converted to sRGB
-and framed by the same code as files, so that a query cannot be prepared differently from the pictures of the index.
+Arrays and PIL images become lossless files in memory, TIFF or PNG. The same code that decodes files then decodes them,
+turns them upright, converts them to sRGB and frames them, so that a query is prepared like the pictures of the index.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Queried: TypeAlias = Picture | int | NDArray[np.floating[Any]]
 # A TIFF is written ten times as fast as a PNG, but its 16 bits can be taken for 12, and its alpha for a fourth colour.
 TIFF_MODES = ("L", "RGB", "CMYK")
 PNG_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
-# A picture in memory is decoded at once: compressing it would take longer than decoding it.
+# zlib's level for PNG: the bytes are decoded at once and never stored, so compressing them would only cost time.
 UNCOMPRESSED = 0
 
 
 def query_of(query: Queried | Iterable[Queried], minus: Queried | Iterable[Queried] = ()) -> Query:
-    """What is searched for; addresses are fetched.
+    """Build the query for pictures, ids and codes; addresses are fetched.
 
-    Raises InputError for what is no picture, UnreadableImage and TransferError for an address that cannot be fetched.
+    Raises InputError for anything else, UnreadableImage and TransferError for an address that cannot be fetched.
     """
     plus, less = _Sorted("picture"), _Sorted("minus")
     for one in several(query):
@@ -55,7 +55,7 @@ def query_of(query: Queried | Iterable[Queried], minus: Queried | Iterable[Queri
 
 
 def several(pictures: Any) -> Iterable[Any]:
-    """One picture, id or code, or several of them, as several."""
+    """Return several pictures, ids or codes unchanged, and a single one as a list."""
     if isinstance(pictures, np.ndarray):
         are_ids = pictures.ndim == 1 and np.issubdtype(pictures.dtype, np.integer)
         are_codes = is_code(pictures) and pictures.ndim == 2
@@ -68,7 +68,7 @@ def several(pictures: Any) -> Iterable[Any]:
 
 
 def source_of(picture: Picture, called: str) -> tuple[Name, bytes | None]:
-    """A picture's name, and its file's bytes; None for a file that is to be read by its path.
+    """Return a picture's name and its bytes, or None in their place for a file, which is read later.
 
     called: the name of a picture that has none of its own. Raises as `query_of`.
     """
@@ -87,7 +87,7 @@ def source_of(picture: Picture, called: str) -> tuple[Name, bytes | None]:
 
 
 def contents_of(picture: bytes | NDArray[np.uint8] | Image.Image) -> bytes:
-    """The bytes of a picture file. Raises InputError for an array that is not uint8 (h, w, 3), and what is neither."""
+    """Return a picture as the bytes of a file. Raises InputError for an array that is not uint8 (h, w, 3)."""
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, np.ndarray):
@@ -102,19 +102,19 @@ def contents_of(picture: bytes | NDArray[np.uint8] | Image.Image) -> bytes:
 
 
 def is_code(value: object) -> TypeGuard[NDArray[np.floating[Any]]]:
-    """Whether an array holds a code, or several: numbers with a fraction."""
+    """Return whether a value is a code, or several: a float array of one or two dimensions."""
     return isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating) and value.ndim in (1, 2)
 
 
 def is_image(value: object) -> TypeGuard[Image.Image]:
-    """Whether something is a PIL image."""
+    """Return whether a value is a PIL image."""
     from PIL import Image
 
     return isinstance(value, Image.Image)
 
 
 class _Sorted:
-    """Pictures by the way in which they are searched for."""
+    """Sorts what was given into names, ids and codes."""
 
     def __init__(self, called: str) -> None:
         self._called = called
@@ -125,7 +125,7 @@ class _Sorted:
         self.given: dict[str, bytes] = {}
 
     def take(self, one: Any) -> None:
-        """Note one more."""
+        """Add one picture, id or code."""
         self._count += 1
         if isinstance(one, int | np.integer) and not isinstance(one, bool):
             self.ids.append(int(one))
@@ -139,7 +139,7 @@ class _Sorted:
 
 
 def _file_of(image: Image.Image) -> bytes:
-    """A PIL image as a lossless picture file, with its orientation, colour profile and transparency."""
+    """Write a PIL image to a lossless file that keeps its orientation, colour profile and transparency."""
     from PIL.Image import Exif
 
     from indexer.decoding.srgb import ORIENTATION_TAG, orientation_of

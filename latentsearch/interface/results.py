@@ -1,4 +1,4 @@
-"""What `Collection.search` returns: hits to iterate over, as dictionaries, as a frame, and as thumbnails."""
+"""The results of a search: iterate over them, or convert them to dictionaries, a frame or thumbnails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Results(Answer):
 
     @classmethod
     def of(cls, answer: Answer, given: Mapping[str, bytes]) -> Results:
-        """An answer, and the bytes of those queried pictures that are no files, by name."""
+        """Add to an answer the bytes of queried pictures that have no file, by name."""
         return cls(**vars(answer), given=given)
 
     def __repr__(self) -> str:
@@ -69,7 +69,7 @@ class Results(Answer):
         return frame_of([_row(hit) for hit in self.hits], COLUMNS)
 
     def _repr_html_(self) -> str:
-        """The queried pictures and the hits as thumbnails, for notebooks."""
+        """Show the queried pictures and the hits as thumbnails in a notebook."""
         from latentsearch.interface.html import as_html
 
         return as_html(self, self.given)
