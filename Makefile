@@ -6,10 +6,11 @@ DEMO := $(DEMO_ENV)/bin/latentsearch
 TEST := $(TEST_ENV)/bin
 SOURCES := pyproject.toml README.md $(shell find indexer latentsearch data_manifests -type f ! -name '*.pyc')
 
-.PHONY: help demo test test-slow lint format clean
+.PHONY: help demo tour test test-slow lint format clean
 
 help:
 	@echo "make demo       install for searching only, index 2,000 drawn faces, query them, write demo/sheet.png"
+	@echo "make tour       run the notebook docs/tour.ipynb anew, on 300 drawn faces"
 	@echo "make test       install everything and run linter, types and tests"
 	@echo "make test-slow  the tests that train to a score"
 	@echo "make lint       linter and types alone"
@@ -36,6 +37,10 @@ demo: $(DEMO_ENV)/.installed
 	$(DEMO) index demo/faces
 	COLUMNS=$${COLUMNS:-100} $(DEMO) query demo/query/*.* -k 20 --table --sheet demo/sheet.png
 	@echo "The same as a picture: demo/sheet.png"
+
+tour: $(DEMO_ENV)/.installed
+	$(DEMO_ENV)/bin/python -m pip install --quiet nbformat nbclient ipykernel matplotlib
+	$(DEMO_ENV)/bin/python docs/make_tour.py
 
 test: lint
 	$(TEST)/python -m pytest

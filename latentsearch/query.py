@@ -9,9 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexer.errors import InputError
 from indexer.paths import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # The picture name `-` stands for standard input.
 PIPED = Path("-")
@@ -21,6 +26,10 @@ CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 DIRECTIONS = "directions"
 # A diverse ranking chooses k results from the POOL * k nearest pictures.
 POOL = 10
+
+
+class InMemory(str):
+    """The name of a picture given in memory, as an array, an image or bytes; it has no file."""
 
 
 class Address(str):
@@ -33,21 +42,25 @@ class Address(str):
 
 
 # How a query names a picture.
-Name = Path | Address
+Name = Path | Address | InMemory
 
 
 @dataclass(frozen=True)
 class Query:
     """The pictures of a query: files or URLs in `images`, stored pictures in `ids`, pictures to subtract in `minus`.
 
-    The query code is the mean code of `images` and `ids` less the mean code of `minus`.
-    given: the bytes of pictures that are not files, by name: of PIPED and of URLs.
+    The query code is the mean code of `images`, `ids` and `codes` less the mean code of what is to be subtracted.
+    given: by name, the bytes of pictures that are not files: of PIPED, URLs and pictures in memory. codes: float32
+    (d,) each. minus_ids, minus_codes: stored pictures and codes to subtract, besides the pictures in `minus`.
     """
 
     images: tuple[Name, ...] = ()
     ids: tuple[int, ...] = ()
     minus: tuple[Name, ...] = ()
     given: Mapping[str, bytes] = field(default_factory=dict)
+    codes: tuple[NDArray[np.float32], ...] = ()
+    minus_ids: tuple[int, ...] = ()
+    minus_codes: tuple[NDArray[np.float32], ...] = ()
 
     @property
     def files(self) -> tuple[Name, ...]:
@@ -56,7 +69,7 @@ class Query:
 
     def check(self) -> None:
         """Raise InputError if no picture is named or a file does not exist."""
-        if not self.images and not self.ids:
+        if not (self.images or self.ids or self.codes):
             raise InputError("no picture to search for: name a file, or give the id of a stored picture")
         check_files(self.files)
 
@@ -139,7 +152,7 @@ class Options:
 def check_files(files: Sequence[Name]) -> None:
     """Raise InputError if a picture to search for is a folder or does not exist; URLs and PIPED are not checked."""
     for path in files:
-        if isinstance(path, Address) or path == PIPED:
+        if isinstance(path, Address | InMemory) or path == PIPED:
             continue
         if path.is_dir():
             raise InputError(f"{printable(path)} is a folder: name one picture, or query with all of them by --batch")

@@ -32,12 +32,13 @@ ROOMS = (
     "indexer/watch", "latentsearch", "latentsearch/data", "latentsearch/models", "latentsearch/parts",
     "latentsearch/training", "latentsearch/training/datasets", "latentsearch/training/engine",
     "latentsearch/training/families", "latentsearch/export", "latentsearch/attributes", "latentsearch/search",
-    "latentsearch/inversion", "latentsearch/duplicates/compare", "latentsearch/duplicates", "latentsearch/cli",
+    "latentsearch/inversion", "latentsearch/duplicates/compare", "latentsearch/duplicates", "latentsearch/interface",
+    "latentsearch/cli",
     "benchmarks/core", "benchmarks/datasets", "benchmarks/methods", "benchmarks/statistics", "benchmarks/judges",
     "benchmarks/experiments", "benchmarks",
 )  # fmt: skip
 # What runs the whole program, or lists what there is, is imported by nobody.
-ENTRANCES = ("latentsearch/__main__.py",)
+ENTRANCES = ("latentsearch/__main__.py", "latentsearch/__init__.py")
 MODULES_A_ROOM, LINES_A_FILE, LINES_A_FUNCTION = 15, 300, 50
 IMPORTED_BY_QUERY, IMPORTED_BY_INDEX = 40, 55
 

@@ -20,9 +20,9 @@ def command(location: str | None, as_json: bool) -> None:
     is damaged, the exit code is 6.
     """
     from indexer.errors import DamagedIndex
-    from indexer.index.writer import IndexWriter
+    from latentsearch.interface.opening import open
 
-    with IndexWriter.open(IndexWriter.locate(location)) as index:
+    with open(location) as index:
         report = index.check()
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))

@@ -61,8 +61,8 @@ def command(
         raise click.UsageError("--delete needs a plan: name its file with --delete-plan")
     from latentsearch.cli.stderr import Bar
     from latentsearch.duplicates.deletion_plan import check_plan, write_plan
-    from latentsearch.duplicates.find import find_duplicates
     from latentsearch.duplicates.formats import summary
+    from latentsearch.interface.opening import find_duplicates
 
     if delete_plan:
         check_plan(delete_plan)
@@ -71,7 +71,7 @@ def command(
             location,
             exact=exact,
             near=near,
-            report=lambda what, done, total: bar.show(done, total, what, pace=" "),
+            on_progress=lambda what, done, total: bar.show(done, total, what, pace=" "),
         )
     _show(found, as_json, as_csv)
     if delete_plan:

@@ -94,11 +94,11 @@ def _check(asked: BundleRequest) -> None:
 
 
 def _export_index(location: str | None, target: Path) -> None:
-    from indexer.index.index import Index
-    from indexer.parquet.export import export_codes
     from indexer.parquet.schema import import_pyarrow
+    from latentsearch.interface.opening import open
 
     import_pyarrow()
-    with Index.open(Index.locate(location)) as index, Bar("exporting") as bar:
-        count = export_codes(index, target, bar.show if bar.is_shown else None)
+    with open(location) as index, Bar("exporting") as bar:
+        show = (lambda step, done, total: bar.show(done, total)) if bar.is_shown else None
+        count = index.to_parquet(target, on_progress=show)
     click.echo(f"{target}: {count} pictures, {target.stat().st_size / 1e6:.1f} MB")

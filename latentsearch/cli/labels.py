@@ -27,10 +27,10 @@ def command(location: str | None, as_json: bool) -> None:
     whole number, number, text or mixed), the number of pictures that have it, and its values. These are the count of
     each value, or the range from least to greatest if there are many, and the number of predicted ones, if any.
     """
-    from indexer.index.index import Index
+    from latentsearch.interface.opening import open
 
-    with Index.open(Index.locate(location)) as index:
-        labels = index.label_summaries()
+    with open(location) as index:
+        labels = index.labels()
     if as_json:
         click.echo(json.dumps([_plain(label) for label in labels], indent=2))
     elif not labels:

@@ -17,8 +17,8 @@ def command(paths: tuple[Path, ...], location: str | None) -> None:
 
     If a file still exists, the next `latentsearch index` of its folder adds it again.
     """
-    from indexer.index.writer import IndexWriter
+    from latentsearch.interface.opening import open
 
-    with IndexWriter.open(IndexWriter.locate(location)) as index:
-        removed = index.remove(paths)
+    with open(location) as index:
+        removed = index.remove(*paths)
     click.echo(f"{len(removed)} {'picture' if len(removed) == 1 else 'pictures'} removed")

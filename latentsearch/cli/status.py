@@ -10,7 +10,7 @@ import click
 from latentsearch.cli.options import Verb, index_option, json_option
 
 if TYPE_CHECKING:
-    from indexer.index.index import Index
+    from latentsearch.interface.collection import Collection
 
 
 @click.command("status", cls=Verb)
@@ -19,19 +19,17 @@ if TYPE_CHECKING:
 @json_option()
 def command(location: str | None, failures: bool, as_json: bool) -> None:
     """Show the contents of the index: pictures, labels, failures, encoder, search index and size on disk."""
-    from indexer.index.index import Index
+    from latentsearch.interface.opening import open
 
-    with Index.open(Index.locate(location)) as index:
+    with open(location) as index:
         if as_json:
             click.echo(json.dumps(_plain(index, failures), indent=2))
         else:
             click.echo(_failures(index) if failures else _for_people(index))
 
 
-def _plain(index: Index, failures: bool) -> dict[str, Any]:
-    from indexer.index.status import status_of
-
-    status = status_of(index)
+def _plain(index: Collection, failures: bool) -> dict[str, Any]:
+    status = index.status()
     if failures:
         # Names that are not UTF-8 keep their bytes as surrogates, which json escapes and os.fsencode turns back.
         status["failed"] = [
@@ -41,7 +39,7 @@ def _plain(index: Index, failures: bool) -> dict[str, Any]:
     return status
 
 
-def _failures(index: Index) -> str:
+def _failures(index: Collection) -> str:
     from latentsearch.search.formats import readable
 
     lines = [
@@ -51,11 +49,10 @@ def _failures(index: Index) -> str:
     return "\n".join(lines) or "every file could be used"
 
 
-def _for_people(index: Index) -> str:
-    from indexer.index.status import status_of
+def _for_people(index: Collection) -> str:
     from indexer.numbers import local_time
 
-    status = status_of(index)
+    status = index.status()
     encoder = status["encoder"]
     last = status["last_added"]
     facts = {

@@ -44,7 +44,7 @@ def write_sheet(results: Results, target: Path, given: Mapping[str, bytes] | Non
     given: the bytes of queried pictures that are not files, by name. A file that is gone or cannot be decoded becomes
     a grey tile. Raises InputError if the target cannot be written.
     """
-    tiles = list(_tiles(results, given))
+    tiles = list(tiles_of(results, given))
     columns = math.ceil(math.sqrt(len(tiles)))
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
     _save(_drawn(rows), target)
@@ -52,14 +52,14 @@ def write_sheet(results: Results, target: Path, given: Mapping[str, bytes] | Non
 
 def write_rows(answers: Sequence[Results], target: Path, given: Mapping[str, bytes] | None = None) -> None:
     """Draw several queries, one per row with its results. Raises InputError if the target cannot be written."""
-    _save(_drawn([list(_tiles(results, given)) for results in answers]), target)
+    _save(_drawn([list(tiles_of(results, given)) for results in answers]), target)
 
 
 def _drawn(rows: Sequence[Sequence[Tile]]) -> Image.Image:
     columns = max(map(len, rows), default=1)
     size = (columns * (TILE + GAP) + GAP, max(1, len(rows)) * (TILE + CAPTION + GAP) + GAP)
     sheet = Image.new("RGB", size, BACKGROUND)
-    pictures = _pictures([picture for tiles in rows for picture, _ in tiles])
+    pictures = tiles_pictures([picture for tiles in rows for picture, _ in tiles])
     for row, tiles in enumerate(rows):
         for column, (_, caption) in enumerate(tiles):
             corner = (GAP + column * (TILE + GAP), GAP + row * (TILE + CAPTION + GAP))
@@ -75,7 +75,8 @@ def _save(sheet: Image.Image, target: Path) -> None:
         raise InputError(f"cannot write {printable(target)}: {error.strerror or error}") from error
 
 
-def _tiles(results: Results, given: Mapping[str, bytes] | None) -> Iterator[Tile]:
+def tiles_of(results: Results, given: Mapping[str, bytes] | None) -> Iterator[Tile]:
+    """The pictures of an answer, those that were asked for first, with their captions."""
     asked = ", ".join(("query", *results.changes))
     for names, caption in ((results.query, asked), (results.minus, "minus")):
         for name in names:
@@ -90,7 +91,7 @@ def _caption(hit: Hit) -> str:
     return f"{hit.rank}: no pair as close" if share == NONE else f"{hit.rank}: {share} pairs"
 
 
-def _pictures(pictures: Sequence[str | bytes]) -> Iterator[Image.Image]:
+def tiles_pictures(pictures: Sequence[str | bytes]) -> Iterator[Image.Image]:
     """Decode paths and file contents to square tiles with the whole upright picture in the middle.
 
     Files are decoded in worker processes. A picture that cannot be decoded, or crashes its decoder, is a grey tile.

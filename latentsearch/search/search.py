@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from indexer.decoding.decode import decode_bytes, read_file
 from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
-from indexer.errors import IndexStateError, InputError, UnreadableImage
+from indexer.errors import EncoderError, IndexStateError, InputError, UnreadableImage
 from indexer.index.index import Index
 from indexer.paths import printable
 from latentsearch.query import PIPED, Name, Options, Query, Results, Stopwatch
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Codes = NDArray[np.float32]
+# In the folder of an index whose codes another program computed: its encoder, which has no network.
+ENCODER_FOLDER = "encoder"
 # Codes have unit length. If the difference of two means is shorter than this, it is rounding error, not a direction.
 LEAST_LENGTH = 1e-4
 
@@ -41,37 +43,60 @@ def search(
     Raises InputError (an unknown picture, id or label; a number out of range), UnreadableImage, IndexStateError (no
     index, or an empty one) and EncoderError (another encoder than the index's).
     """
-    query.check()
-    options.check()
-    if options.drawn_anew and query.ids:
-        raise InputError("of a stored picture there is only its code, which cannot be drawn anew: name its file")
+    check(query, options)
     watch = Stopwatch()
     with watch.stage("load"):
         opened = open_filled(index)
     with opened:
         with watch.stage("load"):
             model = encoder_of(opened, encoder, network=bool(query.files))
-            edited = _edited(opened, options)
-        finder = Finder(opened, model, options, watch, edited)
-        with watch.stage("encode"):
-            contents = read_contents(query.files, query.given)
-            code = _code(query, contents, opened, model, options)
-        with watch.stage("search"):
-            stored = opened.images(query.ids)
-            itself = Excluded.of(query.files, contents, stored, opened) if options.exclude_self else Excluded()
-            (hits,) = finder.hits(code[None], [itself])
+        return search_in(opened, model, query, options, watch)
+
+
+def check(query: Query, options: Options) -> None:
+    """Raise InputError for a query that cannot be answered, before anything is opened."""
+    query.check()
+    options.check()
+    if options.drawn_anew and (query.ids or query.codes):
+        raise InputError("of a stored picture there is only its code, which cannot be drawn anew: name its file")
+
+
+def search_in(
+    index: Index, encoder: Encoder, query: Query, options: Options, watch: Stopwatch | None = None
+) -> Results:
+    """Search an index that is open, with its encoder; query and options were checked by `check`.
+
+    encoder: may lack its network where no picture of the query has to be encoded. watch: holds what was spent before.
+    Raises InputError, UnreadableImage and DamagedIndex as `search`.
+    """
+    watch = watch or Stopwatch()
+    with watch.stage("load"):
+        edited = _edited(index, options)
+    finder = Finder(index, encoder, options, watch, edited)
+    with watch.stage("encode"):
+        contents = read_contents(query.files, query.given)
+        code = _code(query, contents, index, encoder, options)
+    with watch.stage("search"):
+        stored, subtracted = index.images(query.ids), index.images(query.minus_ids)
+        known = [*stored, *subtracted]
+        itself = Excluded.of(query.files, contents, known, index) if options.exclude_self else Excluded()
+        (hits,) = finder.hits(code[None], [itself])
     logger.debug("%s", ", ".join(f"{stage}: {spent:.1f} ms" for stage, spent in watch.spent.items()))
     return Results(
-        (*map(str, query.images), *(record.path for record in stored)),
-        model.name,
-        str(opened.folder),
+        (*map(str, query.images), *(record.path for record in stored), *_called("code", query.codes)),
+        encoder.name,
+        str(index.folder),
         watch.took(),
         hits,
-        tuple(map(str, query.minus)),
+        (*map(str, query.minus), *(record.path for record in subtracted), *_called("minus code", query.minus_codes)),
         finder.matching,
         options.diverse,
         tuple(map(str, options.changes)),
     )
+
+
+def _called(name: str, codes: Sequence[Codes]) -> list[str]:
+    return [f"{name} {number}" for number in range(1, len(codes) + 1)]
 
 
 def _edited(index: Index, options: Options) -> EditedSearch | None:
@@ -98,8 +123,14 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
     option: the name or folder of a bundle that must be that encoder. network: False to skip loading the network, if
     nothing will be encoded. Raises EncoderError if the bundle is another encoder.
     """
-    source = Path(index.encoder_source)
-    found = source if (source / "model.json").is_file() else index.encoder_name
+    own = index.folder / ENCODER_FOLDER
+    sources = [Path(index.encoder_source), own]
+    found = next((folder for folder in sources if (folder / "model.json").is_file()), index.encoder_name)
+    if network and option is None and found == own:
+        raise EncoderError(
+            f"the codes of {index.encoder_name} in the index at {printable(index.folder)} were computed elsewhere: "
+            "pictures cannot be encoded here, search for stored ones by id, or by code from Python"
+        )
     encoder = load_encoder(option or found, network=network)
     index.metadata.require(encoder, index.folder)
     return encoder
@@ -108,16 +139,24 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
 def open_filled(option: str | None) -> Index:
     """Open an index and log a problem that only slows it down. Raises IndexStateError if it holds no pictures."""
     index = Index.open(Index.locate(option))
-    if index.count() == 0:
+    try:
+        require_pictures(index)
+    except IndexStateError:
         index.close()
-        raise IndexStateError(
-            f"the index at {printable(index.folder)} is empty: add pictures with `latentsearch index DIR`"
-        )
+        raise
     if index.problem:
         logger.warning("%s", index.problem)
     kind = index.base.kind if index.base else "none, a search compares every code"
     logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, kind)
     return index
+
+
+def require_pictures(index: Index) -> None:
+    """Raise IndexStateError if an index holds no pictures."""
+    if index.count() == 0:
+        raise IndexStateError(
+            f"the index at {printable(index.folder)} is empty: add pictures with `latentsearch index DIR`"
+        )
 
 
 def read_contents(files: Sequence[Name], given: Mapping[str, bytes] | None = None) -> list[bytes]:
@@ -171,6 +210,24 @@ def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encode
     count = len(query.images)
     plus = encode_files(contents[:count], query.images, _picture_encoder(encoder, options))
     minus = encode_files(contents[count:], query.minus, encoder)
-    if query.ids:
-        plus = np.concatenate([plus, index.codes(query.ids)])
-    return combined(plus, minus, index.distance)
+    return combined(
+        _with_codes(plus, query.ids, query.codes, index),
+        _with_codes(minus, query.minus_ids, query.minus_codes, index),
+        index.distance,
+    )
+
+
+def _with_codes(encoded: Codes, ids: Sequence[int], codes: Sequence[Codes], index: Index) -> Codes:
+    """Codes (n, d), then those of stored images, then given ones. Raises InputError for one that cannot be searched."""
+    if ids:
+        encoded = np.concatenate([encoded, index.codes(ids)])
+    for code in codes:
+        length = float(np.linalg.norm(code))
+        if code.shape != (index.latent_size,) or not np.isfinite(length):
+            raise InputError(f"a code of this index is {index.latent_size} finite numbers, not {code.shape}")
+        if index.distance == "cosine":
+            if length < LEAST_LENGTH:
+                raise InputError("a code of zeros has no direction, and nothing can be compared with it")
+            code = code / length
+        encoded = np.concatenate([encoded, code[None]])
+    return encoded

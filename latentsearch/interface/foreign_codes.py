@@ -1,0 +1,203 @@
+"""Make an index of codes that another program computed; its encoder has a name and no network.
+
+The distances between random pairs of these codes are measured when the index is made, so that similarities mean the
+same as for every other encoder. Pictures cannot be encoded in such an index: searches go by id or by code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from indexer.errors import InputError
+from indexer.paths import printable
+
+if TYPE_CHECKING:
+    from indexer.catalog.failures import Failure
+    from indexer.catalog.images import ImageRecord
+    from indexer.encoders.encoder import Encoder
+    from indexer.parquet.reader import ParquetReader
+    from indexer.parquet.schema import Rows
+    from indexer.progress import StepReport
+    from indexer.workers.tasks import Job, Outcome
+    from latentsearch.interface.collection import Collection
+
+FAMILY = "computed elsewhere"
+# Codes sampled to measure the closest pairs: 12 million pairs, which takes a fraction of a second.
+MEASURED = 5_000
+ROWS_AT_ONCE = 10_000
+# Pixels along the side of the decoded pictures, which are thrown away: only size, hash and readability are wanted.
+SIDE = 8
+# Files between two calls of `on_progress`.
+REPORTED = 100
+
+
+def import_codes(
+    path: str | Path,
+    pictures: Sequence[str | Path],
+    codes: ArrayLike,
+    *,
+    encoder: str,
+    distance: Literal["cosine", "euclidean"] = "cosine",
+    on_progress: StepReport | None = None,
+) -> Collection:
+    """Add codes that another program computed to an index, which is made if there is none, and open it.
+
+    path: the folder of the index. pictures: n paths. codes: (n, d), converted to float32, and to length 1 for "cosine".
+    encoder: a name for their encoder, the same in each import to an index. on_progress: as for `Collection.add`.
+
+    A picture whose file cannot be read is left out, and listed by `Collection.failures`. A second import replaces the
+    codes of paths that are there and adds the others. Such a collection searches by id and by code; `add`, `encode` and
+    searches for pictures raise EncoderError, since there is no network to encode them.
+    Raises InputError for codes that do not fit the paths, are not finite or all alike, EncoderError for an index with
+    another encoder, LockedIndex while another process writes to it.
+
+    >>> paths = sorted((folder / "pictures").glob("*.png"))
+    >>> codes = [[9, 1], [5, 5], [1, 9], [1, 8], [8, 1]]
+    >>> with ls.import_codes(folder / "imported", paths, codes, encoder="mine") as imported:
+    ...     [Path(hit.path).name for hit in imported.search(np.array([9.0, 1.0]), k=2)]
+    ['dawn.png', 'noon.png']
+    """
+    from indexer.index.writer import IndexWriter
+    from indexer.parquet.load import import_codes as import_rows
+    from latentsearch.interface.opening import open
+    from latentsearch.search.search import ENCODER_FOLDER
+
+    paths = [os.path.abspath(picture) for picture in pictures]
+    checked = _checked(paths, codes, distance)
+    folder = Path(os.path.abspath(path))
+    bundle = folder / ENCODER_FOLDER
+    model = _model(bundle, checked, encoder, distance)
+    with IndexWriter.create(folder, _without_network(bundle, model)) as writer:
+        if not (bundle / "model.json").is_file():
+            _write(bundle, model)
+        source = _Source(paths, checked, on_progress)
+        # Of a Parquet file, an import takes its rows and their number alone.
+        import_rows(writer, cast("ParquetReader", source))
+        writer.catalog.failures.add(source.failures)
+        writer.commit()
+    return open(folder)
+
+
+class _Source:
+    """Gives paths and codes to `indexer.parquet.load.import_codes`, and reads the files on the way."""
+
+    def __init__(self, paths: Sequence[str], codes: NDArray[np.float32], on_progress: StepReport | None) -> None:
+        self._paths = paths
+        self._codes = codes
+        self._on_progress = on_progress
+        self.count = len(paths)
+        self.failures: list[Failure] = []
+
+    def rows(self) -> Iterator[Rows]:
+        """Yield the readable pictures with their codes, ROWS_AT_ONCE files at a time."""
+        from indexer.parquet.schema import Rows
+
+        for start in range(0, self.count, ROWS_AT_ONCE):
+            outcomes = list(self._looked_at(start))
+            readable = [row for row, outcome in enumerate(outcomes, start) if not outcome.reason]
+            self.failures += [_failure(outcome) for outcome in outcomes if outcome.reason]
+            records = [_record(outcome) for outcome in outcomes if not outcome.reason]
+            yield Rows(records, [{} for _ in records], self._codes[readable])
+
+    def _looked_at(self, start: int) -> Iterator[Outcome]:
+        from indexer.encoders.framing import Whole
+        from indexer.workers.in_order import decoded_in_order
+
+        jobs = map(_job, self._paths[start : start + ROWS_AT_ONCE])
+        for done, (outcome, _) in enumerate(decoded_in_order(Whole(SIDE, SIDE), jobs), start + 1):
+            if self._on_progress is not None and (done % REPORTED == 0 or done == self.count):
+                self._on_progress("importing", done, self.count)
+            yield outcome
+
+
+def _checked(paths: Sequence[str], codes: ArrayLike, distance: str) -> NDArray[np.float32]:
+    """Return codes as they are stored, float32 (n, d). Raises InputError for codes that do not fit the paths."""
+    checked = np.array(codes, np.float32)
+    if distance not in ("cosine", "euclidean"):
+        raise InputError(f'distance is {distance!r}: it must be "cosine" or "euclidean"')
+    if checked.ndim != 2 or len(checked) != len(paths) or not checked.size:
+        raise InputError(f"codes have shape {checked.shape}: {len(paths)} paths need ({len(paths)}, d)")
+    if len(set(paths)) != len(paths):
+        raise InputError("a path stands there twice: give each picture one code")
+    lengths = np.linalg.norm(checked.astype(np.float64), axis=1)
+    unusable = ~np.isfinite(lengths) | (lengths == 0 if distance == "cosine" else False)
+    if unusable.any():
+        raise InputError(f"the code of {printable(paths[int(unusable.argmax())])} is not finite, or has no direction")
+    return (checked / lengths[:, None]).astype(np.float32) if distance == "cosine" else checked
+
+
+def _model(bundle: Path, codes: NDArray[np.float32], name: str, distance: str) -> dict[str, Any]:
+    """Return the stored model.json of this encoder, or one with similarities measured on these codes."""
+    from indexer.encoders.encoder import FORMAT, read_model
+    from indexer.encoders.framing import Framing
+    from latentsearch.export.calibration import closest_pairs, random_pair_distances
+
+    sha256 = hashlib.sha256(f"{FAMILY}\0{name}\0{codes.shape[1]}\0{distance}".encode()).hexdigest()
+    if (bundle / "model.json").is_file():
+        stored = read_model(bundle)
+        if stored["files"]["encoder.onnx"]["sha256"] == sha256:
+            return stored
+    if not name.strip() or (codes == codes[0]).all():
+        raise InputError("an index begins with two different codes at least, and with a name for their encoder")
+    some = codes[np.random.default_rng(0).permutation(len(codes))[:MEASURED]]
+    quantiles = random_pair_distances(codes, distance)
+    return {
+        "format": FORMAT,
+        "name": name,
+        "family": FAMILY,
+        "latent_size": codes.shape[1],
+        "framing": Framing(SIDE, SIDE).to_json(),
+        "distance": distance,
+        "files": {"encoder.onnx": {"sha256": sha256, "bytes": 0}},
+        "random_pair_distances": quantiles,
+        "closest_pairs": closest_pairs(some, distance, quantiles),
+    }
+
+
+def _without_network(bundle: Path, model: dict[str, Any]) -> Encoder:
+    from indexer.encoders.encoder import Encoder
+
+    return Encoder(bundle, model, None)
+
+
+def _write(bundle: Path, model: dict[str, Any]) -> None:
+    from indexer.system.disk import atomic_write
+
+    bundle.mkdir(exist_ok=True)
+    with atomic_write(bundle / "model.json") as file:
+        file.write(json.dumps(model, indent=2).encode())
+
+
+def _job(path: str) -> Job:
+    from indexer.workers.tasks import Job
+
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return Job(path, 0, 0)
+    return Job(path, facts.st_size, facts.st_mtime_ns)
+
+
+def _record(outcome: Outcome) -> ImageRecord:
+    from indexer.catalog.images import ImageRecord
+
+    job = outcome.job
+    shape = (outcome.width, outcome.height)
+    return ImageRecord(
+        0, job.path, job.size, job.mtime_ns, outcome.digest, *shape, 0, time.time(), int(outcome.incomplete)
+    )
+
+
+def _failure(outcome: Outcome) -> Failure:
+    from indexer.catalog.failures import Failure
+
+    return Failure(outcome.job.path, outcome.reason, may_pass=outcome.may_pass)

@@ -1,0 +1,52 @@
+"""Results as HTML for notebooks: thumbnails are embedded, no other file is referred to."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from PIL import Image
+
+from latentsearch.query import Results
+from latentsearch.search.contact_sheet import Tile, tiles_of, tiles_pictures
+from latentsearch.search.formats import readable
+
+# Hits shown at most: each adds about 4 kB to the saved notebook.
+SHOWN = 48
+# Pixels along the longer side of a thumbnail.
+SIDE = 112
+QUALITY = 80
+STYLE = "display:inline-block;margin:4px;text-align:center;font:12px sans-serif"
+
+
+def as_html(results: Results, given: Mapping[str, bytes]) -> str:
+    """Show the queried pictures and the first hits, each with a caption and its path as a tooltip.
+
+    given: the bytes of pictures that are no files, by name.
+    """
+    asked = len(results.query) + len(results.minus)
+    tiles = list(islice(tiles_of(results, given), asked + SHOWN))
+    titles = [*results.query, *results.minus, *(hit.path for hit in results.hits)]
+    figures = "".join(_figures(tiles, titles))
+    left = len(results.hits) - SHOWN
+    return f"<div>{figures}{f'<p>and {left} more</p>' if left > 0 else ''}</div>"
+
+
+def _figures(tiles: list[Tile], titles: list[str]) -> Iterator[str]:
+    pictures = tiles_pictures([picture for picture, _ in tiles])
+    for picture, (_, caption), title in zip(pictures, tiles, titles, strict=False):
+        shown = html.escape(readable(title))
+        yield (
+            f'<figure style="{STYLE}"><img src="{_data_uri(picture)}" title="{shown}" alt="{shown}">'
+            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        )
+
+
+def _data_uri(picture: Image.Image) -> str:
+    picture.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")

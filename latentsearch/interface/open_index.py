@@ -1,0 +1,151 @@
+"""An open index: its contents and its upkeep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from indexer.catalog.failures import Failure
+    from indexer.catalog.label_summary import LabelSummary
+    from indexer.encoders.encoder import Encoder
+    from indexer.index.check import CheckReport
+    from indexer.index.index import Index
+
+
+class OpenIndex:
+    """The part of `Collection` that neither adds pictures nor searches."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._loaded: dict[bool, Encoder] = {}
+        self._is_closed = False
+        self._has_warned = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        what = "closed" if self._is_closed else f"{len(self)} pictures, encoder {self.encoder!r}"
+        return f"<Collection {str(self.folder)!r}: {what}>"
+
+    def __len__(self) -> int:
+        """Count the pictures that can be found."""
+        return self._now().count()
+
+    def __contains__(self, path: str | Path) -> bool:
+        """Tell whether the picture at a path is in the index."""
+        return self._now().id_of(path) is not None
+
+    def close(self) -> None:
+        """Close the files of the index; a second call does nothing."""
+        self._is_closed = True
+        self._loaded.clear()
+        self._index.close()
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the index."""
+        return self._index.folder
+
+    @property
+    def encoder(self) -> str:
+        """The name of the encoder that the index was made with."""
+        return self._index.encoder_name
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers in a code."""
+        return self._index.latent_size
+
+    @property
+    def distance(self) -> str:
+        """How codes are compared: "cosine" (1 - cosine) or "euclidean"."""
+        return self._index.distance
+
+    def codes(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return stored codes: ids int64 (n,) and their codes float32 (n, d); of all pictures if ids is None.
+
+        Raises InputError for an id that is not there.
+
+        >>> with ls.open(folder / "index") as pictures:
+        ...     ids, codes = pictures.codes()
+        ...     ids.tolist(), codes.shape
+        ([1, 2, 3, 4, 5], (5, 128))
+        """
+        import numpy as np
+
+        index = self._now()
+        if ids is not None:
+            found = index.codes(ids)
+            return np.asarray(ids, np.int64), found
+        blocks = list(index.code_blocks())
+        numbers = np.concatenate([np.empty(0, np.int64), *(block for block, _ in blocks)])
+        codes = np.concatenate([np.empty((0, self.latent_size), np.float32), *(codes for _, codes in blocks)])
+        order = np.argsort(numbers)
+        return numbers[order], codes[order]
+
+    def labels(self) -> list[LabelSummary]:
+        """Summarise each label: name, type, count (pictures that have it), values, least, greatest, predicted."""
+        return self._now().label_summaries()
+
+    def status(self) -> dict[str, Any]:
+        """Describe the index: pictures, failures, labels, encoder, bytes by file and how searches are done."""
+        from indexer.index.status import status_of
+
+        return status_of(self._now())
+
+    def failures(self) -> list[Failure]:
+        """List the files that cannot be used: path, reason, and may_pass (whether every run tries it again)."""
+        return self._now().failures()
+
+    def remove(self, *paths: str | Path) -> list[str]:
+        """Remove pictures, or all pictures of folders, from the index; their files stay. Returns their paths.
+
+        Raises InputError, and removes nothing, if a path is not in the index.
+        """
+        from indexer.index.writer import IndexWriter
+
+        self._now()
+        with IndexWriter.open(self.folder) as writer:
+            return writer.remove(paths)
+
+    def check(self) -> CheckReport:
+        """Check whether the files of the index agree, and rebuild the search index if it is missing, stale or damaged.
+
+        Returns lists of sentences: looked_at, problems (that cannot be repaired) and rebuilt.
+        """
+        from indexer.index.writer import IndexWriter
+
+        self._now()
+        with IndexWriter.open(self.folder) as writer:
+            return writer.check()
+
+    def _now(self) -> Index:
+        """Return the index with the latest commits. Raises ValueError if it is closed."""
+        if self._is_closed:
+            raise ValueError(f"the collection at {self.folder} is closed")
+        from indexer.index.index import metadata_of
+
+        self._index.catalog.refresh()
+        if metadata_of(self._index.catalog, self.folder) != self._index.metadata:
+            self._index.refresh()
+        return self._index
+
+    def _encoder(self, *, network: bool = True) -> Encoder:
+        """Load the encoder of the index, once."""
+        from latentsearch.search.search import encoder_of
+
+        if not any(has_network >= network for has_network in self._loaded):
+            self._loaded[network] = encoder_of(self._index, network=network)
+        return self._loaded[max(self._loaded)]

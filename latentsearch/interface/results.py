@@ -1,0 +1,80 @@
+"""The results of a search: iterate over them, or convert them to dictionaries, a frame or thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from latentsearch.query import Hit
+from latentsearch.query import Results as Answer
+
+COLUMNS = ("rank", "id", "path", "distance", "similarity")
+# Hits that `repr` lists.
+LISTED = 20
+FACTS = {*COLUMNS, "labels", "predicted", "incomplete"}
+
+
+@dataclass(frozen=True, repr=False)
+class Results(Answer):
+    """The pictures most like a query, the most alike first: a sequence of `Hit`.
+
+    query, minus: the names of the pictures that were searched for and subtracted. hits: a tuple of `Hit`, whose fields
+    are rank (from 1), id, path, distance, similarity (the share of random pairs of pictures that are less alike, 0 to
+    1), labels, predicted and incomplete. matching: how many pictures fulfil `where` and `under`; None without them.
+    took_ms: milliseconds by stage. A notebook shows hits as thumbnails.
+    """
+
+    given: Mapping[str, bytes] = field(default_factory=dict, repr=False, kw_only=True)
+
+    @classmethod
+    def of(cls, answer: Answer, given: Mapping[str, bytes]) -> Results:
+        """Add to an answer the bytes of queried pictures that have no file, by name."""
+        return cls(**vars(answer), given=given)
+
+    def __repr__(self) -> str:
+        from latentsearch.search.formats import readable
+
+        head = f"<Results: {len(self)} pictures of {readable(self.index)}>"
+        lines = [f"{hit.rank:>4}  {hit.similarity:.6f}  {readable(hit.path)}" for hit in self.hits[:LISTED]]
+        left = [f"      and {len(self) - LISTED} more"] if len(self) > LISTED else []
+        return "\n".join([head, *lines, *left])
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __getitem__(self, place: int) -> Hit:
+        return self.hits[place]
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Convert to a dictionary a hit, with the fields of `Hit`; `predicted` is a sorted list.
+
+        >>> with ls.open(folder / "index") as pictures:
+        ...     [row["rank"] for row in pictures.search(1, k=2).to_dicts()]
+        [1, 2]
+        """
+        return [{**vars(hit), "labels": dict(hit.labels), "predicted": sorted(hit.predicted)} for hit in self.hits]
+
+    def to_frame(self) -> Any:
+        """Convert to a pandas DataFrame: rank, id, path, distance, similarity, and a column a label.
+
+        A label that is called as one of the hit's own fields has the column `label:NAME`. Raises MissingExtra without
+        pandas.
+        """
+        from latentsearch.interface.frames import frame_of
+
+        return frame_of([_row(hit) for hit in self.hits], COLUMNS)
+
+    def _repr_html_(self) -> str:
+        """Show the queried pictures and the hits as thumbnails in a notebook."""
+        from latentsearch.interface.html import as_html
+
+        return as_html(self, self.given)
+
+
+def _row(hit: Hit) -> dict[str, Any]:
+    labels = {f"label:{name}" if name in FACTS else name: value for name, value in hit.labels.items()}
+    return {**{name: getattr(hit, name) for name in COLUMNS}, **labels}
