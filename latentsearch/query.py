@@ -26,6 +26,7 @@ CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 DIRECTIONS = "directions"
 # A diverse ranking chooses k results from the POOL * k nearest pictures.
 POOL = 10
+Label = int | float | str
 
 
 class InMemory(str):
@@ -158,9 +159,6 @@ def check_files(files: Sequence[Name]) -> None:
             raise InputError(f"{printable(path)} is a folder: name one picture, or query with all of them by --batch")
         if not path.exists():
             raise InputError(f"there is no picture at {printable(path)}: check the path")
-
-
-Label = int | float | str
 
 
 @dataclass(frozen=True)

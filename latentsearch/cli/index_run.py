@@ -15,10 +15,6 @@ from latentsearch.cli import Interrupted, tell
 from latentsearch.cli.stderr import Bar
 
 if TYPE_CHECKING:
-    from indexer.pipeline.run import Summary
-    from indexer.pipeline.vanished import Kept
-
-if TYPE_CHECKING:
     from indexer.encoders.attributes import AttributeEncoder
     from indexer.encoders.encoder import Encoder
     from indexer.index.index import Index
@@ -26,8 +22,9 @@ if TYPE_CHECKING:
     from indexer.pipeline.plan import Reading
     from indexer.pipeline.run import IndexOptions, Summary
     from indexer.pipeline.scope import Scope
-    from indexer.pipeline.vanished import Prune
+    from indexer.pipeline.vanished import Kept, Prune
     from indexer.progress import Report, StepReport
+
 
 GOES_ON = "interrupted: the pictures encoded so far are kept; run the same command again to continue"
 WATCHED = "stopped watching: everything indexed so far is kept"

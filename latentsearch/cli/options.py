@@ -16,6 +16,16 @@ from indexer.numbers import GREATEST, LEAST
 from latentsearch.cli import Diagnostics
 
 F = TypeVar("F", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+THREADS = click.IntRange(1, 1_024)
+DEBUG = "--debug"
+images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=PATH)
+index_option = click.option(
+    "--index",
+    "location",
+    metavar="DIR",
+    help="The folder of the index.  [default: $LATENTSEARCH_INDEX, or one index per user]",
+)
 
 
 class Whole(click.types.IntParamType):
@@ -30,13 +40,11 @@ class Whole(click.types.IntParamType):
         return number
 
 
-PATH = click.Path(path_type=Path)
 WHOLE = Whole(LEAST)
 COUNT = Whole(1)
 COUNT_OR_NONE = Whole(0)
 # Seeds that both PyTorch and numpy accept.
 SEED = Whole(0)
-THREADS = click.IntRange(1, 1_024)
 
 
 class Finite(click.FloatRange):
@@ -53,9 +61,6 @@ class Finite(click.FloatRange):
 SHARE = Finite(0, 1)
 POSITIVE = Finite(0, min_open=True)
 NOT_NEGATIVE = Finite(0)
-
-
-DEBUG = "--debug"
 
 
 class Verb(click.Command):
@@ -86,16 +91,6 @@ def _log(context: click.Context, option: click.Parameter, verbose: bool) -> None
     from latentsearch.cli.stderr import log_to_stderr
 
     log_to_stderr(verbose)
-
-
-images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=PATH)
-
-index_option = click.option(
-    "--index",
-    "location",
-    metavar="DIR",
-    help="The folder of the index.  [default: $LATENTSEARCH_INDEX, or one index per user]",
-)
 
 
 def encoder_option(text: str) -> Callable[[F], F]:

@@ -16,11 +16,9 @@ from latentsearch.cli.options import COUNT, PATH, WHOLE, Verb, encoder_option, i
 from latentsearch.cli.showing import Form, form_options
 
 if TYPE_CHECKING:
-    from latentsearch.query import Name
-
-if TYPE_CHECKING:
     from latentsearch.query import Change, Name, Options, Results
     from latentsearch.search.folder import FolderSearch
+
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 # The value of a bare `--diverse`.

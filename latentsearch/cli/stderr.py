@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A progress bar appears after this time; shorter work shows none.
 SECONDS_BEFORE = 1.0
+# `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
+STEPS = ("latentsearch.export.", "latentsearch.data.")
 
 
 class Bar:
@@ -83,10 +85,6 @@ class Bar:
         progress.add_task(self._what, total=self._total, pace="")
         progress.start()
         return progress
-
-
-# `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
-STEPS = ("latentsearch.export.", "latentsearch.data.")
 
 
 class Lines(logging.Handler):

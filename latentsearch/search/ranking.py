@@ -23,6 +23,10 @@ from latentsearch.query import Hit, Label, Name, Options, Stopwatch
 if TYPE_CHECKING:
     from latentsearch.attributes.search import EditedSearch
 
+# The first search fetches this many spare results to make up for copies of the query that are left out. If a picture
+# has more copies, its code is searched for again.
+COPIES = 4
+
 
 class Finder:
     """Finds hits in one index under fixed options, for any number of query codes.
@@ -112,11 +116,6 @@ class Finder:
             )
             for rank, ((distance, record), similarity) in ranked
         )
-
-
-# The first search fetches this many spare results to make up for copies of the query that are left out. If a picture
-# has more copies, its code is searched for again.
-COPIES = 4
 
 
 class Search(Protocol):
