@@ -237,11 +237,11 @@ def by_parts_methods() -> list[Method]:
     fine_directions = ByParts(
         GRADIENTS_128, DIRECTION_AXES, True, "fine-directions", "gradients of 128x128 pixels by parts, directions"
     )
-    both = Beside(fine_directions, pixels, "fine-and-pixels", "the same and pixels by parts", PIXEL_WEIGHT)
+    both = Beside(fine_directions, pixels, "fine-and-pixels", "gradient directions and pixels by parts", PIXEL_WEIGHT)
     reduced = Projected(
         both,
         "fine-and-pixels-128",
-        f"the same, PCA to {CODE_SIZE} numbers",
+        f"gradient directions and pixels by parts, PCA to {CODE_SIZE} numbers",
         f"{CODE_SIZE} numbers",
         "cosine",
         CODE_SIZE,

@@ -126,7 +126,8 @@ def test_the_readme_is_filled_between_its_markers_and_again(results, tmp_path):
     assert first.endswith(f"{END}\n\nafter\n")
     assert "old" not in first
     assert "| PCA |" in first and "| bundle mine |" not in first
-    assert "Networks beat the codes" in first and "bundle mine, differs by +0.010 [+0.005, +0.015]" in first
+    assert "Networks beat the codes" in first
+    assert "(bundle mine) minus" in first and "is +0.010 [+0.005, +0.015]" in first
     assert "@5" not in first
 
 

@@ -55,9 +55,9 @@ def _comparison(summary: dict[str, Any], k: int) -> str:
     low, high = network["agreement"][str(k)]["beyond_baseline"]["interval"]
     verdict = "Networks beat" if low > 0 else "Networks do not yet beat"
     return (
-        f"{verdict} the codes made without a network: compared with the best of those, {best['name']}, the best "
-        f"network, {network['name']}, differs by "
-        f"{network['agreement'][str(k)]['beyond_baseline']['mean']:+.3f} [{low:+.3f}, {high:+.3f}] in agreement@{k}."
+        f"{verdict} the codes made without a network. The agreement@{k} of the best network ({network['name']}) minus "
+        f"that of the best code without one ({best['name']}) is "
+        f"{network['agreement'][str(k)]['beyond_baseline']['mean']:+.3f} [{low:+.3f}, {high:+.3f}]."
     )
 
 
