@@ -63,16 +63,17 @@ class Catalog(Statements):
         return cls(connect(path, "mode=ro&immutable=1" if alone else "mode=ro"), path)
 
     @classmethod
-    def write(cls, path: Path, facts_of_new: IndexMetadata | None = None) -> Catalog:
-        """Open for writing, migrate to the newest schema, and commit; with `facts_of_new`, create a missing catalogue.
+    def write(cls, path: Path, metadata_of_new: IndexMetadata | None = None) -> Catalog:
+        """Open for writing, migrate to the newest schema, and commit.
 
-        Raises IndexStateError if a newer version created it. The caller must hold the writer lock.
+        metadata_of_new: creates a missing catalogue with this metadata. Raises IndexStateError if a newer
+        version created it. The caller must hold the writer lock.
         """
         catalog = cls(connect(path, "mode=rwc"), path)
         try:
             migrate(catalog._connection, printable(path.parent))
-            if facts_of_new is not None and catalog.facts() is None:
-                catalog.set_facts(facts_of_new)
+            if metadata_of_new is not None and catalog.stored_metadata() is None:
+                catalog.store_metadata(metadata_of_new)
             catalog.labels.first_new = catalog.images.next_id()
             catalog.commit()
         except BaseException:
@@ -107,14 +108,14 @@ class Catalog(Statements):
         """Return the schema version; 0 if the first run was killed before it created the tables."""
         return schema_version(self._connection)
 
-    def facts(self) -> IndexMetadata | None:
+    def stored_metadata(self) -> IndexMetadata | None:
         """Return the index's metadata; None if the first run has not written it yet."""
         stored = {key: json.loads(value) for key, value in self._connection.execute(select(META.c.key, META.c.value))}
         return IndexMetadata.from_json(stored)
 
-    def set_facts(self, facts: IndexMetadata) -> None:
+    def store_metadata(self, metadata: IndexMetadata) -> None:
         """Write the index's metadata."""
-        rows = [(key, json.dumps(value)) for key, value in facts.to_json().items()]
+        rows = [(key, json.dumps(value)) for key, value in metadata.to_json().items()]
         self._connection.exec_driver_sql("REPLACE INTO meta VALUES (?, ?)", rows)
 
     def damage(self) -> list[str]:

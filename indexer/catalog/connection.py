@@ -29,7 +29,7 @@ def connect(path: Path, options: str) -> Connection:
     """Open a catalogue's file with URI options such as "mode=ro".
 
     SQLAlchemy decides when transactions begin. Raises DamagedIndex if the file cannot be opened; any later use of the
-    connection may raise the errors of `raise_told`.
+    connection may raise the errors of `raise_translated`.
     """
 
     def open_file() -> sqlite3.Connection:
@@ -46,7 +46,7 @@ def connect(path: Path, options: str) -> Connection:
 
     engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    event.listen(engine, "handle_error", lambda context: raise_told(context.original_exception))
+    event.listen(engine, "handle_error", lambda context: raise_translated(context.original_exception))
     try:
         return engine.connect()
     except (DatabaseError, sqlite3.DatabaseError) as error:
@@ -54,14 +54,14 @@ def connect(path: Path, options: str) -> Connection:
         raise _translated(original) or DamagedIndex(f"{path} cannot be opened: {original}") from error
 
 
-def raise_told(error: BaseException | None) -> None:
+def raise_translated(error: BaseException | None) -> None:
     """Raise our own error for SQLite errors that concern the file or its disk; return for all others.
 
     Raises DamagedIndex, InputError, LockedIndex, or OSError for a disk that is full or fails.
     """
-    told = _translated(error)
-    if told is not None:
-        raise told
+    translated = _translated(error)
+    if translated is not None:
+        raise translated
 
 
 def _translated(original: Any) -> Exception | None:
@@ -130,10 +130,10 @@ class Statements:
         for start in range(0, len(values), VALUES_AT_ONCE):
             some = values[start : start + VALUES_AT_ONCE]
             marks = f"({','.join('?' * len(some))})"
-            found += self._plainly(statement.replace("(?)", marks), some).fetchall()
+            found += self._execute_directly(statement.replace("(?)", marks), some).fetchall()
         return found
 
-    def _plainly(self, statement: str, values: Sequence[Any], many: bool = False) -> sqlite3.Cursor:
+    def _execute_directly(self, statement: str, values: Sequence[Any], many: bool = False) -> sqlite3.Cursor:
         """Execute a statement with one or many rows of values inside the open transaction.
 
         Uses sqlite3 directly, because SQLAlchemy takes several times as long to build such a statement and its rows as
@@ -141,11 +141,11 @@ class Statements:
         """
         if not self._connection.in_transaction():
             self._connection.begin()
-        carry_out = self._sqlite.executemany if many else self._sqlite.execute
+        execute = self._sqlite.executemany if many else self._sqlite.execute
         try:
-            return carry_out(statement, values)
+            return execute(statement, values)
         except sqlite3.DatabaseError as error:
-            raise_told(error)
+            raise_translated(error)
             raise
 
     @cached_property

@@ -70,7 +70,7 @@ class Copies(Statements):
         """Store fingerprints (see indexer.decoding.fingerprint) by image id; ids that no longer exist are skipped."""
         rows = [(image_id, *fingerprint, image_id) for image_id, fingerprint in fingerprints]
         if rows:
-            self._plainly(
+            self._execute_directly(
                 "REPLACE INTO fingerprint SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)",
                 rows,
                 many=True,

@@ -64,8 +64,8 @@ class Failures(Statements):
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove the failures of some files."""
-        if not self._plainly("SELECT 1 FROM failure LIMIT 1", ()).fetchall():
+        if not self._execute_directly("SELECT 1 FROM failure LIMIT 1", ()).fetchall():
             return
         rows = [(os.fsencode(path),) for path in paths]
         if rows:
-            self._plainly("DELETE FROM failure WHERE path = ?", rows, many=True)
+            self._execute_directly("DELETE FROM failure WHERE path = ?", rows, many=True)

@@ -114,7 +114,9 @@ def matching_ids(catalog: Catalog, where: Iterable[str] = (), under: Iterable[st
     of_labels = [_labelled(condition) for condition in conditions if condition.about == "label"]
     of_files = [_fact(condition) for condition in conditions if condition.about == "file"]
     if folders := list(under):
-        of_files.append(or_(*(is_under(IMAGE.c.path, place) for folder in folders for place in _places(folder))))
+        of_files.append(
+            or_(*(is_under(IMAGE.c.path, spelling) for folder in folders for spelling in _spellings(folder)))
+        )
     if of_files or not of_labels:
         of_labels.insert(0, select(IMAGE.c.id).where(*of_files))
     # SQLite reads one index range for each condition; intersecting the ids with numpy is faster than a join.
@@ -280,7 +282,7 @@ def _name_of(path: ColumnElement[Any]) -> ColumnElement[str]:
 _NAME = _name_of(IMAGE.c.path)
 
 
-def _places(folder: str | Path) -> set[str]:
+def _spellings(folder: str | Path) -> set[str]:
     """Return a folder's absolute path and, in case links lead to it, its real path."""
     return {os.path.abspath(folder), os.path.realpath(folder)}
 

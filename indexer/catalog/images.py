@@ -134,7 +134,7 @@ class Images(Statements):
         """Add images, whose ids must start at `next_id`."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
-            self._plainly(f"INSERT INTO image VALUES ({', '.join('?' * len(IMAGE.columns))})", rows, many=True)
+            self._execute_directly(f"INSERT INTO image VALUES ({', '.join('?' * len(IMAGE.columns))})", rows, many=True)
             self.have_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:

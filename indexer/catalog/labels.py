@@ -101,7 +101,7 @@ class Labels(Statements):
         statement = ADD_PREDICTED if predicted else ADD_GIVEN
         cells: list[Any] = [None] * (2 * len(ids))
         cells[0::2], cells[1::2] = ids, values
-        self._plainly(statement.format(_label_marks(len(ids), predicted)), [label_id, *cells])
+        self._execute_directly(statement.format(_label_marks(len(ids), predicted)), [label_id, *cells])
 
     def predicted(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """Return the names of predicted labels of images that have any."""
@@ -127,10 +127,10 @@ class Labels(Statements):
 
     def _label_ids(self, names: Sequence[str]) -> list[int]:
         """Return the ids of labels by name, adding new labels."""
-        there = {name: label_id for label_id, name in self._plainly("SELECT id, name FROM label", ())}
+        there = {name: label_id for label_id, name in self._execute_directly("SELECT id, name FROM label", ())}
         for name in names:
             if name not in there:
-                added = self._plainly("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid
+                added = self._execute_directly("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid
                 there[name] = int(added or 0)
         return [there[name] for name in names]
 

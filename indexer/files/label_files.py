@@ -94,10 +94,10 @@ def parse_label(text: str) -> Label:
 
 def find_celeba_files(folders: Iterable[str | Path]) -> list[Path]:
     """Find CelebA's label files in these folders and their parents, where they lie beside the picture folder."""
-    places: dict[Path, None] = {}
+    searched: dict[Path, None] = {}
     for folder in (Path(os.path.abspath(folder)) for folder in folders):
-        places |= {folder: None, folder.parent: None}
-    return [place / name for place in places for name in CELEBA_FILES if (place / name).is_file()]
+        searched |= {folder: None, folder.parent: None}
+    return [folder / name for folder in searched for name in CELEBA_FILES if (folder / name).is_file()]
 
 
 def read_label_file(path: str | Path, within: str | Path | None = None) -> LabelTable:

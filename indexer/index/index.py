@@ -226,7 +226,7 @@ def no_index(folder: Path) -> IndexStateError:
 
 def metadata_of(catalog: Catalog, folder: Path) -> IndexMetadata:
     """Read an index's metadata. Raises IndexStateError if the first run was killed before it wrote any."""
-    metadata = catalog.facts()
+    metadata = catalog.stored_metadata()
     if metadata is None:
         raise no_index(folder)
     return metadata

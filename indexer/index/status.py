@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def status_of(index: Index) -> dict[str, Any]:
     """Return the data of `latentsearch status --json`: counts, labels, encoder, file sizes, and search parameters."""
-    facts, names = index.metadata, (CATALOGUE, code_files.FILE_NAME, bases.FILE_NAME)
+    metadata, names = index.metadata, (CATALOGUE, code_files.FILE_NAME, bases.FILE_NAME)
     return {
         "index": printable(index.folder),
         "images": index.count(),
@@ -25,8 +25,8 @@ def status_of(index: Index) -> dict[str, Any]:
         "failures": index.catalog.failures.count(),
         "failures_that_may_pass": index.catalog.failures.count_that_may_pass(),
         "labels": index.catalog.labels.names(),
-        "predicted_by": {"name": facts.predictor_name, "sha256": facts.predictor_sha256}
-        if facts.predictor_name
+        "predicted_by": {"name": metadata.predictor_name, "sha256": metadata.predictor_sha256}
+        if metadata.predictor_name
         else None,
         "last_added": index.catalog.images.last_added(),
         "encoder": {
@@ -38,12 +38,12 @@ def status_of(index: Index) -> dict[str, Any]:
         },
         "schema": SCHEMA_VERSION,
         "bytes": {name: code_files.size_of(index.folder / name) for name in names},
-        "vectors": _vectors(facts, index.vectors),
+        "vectors": _vectors(metadata, index.vectors),
     }
 
 
-def _vectors(facts: IndexMetadata, now: VectorSearch) -> dict[str, Any]:
-    found: dict[str, Any] = {"asked": facts.kind, "kind": None, "problem": now.problem or None}
+def _vectors(metadata: IndexMetadata, now: VectorSearch) -> dict[str, Any]:
+    found: dict[str, Any] = {"asked": metadata.kind, "kind": None, "problem": now.problem or None}
     if now.base is not None:
         header = now.base.header
         found |= {

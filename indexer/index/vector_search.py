@@ -53,13 +53,13 @@ class VectorSearch:
     """
 
     def __init__(
-        self, folder: Path, catalog: Catalog, facts: IndexMetadata, before: VectorSearch | None = None
+        self, folder: Path, catalog: Catalog, metadata: IndexMetadata, before: VectorSearch | None = None
     ) -> None:
         self._folder = folder
         self._catalog = catalog
-        self._facts = facts
+        self._metadata = metadata
         self.problem = ""
-        self.newest_generation = facts.generation
+        self.newest_generation = metadata.generation
         self.base: FaissFile | None = self._fitting_base(before.base if before else None)
 
     def search(
@@ -67,7 +67,7 @@ class VectorSearch:
     ) -> tuple[NDArray[np.float32], Ids]:
         """Return distances and ids, (q, k') each, ordered by distance, then by id."""
         k = min(k, max(self.count, 1))
-        if self._facts.distance == "cosine":
+        if self._metadata.distance == "cosine":
             queries = exact.unit(queries)
         hidden = np.array(sorted(excluded), np.int64) if excluded else NONE
         if within is None and len(hidden) > EXCLUDED_AS_CANDIDATES:
@@ -94,7 +94,7 @@ class VectorSearch:
     @cached_property
     def codes(self) -> Codes:
         """All committed rows, float32 (rows, d), memory-mapped and read-only."""
-        rows, size = self._facts.code_rows, self._facts.latent_size
+        rows, size = self._metadata.code_rows, self._metadata.latent_size
         return code_files.map_codes(self._folder / code_files.FILE_NAME, rows, size)
 
     @property
@@ -132,9 +132,9 @@ class VectorSearch:
             rows[np.isin(ids, self.gone)] = -1
         if len(self.delta.ids):
             order = self._delta_by_id
-            place = np.minimum(np.searchsorted(self.delta.ids, ids, sorter=order), len(order) - 1)
-            here = self.delta.ids[order[place]] == ids
-            rows[here] = self.delta.rows[order[place[here]]]
+            nearest = np.minimum(np.searchsorted(self.delta.ids, ids, sorter=order), len(order) - 1)
+            here = self.delta.ids[order[nearest]] == ids
+            rows[here] = self.delta.rows[order[nearest[here]]]
         return rows
 
     def _among_all(self, queries: Codes, k: int, hidden: Ids) -> Candidates:
@@ -196,7 +196,7 @@ class VectorSearch:
 
     def _among_few(self, queries: Codes, k: int, some: Subset) -> tuple[NDArray[np.float32], Ids]:
         """Return the k nearest of a few images by comparing them all."""
-        few = some.few(self.codes, self._facts.distance)
+        few = some.few(self.codes, self._metadata.distance)
         if len(queries) == 1:  # assembling arrays for several queries would take as long as the search
             distances, ids = few.nearest(queries[0], k)
             return distances[None].astype(np.float32, copy=False), ids[None]
@@ -236,7 +236,7 @@ class VectorSearch:
                 candidates, rows = candidates[rows >= 0], rows[rows >= 0]
             codes = self.codes.take(rows, axis=0)
             near = exact.nearest_few(query, codes, k)
-            exactly = exact.distances_to(query, codes[near], self._facts.distance)
+            exactly = exact.distances_to(query, codes[near], self._metadata.distance)
             order = np.lexsort((candidates[near], exactly))[:k]
             distances[row], ids[row] = exactly[order], candidates[near[order]]
         return distances, ids
@@ -275,11 +275,11 @@ class VectorSearch:
         except DamagedIndex as error:
             self.problem = f"{error}; every code is compared instead, and `latentsearch check` makes it anew"
             return None
-        if base.header.uuid != self._facts.uuid:
+        if base.header.uuid != self._metadata.uuid:
             self.problem = f"{path} is of another index; every code is compared instead"
             return None
-        self.newest_generation = max(base.header.generation, self._facts.generation)
-        fits = self._facts.base_generation <= base.header.generation <= self._facts.generation
+        self.newest_generation = max(base.header.generation, self._metadata.generation)
+        fits = self._metadata.base_generation <= base.header.generation <= self._metadata.generation
         return base if fits else None
 
 

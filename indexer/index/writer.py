@@ -184,7 +184,7 @@ class IndexWriter(Index):
         return self._codes
 
     def _commit_metadata(self) -> None:
-        self.catalog.set_facts(self.metadata)
+        self.catalog.store_metadata(self.metadata)
         self.catalog.commit()
         self._look_at(self.metadata)
 

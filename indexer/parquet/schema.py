@@ -70,13 +70,13 @@ def label_columns(catalog: Catalog) -> list[LabelColumn]:
     return [column for name, types in catalog.labels.types_of_given().items() for column in _columns_of(name, types)]
 
 
-def schema_of(facts: IndexMetadata, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
+def schema_of(metadata: IndexMetadata, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
     """Return the schema for an index with this metadata and these label fields."""
-    metadata = {KEY: json.dumps({"format": FORMAT, "encoder": encoder_facts(facts)})}
-    fields = list(columns(facts.latent_size).items())
+    entry = {KEY: json.dumps({"format": FORMAT, "encoder": encoder_entry(metadata)})}
+    fields = list(columns(metadata.latent_size).items())
     if labels:
         fields.insert(-1, ("labels", _label_type(labels)))
-    return import_pyarrow().schema(fields, metadata=metadata)
+    return import_pyarrow().schema(fields, metadata=entry)
 
 
 def columns(latent_size: int) -> dict[str, Any]:
@@ -97,14 +97,14 @@ def columns(latent_size: int) -> dict[str, Any]:
     }
 
 
-def encoder_facts(facts: IndexMetadata) -> dict[str, Any]:
+def encoder_entry(metadata: IndexMetadata) -> dict[str, Any]:
     """Return what a file states about the encoder."""
     return {
-        "name": facts.encoder_name,
-        "sha256": facts.encoder_sha256,
-        "distance": facts.distance,
-        "latent_size": facts.latent_size,
-        "framing": facts.framing,
+        "name": metadata.encoder_name,
+        "sha256": metadata.encoder_sha256,
+        "distance": metadata.distance,
+        "latent_size": metadata.latent_size,
+        "framing": metadata.framing,
     }
 
 

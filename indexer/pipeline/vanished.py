@@ -146,4 +146,4 @@ def _unseen_failures(catalog: Catalog, paths: Iterable[str], plan: Plan) -> Iter
 
 
 def _is_hidden(path: str, hidden: Iterable[str]) -> bool:
-    return any(is_under(path, place) for place in hidden)
+    return any(is_under(path, folder) for folder in hidden)

@@ -92,12 +92,12 @@ def _first(ladder: list[int], is_enough: Callable[[int], bool]) -> int:
 def _lists_needed(lists: Any, queries: NDArray[np.float32], codes: NDArray[np.float32], truth: Ids) -> Ids:
     """Return how many lists must be probed to reach each true neighbour: int64 like truth (q, k)."""
     order = lists.quantizer.search(exact.pad(queries, lists.d), lists.nlist)[1]
-    place = np.empty_like(order)
-    np.put_along_axis(place, order, np.arange(lists.nlist)[None], axis=1)
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(lists.nlist)[None], axis=1)
     needed = np.empty_like(truth)
     for row, neighbours in enumerate(truth):
         own = lists.quantizer.search(exact.pad(codes[neighbours], lists.d), 1)[1][:, 0]
-        needed[row] = place[row, own] + 1
+        needed[row] = rank[row, own] + 1
     return needed
 
 

@@ -83,7 +83,7 @@ def command(
 
     if threads:
         torch.set_num_threads(threads)
-    places = targets(images, target) if target else []
+    written = targets(images, target) if target else []
     encoder = None if start == "random" else start
     with Bar(DESCRIBED[method], unit="steps") as bar:
         found = reconstruct(
@@ -96,8 +96,8 @@ def command(
             seed=seed,
             report=bar.show,
         )
-    for one, place in zip(found, places, strict=False):
-        write_picture(one.pixels, place)
+    for one, path in zip(found, written, strict=False):
+        write_picture(one.pixels, path)
     for one in found:
         click.echo(_as_json(one) if as_json else _as_text(one))
 

@@ -144,13 +144,13 @@ def _near(searched: Any, first: int, fingerprints: NDArray[np.uint8], rows: NDAr
         searched.nprobe = LISTS_PROBED_TURNED if look.turn else LISTS_PROBED
     cosines, found = searched.search(_vectors(fingerprints[rows], look), NEIGHBOURS + 1)
     is_near = (cosines >= LEAST_COSINE) & (found + first != rows[:, None]) & (found >= 0)
-    query, place = np.nonzero(is_near)
+    query, column = np.nonzero(is_near)
     return Pairs(
         rows[query],
-        found[query, place].astype(np.int64) + first,
+        found[query, column].astype(np.int64) + first,
         np.full(len(query), look.turn, np.int8),
         np.tile(look.window, (len(query), 1)),
-        cosines[query, place],
+        cosines[query, column],
     )
 
 

@@ -31,7 +31,7 @@ class Verdicts:
         self.pairs = pairs
         self._compare = compare
         self._judge = judge
-        self._places = dict(zip(keys(pairs), range(len(pairs)), strict=True))
+        self._row_of = dict(zip(keys(pairs), range(len(pairs)), strict=True))
         # Relations from the lesser row to the greater.
         self._relations: dict[tuple[int, int], Relation | None] = {}
 
@@ -44,7 +44,7 @@ class Verdicts:
         """Judge further pairs, and keep only those that are copies."""
         relations = self._judge(pairs)
         pairs = pairs[np.array([relation is not None for relation in relations], bool)]
-        self._places |= dict(zip(keys(pairs), range(len(self.pairs), len(self.pairs) + len(pairs)), strict=True))
+        self._row_of |= dict(zip(keys(pairs), range(len(self.pairs), len(self.pairs) + len(pairs)), strict=True))
         self.pairs = Pairs.joined([self.pairs, pairs])
         known = (relation for relation in relations if relation is not None)
         self._note(pairs, known)
@@ -52,17 +52,17 @@ class Verdicts:
     def ask(self, wanted: Iterable[tuple[int, int]]) -> None:
         """Compare and judge the pairs of rows that have not been judged yet."""
         asked = [key for key in dict.fromkeys(_ordered(*pair) for pair in wanted) if key not in self._relations]
-        unknown = [key for key in asked if key not in self._places]
+        unknown = [key for key in asked if key not in self._row_of]
         if unknown:
             first, second = np.array(unknown, np.int64).T
             found = self._compare(first, second)
-            self._places |= dict(zip(keys(found), range(len(self.pairs), len(self.pairs) + len(found)), strict=True))
+            self._row_of |= dict(zip(keys(found), range(len(self.pairs), len(self.pairs) + len(found)), strict=True))
             self.pairs = Pairs.joined([self.pairs, found])
         self._relations.update(dict.fromkeys(asked))
-        alike = [key for key in asked if key in self._places]
+        alike = [key for key in asked if key in self._row_of]
         if not alike:
             return
-        pairs = self.pairs[np.array([self._places[key] for key in alike])]
+        pairs = self.pairs[np.array([self._row_of[key] for key in alike])]
         self._note(pairs, self._judge(pairs))
 
     def _note(self, pairs: Pairs, relations: Iterable[Relation | None]) -> None:
@@ -103,18 +103,18 @@ def twins_of(groups: Sequence[Sequence[int]], verdicts: Verdicts) -> dict[int, i
     altered = [[row for row in others if not _may_go(verdicts.of(best, row))] for best, *others in groups]
     bests = {row: group[0] for group in groups for row in group}
 
-    def before(rows: Sequence[int], place: int) -> list[int]:
-        changes = [verdicts.of(bests[row], row) for row in rows[: place + 1]]
+    def before(rows: Sequence[int], end: int) -> list[int]:
+        changes = [verdicts.of(bests[row], row) for row in rows[: end + 1]]
         named = [relation.changes if relation else () for relation in changes]
-        return [row for row, change in zip(rows[:place], named[:place], strict=True) if change == named[place]][
+        return [row for row, change in zip(rows[:end], named[:end], strict=True) if change == named[end]][
             :TWINS_COMPARED
         ]
 
-    verdicts.ask((other, row) for rows in altered for place, row in enumerate(rows) for other in before(rows, place))
+    verdicts.ask((other, row) for rows in altered for end, row in enumerate(rows) for other in before(rows, end))
     twins: dict[int, int] = {}
     for rows in altered:
-        for place, row in enumerate(rows):
-            kept = (other for other in before(rows, place) if other not in twins and _may_go(verdicts.of(other, row)))
+        for end, row in enumerate(rows):
+            kept = (other for other in before(rows, end) if other not in twins and _may_go(verdicts.of(other, row)))
             twin = next(kept, None)
             if twin is not None:
                 twins[row] = twin

@@ -102,7 +102,7 @@ def _fingerprint(data: bytes, reserve: Reserve) -> Fingerprint:
         if min(np.abs(seen - other).mean() for other in found) >= DIFFERENCE:
             found.append(seen)
     others = found[1:]
-    chosen = {round(place) for place in np.linspace(0, len(others) - 1, min(FRAMES_KEPT, len(others)))}
+    chosen = {round(number) for number in np.linspace(0, len(others) - 1, min(FRAMES_KEPT, len(others)))}
     # None if all frames look the same; b"" would mean that the frames have not been examined.
     kept = b"".join(others[number].astype(np.uint8).tobytes() for number in sorted(chosen)) or None
     return first._replace(frames=kept)

@@ -48,10 +48,10 @@ def near_duplicates(index: Index, without: set[int], report: StepReport) -> tupl
 
 
 def _among(pairs: Pairs, rows: NDArray[np.int64], count: int) -> Pairs:
-    """Keep the pairs whose rows are both in `rows`, and renumber them by their places there. count: of all rows."""
-    places = np.full(count, -1, np.int64)
-    places[rows] = np.arange(len(rows))
-    first, second = places[pairs.pictures], places[pairs.references]
+    """Keep the pairs whose rows are both in `rows`, and renumber them by their index there. count: of all rows."""
+    renumbered = np.full(count, -1, np.int64)
+    renumbered[rows] = np.arange(len(rows))
+    first, second = renumbered[pairs.pictures], renumbered[pairs.references]
     moved = Pairs(first, second, pairs.turns, pairs.windows, pairs.likeness)
     return moved[(first >= 0) & (second >= 0)]
 
@@ -61,7 +61,7 @@ def _distinct(left_out: Sequence[LeftOut]) -> list[LeftOut]:
 
 
 class _Search:
-    """Verifies candidate pairs and groups them, by their places in `records`; left_out: files that cannot be used."""
+    """Verifies candidate pairs and groups them, by their rows in `records`; left_out: files that cannot be used."""
 
     def __init__(self, records: Sequence[ImageRecord], fingerprints: NDArray[np.uint8], report: StepReport) -> None:
         self._records = records
@@ -83,19 +83,19 @@ class _Search:
             verdicts = Verdicts(alike, compare, self._judged)
             # Only their fingerprints have been compared so far, so most of these pairs are not copies.
             verdicts.add(_not_among(self._readable(by_view), alike))
-            rank = {place: rank for rank, place in enumerate(sorted(self._facts, key=self._goodness))}
+            rank = {row: rank for rank, row in enumerate(sorted(self._facts, key=self._goodness))}
             groups = groups_around_best(verdicts, rank)
             twins = twins_of(groups, verdicts)
-        return [self._group(places, verdicts, twins) for places in groups]
+        return [self._group(rows, verdicts, twins) for rows in groups]
 
     def _readable(self, pairs: Pairs) -> Pairs:
         is_read = np.zeros(len(self._records), bool)
         is_read[list(self._facts)] = True
         return pairs[is_read[pairs.pictures] & is_read[pairs.references]]
 
-    def _goodness(self, place: int) -> tuple[float | str, ...]:
+    def _goodness(self, row: int) -> tuple[float | str, ...]:
         """Return the sort key of a copy, least for the best, from its own file alone."""
-        facts, record = self._facts[place], self._records[place]
+        facts, record = self._facts[row], self._records[row]
         return (
             -facts.frames,
             -facts.pages,
@@ -111,7 +111,7 @@ class _Search:
 
     def _judged(self, pairs: Pairs) -> list[Relation | None]:
         """Judge pairs by the contents of their files; None for pairs that are not copies."""
-        files = {place: file_of(self._records[place], self._facts[place]) for place in self._facts}
+        files = {row: file_of(self._records[row], self._facts[row]) for row in self._facts}
         asked = [
             Pair(files[picture], files[reference], turn, tuple(window), likeness)
             for picture, reference, turn, window, likeness in zip(
@@ -130,8 +130,8 @@ class _Search:
                 self.left_out.append(LeftOut(done.path, done.reason))
         return [judged.get((pair.first.path, pair.second.path)) for pair in asked]
 
-    def _group(self, places: Sequence[int], verdicts: Verdicts, twins: dict[int, int]) -> list[Copy]:
-        best, *others = places
+    def _group(self, rows: Sequence[int], verdicts: Verdicts, twins: dict[int, int]) -> list[Copy]:
+        best, *others = rows
         group = [Copy(self._records[best])]
         for other in others:
             twin = twins.get(other)

@@ -60,18 +60,18 @@ def look_at(
 ) -> tuple[dict[int, Facts], list[LeftOut]]:
     """Read the files of images, and store their grey pictures in `pictures`.
 
-    Returns the facts of the readable ones, by place, and the others with the reason: unreadable, or changed.
+    Returns the facts of the readable ones, by row, and the others with the reason: unreadable, or changed.
     """
-    places = {record.path: place for place, record in enumerate(records)}
+    rows = {record.path: row for row, record in enumerate(records)}
     facts: dict[int, Facts] = {}
     left_out = []
     for looked in _done(LookAtFiles(), [_indexed(record) for record in records], report):
-        place = places[looked.path]
+        row = rows[looked.path]
         if looked.reason:
             left_out.append(LeftOut(looked.path, looked.reason))
         else:
-            pictures.write(place, looked.grey)
-            facts[place] = looked.facts
+            pictures.write(row, looked.grey)
+            facts[row] = looked.facts
     return facts, left_out
 
 

@@ -1,1 +1,1 @@
-"""The Python interface behind `import latentsearch`, which the command line is built on."""
+"""The Python interface behind `import latentsearch`; most verbs of the command line use it, too."""

@@ -39,8 +39,8 @@ class Duplicates(Found):
     def __len__(self) -> int:
         return len(self.groups)
 
-    def __getitem__(self, place: int) -> tuple[Copy, ...]:
-        return self.groups[place]
+    def __getitem__(self, position: int) -> tuple[Copy, ...]:
+        return self.groups[position]
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Convert to a dictionary a picture, with the keys of `latentsearch duplicates --json`, group and rank."""

@@ -46,8 +46,8 @@ class Results(Answer):
     def __len__(self) -> int:
         return len(self.hits)
 
-    def __getitem__(self, place: int) -> Hit:
-        return self.hits[place]
+    def __getitem__(self, position: int) -> Hit:
+        return self.hits[position]
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Convert to a dictionary a hit, with the fields of `Hit`; `predicted` is a sorted list.

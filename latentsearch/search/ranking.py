@@ -96,7 +96,7 @@ class Finder:
         distances = np.array([found.distance for found in neighbours], np.float32)
         codes = self._index.codes([found.record.id for found in neighbours])
         order = diverse_order(distances, codes, self._options.k, weight, self._index.distance)
-        return [neighbours[place] for place in order]
+        return [neighbours[row] for row in order]
 
     def _ranked(
         self, neighbours: list[Neighbour], labels: dict[int, dict[str, Label]], predicted: dict[int, set[str]]

@@ -179,9 +179,9 @@ def encode_files(contents: Sequence[bytes], names: Sequence[Name], encoder: Pict
     if not contents:
         return np.empty((0, encoder.latent_size), np.float32)
     pixels = np.empty((len(contents), framing.height, framing.width, 3), np.uint8)
-    for place, (content, name) in enumerate(zip(contents, names, strict=True)):
+    for row, (content, name) in enumerate(zip(contents, names, strict=True)):
         try:
-            pixels[place] = decode_bytes(content, framing).pixels
+            pixels[row] = decode_bytes(content, framing).pixels
         except UnreadableImage as error:
             called = "standard input" if name == PIPED else printable(name)
             raise UnreadableImage(f"{called}: {error}") from error

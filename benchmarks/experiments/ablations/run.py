@@ -147,9 +147,21 @@ def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats
     "--change", "changes", multiple=True, type=click.Choice(tuple(CHANGES)), help="A change; may be repeated. [all]"
 )
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Runs per change.")
-@click.option("--epochs", default=2, show_default=True, type=click.IntRange(1))
-@click.option("--width", default=32, show_default=True, type=click.IntRange(1))
-@click.option("--precision", type=click.Choice(("auto", "fp32", "bf16", "fp16")), default="auto", show_default=True)
+@click.option("--epochs", default=2, show_default=True, type=click.IntRange(1), help="Epochs of each run.")
+@click.option(
+    "--width",
+    default=32,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Width of the networks, the recipe's field of that name.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(("auto", "fp32", "bf16", "fp16")),
+    default="auto",
+    show_default=True,
+    help="Number format of the training steps.",
+)
 @click.option("--train/--no-train", "learns", default=True, help="Train missing runs, or only measure existing ones.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
 @click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="Folder of the runs. [runs/ablations]")

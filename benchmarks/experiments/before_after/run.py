@@ -123,7 +123,13 @@ def _ratios(measured: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
 @click.option("--copies", type=click.IntRange(0), default=0, show_default=True, help="Number of copies to plant.")
 @click.option("--large", type=click.Path(path_type=Path, exists=True), help="An index for both to search.")
 @click.option("--queries", type=click.Path(path_type=Path, exists=True), help="A .npy file of codes to search it for.")
-@click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=ROUNDS,
+    show_default=True,
+    help="Rounds to time, after one warm-up round.",
+)
 @results_option
 def command(
     commit: str,

@@ -206,7 +206,7 @@ def measure_each(
 @click.option("--encoder", metavar="NAME", help="A bundle's name or folder. [default: the shipped one]")
 @click.option("--predicted-by", metavar="NAME", help="The bundle that predicts labels. [default: the shipped one]")
 @click.option("--attribute", "asked", multiple=True, help="Attribute to set instead of the nine; may be repeated.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of the split into halves and of the queries.")
 @results_option
 def command(
     data: Path, encoder: str | None, predicted_by: str | None, asked: tuple[str, ...], seed: int, results: Path

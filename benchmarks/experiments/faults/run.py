@@ -74,7 +74,7 @@ def measure(parts: Iterable[str], pictures: int, sizes: Sizes) -> Iterator[tuple
 @click.option(
     "--part", "parts", type=click.Choice(list(PARTS)), multiple=True, help="Run only this part; may be repeated."
 )
-@click.option("--kills", default=200, show_default=True)
+@click.option("--kills", default=200, show_default=True, help="How many runs to kill.")
 @click.option("--seconds", default=300.0, show_default=True, help="Duration of concurrent use.")
 @click.option("--images", default=1_000, show_default=True, help="Number of damaged picture files.")
 @click.option("--files", default=200, show_default=True, help="Number of damaged files of indexes and bundles.")

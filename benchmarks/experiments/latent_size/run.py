@@ -62,7 +62,9 @@ PARTS = {
     help="A latent size; may be repeated. [10, 50, 100, 500, 1000]",
 )
 @click.option("--seeds", type=click.IntRange(1), help="Runs per size. [3 on MNIST, 1 elsewhere]")
-@click.option("--preset", type=click.Choice(("small", "paper")), default="small", show_default=True)
+@click.option(
+    "--preset", type=click.Choice(("small", "paper")), default="small", show_default=True, help="The training preset."
+)
 @click.option("--images", type=click.IntRange(8), default=64, show_default=True, help="Images to reconstruct.")
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Steps of projected Adam.")
 @click.option(

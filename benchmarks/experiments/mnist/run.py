@@ -33,7 +33,13 @@ SAMPLES, RECONSTRUCTIONS, CLOUD = 64, 20, 5_000
     help="A training run; may be repeated.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of classifier, noise and resamples.")
-@click.option("--classifier-epochs", default=CLASSIFIER_EPOCHS, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--classifier-epochs",
+    default=CLASSIFIER_EPOCHS,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Epochs of the classifier that judges digits.",
+)
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads for PyTorch.")
 @results_option
 def command(data: Path, runs: tuple[Path, ...], seed: int, classifier_epochs: int, threads: int, results: Path) -> None:

@@ -103,7 +103,7 @@ def measure_all(faces: Faces, encoder: Encoder, bundle: str, asked: Sequence[str
 @click.option("--set-by", "bundle", required=True, metavar="BUNDLE", help="A bundle of icgan with Euclidean distance.")
 @click.option("--encoder", metavar="NAME", help="The bundle to search with. [default: the shipped one]")
 @click.option("--attribute", "asked", multiple=True, help="Attribute to set instead of the nine; may be repeated.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of the split into halves and of the queries.")
 @results_option
 def command(data: Path, bundle: str, encoder: str | None, asked: tuple[str, ...], seed: int, results: Path) -> None:
     """Measure, print and store."""

@@ -49,7 +49,9 @@ def measure(points: Floats, ring: Ring) -> dict[str, Any]:
 
 
 @experiment(NAME)
-@click.option("--preset", type=click.Choice(("paper", "small")), default="small", show_default=True)
+@click.option(
+    "--preset", type=click.Choice(("paper", "small")), default="small", show_default=True, help="The training preset."
+)
 @click.option("--seed", default=0, show_default=True, help="First seed.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Number of seeds.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs instead of the preset's; each uses all points once.")

@@ -131,7 +131,7 @@ def measure(work: Callable[[], Result], note: str) -> Result:
 @click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Run only this part; may be repeated.")
 @click.option("--count", default=1_000_000, show_default=True, help="Codes to search among.")
 @click.option("--large", default=10_000_000, show_default=True, help="Codes of the largest index.")
-@click.option("--queries", default=500, show_default=True)
+@click.option("--queries", default=500, show_default=True, help="Queries to time for each setting.")
 @click.option("--pairs", default=11, show_default=True, help="Cold queries on each index.")
 @click.option("--pictures", default=3_000, show_default=True, help="Pictures for the other searches.")
 @click.option(

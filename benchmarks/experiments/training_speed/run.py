@@ -28,10 +28,16 @@ STEPS = {
 
 
 @experiment(NAME)
-@click.option("--width", default=64, show_default=True)
-@click.option("--batch", default=64, show_default=True)
+@click.option("--width", default=64, show_default=True, help="Width of the networks, the recipe's field of that name.")
+@click.option("--batch", default=64, show_default=True, help="Images per batch.")
 @click.option("--pairs", default=10, show_default=True, help="Number of turns, one step of each.")
-@click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(("auto", "cpu", "cuda", "mps")),
+    default="auto",
+    show_default=True,
+    help="Where to train.",
+)
 @results_option
 def command(width: int, batch: int, pairs: int, device: str, results: Path) -> None:
     """Compare the precision that `latentsearch train` chooses here with fp32 in PyTorch's default memory format."""

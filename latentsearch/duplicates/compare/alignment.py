@@ -103,12 +103,12 @@ def sampling(first: Array, last: Array, side: int) -> tuple[Array, Array]:
     first, last: (n,), as shares of a side. The matrices are (n, side, side), the flags, 1 or 0, (n, side).
     """
     centres = (np.arange(side, dtype=np.float32) + 0.5) / side
-    places = (first[:, None] + centres * (last - first)[:, None]) * side - 0.5
-    inside = (places >= -0.5) & (places <= side - 0.5)
-    places = np.clip(places, 0, side - 1)
-    before = np.minimum(places.astype(np.int64), side - 2)
+    sampled = (first[:, None] + centres * (last - first)[:, None]) * side - 0.5
+    inside = (sampled >= -0.5) & (sampled <= side - 0.5)
+    sampled = np.clip(sampled, 0, side - 1)
+    before = np.minimum(sampled.astype(np.int64), side - 2)
     matrices = np.zeros((len(first), side, side), np.float32)
-    share = (places - before)[:, :, None]
+    share = (sampled - before)[:, :, None]
     np.put_along_axis(matrices, before[:, :, None], 1 - share, axis=2)
     np.put_along_axis(matrices, before[:, :, None] + 1, share, axis=2)
     return matrices, inside.astype(np.float32)
@@ -129,11 +129,11 @@ def _fields(pictures: Array) -> Array:
 def _moved(references: Array, seen: Array, inside: Array, windows: Array) -> Array:
     """Take one Gauss-Newton step: fit reference = gain * seen + offset + slopes . (step of the four edges)."""
     side = seen.shape[-1]
-    place = (np.arange(side, dtype=np.float32) + 0.5) / side
+    centres = (np.arange(side, dtype=np.float32) + 0.5) / side
     down, across = (np.gradient(seen, axis=axis) * side for axis in (1, 2))
     across /= (windows[:, 1] - windows[:, 0])[:, None, None]
     down /= (windows[:, 3] - windows[:, 2])[:, None, None]
-    slopes = [across * (1 - place), across * place, down * (1 - place)[:, None], down * place[:, None]]
+    slopes = [across * (1 - centres), across * centres, down * (1 - centres)[:, None], down * centres[:, None]]
     columns = np.stack([*slopes, seen, np.ones_like(seen)], axis=1) * inside[:, None]
     columns = columns.reshape(len(seen), len(slopes) + 2, side * side)
     normal = columns @ columns.transpose(0, 2, 1)

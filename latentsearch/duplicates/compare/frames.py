@@ -109,10 +109,10 @@ def without_repeats(frames: list[Small]) -> list[Small]:
 
 def is_within(frames: list[Small], others: list[Small]) -> bool:
     """Whether the frames are a subsequence of the others: each looks the same as one of them, in the same order."""
-    place = 0
+    next_other = 0
     for frame in frames:
-        while place < len(others) and not look_same(frame, others[place]):
-            place += 1
-        if place == len(others):
+        while next_other < len(others) and not look_same(frame, others[next_other]):
+            next_other += 1
+        if next_other == len(others):
             return False
     return True

@@ -72,19 +72,19 @@ class Compared(NamedTuple):
     likeness: float
 
 
-def compare_frames(shown: Frames, place: Array, alike: float, facts: tuple[Facts, Facts]) -> Compared | None:
+def compare_frames(shown: Frames, window: Array, alike: float, facts: tuple[Facts, Facts]) -> Compared | None:
     """Compare two frames as wholes, then as crops; the first is already turned. Returns None if they are not copies.
 
-    place: the approximate window of the first frame that shows what the second does, (left, right, top, bottom).
+    window: the approximate window of the first frame that shows what the second does, (left, right, top, bottom).
     alike: the likeness of their details, 0 if not yet compared.
     """
-    if np.abs(place - WHOLE).max() <= SNAP:
+    if np.abs(window - WHOLE).max() <= SNAP:
         alike_here = alike or _likeness(shown, WHOLE)
         changes = _explained(shown, _regions(shown, WHOLE, facts), facts, MOST_CELLS, 1.0) if alike_here else None
         if changes is not None:
             return _with_area(changes, _regions(shown, WHOLE, facts), WHOLE, alike_here)
     fine = [_grey(picture, FINE_SIDE, WHITE) for picture in shown]
-    windows, _ = align(fine[1], fine[0], place[None], FINE_STEPS)
+    windows, _ = align(fine[1], fine[0], window[None], FINE_STEPS)
     alike_here = _likeness(shown, windows[0])
     if not alike_here or np.abs(windows[0] - WHOLE).max() <= LEAST_CROP:
         return None

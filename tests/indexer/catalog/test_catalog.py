@@ -99,7 +99,7 @@ def test_a_reader_sees_what_was_committed_and_waits_for_nobody(catalog: Catalog)
 def test_what_was_not_committed_is_gone(catalog: Catalog) -> None:
     catalog.images.add([record(1)])
     catalog.refresh()
-    assert (catalog.images.count(), catalog.facts()) == (0, FACTS)
+    assert (catalog.images.count(), catalog.stored_metadata()) == (0, FACTS)
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path, catalog: Catalog) -> None:
@@ -153,7 +153,7 @@ def test_every_earlier_schema_is_brought_up_to_date(tmp_path: Path, catalog: Cat
     make_version(path, version)
     migrated = Catalog.write(path)
     assert migrated.version() == schema.SCHEMA_VERSION
-    assert migrated.facts() == FACTS
+    assert migrated.stored_metadata() == FACTS
     assert list(migrated.images.all()) == [ImageRecord(7, STRANGE, 10, 11, b"d" * 32, 2, 3, 0, 1.5)]
     assert (migrated.failures.all(), migrated.images.removed()) == ([Failure("/p/bad.jpg", "empty", 0, 5)], [3])
     assert (migrated.labels.of_ids([7]), migrated.labels.sources()) == ({7: {"age": 30}}, {"/p/labels.csv": b"e" * 32})
