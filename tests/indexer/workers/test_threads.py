@@ -106,13 +106,17 @@ def test_a_signal_that_comes_while_its_handler_is_set_interrupts(monkeypatch: py
 
 
 def test_a_second_signal_interrupts_at_once_and_the_handlers_of_before_come_back() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), interruptible() as interrupted:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert interrupted.wait(5)
-        os.kill(os.getpid(), signal.SIGINT)
-        threading.Event().wait(5)
-    assert signal.getsignal(signal.SIGINT) is before
+    # A shell starts background commands with SIGINT ignored, so Python's handler is set for the test.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), interruptible() as interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interrupted.wait(5)
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(5)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def test_outside_the_main_thread_nothing_is_set() -> None:
