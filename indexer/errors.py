@@ -1,11 +1,11 @@
 """The errors shown to users, each one clear sentence: what happened, where, and what to do.
 
 LatentsearchError              1  base of all errors below
-├── InputError                 2  an argument names something missing or unsuitable (as click's usage errors)
+├── InputError                 2  an argument names something missing or unsuitable (also click's usage errors)
 │   └── UnreadableImage        3  a picture cannot be used; the message gives the reason
 ├── EncoderError               4  a bundle is missing, damaged, or not the one the index was made with
-├── IndexStateError            5  an index is missing or empty
-│   ├── DamagedIndex           6  an index's files contradict one another
+├── IndexStateError            5  an index is missing, empty, or made by a newer version
+│   ├── DamagedIndex           6  an index's files are damaged or contradict one another
 │   └── LockedIndex            7  another process is writing to the index
 ├── MissingExtra               8  an optional dependency is missing, or two of them conflict
 ├── TrainingError              9  a training run collapsed or diverged
@@ -31,7 +31,7 @@ class UnreadableImage(InputError):
     """A picture cannot be used.
 
     may_pass: whether the cause lies outside the file (a permission, a missing extra, a stalled drive), so that every
-    run tries it again.
+    run tries the file again.
     """
 
     exit_code = 3
@@ -48,13 +48,13 @@ class EncoderError(LatentsearchError):
 
 
 class IndexStateError(LatentsearchError):
-    """An index is missing or empty."""
+    """An index is missing, empty, or made by a newer version."""
 
     exit_code = 5
 
 
 class DamagedIndex(IndexStateError):
-    """An index's files contradict one another."""
+    """An index's files are damaged or contradict one another."""
 
     exit_code = 6
 

@@ -71,7 +71,7 @@ def with_separator(folder: str) -> str:
 
 
 def outermost(paths: Iterable[str]) -> list[str]:
-    """Return the sorted paths that lie in none of the others."""
+    """Return the paths that do not lie inside another path, sorted and without duplicates."""
     unique = set(paths)
     return sorted(path for path in unique if unique.isdisjoint(above(path)))
 
@@ -86,7 +86,7 @@ def above(path: str) -> list[str]:
 
 
 def locate(option: str | Path | None = None) -> Path:
-    """Return the index folder: `option`, else LATENTSEARCH_INDEX, else one in the user's data folder."""
+    """Return the index folder: `option`, else LATENTSEARCH_INDEX, else `index` in the user's data folder."""
     named = option or os.environ.get("LATENTSEARCH_INDEX")
     if named:
         location = Path(os.path.abspath(named))

@@ -26,7 +26,7 @@ BYTES_AT_MOST = 100 * 2**20
 SECONDS_TO_CONNECT, SECONDS_OF_SILENCE, SECONDS_AT_MOST = 10.0, 20.0, 60.0
 REDIRECTS_AT_MOST = 5
 CHUNK = 1 << 16  # bytes
-# Some servers refuse requests without a User-Agent. "identity" keeps pictures from being compressed once more.
+# Some servers refuse requests without a User-Agent. "identity" keeps servers from compressing pictures again.
 HEADERS = {"User-Agent": "latentsearch", "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 
 

@@ -28,7 +28,7 @@ def load_pictures(paths: Sequence[Path], framing: Framing) -> NDArray[np.uint8]:
 def decoded_files(paths: Sequence[str | Path], framing: Framing) -> Iterator[NDArray[np.uint8] | str]:
     """Decode picture files in order: yield uint8 (h, w, 3) for each, or a string with the reason for a failure.
 
-    Several files are decoded in worker processes. A single file is decoded in this process, which saves starting one.
+    Several files are decoded in worker processes. A single file is decoded in this process, to save starting a worker.
     """
     if len(paths) == 1:
         yield _decoded_here(paths[0], framing)

@@ -50,9 +50,9 @@ Name = Path | Address | InMemory
 class Query:
     """The pictures of a query: files or URLs in `images`, stored pictures in `ids`, pictures to subtract in `minus`.
 
-    The query code is the mean code of `images`, `ids` and `codes` less the mean code of what is to be subtracted.
-    given: by name, the bytes of pictures that are not files: of PIPED, URLs and pictures in memory. codes: float32
-    (d,) each. minus_ids, minus_codes: stored pictures and codes to subtract, besides the pictures in `minus`.
+    The query code is the mean code of `images`, `ids` and `codes`, minus the mean code of `minus`, `minus_ids` and
+    `minus_codes`. given: the bytes, by name, of pictures that are not files: PIPED, URLs and pictures in memory. codes:
+    each float32 (d,). minus_ids, minus_codes: stored pictures and codes to subtract.
     """
 
     images: tuple[Name, ...] = ()
@@ -69,7 +69,7 @@ class Query:
         return self.images + self.minus
 
     def check(self) -> None:
-        """Raise InputError if no picture is named or a file does not exist."""
+        """Raise InputError if there is nothing to search for, or a file is a folder or does not exist."""
         if not (self.images or self.ids or self.codes):
             raise InputError("no picture to search for: name a file, or give the id of a stored picture")
         check_files(self.files)
@@ -262,7 +262,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A picture of a batch that could not be searched for, and the reason."""
+    """A picture that could not be read or searched for, and the reason."""
 
     query: str
     reason: str

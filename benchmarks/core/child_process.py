@@ -19,8 +19,8 @@ GIB = 2**30
 class MemoryWatch(threading.Thread):
     """Samples the memory of a process and all its descendants until `stop`.
 
-    peak: bytes. total is the largest sum at one moment; anonymous (private memory) and files (pages of mapped files,
-    which the system can reclaim at any time) are each their own maximum.
+    peak: bytes. total: the largest sum at one moment. anonymous (private memory) and files (mapped files, which the
+    system can reclaim at any time, and shared memory): the maximum of each, not necessarily at the same moment.
     """
 
     def __init__(self, process: int) -> None:

@@ -18,7 +18,7 @@ ORIGIN = ("command", "commit", "dirty", "date", "machine")
 def keep_rows(name: str, summary: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A summary with the stored rows of all methods that it did not measure, in their original order.
 
-    "kept" records the runs that they come from. Raises InputError if nothing is stored, or if the protocols differ.
+    "kept" records the runs that produced those rows. Raises InputError if nothing is stored or the protocols differ.
     """
     record = load(name, folder)
     stored = record["result"]

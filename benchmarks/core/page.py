@@ -51,7 +51,7 @@ def _origin(record: dict[str, Any], before_commit: str) -> str:
 
 
 def import_pyplot() -> Any:
-    """matplotlib's pyplot, with a backend that draws to files only and its font cache in the product's folder."""
+    """matplotlib's pyplot, with a backend that draws to files only, its font cache in latentsearch's cache folder."""
     import platformdirs
 
     os.environ.setdefault("MPLCONFIGDIR", str(platformdirs.user_cache_path("latentsearch") / "matplotlib"))

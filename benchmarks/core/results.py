@@ -56,7 +56,7 @@ def store(name: str, result: dict[str, Any], folder: Path = RESULTS) -> Path:
 def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     """Read the record that `store` wrote.
 
-    Raises InputError if there is none.
+    Raises InputError if nothing is stored under this name.
     """
     path = folder / f"{name}.json"
     try:
@@ -67,7 +67,7 @@ def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
 
 
 def earlier_result(name: str, folder: Path = RESULTS) -> dict[str, Any]:
-    """The stored result, or {} if there is none."""
+    """The stored result, or {} if nothing is stored."""
     try:
         result: dict[str, Any] = load(name, folder)["result"]
     except InputError:

@@ -19,10 +19,10 @@ Seconds = NDArray[np.float64]
 
 
 def in_turn(calls: Mapping[str, Callable[[int], object]], count: int, warm_up: int = WARM_UP) -> dict[str, Seconds]:
-    """Seconds of each call, (count,); every call is made with 0, 1, … in turn with the rest.
+    """Call each function with 0, 1, …, in turn with the others; return the seconds of each call, (count,), by name.
 
     Each round uses a new random order, the same in every run. A call finds the caches as the previous call left them,
-    so each must follow each of the rest about equally often. The first `warm_up` rounds are not timed.
+    so each function must follow each of the others about equally often. The first `warm_up` rounds are not timed.
     """
     random = np.random.default_rng(0)
     names = list(calls)

@@ -1,4 +1,4 @@
-"""Alters pictures as a search engine meets them: colours, sunglasses, blur, shift, rotation, crop, JPEG, occlusion.
+"""Alters pictures in ways that searches meet: colours, sunglasses, blur, shift, rotation, crop, JPEG, occlusion.
 
 Covers the alterations of AEGAN's Fig. 3 and those that its section 4.2 leaves open; alterations.toml sets their
 strengths.
@@ -39,7 +39,7 @@ def load_strengths() -> dict[str, Strength]:
 def altered_faces(gallery: Faces, rows: NDArray[np.int64], name: str, seed: int) -> Faces:
     """Altered copies of the gallery faces in these rows: PNG files in the user's cache, made once.
 
-    name: a key of ALTERATIONS. Files are named `name-ORIGINAL.png`, so that no two alterations share a file name.
+    name: a key of ALTERATIONS. Files are named `NAME-ORIGINAL.png`, so that no two alterations share a file name.
     """
     originals = [gallery.paths[row] for row in rows]
     strength = load_strengths()[name]
@@ -96,7 +96,7 @@ def turn_colours(picture: Image.Image, strength: Strength, random: np.random.Gen
 
 
 def put_on_sunglasses(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """Ellipses of `radii` in a dark `shade` over the `eyes`, joined by a line of thickness `bridge`."""
+    """Draw ellipses of `radii` in a dark `shade` over the `eyes`, joined by a line of thickness `bridge`."""
     altered, scale = picture.copy(), _scale(picture)
     pen, fill = ImageDraw.Draw(altered), (strength["shade"],) * 3
     eyes = [(scale * x, scale * y) for x, y in strength["eyes"]]
@@ -131,7 +131,7 @@ def flip(picture: Image.Image, strength: Strength, random: np.random.Generator) 
 
 
 def crop(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """The centre, `share` of the width and height, enlarged to the original size."""
+    """Keep the centre, `share` of the width and height, and enlarge it to the original size."""
     width, height = picture.size
     left, top = ((1 - strength["share"]) / 2 * side for side in picture.size)
     return picture.resize(picture.size, Image.Resampling.BICUBIC, box=(left, top, width - left, height - top))
@@ -145,7 +145,7 @@ def compress(picture: Image.Image, strength: Strength, random: np.random.Generat
 
 
 def occlude(picture: Image.Image, strength: Strength, random: np.random.Generator) -> Image.Image:
-    """Cover `area` of the picture with a rectangle of its shape, in one `shade`, at a random place."""
+    """Cover `area` of the picture with a rectangle of its proportions, in one `shade`, at a random place."""
     altered, sides = picture.copy(), [round(side * strength["area"] ** 0.5) for side in picture.size]
     left, top = (int(random.integers(0, whole - part + 1)) for whole, part in zip(picture.size, sides, strict=True))
     altered.paste((strength["shade"],) * 3, (left, top, left + sides[0], top + sides[1]))

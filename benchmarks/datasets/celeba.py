@@ -61,7 +61,7 @@ def together(first: Faces, second: Faces) -> Faces:
 
 
 def load_faces(folder: Path, partition: str) -> Faces:
-    """The faces of one partition (a key of PARTITIONS) whose pictures exist; the copy may be partial.
+    """The faces of one partition (a key of PARTITIONS) that have attributes and a picture; any others are skipped.
 
     Raises InputError if a label file or every picture is missing.
     """

@@ -29,7 +29,7 @@ class Split:
         return len(self.images)
 
     def some(self, count: int, seed: int) -> Split:
-        """Up to `count` images drawn without repetition by the seed."""
+        """Up to `count` different images, drawn at random and kept in their order."""
         rows = np.random.default_rng(seed).permutation(len(self))[:count]
         rows.sort()
         return Split(np.array(self.images[rows]), self.labels[rows])
@@ -75,5 +75,5 @@ def load_sets(path: Path) -> Sets:
 
 
 def in_colour(grey: Pixels) -> Pixels:
-    """Grey images (n, h, w) as RGB images (n, h, w, 3) that share their memory."""
+    """Grey images (n, h, w) as RGB images (n, h, w, 3): a read-only view of the same memory."""
     return np.broadcast_to(grey[..., None], (*grey.shape, 3))

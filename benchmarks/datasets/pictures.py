@@ -77,7 +77,7 @@ def colour_histogram(image: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 def cached_rows(label: str, paths: Sequence[Path], compute: Compute) -> NDArray[Any]:
-    """`compute` of every picture, stacked: a read-only memory map, computed once per state of the files.
+    """Apply `compute` to every picture and stack the results: a read-only memory map, recomputed if a file changes.
 
     label: identifies the computation. Raises UnreadableImage for a picture that cannot be used.
     """

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from indexer.vectors import exact
 
 RANK = 20
-# The number of neighbours towards which a code is moved: about the intrinsic dimension that the ratio's fall over
-# subsets of real codes implies.
+# The number of neighbours towards which a code is moved: about the intrinsic dimension implied by how fast the
+# ratio falls over subsets of real codes.
 DIRECTIONS = 20
 LEAST_SUBSET, PAIRS, QUERIES = 1_000, 20_000, 500
 # The lowest ratio allowed at each number of codes; see the issue about an engine for millions of pictures.
@@ -84,7 +84,7 @@ def random_pair_distance(codes: Codes, seed: int = 0) -> float:
 
 
 def real_curve(codes: Codes, seed: int = 0) -> list[tuple[int, float]]:
-    """(count, ratio) for random subsets of real codes (n, d), each twice the last; queries are outside the subsets."""
+    """(count, ratio) for random subsets of real codes (n, d), each twice as large; the queries are in none of them."""
     order = np.random.default_rng(seed).permutation(len(codes))
     queries, rest = codes[order[:QUERIES]], codes[order[QUERIES:]]
     pair = random_pair_distance(codes, seed)
@@ -102,7 +102,7 @@ def line_through(curve: list[tuple[int, float]]) -> tuple[float, float]:
 
 
 def wanted_ratio(count: int, line: tuple[float, float]) -> float:
-    """The ratio that synthetic codes must reach at a count: the real codes' line or the lowest allowed, if higher."""
+    """The ratio that synthetic codes must reach at a count: the lowest allowed, or that of real codes if higher."""
     counts, ratios = np.array(list(ASKED.items())).T
     asked = np.interp(np.log(count), np.log(counts), ratios)
     return float(max(asked, line[0] * np.log(count) + line[1]))
@@ -134,7 +134,7 @@ def fitted_noise(real: Codes, distance: str, wanted: dict[int, float], seed: int
 
 
 def _nearer(queries: Codes, codes: Codes, best: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Merge the best distances so far with these codes': the RANK smallest, ascending."""
+    """The RANK smallest distances of each query, ascending: the best so far merged with those to these codes."""
     faiss = exact.import_faiss()
     squares, _ = faiss.knn(queries, np.ascontiguousarray(codes), min(RANK, len(codes)))
     both = np.concatenate([best, np.sqrt(np.maximum(squares, 0))], axis=1)

@@ -41,7 +41,7 @@ def make_index(
     recall: float = 0.95,
     report: StepReport | None = None,
 ) -> dict[str, Any]:
-    """Fill an index with `count` codes and build its base; return the seconds of each step."""
+    """Fill an index with `count` codes and build its base; return the seconds of both and the vectors' status."""
     begin = time.perf_counter()
     with IndexWriter.create(folder, load_encoder(encoder, network=False)) as index:
         fill(index, source, count, seed)

@@ -39,5 +39,5 @@ class AttributeJudge:
         return self.sees(to_images(faces.pixels(self.framing)))
 
     def asked_of(self, faces: Faces) -> Seen:
-        """The annotated attributes of faces, in the order of labels. Raises InputError if one is not annotated."""
+        """The annotated attributes of faces, in the order of labels. Raises InputError if a label is missing."""
         return said_of(faces, self.labels)

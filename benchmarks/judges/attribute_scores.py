@@ -18,7 +18,7 @@ RESAMPLES = 1_000
 
 
 def said_of(faces: Faces, labels: Sequence[str]) -> Seen:
-    """The annotated attributes of faces, in the order of labels. Raises InputError if one is not annotated."""
+    """The annotated attributes of faces, in the order of labels. Raises InputError if a label is missing."""
     missing = set(labels) - set(faces.attribute_names)
     if missing:
         raise InputError(f"the faces have no label {', '.join(sorted(missing))}")

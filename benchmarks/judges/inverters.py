@@ -38,11 +38,11 @@ class Inverter:
 
     @property
     def facts(self) -> dict[str, object]:
-        """Identifies the run and how to repeat it."""
+        """The FACTS that identify the run and allow it to be repeated."""
         return {fact: self.trained.facts.get(fact) for fact in FACTS}
 
     def generate(self, count: int, seed: int) -> Tensor:
-        """Generate images from codes of the prior; a seed gives the same codes for all generators of that size."""
+        """Generate images from codes of the prior; a seed gives the same codes for equal priors and sizes."""
         return in_blocks(self.generator, draw(self.trained.prior, count, self.trained.latent_size, seed))
 
     def reconstruct(self, images: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class Inverter:
 def load_inverter(run: Path) -> Inverter:
     """Load the inverter of a training run.
 
-    Raises InputError if there is none, or if its generator has no prior to draw codes from.
+    Raises InputError if the run has no generator, or one that cannot generate from random codes alone.
     """
     trained, _ = load_trained(run, terms="")
     if trained.generator is None or trained.prior == "none" or trained.labels:

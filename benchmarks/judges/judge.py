@@ -21,7 +21,7 @@ class Judge:
     """Pictures float32 (n, 3, h, w) in [0, 1] -> features float32 (n, d): D's last convolution, flattened.
 
     family: the run's networks, all in eval mode. Raises InputError for a run without a discriminator, or with one that
-    reads more than pictures.
+    also reads codes.
     """
 
     def __init__(self, run: Path) -> None:

@@ -78,7 +78,7 @@ def pixel_features(pixels: Pixels) -> Features:
 
 
 def _area_means(begin: int, end: int, count: int) -> NDArray[np.float32]:
-    """The share of each of 64 pixels in each of `count` equal intervals: (count, 64)."""
+    """The weights of 64 pixels in the mean over each of `count` equal intervals of [begin, end]: (count, 64)."""
     edges = np.linspace(begin, end, count + 1)
     positions = np.arange(64)
     shared = np.minimum(edges[1:, None], positions + 1) - np.maximum(edges[:-1, None], positions)

@@ -21,7 +21,7 @@ from latentsearch.parts.fit import Settings, each_code, finish, fit_reading
 from latentsearch.parts.network import CHANNEL_PICTURES, LayerMaps, NetworkLayers, with_mirrored
 from latentsearch.training.datasets.images import BLOCK
 
-# The layer is chosen on this number of gallery faces, each searched among the others, by agreement at this k.
+# The layer is chosen by agreement at K of this number of gallery faces, each searched among all other gallery faces.
 CHOSEN_BY, K = 1_000, 20
 # Feature maps with fewer rows have too little spatial resolution to be read by parts.
 FEWEST_ROWS = 4
@@ -95,7 +95,7 @@ def _codes(content: bytes, pixels: Framed) -> Codes:
 
 
 def _agreement(content: bytes, gallery: Faces, pixels: Framed) -> float:
-    """Agreement of CHOSEN_BY gallery faces with their neighbours in the gallery."""
+    """Agreement at K of CHOSEN_BY random gallery faces with the other gallery faces."""
     codes = _codes(content, pixels)
     rows = np.sort(np.random.default_rng(0).permutation(len(codes))[:CHOSEN_BY])
     found = nearest(codes[rows], codes, min(K + 1, len(codes)), "cosine")

@@ -1,8 +1,8 @@
 """A head on an encoder's codes, trained with labels so that faces with similar labels, or of one person, come close.
 
 Within a batch, the softmax over a face's cosines to the other faces is trained towards the softmax over their label
-similarity: Khosla's supervised contrastive learning (2020), with soft targets for attributes. Its gain comes from the
-gallery's labels, so its rows stand apart from codes that were learned without labels.
+similarity: supervised contrastive learning (Khosla et al., 2020), with soft targets for attributes. Its gain comes from
+the gallery's labels, so its rows stand apart from codes that were learned without labels.
 """
 
 from __future__ import annotations

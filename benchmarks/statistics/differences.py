@@ -30,7 +30,7 @@ def without_network(summary: dict[str, Any]) -> list[str]:
 def state_differences(summary: dict[str, Any], counts: Mapping[str, NDArray[np.uint16]]) -> None:
     """Add the best row without a network, by agreement at the largest k, and each row's difference from it.
 
-    counts: of every row, including kept ones, as in `Measured`. Adds nothing if there is no such row.
+    counts: of every row, including kept ones, as in `Measured`. Adds nothing if all of them use a network.
     """
     rows = {row["key"]: row for row in summary["methods"]}
     candidates = [key for key in without_network(summary) if key in counts]

@@ -1,7 +1,7 @@
 """The catalogue: an SQLite database of an index's images, labels and failures, and of the encoder that it uses.
 
 A catalogue works inside one transaction at a time. A reader keeps the state of its first query until `refresh`. A
-writer's changes become visible to readers with `commit`, and are lost if it dies before.
+writer's changes become visible to readers with `commit`, and are lost if the writer dies first.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Catalog(Statements):
     def write(cls, path: Path, metadata_of_new: IndexMetadata | None = None) -> Catalog:
         """Open for writing, migrate to the newest schema, and commit.
 
-        metadata_of_new: creates a missing catalogue with this metadata. Raises IndexStateError if a newer
-        version created it. The caller must hold the writer lock.
+        metadata_of_new: stored if the catalogue is new. Raises IndexStateError if a newer version made the catalogue.
+        The caller must hold the writer lock.
         """
         catalog = cls(connect(path, "mode=rwc"), path)
         try:
@@ -119,7 +119,7 @@ class Catalog(Statements):
         self._connection.exec_driver_sql("REPLACE INTO meta VALUES (?, ?)", rows)
 
     def damage(self) -> list[str]:
-        """Return the problems that SQLite's quick_check finds, one sentence each; none if the file is sound."""
+        """Return the problems that SQLite's quick_check finds, one sentence each; [] if the file is sound."""
         try:
             found = self._connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
         except DatabaseError as error:

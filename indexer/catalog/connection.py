@@ -28,8 +28,8 @@ VALUES_AT_ONCE = 10_000
 def connect(path: Path, options: str) -> Connection:
     """Open a catalogue's file with URI options such as "mode=ro".
 
-    SQLAlchemy decides when transactions begin. Raises DamagedIndex if the file cannot be opened; any later use of the
-    connection may raise the errors of `raise_translated`.
+    SQLAlchemy decides when transactions begin. Raises DamagedIndex if the file cannot be opened. Opening, like any
+    later use of the connection, may also raise the errors of `raise_translated`.
     """
 
     def open_file() -> sqlite3.Connection:
@@ -125,7 +125,7 @@ class Statements:
         return self._of(statement, [number for number in map(int, ids) if can_be_kept(number)])
 
     def _of(self, statement: str, values: Sequence[int | bytes]) -> list[Any]:
-        """Return the rows of a statement for some values, which replace its (?)."""
+        """Run a statement for batches of values, which replace its (?), and return all rows."""
         found: list[Any] = []
         for start in range(0, len(values), VALUES_AT_ONCE):
             some = values[start : start + VALUES_AT_ONCE]

@@ -13,10 +13,11 @@ from indexer.catalog.schema import FAILURE
 
 
 class Failure(NamedTuple):
-    """A file that could not be indexed: the reason, and its size and time when it was tried (None if unknown).
+    """A file that could not be indexed, and the reason.
 
-    may_pass: whether the cause lies outside the file, so that every run tries it again. decoder: the version of the
-    decoders that tried it; another version tries unchanged content again.
+    size, mtime_ns: size in bytes and modification time in nanoseconds since 1970 when the file was tried, None if
+    unknown. may_pass: whether the cause lies outside the file, so that every run tries it again. decoder: the version
+    of the decoders that tried it; another version tries unchanged content again.
     """
 
     path: str
@@ -41,7 +42,7 @@ class Failures(Statements):
         return list(map(failure_of, self._connection.execute(select(FAILURE).order_by(FAILURE.c.path))))
 
     def at(self, paths: Sequence[str]) -> list[Failure]:
-        """Return the failures at some absolute paths; at most 32,766, SQLite's limit per statement."""
+        """Return the failures at absolute paths; at most 32,766 paths, SQLite's limit per statement."""
         return list(map(failure_of, self.rows(select(FAILURE).where(FAILURE.c.path.in_(paths)))))
 
     def count(self) -> int:

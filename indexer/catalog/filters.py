@@ -1,4 +1,4 @@
-"""Finds the images that satisfy conditions, in the syntax of `--where` and `--under`.
+"""Finds the images that satisfy the conditions of `--where` and lie in the folders of `--under`.
 
     CONDITION  NAME OPERATOR VALUE, with or without spaces between them
     NAME       a label or a file fact; label:NAME or file:NAME if both exist
@@ -73,7 +73,7 @@ NEAR_NAMES = 3
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition; about: "label" or "file", or "" if the name decides."""
+    """A condition; about: "label" or "file", "" until the name is resolved."""
 
     about: str
     name: str
@@ -221,7 +221,7 @@ def _of_time(condition: Condition) -> Clause:
 
 
 def _period(condition: Condition) -> tuple[int, int]:
-    """Return the first second of the period that a date names, and the first one after it, since 1970."""
+    """Return the start of the period that a date names, and of the next period, in seconds since 1970."""
     found = DATE.fullmatch(condition.value)
     try:
         if found is None:

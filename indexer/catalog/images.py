@@ -21,9 +21,10 @@ IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 class ImageRecord(NamedTuple):
     """An image in the index.
 
-    path: absolute, with surrogate escapes for bytes that are not UTF-8. size: in bytes. mtime_ns: modification time of
-    the file. digest: SHA-256 of its content. width, height: in pixels, as displayed. position: row of its code. added:
-    seconds since 1970. incomplete: 1 if part of the file is missing, so that part of the picture is grey, else 0.
+    path: absolute, with surrogate escapes for bytes that are not UTF-8. size: in bytes. mtime_ns: the file's
+    modification time, in nanoseconds since 1970. digest: SHA-256 of its content. width, height: in pixels, as
+    displayed. position: row of its code. added: seconds since 1970. incomplete: 1 if part of the file is missing, so
+    that part of the picture is grey, else 0.
     """
 
     id: int
@@ -80,7 +81,7 @@ class Images(Statements):
         return {row[0]: ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows}
 
     def id_of(self, path: str) -> int | None:
-        """Return the id of the image at an absolute path, None if there is none."""
+        """Return the id of the image at an absolute path, or None."""
         found: int | None = self._connection.execute(select(IMAGE.c.id).where(IMAGE.c.path == path)).scalar()
         return found
 
@@ -115,7 +116,7 @@ class Images(Statements):
         return {record.path: record for record in records}
 
     def at_before(self, paths: Sequence[str], before: int) -> dict[str, ImageRecord]:
-        """Return the images at some absolute paths, by path; `before` is the first id that the current run assigns."""
+        """Return the images at absolute paths, by path; {} if `before`, the run's first id, shows a new index."""
         if before <= FIRST_ID:  # a new index had no images before the run, so skip the query
             return {}
         return self.at(paths)

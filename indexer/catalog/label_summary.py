@@ -10,7 +10,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.labels import LabelValue
 from indexer.catalog.schema import LABEL, LABEL_VALUE
 
-# Values are counted one by one for labels with at most this many.
+# For labels with at most this many distinct values, the images are counted for each value.
 VALUES_LISTED = 10
 TYPES = {frozenset({"integer"}): "whole number", frozenset({"text"}): "text"}
 TYPE_NAMES: dict[type, str] = {int: "integer", float: "real", str: "text"}
@@ -22,7 +22,8 @@ class LabelSummary:
 
     type: "yes/no" if all values are 1 or 0, else "whole number", "number", "text", or "mixed" for numbers and text.
     count: images that have it. values: (value, count) pairs, ascending, numbers first; None if there are more than
-    VALUES_LISTED. least, greatest: of its numbers, None if it has none. predicted: images whose value is predicted.
+    VALUES_LISTED. least, greatest: its extreme numbers, None if it has no numbers. predicted: images whose value is
+    predicted.
     """
 
     name: str
@@ -35,7 +36,7 @@ class LabelSummary:
 
 
 def summarise_labels(catalog: Catalog) -> list[LabelSummary]:
-    """Summarise every label that an image has, in order of first appearance."""
+    """Summarise every label that at least one image has, in order of first appearance."""
     labels = catalog.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id))
     summaries = (_of_few(catalog, *label) or _of_many(catalog, *label) for label in labels)
     predicted = _predicted(catalog)

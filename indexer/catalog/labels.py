@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from indexer.catalog.connection import Statements
 from indexer.catalog.schema import LABEL, LABEL_SOURCE, LABEL_VALUE
 
-# Multi-row statements take half the time of one statement for each row.
+# Rows per INSERT: statements with many rows take half the time of one statement per row.
 LABELS_AT_ONCE = 256
 
 # CROSS JOIN fixes the join order; otherwise SQLite may scan all values of a label.
@@ -77,7 +77,7 @@ class Labels(Statements):
     def add_rows(
         self, names: Sequence[str], rows: Sequence[tuple[int, Sequence[LabelValue | None]]], predicted: bool = False
     ) -> None:
-        """Do the same for a table: label names, then for each image its id and values, None for a missing one."""
+        """Store a table as `add` does: label names, and each image's id and values, with None for a missing value."""
         if not names or not rows:
             return
         ids, values = zip(*rows, strict=True)

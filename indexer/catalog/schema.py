@@ -53,9 +53,9 @@ IMAGE = Table(
     Column("incomplete", Integer),
 )
 
-# Files that could not be indexed, with their size and time when they were tried. may_pass is 1 if the cause lies
-# outside the file, so that every run tries it again; decoder is the version of the decoders that tried it, NULL if
-# unknown.
+# Files that could not be indexed, with their size and modification time when they were tried. may_pass is 1 if the
+# cause lies outside the file, so that every run tries it again; decoder is the version of the decoders that tried it,
+# NULL if unknown.
 FAILURE = Table(
     "failure",
     _tables,

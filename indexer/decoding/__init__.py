@@ -1,1 +1,1 @@
-"""Decodes picture files into pixels, with Pillow and additions for what it lacks."""
+"""Decodes picture files into pixels, with Pillow, and with other libraries where Pillow falls short."""

@@ -179,7 +179,7 @@ class _Seen:
 
     @classmethod
     def of(cls, picture: Image.Image, framing: Framing, with_fingerprint: bool) -> _Seen:
-        """Build it from a decoded picture."""
+        """Convert a decoded picture to upright RGB, shrinking it if it is large."""
         orientation = orientation_of(picture)
         width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE

@@ -43,9 +43,9 @@ class Scale:
 def scale_of(picture: Image.Image, value_type: str = "") -> Scale:
     """Find the scale of a decoded deep picture; value_type: see Scale.
 
-    White is the maximum that the file states, if it fits. Otherwise it is 65535 for 16 bits; 4095 for a TIFF without a
-    higher value, since 12-bit cameras write such files; and for other types, the lowest common white that no value
-    exceeds. In 32-bit and float pictures with negative values, the lowest value is black.
+    White is the maximum that the file states, if no value exceeds it. Otherwise it is 65535 for 16 bits; 4095 for a
+    TIFF without a higher value, since 12-bit cameras write such files; and for other types, the lowest common white
+    that no value exceeds. In 32-bit and float pictures with negative values, the lowest value is black.
     """
     tags: dict[int, Any] = dict(getattr(picture, "tag_v2", {}))
     darkest, brightest = _extremes(picture, value_type)
@@ -77,7 +77,7 @@ def _parts(picture: Image.Image, value_type: str) -> Iterator[NDArray[np.float32
 
 
 def _values(picture: Image.Image, value_type: str) -> NDArray[np.float32]:
-    """Return float32 values; non-finite values become black, and extreme ones are clipped to ±1e30."""
+    """Return float32 values; non-finite values become 0, and extreme ones are clipped to ±1e30."""
     stored = np.asarray(picture)
     values = (stored.view(value_type) if value_type else stored).astype(np.float32)
     return np.clip(np.nan_to_num(values, copy=False, posinf=0, neginf=0), -1e30, 1e30)

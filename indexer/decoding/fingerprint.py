@@ -18,8 +18,8 @@ class Fingerprint(NamedTuple):
     """Grey values of SIDE x SIDE pixels, one byte each.
 
     white: the first frame over white. black: the same over black; empty if the picture is opaque. frames: the
-    fingerprints of further frames or pages, concatenated; empty if they exist but have not been read, None if there are
-    none.
+    fingerprints of further frames or pages, concatenated; empty if they exist but have not been read, None for a single
+    frame.
     """
 
     white: bytes

@@ -1,8 +1,8 @@
 """Decodes as much as possible of files that are truncated or damaged in the middle.
 
-Such a file is decoded twice, with its missing pixels once dark and once light. All processing up to framing is linear,
-so the difference between the two results shows how much of each framed pixel is missing, and the rest of its colour
-follows from either. Pixels that are missing altogether become mid-grey.
+Each file is decoded twice, with its missing pixels once dark and once light, and shrunk if it is large. These steps are
+linear, so the difference between the two results shows how much of each pixel is missing, and either result then gives
+the colour of the part that is present. Pixels that are missing altogether become mid-grey.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from indexer.decoding.file_types import JPEG, TIFF, WEBP, Format
 from indexer.decoding.formats.webp import completed_webp, rows_of_webp
 from indexer.decoding.srgb import colour_of, is_deep, palette_brightness
 
-# A picture of which less than this share is present counts as unreadable: a search with it would return chance results.
+# If less than this share of a picture is present, it is unreadable: a search with it would return chance results.
 LEAST_SEEN = 0.1
 Ink = float | tuple[int, ...]
 Colour = tuple[int, int, int]
@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 64
 INTERLACED_BLOCK = 8
 GREY = 128
 DARK, LIGHT = 0, 255
-# If less than this share of a framed pixel is present, its colour is treated as missing.
+# If less than this share of a shrunk pixel is present, its colour is treated as missing.
 LEAST_OF_A_PIXEL = 0.1
 END_OF_JPEG = b"\xff\xd9"
 # The values that libjpeg leaves where data is missing: 128, or 127 if the colours are stored inverted.
@@ -39,7 +39,7 @@ def completed(data: bytes, file_type: Format) -> bytes:
 
 
 def load_partly(picture: Image.Image, fill: int, file_type: Format, rows: int, scale: Scale | None) -> Colour:
-    """Decode what is present of an opened picture (its file `completed`) and fill the rest with DARK or LIGHT.
+    """Decode the present part of an opened picture, whose file was `completed`, and fill the rest with DARK or LIGHT.
 
     rows: the most rows that can be present. scale: of a deep picture, once known. Returns the sRGB colour of the fill.
     """
@@ -53,7 +53,7 @@ def load_partly(picture: Image.Image, fill: int, file_type: Format, rows: int, s
 
 
 def rows_there(data: bytes, file_type: Format, height: int) -> int:
-    """Return how many rows of a truncated WebP are certainly right; for other formats, the height."""
+    """Return how many rows of a truncated WebP do not depend on missing data; for other formats, the height."""
     return rows_of_webp(data) if file_type is WEBP else height
 
 
@@ -137,7 +137,7 @@ def _ink(picture: Image.Image, fill: int, scale: Scale | None) -> Ink:
 
 
 def _rows_of_jpeg(picture: Image.Image) -> int:
-    """Count the rows above the bottom ones that libjpeg left blank."""
+    """Count the rows above the blank rows that libjpeg left at the bottom."""
     rows = picture.height
     while rows > 0:
         above = max(rows - ROWS_AT_ONCE, 0)

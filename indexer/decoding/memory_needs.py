@@ -1,4 +1,4 @@
-"""Estimates from a file's header how much memory decoding takes, from measurements on pictures of 27 megapixels."""
+"""Estimates from a file's header how much memory decoding takes, based on measurements at 27 megapixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from indexer.decoding.file_types import JPEG, Format
 from indexer.decoding.srgb import ORIENTATION_TAG, STRIP_PIXELS, is_deep
 from indexer.errors import UnreadableImage
 
-# Key in a picture's `info`: the full width and height shown before rotation, even if it is decoded at reduced size.
+# Key in a picture's `info`: full width and height of the visible part before rotation, even in a reduced decode.
 STORED_SIZE = "latentsearch_stored_size"
 # Pictures of more pixels than this are shrunk before framing, since full-size copies would take too much memory.
 LARGE = 2**24

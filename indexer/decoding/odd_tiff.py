@@ -1,4 +1,4 @@
-"""Reads TIFF files that Pillow cannot open, using tifffile: colour floats, 16-bit L*a*b*, many channels."""
+"""Reads TIFF files that Pillow cannot open, using tifffile: floating-point colours, 16-bit L*a*b*, many channels."""
 
 from __future__ import annotations
 

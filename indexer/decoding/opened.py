@@ -1,4 +1,4 @@
-"""Opens picture files with Pillow up to their header, and turns all that goes wrong into one-sentence errors."""
+"""Opens picture files with Pillow up to their header, and turns every failure into a one-sentence error."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def _open_png(data: bytes) -> ImageFile.ImageFile:
 
 
 def _note_aperture(picture: ImageFile.ImageFile, data: bytes) -> None:
-    """Record the visible part of an AVIF picture if it is not all of it."""
+    """Record the visible part of an AVIF picture that has a clean aperture."""
     from indexer.decoding.formats.avif_boxes import clean_aperture
 
     if shown := clean_aperture(data, *picture.size):

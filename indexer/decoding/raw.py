@@ -51,7 +51,7 @@ def opened_raw(data: bytes, reserve: Reserve, prepare: Prepare) -> Iterator[Imag
 
 
 def _preview(raw: Any, rawpy: Any) -> bytes | None:
-    """Return the embedded JPEG preview if there is one and it is large enough."""
+    """Return the embedded JPEG preview; None if it is missing or too small."""
     try:
         thumb = raw.extract_thumb()
     except rawpy.LibRawError:

@@ -127,7 +127,7 @@ def _strips(width: int, height: int, factor: int) -> Iterator[tuple[int, int]]:
 class _Context:
     """Facts about a whole picture that are needed to convert a part of it.
 
-    shown: the visible part of the stored picture. frame: the area of a GIF's first frame, if it is not all of it;
+    shown: the visible part of the stored picture. frame: the area of a GIF's first frame, None if it fills the picture;
     outside it, the picture is transparent, as in browsers. scale: of a deep picture.
     """
 
@@ -217,5 +217,5 @@ def upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 
 def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Return the width and height as displayed of a picture stored at this size."""
+    """Return the displayed width and height of a picture stored at this size."""
     return (size[1], size[0]) if orientation >= 5 else size

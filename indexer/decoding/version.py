@@ -1,4 +1,4 @@
-"""The version of the decoders as text, which changes when any of their parts does."""
+"""The version of the decoders as text, which changes with our own revision or any library's version."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GRAPH = "attributes.onnx"
 DEFAULT_ATTRIBUTES = "attributes"
-# A label is predicted from this value upwards; the network was trained on targets of 0 and 1.
+# A label is predicted as 1 from this value upwards; the network was trained on targets of 0 and 1.
 HOLDS = 0.5
 
 

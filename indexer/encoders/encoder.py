@@ -149,7 +149,7 @@ class Generator:
 def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
     """Load an encoder by name or bundle folder; None loads DEFAULT_ENCODER.
 
-    threads: threads that encode batches, 0 for one per core. network: False to do without ONNX Runtime and `encode`.
+    threads: threads that encode batches, 0 for one per core. network: False skips ONNX Runtime; `encode` then fails.
     Raises EncoderError if the bundle is missing or damaged, MissingExtra without ONNX Runtime.
     """
     folder = find_bundle(name_or_path)
@@ -162,7 +162,7 @@ def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, netwo
 
 
 def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> Generator:
-    """Load a bundle's generator; None loads DEFAULT_GENERATOR. Arguments and errors are those of load_encoder."""
+    """Load a generator; None loads DEFAULT_GENERATOR. threads: per batch, 0 for all cores. Errors: as load_encoder."""
     folder = find_bundle(name_or_path, DEFAULT_GENERATOR)
     model = read_model(folder)
     if "generator.onnx" not in model["files"] or "generator" not in model:

@@ -22,7 +22,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Framing:
-    """How a picture becomes an encoder's input: a crop by its shape, or the centre, scaled bilinearly."""
+    """How a picture becomes an encoder's input: the crop for its shape, or else the centre, scaled bilinearly."""
 
     width: int
     height: int

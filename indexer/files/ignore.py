@@ -63,7 +63,7 @@ class Level:
 
 
 class Compiled(NamedTuple):
-    """One pattern. pathspec also matches everything inside a matching folder; here each folder is decided on its own.
+    """A pattern. pathspec also matches everything inside a matching folder; here each folder is decided on its own.
 
     is_any: matches any name, like * and */. is_deep: ends in /**, so it matches everything in a folder but not the
     folder itself. is_for_folders: matches folders only.
@@ -77,13 +77,13 @@ class Compiled(NamedTuple):
 
     @classmethod
     def of(cls, line: str, expression: re.Pattern[str]) -> Compiled:
-        """Build it from a pattern line and pathspec's expression for it."""
+        """Build a pattern from its line and pathspec's regular expression."""
         text = line.rstrip()
         is_any = not expression.pattern.startswith("^")
         return cls(line, expression, is_any, text.rstrip("/").endswith("/**"), text.endswith("/"))
 
     def matches(self, relative: str) -> bool:
-        """Return whether it matches a relative path, which ends with a slash if it is a folder."""
+        """Return whether the pattern matches a relative path; the path of a folder ends with a slash."""
         if self.is_for_folders and not relative.endswith("/"):
             return False
         if self.is_any:
@@ -179,7 +179,7 @@ class Rules:
         return rules
 
     def takes_in(self, path: str, root: str) -> bool:
-        """Return whether neither a path below `root` nor a folder on its way is excluded. Raises UnusableRules."""
+        """Return whether no rule excludes a path below `root` or a folder on the way to it. Raises UnusableRules."""
         if path == root:
             return True
         around = self.at(os.path.dirname(path), [root])
@@ -187,7 +187,7 @@ class Rules:
 
 
 def _read(folder: str) -> Level | None:
-    """Read a folder's ignore file; None if there is none."""
+    """Read a folder's ignore file; None if it is missing or has no patterns."""
     path = os.path.join(folder, IGNORE_FILE)
     try:
         content = _content(path)
@@ -220,7 +220,7 @@ def _content(path: str) -> bytes:
 def _compiled(lines: Sequence[str]) -> tuple[Compiled, ...]:
     """Compile patterns, skipping empty lines, comments and patterns that match nothing. Raises UnusableRules.
 
-    pathspec is imported only if there are patterns, because that takes as long as listing 10,000 files.
+    pathspec is imported only if there are patterns, because the import takes as long as listing 10,000 files.
     """
     kept = [line for line in lines if line.strip() and not line.startswith("#")]
     if not kept:

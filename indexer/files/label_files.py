@@ -30,7 +30,8 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 class LabelTable:
     """The labels of one file: column names, and the values of each picture, None where one is missing.
 
-    rows: keyed by file name or by path as the file has it. within: label only pictures below this folder, None for any.
+    rows: keyed by file name or path, as written in the file. within: label only pictures below this folder, None for
+    any.
     """
 
     names: tuple[str, ...]
@@ -88,7 +89,7 @@ def load_labels(folders: Iterable[str | Path] = (), files: Iterable[str | Path] 
 
 
 def parse_label(text: str) -> Label:
-    """Convert one value as a column of such values would be converted: to int, float or str."""
+    """Convert a value as if it were the only one in a CSV column: to int, float or str."""
     return _parser_of([text])(text)
 
 

@@ -9,7 +9,7 @@ WITHOUT_SUFFIX = "without suffix"
 OTHER = "of other types"
 EXCLUDED = "excluded"
 OWN_SHEETS = "contact sheets of its own"
-# A longer suffix is counted as part of the name; otherwise a folder could have as many types as files.
+# Files with a longer suffix count as OTHER; otherwise a folder could have as many types as files.
 LONGEST_SUFFIX = 12
 TYPES_AT_MOST = 1_000
 SHOWN = 5
@@ -19,8 +19,8 @@ SHEET_REASON = "a contact sheet that latentsearch wrote"
 class Passed:
     """Counts of files that are not pictures, by suffix, and of excluded files and folders.
 
-    counts: by type. unreadable: paths without a picture suffix whose first bytes cannot be read; what the index has of
-    them is kept. drives: folders on another drive than their parent.
+    counts: by type. unreadable: paths without a picture suffix whose first bytes cannot be read; their images stay in
+    the index. drives: folders on another drive than their parent.
     """
 
     def __init__(self) -> None:

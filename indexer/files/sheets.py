@@ -6,7 +6,7 @@ from typing import Any
 
 MARK = "latentsearch contact sheet"
 SOFTWARE_TAG = 0x0131
-# Metadata comes before the pixels in PNG and JPEG and after them in WebP.
+# The mark is looked for in this many bytes at each end: PNG and JPEG store metadata before the pixels, WebP after them.
 BYTES_AT_EITHER_END = 1_024
 
 

@@ -61,8 +61,8 @@ class Index:
     def open(cls, folder: Path) -> Index:
         """Open an index for reading, without waiting for a writer.
 
-        Raises IndexStateError if there is none or a newer version made it, DamagedIndex if it cannot be read, and
-        InputError if an older version made it and it cannot be migrated here.
+        Raises IndexStateError if the folder has no index or a newer version made it, and DamagedIndex if it cannot be
+        read. An older index is migrated, which raises LockedIndex or InputError if it cannot be written to now.
         """
         if not cls.exists(folder):
             raise no_index(folder)
@@ -169,11 +169,11 @@ class Index:
         return [found[int(image_id)] for image_id in ids]
 
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
-        """Return the labels of images that have any."""
+        """Return the labels of images that have any, by id."""
         return self.catalog.labels.of_ids(ids)
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
-        """Return the names of predicted labels of images that have any."""
+        """Return the names of predicted labels of images that have any, by id."""
         return self.catalog.labels.predicted(ids) if self.metadata.predictor_name else {}
 
     def label_summaries(self) -> list[LabelSummary]:
@@ -191,7 +191,7 @@ class Index:
         return self.vectors.codes[[record.position for record in self.images(ids)]]
 
     def id_of(self, path: str | Path) -> int | None:
-        """Return the id of the image at a path, None if there is none."""
+        """Return the id of the image at a path, or None."""
         return self.catalog.images.id_of(os.path.abspath(path))
 
     def failures(self) -> list[Failure]:

@@ -34,9 +34,9 @@ def check_request(recall: float | None, device: str) -> None:
 def write_base(
     path: Path, metadata: IndexMetadata, now: VectorSearch, device: str, report: StepReport | None, anew: bool
 ) -> bool:
-    """Write a new base if the existing one no longer suffices; return whether one was written.
+    """Write a new base if the existing one no longer suffices; return whether a base was written.
 
-    anew: write one in any case. Raises InputError for a kind that FAISS does not know.
+    anew: write a base even if the existing one suffices. Raises InputError for a kind that FAISS does not know.
     """
     choice = index_types.choose(metadata.kind, now.count, metadata.latent_size)
     if anew or _must_be_made_anew(now, choice.kind, metadata.recall):

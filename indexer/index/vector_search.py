@@ -39,7 +39,7 @@ class Delta(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Possible results: ids and rows, int64 (q, c) each, row -1 for none; available: images that can be found."""
+    """Possible results: ids and rows, int64 (q, c) each, row -1 if missing; available: images that can be found."""
 
     ids: Ids
     rows: Ids

@@ -134,7 +134,7 @@ class IndexWriter(Index):
         report: StepReport | None = None,
         anew: bool = False,
     ) -> bool:
-        """Commit, and write a new base if the existing one no longer suffices; return whether one was written.
+        """Commit, and write a new base if the existing one no longer suffices; return whether a base was written.
 
         kind: one of indexer.vectors.faiss_file.KINDS or a FAISS factory string, None for the last one requested.
         recall: target recall@20. anew: write a base in any case. Raises InputError for a kind that FAISS does not know
@@ -190,7 +190,7 @@ class IndexWriter(Index):
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder of an index. Raises InputError if it cannot hold one."""
+    """Create a folder for an index. Raises InputError if it cannot hold an index."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         strangers = {entry.name for entry in os.scandir(folder)} - BEGINNINGS

@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 10_000
 
 
 def export_codes(index: Index, target: Path, report: Report | None = None) -> int:
-    """Write everything that an index holds about its images to a file in one step; see indexer.parquet.schema.
+    """Write an index's images, given labels and codes to a file, replacing it in one step; see indexer.parquet.schema.
 
     Returns the number of images. Raises MissingExtra without the extra `parquet`, InputError if the file cannot be
     written, DamagedIndex if codes are missing.

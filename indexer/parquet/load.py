@@ -36,11 +36,11 @@ class ImportSummary:
 
 
 def import_codes(index: IndexWriter, file: ParquetReader, report: Report | None = None) -> ImportSummary:
-    """Add a file's images to an index that is open for writing; the file must be checked and match its encoder.
+    """Add a file's images to an index that is open for writing; call the file's `look_through` and `require` first.
 
     An image whose path is already in the index is left unchanged if content and code are the same; otherwise it is
-    replaced under a new id. Labels are merged with existing ones. Raises InputError if the disk is full,
-    KeyboardInterrupt after Ctrl-C; committed parts are kept.
+    replaced under a new id. Labels are merged with existing ones. Raises InputError for a damaged file, OSError for a
+    full disk (InputError once IndexWriter exits), KeyboardInterrupt after Ctrl-C. Committed parts are kept.
     """
     summary = ImportSummary()
     with interruptible() as interrupted:

@@ -30,7 +30,7 @@ ENCODER_TYPES = {"name": str, "sha256": str, "distance": str, "latent_size": int
 
 
 class ParquetReader:
-    """An open file. Raises InputError if `export_codes` cannot have written it, MissingExtra without pyarrow.
+    """An open Parquet file. Raises InputError if `export_codes` cannot have written it, MissingExtra without pyarrow.
 
     encoder: what the file states about its encoder: name, sha256, distance, latent_size, framing. count: number of
     images.

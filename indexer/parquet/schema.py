@@ -98,7 +98,7 @@ def columns(latent_size: int) -> dict[str, Any]:
 
 
 def encoder_entry(metadata: IndexMetadata) -> dict[str, Any]:
-    """Return what a file states about the encoder."""
+    """Return the encoder's entry for a file's metadata."""
     return {
         "name": metadata.encoder_name,
         "sha256": metadata.encoder_sha256,
@@ -158,7 +158,7 @@ def from_batch(batch: pyarrow.RecordBatch, labels: Sequence[LabelColumn]) -> Row
 
 
 def label_columns_of(schema: pyarrow.Schema) -> list[LabelColumn]:
-    """Return the fields of a file's struct of labels. Raises ValueError for one that is neither numbers nor text."""
+    """Return the fields of a file's struct of labels. Raises ValueError for a field of another type."""
     arrow = import_pyarrow()
     if "labels" not in schema.names:
         return []

@@ -1,4 +1,4 @@
-"""Queries what a catalogue knew when a run began, a few files at a time, since it may hold millions."""
+"""Looks up files in the catalogue in small batches, since it may hold millions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SIZES_REMEMBERED = 1_024
 
 
 class CatalogLookup:
-    """What a plan can look up in the catalogue.
+    """A plan's queries to the catalogue.
 
-    catalog: a read-only one for this purpose alone. before: the first id that this run assigns.
+    catalog: a read-only connection for these queries alone. before: the first id that this run assigns.
     """
 
     def __init__(self, catalog: Catalog, before: int) -> None:

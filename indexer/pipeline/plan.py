@@ -147,7 +147,7 @@ class Count(threading.Thread):
 
 
 class PathSet:
-    """A set of paths, stored as 64-bit hashes. Any two of a million paths collide with a chance of 1 in 40 million."""
+    """A set of paths, stored as 64-bit hashes. Among a million paths, the chance of a collision is 1 in 40 million."""
 
     def __init__(self) -> None:
         self._hashes = array("q")

@@ -30,7 +30,7 @@ def predict_labels(
     """Store predicted labels for images that the predictor has not seen yet, committing in parts.
 
     Labels from another predictor are removed first. Images whose files are unreadable, crash their decoder, or have
-    changed since they were indexed get none. memory: see DecodingPool. Returns the number of images with new
+    changed since they were indexed get no labels. memory: see DecodingPool. Returns the number of images with new
     predictions.
     """
     if index.metadata.predictor_sha256 != predictor.sha256:
@@ -56,7 +56,7 @@ def predict_labels(
 def _without_labels(
     index: IndexWriter, predictor: AttributeEncoder, records: Sequence[ImageRecord]
 ) -> dict[str, ImageRecord]:
-    """Return the images, by path, that lack a label which the predictor knows."""
+    """Return the images, by path, that lack at least one of the predictor's labels."""
     known = index.labels([record.id for record in records])
     names = set(predictor.labels)
     return {record.path: record for record in records if not names <= known.get(record.id, {}).keys()}

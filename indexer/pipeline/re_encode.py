@@ -1,4 +1,4 @@
-"""Rebuilds an index with another encoder from an older one: its pictures and their given labels."""
+"""Carries the pictures of an older index and their given labels over to a new index with another encoder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IMAGES_AT_ONCE = 2_000
 
 
 class Carried(Scope):
-    """The pictures of an older index, one by one; rules that exclude folders do not apply."""
+    """A scope of single pictures, those of an older index; exclusion rules do not apply."""
 
     def files(self, passed: Passed | None = None) -> Iterator[Found | Problem]:
         """Yield the pictures that still exist."""

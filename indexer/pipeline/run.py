@@ -90,8 +90,9 @@ def index_folders(
 
     prune: whether to remove images whose files have vanished. labels: a label file to use in addition to CelebA's own,
     which are found automatically. vectors: the requested base. report: called several times per second; report_base:
-    the same while a base is written. Raises InputError for a missing folder or label file, for a kind that FAISS does
-    not know, and for a full disk; KeyboardInterrupt after Ctrl-C. Completed work is kept.
+    the same while a base is written. Raises InputError for a missing folder or label file, or for a kind that FAISS
+    does not know; OSError for a full disk (InputError once IndexWriter exits); KeyboardInterrupt after Ctrl-C.
+    Completed work is kept.
     """
     options = IndexOptions(prune, labels, vectors)
     return index_scope(index, encoder, Scope(folders), options, report, report_base)
@@ -214,7 +215,7 @@ class Summary:
     content. changed: encoded and copied files whose content used to differ. failed: unusable files; of these,
     failed_before were not retried because they have not changed since an earlier run, and may_pass failed for causes
     outside the file and are retried in every run. vanished: images whose file was not found or is now excluded.
-    removed: the vanished images that were removed. kept: folders that lost so many images that none were removed.
+    removed: the vanished images that were removed. kept: folders that may be unmounted drives, whose images stay.
     passed_over: skipped and excluded files, by type. predicted: images with newly predicted labels. seconds: by stage;
     decode and encode are sums over workers and threads, and stages overlap, so total is less than their sum.
     images_per_second: encoded / total.

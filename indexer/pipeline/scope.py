@@ -35,7 +35,7 @@ class Scope:
         return discover_again(outermost(self.changed), self.named, self.names, self.rules, passed)
 
     def estimate(self) -> Iterator[Found | Problem]:
-        """Yield about the same files without opening any."""
+        """Yield about the same files; in whole folders, without opening any."""
         if self.changed is None:
             return discover(self.folders, self.names, self.rules, only_by_suffix=True)
         return self.files()

@@ -133,7 +133,7 @@ class Store:
     def _decide(
         self, outcome: Outcome, before: ImageRecord | None, positions: NDArray[np.int64], changes: Changes
     ) -> None:
-        """Add what an outcome changes to `changes`; before: the image now at this path, if any."""
+        """Add the changes that an outcome requires to `changes`; before: the image now at this path, if any."""
         job = outcome.job
         if outcome.reason and _is_gone(job.path):
             self.gone += 1
@@ -170,7 +170,7 @@ class Store:
             changes.removed.append(before.id)
 
     def _reuse(self, outcome: Outcome, before: ImageRecord | None, changes: Changes) -> None:
-        """Move an image with this content whose file is gone; if there is none, copy the code of a twin."""
+        """Move an image with this content whose file is gone; otherwise copy the code of a twin."""
         catalog, job = self._index.catalog, outcome.job
         twin = next(iter(catalog.images.of_content(job.size, outcome.digest, 0, 1)), None)
         if twin is None:

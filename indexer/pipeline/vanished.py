@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from indexer.catalog.catalog import Catalog
 
 AT_ONCE = 10_000
-# A folder that loses more than this share of its images at once may be an unmounted drive, if it had this many.
+# A folder with at least MANY images that loses more than the share MOST of them at once may be an unmounted drive.
 MOST, MANY = 0.5, 20
 EXAMPLES = 3
 
@@ -68,7 +68,7 @@ def take_vanished(
 
     paths: absolute, disjoint. folders: the folders that the user named. drives: folders that used to be mount points.
     The images of a folder are kept if it may be an unmounted drive: nothing was found in it, it lost most of many
-    images at once, or it used to be a mount point and is none now.
+    images at once, or it is no longer the mount point that it used to be.
     """
     if prune is Prune.NO:
         return Vanished(count_vanished(catalog, paths, plan, prune=False))

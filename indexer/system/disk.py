@@ -61,7 +61,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Replace `path` in the same way, yielding a file opened for writing bytes."""
+    """Yield a file, opened for writing bytes, that replaces `path` as in `atomic_path`."""
     with atomic_path(path) as unfinished, open(unfinished, "wb") as file:
         yield file
         file.flush()

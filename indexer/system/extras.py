@@ -10,7 +10,7 @@ from typing import Any
 from indexer import send_nothing
 from indexer.errors import MissingExtra
 
-# Each module and the distributions that provide it: that of the extra `cpu`, then that of `gpu`.
+# Each module, and the distributions that provide it in the extras `cpu` and `gpu`, in this order.
 DISTRIBUTIONS = {
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
     "faiss": ("faiss-cpu", "faiss-gpu"),

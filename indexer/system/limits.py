@@ -29,7 +29,7 @@ ROOT, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def memory_cap() -> int:
-    """Return the bytes of memory that a run may use: LATENTSEARCH_MEMORY, or else a quarter of the machine's memory.
+    """Return the bytes of memory that a run may use: LATENTSEARCH_MEMORY, or else `default_cap`.
 
     Raises InputError if the variable does not hold a size.
     """
@@ -39,7 +39,7 @@ def memory_cap() -> int:
 
 @functools.cache
 def default_cap() -> int:
-    """Return a quarter of the machine's or container's memory; on small ones up to half of it, at most 1 GB."""
+    """Return a quarter of the machine's or container's memory, in bytes; below 4 GB, half of it but at most 1 GB."""
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     there = min(there, memory_limit() or there)
     return max(there // DEFAULT_SHARE, min(there // 2, DEFAULT_AT_LEAST))

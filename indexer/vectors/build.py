@@ -48,7 +48,7 @@ def build(
 def extend(
     base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: StepReport | None = None
 ) -> Any | None:
-    """Add codes to a base's FAISS index and remove ids; None if it is flat or its kind supports no removal."""
+    """Add codes to a base's FAISS index and remove ids; None if it is flat or cannot remove them."""
     if base.kind == FLAT:
         return None
     index = base.load()

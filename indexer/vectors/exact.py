@@ -1,4 +1,4 @@
-"""Exact search: compares every code, with numpy for small searches, to avoid importing FAISS, and FAISS otherwise."""
+"""Exact search, which compares every code: with numpy for small searches, without importing FAISS, else with FAISS."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Subset:
         return self._few
 
     def mask(self, rows: int, ids: int) -> NDArray[np.bool_]:
-        """Return, for every id below `ids`, whether its code is in the subset and below `rows`; computed once."""
+        """Return, for every id below `ids`, whether it is in the subset and its row is below `rows`; computed once."""
         if self._mask is None:
             self._mask = np.zeros(ids, np.bool_)
             self._mask[self.ids[: np.searchsorted(self.rows, rows)]] = True

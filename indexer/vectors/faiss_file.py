@@ -61,7 +61,7 @@ class Tuning:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Tuning:
-        """Build it from the output of dataclasses.asdict."""
+        """Build a Tuning from the output of dataclasses.asdict."""
         return cls(**{**stored, "efforts": tuple((k, effort) for k, effort in stored["efforts"])})
 
     def candidates(self, k: int) -> int:
@@ -114,7 +114,7 @@ class Header:
         return cls(**{**stored, "tuning": Tuning.from_json(stored["tuning"])})
 
     def to_json(self) -> bytes:
-        """Serialise it for the file."""
+        """Serialise the header as JSON."""
         return json.dumps(asdict(self)).encode()
 
 

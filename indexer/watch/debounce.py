@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 SECONDS_QUIET = 0.5
-# Above this many changed paths, walking the folders is cheaper, and the list of paths stays small.
+# Above this many changed paths, the folders are walked instead, which is cheaper and keeps the list of paths short.
 PATHS_AT_MOST = 10_000
 # Folders that never become quiet are walked after this time.
 SECONDS_AT_MOST = 10.0

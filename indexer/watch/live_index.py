@@ -32,6 +32,7 @@ from indexer.watch.watcher import Watcher
 
 logger = logging.getLogger(__name__)
 
+# Seconds between attempts to lock the index while another process writes to it.
 SECONDS_BETWEEN_TRIES = 0.2
 # Seconds before a failed batch is retried. A full disk or an unreadable label file does not end the watch.
 SECONDS_BEFORE_ANOTHER_BATCH = 5.0
@@ -63,7 +64,7 @@ class LiveIndex:
         self._not_before = 0.0
 
     def run(self) -> None:
-        """Watch until Ctrl-C, which raises KeyboardInterrupt; InputError if no folder is left; see `index_folders`."""
+        """Watch until Ctrl-C, then raise KeyboardInterrupt; InputError if no folder is left. See `index_folders`."""
         with interruptible() as interrupted:
             watcher = Watcher(self._folders, interrupted)
             is_first = True
@@ -168,7 +169,7 @@ class LiveIndex:
 
 
 def _is_of_use(path: str, catalog: Catalog) -> bool:
-    """Return whether a path is a picture or a folder, or is known to the catalogue and gone."""
+    """Return whether a path is a picture or a folder, or the catalogue has files at or below it."""
     if os.path.lexists(path) and _may_be_picture(path):
         return True
     return next(_known(path, catalog), None) is not None

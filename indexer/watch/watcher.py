@@ -47,10 +47,10 @@ class Watcher:
         return [folder for folder in self.folders if _identity_of(folder)]
 
     def changes(self) -> Iterator[set[str]]:
-        """Yield sets of changed paths, sometimes empty. A watched folder itself means that any path in it may differ.
+        """Yield sets of changed paths, sometimes empty. A watched folder among them may have changed anywhere.
 
-        All changes after the first set has been yielded appear in later ones. Raises InputError if no folder is left,
-        or if the system cannot watch so many.
+        No change after the first set is missed. Raises InputError if no folder is left, or if the system cannot watch
+        the folders, for example because there are too many.
         """
         self._watched = self._identities()
         missed: set[str] = set()

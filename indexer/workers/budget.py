@@ -115,9 +115,10 @@ def own_bytes() -> int:
 
 
 class Ask(NamedTuple):
-    """A worker's request for memory: total bytes for a picture at this position in its chunk, 0 to return them.
+    """A worker's request for memory.
 
-    is_file: whether the bytes are for the file alone; the worker then asks again once it has read the header.
+    number: the picture's position in its chunk. size: its memory in bytes, in total; 0 returns the memory. is_file:
+    whether the bytes are for the file alone; the worker then asks again once it has read the header.
     """
 
     number: int
@@ -150,7 +151,7 @@ class Share:
         self._reserve(size, is_file=True)
 
     def reserve(self, size: int) -> None:
-        """Wait until a picture that needs this much, including its file, may be decoded. Raises like `reserve_file`."""
+        """Wait until a picture that needs `size` bytes, with its file, may be decoded. Raises like `reserve_file`."""
         self._reserve(size, is_file=False)
 
     def give_back(self) -> None:

@@ -1,4 +1,4 @@
-"""Starts the Python interpreters of workers, optionally in advance, so that they import modules in parallel with us."""
+"""Starts the Python interpreters of workers, optionally in advance, to import modules in parallel with this process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _lock = threading.Lock()
 
 
 def start_ahead(count: int) -> None:
-    """Start interpreters until `count` are ready. Unused ones are ended with this process."""
+    """Start interpreters until `count` are ready. Unused ones are killed when this process exits."""
     with _lock:
         _ahead.extend(_start() for _ in range(count - len(_ahead)))
 

@@ -26,10 +26,10 @@ Chunk = TypeVar("Chunk")
 
 # Seconds between checks of the other threads, and the most that closing waits for threads blocked by a drive.
 WAIT, SECONDS_TO_END = 0.1, 10.0
-# Time limits, so that a stalled drive does not stall the run. The largest accepted picture takes a few seconds.
+# Time limits in seconds, so that a stalled drive does not stall the run. The largest picture takes a few seconds.
 SECONDS_A_CHUNK, SECONDS_A_FILE = 120.0, 30.0
-# Results that may be ready before they are needed. 16 chunks are what two workers decode while the main program is
-# still importing: 13 MB for 64x64 pixels. Larger pictures get fewer.
+# Limits on decoded chunks that wait for the main program. While it is still importing, two workers decode 16 chunks,
+# 13 MB at 64x64 pixels. Larger pictures get fewer chunks.
 CHUNKS_AHEAD, BYTES_AHEAD = 16, 50_000_000
 # Signals that a process gets when its input crashes it. Other signals come from outside, and most exit codes have
 # causes other than the input, such as lack of memory.
@@ -138,7 +138,7 @@ class ChunkQueue(Generic[Item]):
                         return None
                     self._changed.wait(WAIT)
                     continue
-            # With a timeout, so that chunks that are handed back do not wait for a stalled listing of files.
+            # The timeout lets this thread take chunks that are handed back while the listing of files is stalled.
             if self._asking.acquire(timeout=WAIT):
                 try:
                     chunk = next(self._chunks, None)

@@ -1,8 +1,8 @@
 """The parent's side of worker processes, which read, hash and decode files and may die without harm.
 
-Workers are processes, because a picture that crashes its decoder takes its process down, and because threads reach only
-0.9 of their speed on small pictures. Each is a bare interpreter at the end of a socket. It imports nothing from the
-program that started it, does not receive Ctrl-C from the terminal, and exits when its parent does, however that
+Workers are processes, because a picture that crashes its decoder takes its process down, and because threads decode
+small pictures at only 0.9 times the speed. Each is a bare interpreter at the end of a socket. It imports nothing from
+the program that started it, does not receive Ctrl-C from the terminal, and exits when its parent does, however that
 happens.
 """
 
@@ -23,7 +23,7 @@ from indexer.workers.budget import Answer, Ask, Budget
 from indexer.workers.interpreters import take_interpreter
 from indexer.workers.tasks import DecodedChunk, FileTask, Job
 
-# From this many bytes, a picture takes about a second, so the rest of its chunk goes to other workers.
+# Decoding a picture that needs this many bytes takes about a second, so the rest of its chunk goes to other workers.
 LARGE_BYTES = 128_000_000
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
 # A worker that timed out was computing, not waiting for a drive, if it used more than this share of the time on a core.
@@ -31,7 +31,7 @@ BUSY = 0.5
 
 
 class OutOfTime(TimeoutError):
-    """A worker exceeded its time limit; is_busy: because it was computing, not waiting for a drive."""
+    """A worker exceeded its time limit; is_busy: whether it was computing, not waiting for a drive."""
 
     def __init__(self, is_busy: bool = False) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Worker:
     """One worker process, which decodes chunks of files or runs a task on chunks of items.
 
     work: the framing of decoded pictures, or the task. budget: grants memory for large pictures; None grants
-    everything. hand_back: receives the items behind a slow one, for other workers. kept: the items of the current chunk
+    everything. hand_back: receives the items after a slow one, for other workers. kept: the items of the current chunk
     that were not handed back.
     """
 
@@ -117,7 +117,7 @@ class Worker:
             self._is_ready = True
 
     def restart(self) -> str:
-        """Replace a process that has died or does not answer; return what the old one died of."""
+        """Replace a process that has died or does not answer; return the signal or exit code that ended the old one."""
         self._connection.close()
         code = self._end()
         if self._budget:

@@ -43,8 +43,9 @@ class LabelDirections:
     """The directions learned from an index: which labels can be set, and how.
 
     labels: the names of the labels that can be set. mean, spread, first, second: the fields of `Directions`.
-    price: as in `EditedRanking`. counts_for: float32 (labels, 2), the weights from `fit_ranking`.
-    index, count, relabelled: the uuid of the index, its number of pictures, and how often its labels had changed.
+    price: as in `EditedRanking`. counts_for: float32 (labels, 2), the weights of setting 0 and 1, from `fit_ranking`.
+    index, count, relabelled: the index they were learned from: its uuid, its number of pictures then, and how often
+    its labels had changed.
     """
 
     labels: tuple[str, ...]
@@ -59,7 +60,7 @@ class LabelDirections:
     relabelled: int
 
     def fits(self, index: Index) -> bool:
-        """Whether these were learned from this index, with its present labels and about its present size."""
+        """Whether these were learned from this index, with its current labels and at about its current size."""
         grown = index.count() / max(self.count, 1)
         is_current = (self.index, self.relabelled) == (index.metadata.uuid, index.metadata.relabelled)
         return is_current and len(self.mean) == index.latent_size and 1 / OUTGROWN <= grown <= OUTGROWN
@@ -80,7 +81,7 @@ class LabelDirections:
 
     @classmethod
     def load(cls, folder: Path) -> LabelDirections | None:
-        """Read the directions from an index folder; None if there are none or the file is damaged."""
+        """Read the directions from an index folder; None if the file is missing or damaged."""
         try:
             with open(folder / FILE_NAME, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 found = cls(
@@ -111,7 +112,8 @@ def load_or_learn(changes: Sequence[Change], index: Index) -> EditedSearch | Non
     """Return a search of the index with all changes applied; None without changes.
 
     Learns the directions first if no earlier query stored them, or if they are out of date. Raises InputError for a
-    label that the index does not have, or that fewer than LEAST_PICTURES pictures have with each value.
+    label that the index does not have, that has values other than 0 and 1, or that is 0 or 1 for fewer than
+    LEAST_PICTURES pictures.
     """
     if not changes:
         return None

@@ -37,7 +37,8 @@ class View:
 def view(images: Sequence[Path], encoder: AttributeEncoder) -> list[View | Unreadable]:
     """Predict the attributes of picture files, in order; a file that cannot be decoded yields Unreadable.
 
-    Raises InputError if a file does not exist, and UnreadableImage, with all names and reasons, if none can be decoded.
+    Raises InputError if no picture is given or a file does not exist, and UnreadableImage, with all names and reasons,
+    if none can be decoded.
     """
     if not images:
         raise InputError("no picture given: name at least one")

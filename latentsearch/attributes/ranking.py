@@ -19,12 +19,12 @@ from latentsearch.attributes.directions import MISSING, Codes, Directions, Proba
 
 # A label can be set if at least this many pictures have it with value 1, and as many with value 0.
 LEAST_PICTURES = 10
-# A label that differs adds this share of the mean distance between two random pictures.
+# A differing label adds this share of the mean distance between two random pictures.
 SHARE_OF_DISTANCE = 0.5
 # The weights to choose from for a label that is set: it counts as much as 1/8 to 16 other labels.
 WEIGHTS = tuple(2 ** (step / 8) for step in range(-24, 33))
-# A weight must bring the set value to the share ENOUGH of the NEAREST results; a larger weight that brings it to WISHED
-# is preferred as long as no other label suffers. Both are measured with up to QUERIES queries in a gallery of up to
+# A weight must bring the set value to the share ENOUGH of the NEAREST results; a larger weight is preferred, unless it
+# reaches WISHED or harms another label. Both are measured with up to QUERIES queries in a gallery of up to
 # GALLERY pictures, with directions fitted on the other FOLDS - 1 folds.
 ENOUGH, WISHED, NEAREST = 0.82, 0.92, 10
 QUERIES, GALLERY, FOLDS = 300, 10_000, 4
@@ -43,14 +43,14 @@ class Setting(NamedTuple):
 class EditedRanking(NamedTuple):
     """Measures distances from queries with labels set.
 
-    price: the distance that one label that differs adds.
+    price: how much one differing label adds to the distance.
     """
 
     directions: Directions
     price: float
 
     def slopes(self, queries: Codes, settings: Sequence[Setting]) -> Codes:
-        """Return what each label of a picture adds to its distance, in prices: (q, d) -> float32 (q, labels)."""
+        """Return how much each label adds to a distance, as a multiple of the price: (q, d) -> float32 (q, labels)."""
         return slopes(self.directions.probabilities(queries), settings)
 
     def distances(self, own: Codes, slopes: Codes, codes: Codes) -> Codes:
@@ -123,7 +123,7 @@ class _Gallery(NamedTuple):
     price: float
 
     def weight(self, label: int, value: int, random: np.random.Generator) -> float:
-        """Choose the least of WEIGHTS that reaches ENOUGH, or a larger one, up to WISHED, if no other label suffers."""
+        """Choose the least of WEIGHTS that reaches ENOUGH, or the largest below WISHED that harms no other label."""
         lacking = random.permutation(np.flatnonzero(self.values[:, label] == 1 - value))[:QUERIES]
         if not len(lacking):
             return 1.0
@@ -150,11 +150,11 @@ class _Trials:
         self.kept_before = self._agreement(_nearest(own))
 
     def share(self, weight: float) -> float:
-        """The share of the nearest pictures that have the value set, at this weight."""
+        """Return the share of the nearest pictures that have the value set, at this weight."""
         return float(np.mean(self._has[self._found(weight)]))
 
     def kept(self, weight: float) -> float:
-        """The share of the other labels that queries and their nearest pictures have in common, at this weight."""
+        """Return the share of other labels in which queries and their nearest pictures agree, at this weight."""
         return self._agreement(self._found(weight))
 
     def _find(self, weight: float) -> NDArray[np.int64]:

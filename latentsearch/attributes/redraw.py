@@ -25,10 +25,11 @@ REACHES = (1, 2, 3)
 
 
 class Redrawing:
-    """Redraws pictures with labels set, beyond 1 or 0 if needed, until the bundle's own encoder predicts them as set.
+    """Redraws pictures with labels set, beyond 1 or 0 if the bundle's attribute encoder does not predict them as set.
 
-    framing: the framing of the input pictures. Raises EncoderError for a bundle without encoder, attribute encoder and
-    generator, or whose generator does not take the encoder's codes; InputError for a label that it did not learn with.
+    framing: the framing of the input pictures. Raises EncoderError if the bundle lacks an encoder, an attribute
+    encoder or a generator, or if the generator does not take the encoder's codes; InputError for a label that the
+    bundle was not trained with.
     """
 
     def __init__(self, bundle: str, changes: Sequence[Change]) -> None:

@@ -58,7 +58,7 @@ def _checked_prune(ctx: click.Context, parameter: click.Parameter, given: str | 
     "predictor",
     metavar="[NAME]",
     is_flag=False,
-    flag_value="",  # the one that ships, whose name is not known before indexer.encoders.attributes is imported
+    flag_value="",  # the included encoder; indexer.encoders.attributes, imported later, knows its name
     help="Predict labels with an encoder trained with labels, by name or folder.  [default: attributes]",
 )
 @click.option(

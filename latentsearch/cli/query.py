@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 # The value of a bare `--diverse`.
 USUAL_VARIETY = 0.5
-# The most queries on one contact sheet: a taller picture would exceed what file formats hold and people look at.
+# The most queries on one contact sheet: file formats limit the height, and nobody looks at a taller sheet.
 ROWS_OF_SHEET = 50
 
 

@@ -13,7 +13,7 @@ from latentsearch.cli.train_request import FITTED, TrainRequest
 
 
 def fit(asked: TrainRequest) -> None:
-    """Fit a run. There are no checkpoints; a run that was stopped only keeps its decoded pictures."""
+    """Fit a run. There are no checkpoints; a stopped run keeps only its decoded pictures."""
     # BLAS gets one thread, and each part is fitted on a thread of its own. Several BLAS threads wait for one another by
     # spinning, which takes ten times as long on a busy machine, and the result would depend on their number.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -31,7 +31,7 @@ class Digits:
 
 
 def holds_digits(path: Path) -> bool:
-    """Return whether a path is an .npz file or a folder with MNIST's training images."""
+    """Return whether a path ends in .npz, which is not opened, or is a folder with MNIST's training images."""
     return path.suffix == ".npz" or any((path / f"{IDX['train'][0]}{packed}").is_file() for packed in ("", ".gz"))
 
 
@@ -50,7 +50,7 @@ def load_digits(path: Path, split: str) -> Digits:
 
 
 def _from_npz(path: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    # If np.load opens a damaged file by its path, it never closes it.
+    # Given a path, np.load leaves a damaged file open.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return arrays[f"x_{split}"], arrays[f"y_{split}"]
 
@@ -61,7 +61,7 @@ def _from_idx(folder: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.u
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read an IDX file of uint8, or `path` + .gz if only that exists; raises ValueError if it is not one."""
+    """Read an IDX file of uint8, or `path` + .gz if only that exists; raises ValueError for any other content."""
     packed = path.with_name(f"{path.name}.gz")
     content = path.read_bytes() if path.exists() else gzip.decompress(packed.read_bytes())
     if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTES]):

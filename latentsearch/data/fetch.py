@@ -34,7 +34,8 @@ def fetch(
     """Download the missing files of a data set, unpack its archives, and verify the result.
 
     `base_url` replaces the publisher's servers; `everything` includes the optional files. Raises InputError if a file
-    with the same name but other contents exists, and TransferError if a file cannot be downloaded or unpacked.
+    with the same name but other contents exists, the folder is not writable or `base_url` is not an HTTP address, and
+    TransferError if a file cannot be downloaded or unpacked.
     """
     folder = folder_of(manifest, root)
     files = manifest.files if everything else manifest.needed()

@@ -65,7 +65,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of one kind: `binary` (0 or 1), `class` (one of `values`), `identity` (1 to `count`), `split`."""
+    """Labels of one kind: `binary` (1 or -1), `class` (one of `values`), `identity` (1 to `count`), `split`."""
 
     kind: str
     names: tuple[str, ...]
@@ -81,7 +81,8 @@ class Labels:
 class Selection:
     """The pictures that a protocol uses.
 
-    `take` is first (the first `images`), others (all but the first ones), split, random (a `share`) or unstated.
+    `take` is first (the first `images` pictures), others (`images` pictures that the protocol's first selection leaves
+    out), split (the part named `split`), random (a `share` of all pictures) or unstated.
     """
 
     take: str
@@ -97,7 +98,7 @@ class Selection:
 class Protocol:
     """How a paper uses the data set, and what it does not specify.
 
-    `attributes` are the labels that it trains with, () if none.
+    `attributes` are the labels that the paper trains with, () if none.
     """
 
     paper: str
@@ -110,13 +111,13 @@ class Protocol:
     attributes: tuple[str, ...] = ()
 
     def selections(self) -> tuple[Selection, ...]:
-        """The selections for training, gallery and queries, without those that the paper does not have."""
+        """Return the selections for training, gallery and queries that the paper defines."""
         return tuple(part for part in (self.training, self.gallery, self.queries) if part)
 
 
 @dataclass(frozen=True)
 class Ring:
-    """A mixture of `modes` Gaussians with standard deviation `sigma`, on a circle around the origin."""
+    """A mixture of `modes` Gaussians with standard deviation `sigma`, evenly spaced on a circle around the origin."""
 
     modes: int
     radius: float
@@ -155,11 +156,11 @@ class Manifest:
             _require(set(protocol.attributes) <= labels, f"{protocol.paper} learns with labels that no file has")
 
     def split_names(self) -> tuple[str, ...]:
-        """The names of the official split's parts, in the order of their codes 0, 1, 2."""
+        """Return the names of the official split's parts, in the order of their codes 0, 1, 2."""
         return tuple(split.name for split in self.splits)
 
     def needed(self) -> tuple[File, ...]:
-        """The files that latentsearch reads; the rest are optional."""
+        """Return the files that latentsearch reads; the rest are optional."""
         return tuple(file for file in self.files if not file.optional)
 
 
@@ -170,7 +171,7 @@ def manifest_names() -> list[str]:
 
 
 def load_manifest(name: str) -> Manifest:
-    """Read the manifest of a data set; raises InputError with the known names if there is none."""
+    """Read the manifest of a data set; raises InputError, which lists the known names, if the name is unknown."""
     known = manifest_names()
     if name not in known:
         raise InputError(f"no data set is called {name!r}; there are {', '.join(known)}")

@@ -46,7 +46,7 @@ class Resuming:
         os.replace(self.part, output_file)
 
     def received(self) -> int:
-        """The number of bytes received so far, by this and earlier runs."""
+        """Return the number of bytes received so far, by this and earlier runs."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def _receive(self, url: str) -> None:
@@ -109,7 +109,7 @@ def _transfer_from(url: str, file: File, folder: Path, progress: StepReport) -> 
         except BrokeOff as error:
             if downloader.received() <= before:
                 raise Refused(f"sends {before:,} bytes and no more: {error}" if before else str(error)) from error
-        except ValueError as error:  # from pooch: the hash does not match, and it has deleted the file
+        except ValueError as error:  # pooch found another hash and deleted the file
             if not downloader.resumed:
                 raise Refused(f"sends another file: its {_known_hash(file)[0]} is not the published one") from error
 
@@ -128,7 +128,7 @@ def _known_hash(file: File) -> tuple[str, str]:
 
 
 def _start(response: requests.Response) -> int:
-    """Return the file offset of the response in bytes: 0 unless the server honours the range (bytes 5-9/10)."""
+    """Return the offset in bytes at which the response starts: 0 unless the server honours the Range header."""
     stated = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     return int(stated[1]) if stated and response.status_code == 206 else 0
 

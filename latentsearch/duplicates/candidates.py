@@ -29,7 +29,7 @@ NEIGHBOURS = 5
 # The least cosine of two vectors, and the least correlation of two aligned fingerprints, of a pair of candidates. Faces
 # are the hardest case, because all are alike: `python -m benchmarks duplicates` measures how many copies are missed.
 LEAST_COSINE, LEAST_CORRELATION = 0.85, 0.92
-# Alignment raises the correlation by no more than this, so pairs that would need more are dropped before.
+# Alignment raises the correlation by no more than this, so pairs that would need more are dropped before alignment.
 MOST_GAINED = 0.3
 # Steps of alignment.
 STEPS = 2
@@ -37,7 +37,7 @@ STEPS = 2
 LARGE = 20_000
 # Lists of the inverted file that a look-up searches, and vectors per list to train it on.
 LISTS_PROBED, POINTS_A_LIST = 16, 64
-# The vector of a turned copy is almost equal to the original's, that of a crop is not, so fewer lists suffice.
+# Unlike a crop, a turned copy has almost the same vector as the original, so fewer lists suffice.
 LISTS_PROBED_TURNED = 6
 # Batch sizes.
 PICTURES_AT_ONCE, PAIRS_AT_ONCE = 32_768, 500

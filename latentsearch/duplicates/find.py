@@ -22,7 +22,7 @@ def find_duplicates(
     index: its folder, None for the default index.
     exact: only copies with the same bytes. near: only copies that look the same and have other bytes; the best of
     several files with the same bytes represents them. With neither, both kinds are found.
-    report: called with the step, and how much of how many is done.
+    report: called with the name of the step, the number done and the total.
     Groups are sorted by the path of their best picture. The best has lost least, by frames, pages, alpha, colour, bit
     depth, pixels, compression, date and camera; of equal ones it is the oldest, then the first by path.
     Raises IndexStateError without an index, MissingExtra without FAISS.

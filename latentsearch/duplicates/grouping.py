@@ -20,7 +20,8 @@ Compare = Callable[[NDArray[np.int64], NDArray[np.int64]], Pairs]
 # Takes pairs, and returns the relation from the picture to the reference of each; None if they are not copies.
 Judge = Callable[[Pairs], Sequence[Relation | None]]
 
-# Each member that is not a plain copy of the best is compared with up to this many earlier members.
+# Each member that is not a plain copy of the best is compared with up to this many earlier members that have the same
+# changes.
 TWINS_COMPARED = 8
 
 
@@ -74,8 +75,8 @@ def groups_around_best(verdicts: Verdicts, rank: Mapping[int, int]) -> list[list
     """Form disjoint groups of rows, the best of each first.
 
     rank: a number per row, least for the best, judged by single files. Within each connected component, the row of
-    least rank takes its direct copies. A copy that has lost nothing, where that row has, becomes the best instead. The
-    rows left over form further groups in the same way.
+    least rank takes its direct copies. If that row has lost something that a copy still has, and the copy has lost
+    nothing, the copy becomes the best instead. The rows left over form further groups in the same way.
     """
     waiting = [sorted(rows, key=lambda row: rank[row]) for rows in _connected(verdicts.pairs)]
     groups = []

@@ -21,7 +21,8 @@ from latentsearch.duplicates.compare.judge import CHANGED
 
 # The most frames after the first that get a fingerprint; of more, evenly spaced ones are chosen.
 FRAMES_KEPT = 64
-# Frames whose fingerprints differ by less on average, of 255, find the same candidates, so one of them is enough.
+# Frames whose fingerprints differ by less than this on average, on a scale of 255, find the same candidates, so one of
+# them is enough.
 DIFFERENCE = 3.0
 # Pixels on the shorter side that a fingerprint needs.
 ENOUGH = 64

@@ -48,7 +48,7 @@ def near_duplicates(index: Index, without: set[int], report: StepReport) -> tupl
 
 
 def _among(pairs: Pairs, rows: NDArray[np.int64], count: int) -> Pairs:
-    """Keep the pairs whose rows are both in `rows`, and renumber them by their index there. count: of all rows."""
+    """Keep the pairs whose rows are both in `rows`, and renumber them by their index there. count: rows in all."""
     renumbered = np.full(count, -1, np.int64)
     renumbered[rows] = np.arange(len(rows))
     first, second = renumbered[pairs.pictures], renumbered[pairs.references]

@@ -37,8 +37,8 @@ Views = tuple[NDArray[np.int64], NDArray[np.uint8]]
 def still_there(records: Iterable[ImageRecord]) -> tuple[list[ImageRecord], list[LeftOut]]:
     """Split images into those whose files are unchanged, each file once, and those that are gone or changed.
 
-    Soft and hard links to a file are not copies of it. One name is kept: one that resolves to itself if there is one,
-    else the first.
+    Soft and hard links to a file are not copies of it. One path to each file is kept: one without a soft link, if there
+    is one, else the first.
     """
     files: dict[tuple[int, int], ImageRecord] = {}
     left_out = []
@@ -81,7 +81,7 @@ def judge_pairs(pairs: Sequence[Pair], report: Report | None = None) -> Iterator
 
 
 def file_of(record: ImageRecord, facts: Facts) -> File:
-    """Make the file of an image, for a comparison."""
+    """Describe the file of an image for a comparison."""
     return File(record.path, record.size, record.digest, facts)
 
 
@@ -97,7 +97,7 @@ def complete_fingerprints(
     unkept: dict[int, Fingerprint] = {}
     left_out: list[LeftOut] = []
     for start in range(0, len(missing), KEPT_AT_ONCE):
-        # Some may have been removed by another process, which becomes visible once a part is stored.
+        # Storing a part refreshes the index, so images that another process has removed may be missing here.
         records = list(index.catalog.images.of_ids(missing[start : start + KEPT_AT_ONCE]).values())
         made, unusable = _fingerprints(records, _continued(report, start, len(missing)))
         left_out += unusable

@@ -23,7 +23,7 @@ from latentsearch.duplicates.pairs import Pairs
 
 # Steps of alignment.
 STEPS = 3
-# Pairs whose likeness at half size is below this before alignment are dropped. None of the copies planted in CelebA is.
+# Pairs whose likeness at half size is below this before alignment are dropped. No copy planted in CelebA is.
 LEAST_AT_FIRST = 0.3
 # Pairs in one batch.
 AT_ONCE = 200
@@ -32,7 +32,7 @@ AT_ONCE = 200
 def verified(pairs: Pairs, pictures: GreyPictures, report: Report | None = None) -> Pairs:
     """Keep the pairs that show the same picture, with the likeness of their details.
 
-    pictures: the grey pictures of alignment.SIDE pixels, by the rows of `pairs`.
+    pictures: the grey pictures, alignment.SIDE pixels square, by the rows of `pairs`.
     """
     return pairs.sifted(partial(_verified, pictures), AT_ONCE, report)
 

@@ -15,7 +15,7 @@ from latentsearch.export.onnx_graphs import compress, export_graph
 from latentsearch.training.datasets.images import Images, to_float
 from latentsearch.training.engine.trained import Trained
 
-# Number of training images' label vectors stored in model.json, with which a conditional generator samples.
+# model.json stores the label vectors of this many training images: a conditional generator's samples use them.
 DRAWN = 256
 
 
@@ -35,7 +35,7 @@ class AttributeGraph(nn.Module):
 def write_attribute_graph(trained: Trained, training: NDArray[np.uint8], folder: Path, precision: str) -> None:
     """Write attributes.onnx to a bundle's folder if the family has an attribute encoder.
 
-    training: training images uint8 (n, h, w, 3), which int8 is calibrated on.
+    training: training images uint8 (n, h, w, 3), on which int8 is calibrated.
     """
     if trained.attributes is not None:
         shape = (2, trained.framing.height, trained.framing.width, 3)
@@ -45,7 +45,7 @@ def write_attribute_graph(trained: Trained, training: NDArray[np.uint8], folder:
 
 
 def describe_labels(trained: Trained, images: Images) -> dict[str, Any]:
-    """Return the entries of model.json for a family with labels: their names, and the generator's input.
+    """Return the entries of model.json for a family with labels: the labels' names and the generator's input.
 
     The generator's entry `drawn` has the label vectors of random training images, as strings of 0 and 1, with which
     `sample` generates pictures.
@@ -66,7 +66,10 @@ def describe_labels(trained: Trained, images: Images) -> dict[str, Any]:
 
 @torch.no_grad()
 def check_attributes(trained: Trained, bundle: Path, pixels: NDArray[np.uint8]) -> dict[str, float]:
-    """Return the share of labels of pictures uint8 (n, h, w, 3) on which the bundle and PyTorch agree."""
+    """Compare the bundle's and PyTorch's labels of pictures uint8 (n, h, w, 3).
+
+    Returns the share of labels on which they agree, as `attributes_in_common`; {} without an attribute encoder.
+    """
     if trained.attributes is None:
         return {}
     by_torch = trained.attributes(to_float(pixels)).numpy()

@@ -110,10 +110,11 @@ def export(
     """Write a bundle and return its model.json.
 
     distance: "euclidean" for the network's own codes, "cosine" for centred, whitened and normalised ones, fitted on
-    training images (`published_graph`). read: read a layer by parts instead, also fitted on training images. precision:
-    of the encoder: "fp32", "fp16" (stored as fp16, computed in fp32) or "int8" (static, calibrated on training images);
-    with fp16 and int8, the generator's weights are stored as int8. Raises InputError if the folder is not empty, or for
-    `read` with another distance than cosine.
+    training images (`published_graph`). read: the layer and parts from which to compute codes instead, also fitted on
+    training images. precision: that of the encoder: "fp32", "fp16" (stored as fp16, computed in fp32) or "int8"
+    (static, calibrated on training images); with fp16 and int8, the generator's weights are stored as int8. Raises
+    InputError if the folder is not empty, if `read` is given with a distance other than cosine, or if its layer does
+    not exist.
     """
     if read is not None and distance != "cosine":
         raise InputError("codes by parts are compared by cosine: leave out --distance")
@@ -176,9 +177,10 @@ def _example(trained: Trained) -> Tensor:
 
 
 def published_graph(trained: Trained) -> EncoderGraph:
-    """Return the graph that codes for cosine distance are fitted on.
+    """Return the graph to which whitening for cosine distance is fitted.
 
-    It computes the family's features if it has them, else its codes, averaged over views allowed by its invariance.
+    It computes the family's features if there are any, else its codes, averaged over the views that the family's
+    invariance allows.
     """
     alike = trained.invariance
     mirrored, closer = (False, False) if alike is None else (alike.mirrors, alike.zooms)
@@ -230,7 +232,7 @@ def _write_others(trained: Trained, images: Images, folder: Path, precision: str
         size = trained.latent_size + len(trained.labels)
         export_graph(generator, torch.zeros(2, size), folder / "generator.onnx", "codes", "images")
         if precision != "fp32":
-            # Generated pictures are only looked at, and int8 weights change them invisibly.
+            # Generated pictures are only viewed, and the change from int8 weights is invisible.
             store_as_int8(folder / "generator.onnx")
 
 

@@ -50,7 +50,7 @@ def describe_bundle(
     precision: str,
     trained: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the content of model.json for the graphs in a folder, with no scores. codes: of training images (n, d)."""
+    """Return model.json's content for the graphs in a folder, without scores. codes: (n, d), of training images."""
     quantiles = random_pair_distances(codes, distance)
     return {
         "format": FORMAT,

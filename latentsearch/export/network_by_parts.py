@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 ENCODER = "encoder.onnx"
 CHECK_IMAGES = 256
 CHECK_GALLERY = 5_000
-# The default layer has at least this many rows and columns: smaller maps contain too little spatial information.
+# The default is the last layer with this many rows and columns: smaller maps have too little spatial information.
 FEWEST_ROWS = 8
 
 Codes = NDArray[np.float32]
@@ -32,7 +32,11 @@ Codes = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Wish:
-    """How to read a network by parts. layer: its number, from 1, or None for the last with at least 8x8 cells."""
+    """How to read a network by parts.
+
+    layer: number of the layer to read, from 1; None for the last layer with at least 8x8 cells, or the first if all are
+    smaller. latent_size: maximum length of a code.
+    """
 
     parts: tuple[Part, ...]
     layer: int | None = None
@@ -43,8 +47,9 @@ class Wish:
 class Network:
     """A network to read.
 
-    write: writes its graph in full precision to a path. compress: rewrites the graph at a path in a precision, which
-    int8 calibrates on images. views: number of views per picture: 2 if mirror images share a code, else 1.
+    write: writes the network's graph in full precision to a path. compress: rewrites the graph at a path in another
+    precision; int8 is calibrated on the given images. views: number of views per picture: 2 if mirror images share a
+    code, else 1.
     """
 
     write: Callable[[Path], None]
@@ -96,7 +101,7 @@ class ReadByParts:
         return (number, len(layers.layers)), stored.of(exact), stored
 
     def check(self, staging: Path, codes: Codes) -> dict[str, float]:
-        """Compare its codes with those of the same reading in full precision, as `likeness`."""
+        """Compare encoder.onnx's codes with those of the same reading in full precision, as `likeness`."""
         content = (staging / ENCODER).read_bytes()
         queries = Block(np.array(self._images.pixels[:CHECK_IMAGES]))
         gallery = self._images.first(min(CHECK_GALLERY, len(codes)))

@@ -96,7 +96,7 @@ def quantise(path: Path, images: NDArray[np.uint8]) -> None:
 
 
 def _last_products(path: Path) -> list[str]:
-    """Return the matrix products, which stay fp32: they are few, and no later layer compensates for their errors."""
+    """Return the names of the matrix products. They stay fp32: no later layer compensates for their errors."""
     return [node.name for node in onnx.load(path).graph.node if node.op_type in ("Gemm", "MatMul")]
 
 

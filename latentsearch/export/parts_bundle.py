@@ -41,8 +41,8 @@ def export_fitted(
     """Write the bundle of a fitted run and return its model.json.
 
     precision: "fp32" or "fp16" (stored as fp16, computed in fp32); with fp16, the generator's weights are stored as
-    int8. terms: the weights' terms of use. Raises InputError if the run is not finished, the precision or
-    distance is another one, or the folder is not empty.
+    int8. distance: only "cosine". terms: the weights' terms of use. Raises InputError if the run is not finished, the
+    precision or distance is not supported, or the folder is not empty.
     """
     if precision not in ("fp32", "fp16"):
         raise InputError(f"codes by parts are stored as fp32 or fp16, not {precision}: take --precision fp16")

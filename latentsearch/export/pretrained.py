@@ -24,7 +24,7 @@ from latentsearch.training.engine.trained import Trained
 logger = logging.getLogger(__name__)
 
 PREFIX = "timm:"
-# Length of codes for cosine distance, if the network has at least this many features.
+# Length of codes for cosine distance; if the network has fewer features, a code has one number per feature.
 LATENT_SIZE = 100
 TERMS = "as the source of the weights states"
 

@@ -19,7 +19,7 @@ def store_as_fp16(path: Path) -> None:
 
 
 def store_as_int8(path: Path) -> None:
-    """Store large weights as int8 with one scale per slice, multiplied on loading: a quarter of the size.
+    """Store large weights as int8 and one scale per slice; loading multiplies the two: a quarter of the size.
 
     Unlike `quantise`, this changes only the weights; activations and sums stay fp32.
     """

@@ -1,1 +1,1 @@
-"""The Python interface behind `import latentsearch`; most verbs of the command line use it, too."""
+"""The Python interface behind `import latentsearch`; most verbs of the command line call it, too."""

@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 class Collection(OpenIndex):
     """The pictures of one index, from `open` or `create`; a context manager that closes its files.
 
-    It sees what other processes have committed as soon as they have. Its methods raise ValueError once it is closed,
-    DamagedIndex if the files of the index contradict one another; those that write raise LockedIndex while another
-    process writes. Several threads may use it, one at a time.
+    Each call sees everything that other processes have committed. Methods raise ValueError after the collection has
+    been closed, and DamagedIndex if the files of the index contradict one another; methods that write raise LockedIndex
+    while another process writes. Several threads may use it, one at a time.
     """
 
     def add(
@@ -50,19 +50,19 @@ class Collection(OpenIndex):
         memory: int | str | None = None,
         on_progress: StepReport | None = None,
     ) -> Summary:
-        """Add the pictures of folders, or bring the index up to date with them; single files may be named, too.
+        """Add the pictures of folders, or update the index after they have changed; single files may be named, too.
 
         exclude: patterns of files and folders to leave out, as in .gitignore. labels: a CSV file, file names first.
         prune: remove pictures of these folders whose files are gone; if most of a folder is gone, only with "force".
-        predict_labels: True, or the encoder that predicts the labels that are not given. retry_failed: try every file
-        again that could not be used. rehash: trust neither a file's size nor its time. kind, recall, device: of the
-        search index, as `latentsearch index` has them. memory: bytes, or a text such as "2GB". on_progress: called
-        several times a second with the name of the step, how much is done, and of how much (None until that is
-        counted).
+        predict_labels: predict labels that are not given, with the included encoder (True) or another, by name or
+        folder. retry_failed: try every file again that could not be used. rehash: read every file again, even if its
+        size and modification time are unchanged. kind, recall, device: of the search index, as the options of
+        `latentsearch index`. memory: the most to use, in bytes or as a string such as "2GB". on_progress: called
+        several times a second with the name of the step, the number done and the total (None until it is known).
 
         Returns a summary: found, encoded, copied, unchanged, moved, changed, failed and further counts. A file that
-        cannot be used is listed by `failures` and never ends the run; Ctrl-C does, and keeps what was done.
-        Raises InputError for a folder or label file that is not there and for a full disk.
+        cannot be used does not end the run; `failures` lists it. Ctrl-C ends the run and keeps the pictures encoded so
+        far. Raises InputError if a folder or the label file does not exist, and if the disk is full.
 
         >>> with ls.create(folder / "third index") as pictures:
         ...     summary = pictures.add(folder / "pictures", exclude="n*.png", on_progress=lambda *step: None)
@@ -90,17 +90,18 @@ class Collection(OpenIndex):
         min_similarity: float | None = None,
         diverse: float | None = None,
     ) -> Results:
-        """Find the pictures most like one, or like the mean of several.
+        """Find the pictures most like the query, or like the mean of several.
 
-        query, minus: each a path, an address, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the
-        id of a stored picture, a code float (d,), or several of these; the mean of `minus` is subtracted. k: at most
-        this many hits. where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit
+        query, minus: each a path, a URL, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the id of
+        a stored picture, a code float (d,), or several of these; the mean code of `minus` is subtracted. k: the most
+        hits to return. where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit
         lies in one of them. set: labels to set in the query, to 0 or 1. set_by: "directions", or the bundle whose
-        generator draws the picture anew. exclude_self: leave out the queried pictures and exact copies of them.
-        max_distance, min_similarity: bounds for each hit. diverse: from 1, only likeness counts, to 0, only variety.
+        generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
+        max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
 
-        Raises InputError for a picture, id or label that is not there and for numbers out of range, UnreadableImage for
-        a picture that cannot be read, IndexStateError for an empty index, MissingExtra without ONNX Runtime or FAISS.
+        Raises InputError for an unknown picture, id or label and for numbers out of range, UnreadableImage for a
+        picture that cannot be read, TransferError for a failed download, IndexStateError for an empty index,
+        EncoderError for a picture if the codes were imported, MissingExtra without ONNX Runtime or FAISS.
 
         >>> with ls.open(folder / "index") as pictures:
         ...     [Path(hit.path).name for hit in pictures.search(picture, k=1)]
@@ -125,7 +126,7 @@ class Collection(OpenIndex):
     def encode(
         self, pictures: Picture | Iterable[Picture], *, errors: Literal["raise", "nan"] = "raise"
     ) -> NDArray[np.float32]:
-        """Encode pictures with the encoder of the index: float32 (n, d); nothing is stored. See `encode`."""
+        """Encode pictures with the encoder of the index: float32 (n, d). Stores nothing; see `latentsearch.encode`."""
         from latentsearch.interface.encoding import encoded
 
         self._now()
@@ -136,8 +137,9 @@ class Collection(OpenIndex):
     ) -> Duplicates:
         """Find groups of pictures that are copies of one another; nothing is deleted.
 
-        exact: only files with the same bytes. near: only pictures that look the same and have other bytes. Neither:
-        both. on_progress: as for `add`. Raises InputError for both, MissingExtra without FAISS.
+        exact: only files with the same bytes. near: only pictures that look the same and have other bytes. With
+        neither, both kinds are found. on_progress: as for `add`. Raises InputError if exact and near are both set,
+        MissingExtra without FAISS.
 
         >>> with ls.open(folder / "index") as pictures:
         ...     [[Path(copy.image.path).name for copy in group] for group in pictures.duplicates(exact=True)]
@@ -152,7 +154,7 @@ class Collection(OpenIndex):
         return Duplicates.of(find(str(self.folder), exact=exact, near=near, report=on_progress))
 
     def to_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> int:
-        """Write paths, digests, sizes, times, labels and codes to a Parquet file. Returns how many pictures.
+        """Write paths, digests, sizes, times, labels and codes to a Parquet file. Returns the number of pictures.
 
         Raises MissingExtra without the extra `parquet`, InputError if the file cannot be written.
         """
@@ -163,8 +165,9 @@ class Collection(OpenIndex):
     def add_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> ImportSummary:
         """Add the pictures of a file that `to_parquet` wrote; their own files are not read.
 
-        Returns found, added, replaced and unchanged counts. Raises InputError for a damaged file, of which nothing is
-        imported, EncoderError for one of another encoder, MissingExtra without the extra `parquet`.
+        Returns a summary with the counts found, added, replaced and unchanged. Raises InputError for a damaged file,
+        from which nothing is imported, EncoderError for codes of another encoder, MissingExtra without the extra
+        `parquet`.
         """
         from indexer.index.writer import IndexWriter
         from indexer.parquet.load import import_codes
@@ -201,5 +204,5 @@ def _changes(wanted: Mapping[str, int]) -> Iterator[Change]:
 
 
 def _of_one_step(on_progress: StepReport | None, step: str) -> Report | None:
-    """Adapt a callback that takes a step's name to work that has one step."""
+    """Adapt a callback that takes a step's name to work with a single step."""
     return None if on_progress is None else partial(on_progress, step)

@@ -19,8 +19,8 @@ class Duplicates(Found):
     """Groups of pictures that are copies of one another: a sequence of tuples, the best of each group first.
 
     groups: each a tuple of copies with image (its id, path, width, height, size in bytes), kind, changes and likeness.
-    left_out: pictures whose files have gone or changed, by path, and why they were not compared. spare: every picture
-    but the best of each group.
+    left_out: the pictures that were not compared, by path, with the reason, such as a file that has gone or changed.
+    spare: every picture but the best of each group.
     """
 
     @classmethod
@@ -43,7 +43,7 @@ class Duplicates(Found):
         return self.groups[position]
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Convert to a dictionary a picture, with the keys of `latentsearch duplicates --json`, group and rank."""
+        """Convert to one dictionary per picture, with the keys of `latentsearch duplicates --json`, group and rank."""
         from latentsearch.duplicates.formats import as_json
 
         groups = json.loads(as_json(self))["groups"]
@@ -54,16 +54,16 @@ class Duplicates(Found):
         ]
 
     def to_frame(self) -> Any:
-        """Convert to a pandas DataFrame, a row a picture. Raises MissingExtra without pandas."""
+        """Convert to a pandas DataFrame with one row per picture. Raises MissingExtra without pandas."""
         from latentsearch.interface.frames import frame_of
 
         return frame_of(self.to_dicts(), COLUMNS)
 
     def write_plan(self, path: str | Path, delete: Sequence[str] = ()) -> None:
-        """Write a shell script to read and change, which deletes spare copies only as `sh FILE delete`.
+        """Write a shell script to read and edit; only `sh FILE delete` deletes spare copies.
 
-        delete: kinds of copies that it deletes beside exact and same ones, such as "greyed". Raises InputError if
-        the file exists or its folder does not.
+        delete: kinds of copies that the script deletes besides exact and same ones, such as "greyed". Raises InputError
+        if the file exists or its folder does not.
         """
         from latentsearch.duplicates.deletion_plan import check_plan, write_plan
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import PictureEncoder
     from indexer.encoders.framing import Framing
 
-# Pictures decoded before a call of the encoder: each such chunk starts the decoding processes anew.
+# Pictures decoded per call of the encoder; each call starts new decoding processes.
 AT_ONCE = 4096
 FACTS = ("name", "family", "latent_size", "distance", "precision", "trained", "scores", "fidelity", "files")
 
@@ -30,14 +30,15 @@ def encode(
     *,
     errors: Literal["raise", "nan"] = "raise",
 ) -> NDArray[np.float32]:
-    """Encode pictures without an index: float32 (n, d), a row each, in their order.
+    """Encode pictures without an index: float32 (n, d), one row per picture, in their order.
 
     pictures: one or several paths, addresses, arrays uint8 (h, w, 3), PIL images or bytes of picture files.
     encoder: a name that `encoders` lists, or the folder of a bundle; None for the default one, "parts".
-    errors: "nan" gives a row of NaN for a picture that cannot be read.
+    errors: "nan" gives a row of NaN for a picture that cannot be read; an address that cannot be fetched still raises.
 
-    Raises UnreadableImage with the first such picture's name and the reason, InputError for anything else,
-    EncoderError for an encoder that is missing or damaged, MissingExtra without ONNX Runtime.
+    Raises UnreadableImage with the name of the first unreadable picture and the reason, TransferError for a failed
+    download, InputError for anything that is not a picture, EncoderError for an encoder that is missing or damaged,
+    MissingExtra without ONNX Runtime.
 
     >>> ls.encode([folder / "dawn.png", picture]).shape
     (2, 128)
@@ -48,7 +49,7 @@ def encode(
 
 
 def encoders() -> list[dict[str, Any]]:
-    """List the encoders that can be used by name, those that ship first: a dictionary each.
+    """List the encoders that can be used by name, the included ones first: one dictionary per encoder.
 
     Keys: name, family, latent_size (numbers in a code), distance ("cosine" or "euclidean"), precision, trained, scores,
     fidelity, files, bytes (size on disk), generator (whether it can draw pictures), and path. A damaged bundle is
@@ -65,7 +66,7 @@ def encoders() -> list[dict[str, Any]]:
 def encoded(
     pictures: Picture | Iterable[Picture], encoder: PictureEncoder, errors: Literal["raise", "nan"] = "raise"
 ) -> NDArray[np.float32]:
-    """Encode pictures with a loaded encoder; the rest as `encode`."""
+    """Encode pictures with a loaded encoder; everything else is as in `encode`."""
     if errors not in ("raise", "nan"):
         raise InputError(f'errors is {errors!r}: it must be "raise" or "nan"')
     if is_code(pictures):

@@ -1,4 +1,4 @@
-"""Make an index of codes that another program computed; its encoder has a name and no network.
+"""Make an index of codes that another program computed; its encoder has a name but no network.
 
 The distances between random pairs of these codes are measured when the index is made, so that similarities mean the
 same as for every other encoder. Pictures cannot be encoded in such an index: searches go by id or by code.
@@ -34,7 +34,7 @@ FAMILY = "computed elsewhere"
 # Codes sampled to measure the closest pairs: 12 million pairs, which takes a fraction of a second.
 MEASURED = 5_000
 ROWS_AT_ONCE = 10_000
-# Pixels along the side of the decoded pictures, which are thrown away: only size, hash and readability are wanted.
+# Pixels along the side of the decoded pictures; they are discarded, since only size, hash and readability are needed.
 SIDE = 8
 # Files between two calls of `on_progress`.
 REPORTED = 100
@@ -49,16 +49,16 @@ def import_codes(
     distance: Literal["cosine", "euclidean"] = "cosine",
     on_progress: StepReport | None = None,
 ) -> Collection:
-    """Add codes that another program computed to an index, which is made if there is none, and open it.
+    """Add codes that another program computed to an index, and open it; the index is made if there is none.
 
     path: the folder of the index. pictures: n paths. codes: (n, d), converted to float32, and to length 1 for "cosine".
     encoder: a name for their encoder, the same in each import to an index. on_progress: as for `Collection.add`.
 
     A picture whose file cannot be read is left out, and listed by `Collection.failures`. A second import replaces the
-    codes of paths that are there and adds the others. Such a collection searches by id and by code; `add`, `encode` and
-    searches for pictures raise EncoderError, since there is no network to encode them.
-    Raises InputError for codes that do not fit the paths, are not finite or all alike, EncoderError for an index with
-    another encoder, LockedIndex while another process writes to it.
+    codes of paths that are in the index and adds the others. This collection searches by id and by code; `add`,
+    `encode` and searches for pictures raise EncoderError, since there is no network to encode them.
+    Raises InputError for codes that do not fit the paths, are not finite or all equal, and for a path given twice,
+    EncoderError for an index with another encoder, LockedIndex while another process writes to it.
 
     >>> paths = sorted((folder / "pictures").glob("*.png"))
     >>> codes = [[9, 1], [5, 5], [1, 9], [1, 8], [8, 1]]
@@ -80,7 +80,7 @@ def import_codes(
         if not (bundle / "model.json").is_file():
             _write(bundle, model)
         source = _Source(paths, checked, on_progress)
-        # Of a Parquet file, an import takes its rows and their number alone.
+        # import_rows uses only the rows and the count of a ParquetReader.
         import_rows(writer, cast("ParquetReader", source))
         writer.catalog.failures.add(source.failures)
         writer.commit()
@@ -120,7 +120,7 @@ class _Source:
 
 
 def _checked(paths: Sequence[str], codes: ArrayLike, distance: str) -> NDArray[np.float32]:
-    """Return codes as they are stored, float32 (n, d). Raises InputError for codes that do not fit the paths."""
+    """Return codes as they are stored, float32 (n, d). Raises InputError as `import_codes`."""
     checked = np.array(codes, np.float32)
     if distance not in ("cosine", "euclidean"):
         raise InputError(f'distance is {distance!r}: it must be "cosine" or "euclidean"')
@@ -136,7 +136,7 @@ def _checked(paths: Sequence[str], codes: ArrayLike, distance: str) -> NDArray[n
 
 
 def _model(bundle: Path, codes: NDArray[np.float32], name: str, distance: str) -> dict[str, Any]:
-    """Return the stored model.json of this encoder, or one with similarities measured on these codes."""
+    """Return the stored model.json of this encoder, or a new one with similarities measured on these codes."""
     from indexer.encoders.encoder import FORMAT, read_model
     from indexer.encoders.framing import Framing
     from latentsearch.export.calibration import closest_pairs, random_pair_distances

@@ -10,13 +10,13 @@ from indexer.errors import MissingExtra
 
 
 def frame_of(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Any:
-    """Convert rows to a DataFrame. columns: the first columns, which an empty frame has, too.
+    """Convert rows to a DataFrame. columns: the names of the first columns; an empty frame has them, too.
 
     Raises MissingExtra without pandas.
     """
     try:
         is_missing = importlib.util.find_spec("pandas") is None
-    except ValueError:  # somebody has kept it from being imported
+    except ValueError:  # sys.modules holds a stub without a spec
         is_missing = True
     if is_missing:
         raise MissingExtra("pandas is not installed: pip install pandas, or use to_dicts()")

@@ -1,4 +1,4 @@
-"""Results as HTML for notebooks: thumbnails are embedded, no other file is referred to."""
+"""Format results as HTML for notebooks, with embedded thumbnails and no references to files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latentsearch.query import Results
 from latentsearch.search.contact_sheet import Tile, tiles_of, tiles_pictures
 from latentsearch.search.formats import readable
 
-# Hits shown at most: each adds about 4 kB to the saved notebook.
+# The most hits to show: each adds about 4 kB to the saved notebook.
 SHOWN = 48
 # Pixels along the longer side of a thumbnail.
 SIDE = 112
@@ -23,9 +23,9 @@ STYLE = "display:inline-block;margin:4px;text-align:center;font:12px sans-serif"
 
 
 def as_html(results: Results, given: Mapping[str, bytes]) -> str:
-    """Show the queried pictures and the first hits, each with a caption and its path as a tooltip.
+    """Return HTML that shows the queried pictures and the first hits, each with a caption and its path as a tooltip.
 
-    given: the bytes of pictures that are no files, by name.
+    given: the bytes of pictures that are not files, by name.
     """
     asked = len(results.query) + len(results.minus)
     tiles = list(islice(tiles_of(results, given), asked + SHOWN))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """The options of `Collection.add`, by its names."""
+    """The options of `Collection.add`, under the same names."""
 
     labels: str | Path | None
     prune: bool | Literal["force"]

@@ -40,7 +40,7 @@ class OpenIndex:
         return f"<Collection {str(self.folder)!r}: {what}>"
 
     def __len__(self) -> int:
-        """Count the pictures that can be found."""
+        """Count the pictures in the index."""
         return self._now().count()
 
     def __contains__(self, path: str | Path) -> bool:
@@ -65,7 +65,7 @@ class OpenIndex:
 
     @property
     def latent_size(self) -> int:
-        """Numbers in a code."""
+        """The number of components of a code."""
         return self._index.latent_size
 
     @property
@@ -74,9 +74,9 @@ class OpenIndex:
         return self._index.distance
 
     def codes(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return stored codes: ids int64 (n,) and their codes float32 (n, d); of all pictures if ids is None.
+        """Return ids int64 (n,) and their stored codes float32 (n, d); those of all pictures if ids is None.
 
-        Raises InputError for an id that is not there.
+        Raises InputError for an id that is not in the index.
 
         >>> with ls.open(folder / "index") as pictures:
         ...     ids, codes = pictures.codes()
@@ -100,7 +100,7 @@ class OpenIndex:
         return self._now().label_summaries()
 
     def status(self) -> dict[str, Any]:
-        """Describe the index: pictures, failures, labels, encoder, bytes by file and how searches are done."""
+        """Describe the index: pictures, failures, labels, encoder, bytes by file and the search index."""
         from indexer.index.status import status_of
 
         return status_of(self._now())
@@ -123,7 +123,7 @@ class OpenIndex:
     def check(self) -> CheckReport:
         """Check whether the files of the index agree, and rebuild the search index if it is missing, stale or damaged.
 
-        Returns lists of sentences: looked_at, problems (that cannot be repaired) and rebuilt.
+        Returns a report with three lists of sentences: looked_at, problems (which cannot be repaired) and rebuilt.
         """
         from indexer.index.writer import IndexWriter
 
@@ -143,7 +143,7 @@ class OpenIndex:
         return self._index
 
     def _encoder(self, *, network: bool = True) -> Encoder:
-        """Load the encoder of the index, once."""
+        """Load the encoder of the index, once. network: whether pictures will be encoded."""
         from latentsearch.search.search import encoder_of
 
         if not any(has_network >= network for has_network in self._loaded):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def open(path: str | Path | None = None) -> Collection:
     """Open an existing index.
 
-    path: its folder; None for $LATENTSEARCH_INDEX, or else the user's data folder, as the command line has it.
-    Raises IndexStateError if there is none, DamagedIndex if it cannot be read.
+    path: its folder; None for $LATENTSEARCH_INDEX, or else the user's data folder, as on the command line.
+    Raises IndexStateError if there is no index, DamagedIndex if it cannot be read.
 
     >>> with ls.open(folder / "index") as pictures:
     ...     len(pictures)
@@ -29,7 +29,7 @@ def open(path: str | Path | None = None) -> Collection:
 
 
 def create(path: str | Path | None = None, encoder: str | Path | None = None) -> Collection:
-    """Open an index, and make it first if there is none.
+    """Open an index; make a new one if there is none.
 
     path: its folder, as for `open`. encoder: a name that `encoders` lists or the folder of a bundle; None for the
     encoder of an existing index, or "parts" for a new one.
@@ -66,6 +66,6 @@ def find_duplicates(
     near: bool = False,
     on_progress: StepReport | None = None,
 ) -> Duplicates:
-    """Find copies among the pictures of an index: `Collection.duplicates` without opening one first."""
+    """Find copies among the pictures of an index: `Collection.duplicates` without opening a collection first."""
     with open(path) as collection:
         return collection.duplicates(exact=exact, near=near, on_progress=on_progress)

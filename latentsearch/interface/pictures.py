@@ -26,10 +26,10 @@ Picture: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], "I
 # The same, or the id of a picture of the index, or a code, float32 (d,).
 Queried: TypeAlias = Picture | int | NDArray[np.floating[Any]]
 
-# A TIFF is written ten times as fast as a PNG, but its 16 bits can be taken for 12, and its alpha for a fourth colour.
+# A TIFF is written ten times as fast as a PNG, but decoders may take its 16 bits for 12, and alpha for a fourth colour.
 TIFF_MODES = ("L", "RGB", "CMYK")
 PNG_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
-# zlib's level for PNG: the bytes are decoded at once and never stored, so compressing them would only cost time.
+# zlib's level for PNG: the bytes are decoded at once and never stored, so compression would only cost time.
 UNCOMPRESSED = 0
 
 
@@ -55,7 +55,7 @@ def query_of(query: Queried | Iterable[Queried], minus: Queried | Iterable[Queri
 
 
 def several(pictures: Any) -> Iterable[Any]:
-    """Return several pictures, ids or codes unchanged, and a single one as a list."""
+    """Return several pictures, ids or codes unchanged, and a single one in a list. Raises InputError for others."""
     if isinstance(pictures, np.ndarray):
         are_ids = pictures.ndim == 1 and np.issubdtype(pictures.dtype, np.integer)
         are_codes = is_code(pictures) and pictures.ndim == 2
@@ -68,9 +68,9 @@ def several(pictures: Any) -> Iterable[Any]:
 
 
 def source_of(picture: Picture, called: str) -> tuple[Name, bytes | None]:
-    """Return a picture's name and its bytes, or None in their place for a file, which is read later.
+    """Return a picture's name and its bytes; None instead of the bytes for a file, which is read later.
 
-    called: the name of a picture that has none of its own. Raises as `query_of`.
+    called: the name of a picture in memory. Raises as `query_of`.
     """
     if isinstance(picture, str | os.PathLike):
         path = os.fspath(picture)
@@ -87,7 +87,10 @@ def source_of(picture: Picture, called: str) -> tuple[Name, bytes | None]:
 
 
 def contents_of(picture: bytes | NDArray[np.uint8] | Image.Image) -> bytes:
-    """Return a picture as the bytes of a file. Raises InputError for an array that is not uint8 (h, w, 3)."""
+    """Return a picture as the bytes of a file.
+
+    Raises InputError for an array that is not uint8 (h, w, 3), UnreadableImage for a PIL image that cannot be loaded.
+    """
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, np.ndarray):
@@ -114,7 +117,7 @@ def is_image(value: object) -> TypeGuard[Image.Image]:
 
 
 class _Sorted:
-    """Sorts what was given into names, ids and codes."""
+    """Sorts queried items into names, ids and codes."""
 
     def __init__(self, called: str) -> None:
         self._called = called
@@ -147,7 +150,7 @@ def _file_of(image: Image.Image) -> bytes:
     if image.mode == "F":
         raise InputError("a PIL image of mode F has no known white: convert it to L or RGB first")
     try:
-        image.load()  # which turns a TIFF upright and forgets its orientation
+        image.load()  # turns a TIFF upright and drops its orientation tag
     except (OSError, ValueError) as error:
         raise UnreadableImage(f"a PIL image cannot be loaded: {error}") from error
     exif = Exif()
@@ -159,7 +162,7 @@ def _file_of(image: Image.Image) -> bytes:
         image.copy().save(file, "TIFF", compression="raw", exif=exif, icc_profile=profile)
         return file.getvalue()
     if image.mode not in PNG_MODES:
-        profile = None  # for the colours before they were converted
+        profile = None  # it describes the colours before the conversion
         image = image.convert("RGBA" if image.mode in ("RGBa", "La", "PA") else "RGB")
     image.save(file, "PNG", compress_level=UNCOMPRESSED, exif=exif, icc_profile=profile)
     return file.getvalue()

@@ -10,7 +10,7 @@ from latentsearch.query import Hit
 from latentsearch.query import Results as Answer
 
 COLUMNS = ("rank", "id", "path", "distance", "similarity")
-# Hits that `repr` lists.
+# The most hits that `repr` lists.
 LISTED = 20
 FACTS = {*COLUMNS, "labels", "predicted", "incomplete"}
 
@@ -20,16 +20,16 @@ class Results(Answer):
     """The pictures most like a query, the most alike first: a sequence of `Hit`.
 
     query, minus: the names of the pictures that were searched for and subtracted. hits: a tuple of `Hit`, whose fields
-    are rank (from 1), id, path, distance, similarity (the share of random pairs of pictures that are less alike, 0 to
-    1), labels, predicted and incomplete. matching: how many pictures fulfil `where` and `under`; None without them.
-    took_ms: milliseconds by stage. A notebook shows hits as thumbnails.
+    are rank (from 1), id, path, distance, similarity (the share of random pairs of pictures that are farther apart,
+    0 to 1), labels, predicted and incomplete. matching: how many pictures satisfy `where` and `under`; None without
+    them. took_ms: milliseconds by stage. A notebook shows hits as thumbnails.
     """
 
     given: Mapping[str, bytes] = field(default_factory=dict, repr=False, kw_only=True)
 
     @classmethod
     def of(cls, answer: Answer, given: Mapping[str, bytes]) -> Results:
-        """Add to an answer the bytes of queried pictures that have no file, by name."""
+        """Add the bytes of queried pictures that have no file, by name, to an answer."""
         return cls(**vars(answer), given=given)
 
     def __repr__(self) -> str:
@@ -50,7 +50,7 @@ class Results(Answer):
         return self.hits[position]
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Convert to a dictionary a hit, with the fields of `Hit`; `predicted` is a sorted list.
+        """Convert to one dictionary per hit, with the fields of `Hit`; `predicted` is a sorted list.
 
         >>> with ls.open(folder / "index") as pictures:
         ...     [row["rank"] for row in pictures.search(1, k=2).to_dicts()]
@@ -59,9 +59,9 @@ class Results(Answer):
         return [{**vars(hit), "labels": dict(hit.labels), "predicted": sorted(hit.predicted)} for hit in self.hits]
 
     def to_frame(self) -> Any:
-        """Convert to a pandas DataFrame: rank, id, path, distance, similarity, and a column a label.
+        """Convert to a pandas DataFrame: rank, id, path, distance, similarity, and one column per label.
 
-        A label that is called as one of the hit's own fields has the column `label:NAME`. Raises MissingExtra without
+        A label with the name of one of the hit's fields gets the column `label:NAME`. Raises MissingExtra without
         pandas.
         """
         from latentsearch.interface.frames import frame_of

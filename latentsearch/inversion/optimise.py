@@ -70,7 +70,7 @@ def invert(
 
     generator: codes (n, latent_size) -> images (n, 3, h, w) in [0, 1], in eval mode. images: float32 (n, 3, h, w) in
     [0, 1]. start: initial codes (n, latent_size); None draws them from the prior with the seed. steps, learning_rate:
-    None for the method's own (SCHEDULES). report: called with the steps done and their total.
+    None for the method's defaults (SCHEDULES). report: called with the steps done and their total.
 
     "gradient" is gradient descent on z (Creswell; AEGAN eq. 2):
         z = z - a * gradient of [-x log G(z) - (1 - x) log(1 - G(z))], summed over a picture's values.
@@ -78,7 +78,8 @@ def invert(
     ("Impact of the latent space on the ability of GANs to fit the distribution", eq. 5).
 
     Pictures do not influence each other: errors are summed, not averaged, and Adam scales each dimension separately.
-    Raises ValueError if the method is unknown, the start has another shape, or there is neither a start nor a prior.
+    Raises ValueError if the method is unknown, the start has another shape, or there is neither a start nor a prior to
+    draw it from.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}: choose from {', '.join(METHODS)}")

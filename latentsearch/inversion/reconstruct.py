@@ -43,8 +43,9 @@ class Fit:
 class Reconstruction:
     """The reconstruction of one picture.
 
-    start, end: fits before and after the search. radius: of the prior's ball, None without a prior. seconds: duration
-    of the search for all its pictures. code: float32 (d,). pixels: uint8 (h, w, 3).
+    start_from: name of the encoder whose code is the start, or "random". start, end: fits before and after the search.
+    radius: that of the prior's ball, None without a prior. seconds: duration of the search, which covers all pictures.
+    code: float32 (d,). pixels: uint8 (h, w, 3).
     """
 
     image: str
@@ -81,9 +82,9 @@ def reconstruct(
 ) -> list[Reconstruction]:
     """Invert picture files in one search, with the framing of the generator's bundle.
 
-    bundle: of the generator, by name or folder; None for the default. encoder: bundle whose codes are the start; None
-    for random codes. steps, learning_rate: None for the method's own. Raises InputError, UnreadableImage, EncoderError
-    or MissingExtra.
+    bundle: name or folder of the generator's bundle; None for the default. encoder: name or folder of the bundle whose
+    codes are the start; None for random codes. steps, learning_rate: None for the method's defaults. Raises InputError
+    if a picture is missing or there is no prior to draw a start from, UnreadableImage, EncoderError or MissingExtra.
     """
     for image in images:
         _check_picture(image)

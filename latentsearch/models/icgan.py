@@ -21,7 +21,7 @@ HIDDEN = {"z": 128, "y": 16}  # units of the first fully connected layer as mult
 
 
 class Joined(nn.Module):
-    """A sequence of layers with y concatenated before layer number `position`."""
+    """A sequence of layers with y concatenated after the first `position` layers."""
 
     def __init__(self, layers: list[nn.Module], position: int) -> None:
         super().__init__()

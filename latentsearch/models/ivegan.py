@@ -102,8 +102,8 @@ def ring_networks(
 ) -> dict[str, nn.Module]:
     """Build Table 1's E, G, D and D' for points.
 
-    sharpness: factor of `sharpen` for E and G; D and D' have their own. compares: whether D also reads the difference
-    of two points. depth: number of hidden layers in G, D and D'.
+    sharpness: factor of `sharpen` for E and G; D and D' have their own. compares: whether D also reads the distances
+    and products of two points (`compared`). depth: number of hidden layers in G, D and D'.
     """
 
     def hidden(size: int) -> list[nn.Module]:
@@ -127,7 +127,9 @@ def ring_networks(
 
 
 def sharpen(network: nn.Module, factor: float) -> None:
-    """Multiply the first layer's weights by a factor and draw its biases from U(-1, 1) times their mean norm.
+    """Multiply the first dense layer's weights by a factor and draw its biases; a factor of 1 changes nothing.
+
+    Biases are drawn from U(-1, 1) times the mean norm of the units' new weights.
 
     With Xavier weights, tanh units vary over the whole plane and cannot resolve a Gaussian with a standard deviation of
     0.015. Larger weights make the units steep, and the biases distribute the steps over the input.
@@ -148,8 +150,8 @@ def digit_networks(
 ) -> dict[str, nn.Module]:
     """Build Table 2's E, G, D_enc, D and D' for digits (n, 1, 32, 32).
 
-    compares: whether D also reads the difference of two digits. spectral: whether D_enc, D and D' use spectral
-    normalisation (Miyato et al., 2018) instead of D_enc's batch normalisation.
+    compares: whether D also reads the distances and products of two digits' features (`compared`). spectral: whether
+    D_enc, D and D' use spectral normalisation (Miyato et al., 2018) instead of D_enc's batch normalisation.
     """
     # The order of construction fixes the initial weights for a seed: keep it, so that old runs can be reproduced.
     generator = _digit_generator(width, latent_size, noise_size)

@@ -66,7 +66,7 @@ def last_deconvolution(
 
 
 def resize() -> nn.Module:
-    """Nearest-neighbour upsampling by 2; followed by a convolution, it avoids checkerboards (Odena et al., 2016)."""
+    """Nearest-neighbour upsampling by 2; before a convolution, it avoids checkerboard patterns (Odena et al., 2016)."""
     return nn.Upsample(scale_factor=2, mode="nearest")
 
 

@@ -54,8 +54,8 @@ def whitening(
     """Return a mean (d,) and a matrix (d, size) such that (codes - mean) @ matrix has unit covariance.
 
     Directions with almost no variance become zero, as dividing would amplify noise. size: number of leading principal
-    axes to keep, by default all d without a rotation. power: each axis is divided by its variance to this power; below
-    1/2, axes with more variance keep more weight.
+    axes to keep; by default, or if it is at least d, all axes are kept and rotated back to the codes' own dimensions.
+    power: each axis is divided by its variance to this power; below 1/2, axes with more variance keep more weight.
     """
     mean = codes.mean(0, dtype=np.float64)
     principal = PrincipalAxes.of(np.cov(codes - mean, rowvar=False))

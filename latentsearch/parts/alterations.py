@@ -13,7 +13,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Alterations:
-    """The limits of random alterations; each value is drawn uniformly between minus and plus its limit.
+    """The limits of random alterations; each value is drawn uniformly between plus and minus its limit.
 
     turn: degrees. zoom: natural logarithm of the scale. shift: horizontal and vertical, as a share of the side.
     contrast: the picture's values are scaled by 1 + contrast about their mean. brightness: added, as a share of white.
@@ -28,7 +28,7 @@ class Alterations:
     gamma: float = 0.275
 
     def __call__(self, pixels: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.uint8]:
-        """Return an altered copy of a square picture uint8 (s, s, 3); its edge pixels extend beyond its borders."""
+        """Return an altered copy of a square picture uint8 (s, s, 3); edge pixels are repeated beyond its borders."""
         random = np.random.default_rng(seed)
         turned = self._move(pixels, random)
         light = self._light(float(pixels.mean()) / 255, random)

@@ -27,8 +27,8 @@ MIRRORED = [(DIRECTIONS // 2 - direction) % DIRECTIONS for direction in range(DI
 class FeatureMap:
     """A map of the picture: its output's name in the graph, and its shape.
 
-    folded: whether the map is the left half plus the mirrored right half. few: whether its parts get the few axes of
-    `Settings.few`. weight: factor of its parts' numbers when all parts are concatenated.
+    folded: whether the map is the left half plus the mirrored right half. few: whether its parts get only
+    `Settings.few` axes. weight: factor of its parts' numbers when all parts are concatenated.
     """
 
     name: str
@@ -109,7 +109,7 @@ def _colours(graph: Graph, pixels: str, size: int, name: str) -> None:
 
 
 def _fold(graph: Graph, whole: str, feature: FeatureMap) -> None:
-    """Add nodes that add the mirror image's map: its left half is the mirrored right half of the picture's map."""
+    """Add nodes that fold a map: they add the mirrored right half to the left half."""
     left = graph.slice(whole, 3, 0, feature.columns)
     right = graph.slice(whole, 3, 2 * feature.columns - 1, feature.columns - 1, -1)
     if feature.channels == DIRECTIONS:

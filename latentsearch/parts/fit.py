@@ -107,7 +107,7 @@ class Runner:
         return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
     def each(self, function: Callable[[Region], PartReading], items: list[Region]) -> list[PartReading]:
-        """Apply a function to each region, one thread per region."""
+        """Apply a function to all regions in the pool, and return its results in their order."""
         return list(self._pool.map(function, items))
 
     def alter(self, pixels: Pixels, alterations: Alterations, seed: int, first: int) -> Pixels:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from latentsearch.parts.graph import Graph
 
 SIDE = 64
-# Ridge as a share of the codes' mean square: without it, few pictures do not determine a high-dimensional fit.
+# Ridge as a share of the codes' mean square: without it, a fit to few pictures would be underdetermined.
 RIDGE = 1e-4
 
 Pixels = NDArray[np.uint8]

@@ -16,8 +16,9 @@ from latentsearch.parts.features import FeatureMap
 from latentsearch.parts.fit import Pictures
 from latentsearch.parts.graph import Graph, open_graph, run_graph
 
-# Greatest size of all maps together: the fit decomposes covariance matrices of up to this side.
+# The most numbers in all maps of a picture together: the fit decomposes covariance matrices of this many rows.
 MOST_NUMBERS = 4_096
+# Larger maps are averaged over cells, which leaves at least this many rows and columns.
 MOST_CELLS = 16
 # Number of pictures for the principal axes of channels.
 CHANNEL_PICTURES = 1_024
@@ -102,10 +103,10 @@ def _activated(nodes: Any, name: str) -> str:
 class LayerMaps:
     """A layer's maps of a picture plus those of its mirror image; implements latentsearch.parts.fit.Maps.
 
-    Maps with 32 rows or more are averaged over cells. If the maps have more than MOST_NUMBERS numbers, channels are
-    reduced to their principal axes. content: the cut graph; it outputs maps (views n, channels, rows, columns), view by
-    view for n pictures. maps: their shape (channels, rows, columns). framed: the pictures' shape (h, w, 3). some:
-    pictures for the principal axes. used: the views to add up.
+    Maps with at least 32 rows and columns are averaged over cells. If the maps have more than MOST_NUMBERS
+    numbers, channels are reduced to their principal axes. content: the cut graph; it outputs maps (views n, channels,
+    rows, columns), view by view for n pictures. maps: their shape (channels, rows, columns). framed: the pictures'
+    shape (h, w, 3). some: pictures for the principal axes. used: the views to add up.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ class Region:
 
     @property
     def cells(self) -> NDArray[np.int64]:
-        """The indices of its numbers in the flattened map (channels, rows, columns)."""
+        """The indices of the region's numbers in the flattened map (channels, rows, columns)."""
         feature = self.feature
         positions = np.arange(feature.channels * feature.rows * feature.columns).reshape(
             feature.channels, feature.rows, feature.columns
@@ -37,7 +37,7 @@ class Region:
 
     @property
     def share(self) -> float:
-        """The share of the map's area that it covers, 0 to 1."""
+        """The share of the map's area that the region covers, 0 to 1."""
         rows, columns = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
         return float(rows * columns / (self.feature.rows * self.feature.columns))
 
@@ -90,7 +90,7 @@ class Reading:
         return sum(int(matrix.shape[1]) for matrix in matrices)
 
     def append(self, graph: Graph, name: str) -> None:
-        """Add nodes from the maps to the codes float32 (n, size); name: of the codes."""
+        """Add nodes that compute codes float32 (n, size) from the maps; name: the output's name."""
         if self.matrix is None or self.mean is None:
             graph.add("Concat", *self._side_by_side(graph), axis=1, name=name)
             return

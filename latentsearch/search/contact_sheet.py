@@ -76,7 +76,7 @@ def _save(sheet: Image.Image, target: Path) -> None:
 
 
 def tiles_of(results: Results, given: Mapping[str, bytes] | None) -> Iterator[Tile]:
-    """The pictures of an answer, those that were asked for first, with their captions."""
+    """Yield the pictures of an answer with their captions, the queried ones first."""
     asked = ", ".join(("query", *results.changes))
     for names, caption in ((results.query, asked), (results.minus, "minus")):
         for name in names:
@@ -86,7 +86,7 @@ def tiles_of(results: Results, given: Mapping[str, bytes] | None) -> Iterator[Ti
 
 
 def _caption(hit: Hit) -> str:
-    """Rank and similarity: "3: 1 in 15,000 pairs" says that one random pair in 15,000 is as close to one another."""
+    """Return rank and similarity: "3: 1 in 15,000 pairs" means that one random pair in 15,000 is as close."""
     share = pairs_as_close(hit.similarity)
     return f"{hit.rank}: no pair as close" if share == NONE else f"{hit.rank}: {share} pairs"
 
@@ -115,7 +115,7 @@ def _piped(content: bytes) -> Image.Image:
 
 
 def _tile(squeezed: Image.Image, width: int, height: int) -> Image.Image:
-    """Give a picture that was squeezed to a square its own shape back, in the middle of a square tile."""
+    """Restore the shape of a picture that was squeezed to a square, and centre it in a square tile."""
     scale = TILE / max(width, height)
     shape = (max(1, round(scale * width)), max(1, round(scale * height)))
     return ImageOps.pad(squeezed.resize(shape), (TILE, TILE), color=BACKGROUND)

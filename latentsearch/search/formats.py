@@ -126,7 +126,7 @@ def name_of(results: Results) -> str:
 def shown_labels(results: Results) -> list[str]:
     """Describe each hit's labels in one string: the names of true labels, and `name=value` for other labels.
 
-    A label is a true-or-false one if all hits that have it have the value 1 or 0. False labels are left out.
+    A label counts as true or false if its value is 1 or 0 in every hit that has it. False labels are left out.
     """
     named = [(name, value) for hit in results.hits for name, value in hit.labels.items()]
     valued = {name for name, value in named if isinstance(value, str) or value not in (0, 1)}

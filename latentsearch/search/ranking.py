@@ -31,7 +31,7 @@ COPIES = 4
 class Finder:
     """Finds hits in one index under fixed options, for any number of query codes.
 
-    edited: the search with labels set; None if no label is set in codes.
+    edited: the search with labels set; None if no label is set by directions.
     matching: how many pictures satisfy the conditions of the options; None without conditions.
     """
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Codes = NDArray[np.float32]
-# In the folder of an index whose codes another program computed: its encoder, which has no network.
+# The subfolder that holds the encoder, which has no network, in an index of codes that another program computed.
 ENCODER_FOLDER = "encoder"
 # Codes have unit length. If the difference of two means is shorter than this, it is rounding error, not a direction.
 LEAST_LENGTH = 1e-4
@@ -40,8 +40,8 @@ def search(
     """Find the pictures of an index that are most like the query.
 
     index: its folder, None for the default index. encoder: a name or folder that must be the index's encoder, or None.
-    Raises InputError (an unknown picture, id or label; a number out of range), UnreadableImage, IndexStateError (no
-    index, or an empty one) and EncoderError (another encoder than the index's).
+    Raises InputError (an unknown picture, id or label; a number out of range), UnreadableImage, DamagedIndex,
+    IndexStateError (no index, or an empty one) and EncoderError (another encoder than the index's).
     """
     check(query, options)
     watch = Stopwatch()
@@ -66,8 +66,8 @@ def search_in(
 ) -> Results:
     """Search an index that is open, with its encoder; query and options were checked by `check`.
 
-    encoder: may lack its network where no picture of the query has to be encoded. watch: holds what was spent before.
-    Raises InputError, UnreadableImage and DamagedIndex as `search`.
+    encoder: may lack its network if no picture of the query has to be encoded. watch: a stopwatch with the time spent
+    so far, such as on loading. Raises InputError, UnreadableImage and DamagedIndex as `search`.
     """
     watch = watch or Stopwatch()
     with watch.stage("load"):
@@ -121,7 +121,8 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
     """Load the encoder that an index was made with.
 
     option: the name or folder of a bundle that must be that encoder. network: False to skip loading the network, if
-    nothing will be encoded. Raises EncoderError if the bundle is another encoder.
+    nothing will be encoded. Raises EncoderError if the bundle is another encoder, and if the network is needed but the
+    codes were computed elsewhere.
     """
     own = index.folder / ENCODER_FOLDER
     sources = [Path(index.encoder_source), own]
@@ -191,7 +192,8 @@ def encode_files(contents: Sequence[bytes], names: Sequence[Name], encoder: Pict
 def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
     """Combine codes to one query code (d,): mean(plus) - mean(minus), scaled to unit length for "cosine".
 
-    plus: (p, d) with p > 0. minus: (m, d). Raises InputError if the difference is zero but for rounding.
+    plus: (p, d) with p > 0. minus: (m, d). Raises InputError if the difference is zero up to rounding and
+    distance is "cosine".
     """
     if len(plus) == 1 and not len(minus):
         return np.array(plus[0])
@@ -218,7 +220,7 @@ def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encode
 
 
 def _with_codes(encoded: Codes, ids: Sequence[int], codes: Sequence[Codes], index: Index) -> Codes:
-    """Codes (n, d), then those of stored images, then given ones. Raises InputError for one that cannot be searched."""
+    """Append the codes of stored images and given codes to (n, d) codes. Raises InputError for an unusable code."""
     if ids:
         encoded = np.concatenate([encoded, index.codes(ids)])
     for code in codes:

@@ -49,7 +49,7 @@ def measure(
 def store_raw(
     measured: Sequence[Measured], originals: NDArray[np.int64], folder: Path, keep: bool = False, name: str = NAME
 ) -> Path:
-    """Write the ranks of every query to altered-search.npz: `originals`, and KEY_closer and KEY_ties (alterations, q).
+    """Write the ranks of every query to `name`.npz: `originals` (q,), and KEY_closer and KEY_ties (alterations, q).
 
     keep: keep the stored arrays of other methods.
     """

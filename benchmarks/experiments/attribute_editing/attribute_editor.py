@@ -24,7 +24,7 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Coded:
-    """Faces as the encoders see them: z (n, d), y (n, labels), G's images of these, and Anet's predictions on them."""
+    """Faces as the encoders see them: z (n, d) and y (n, labels), G(z, y), and Anet's predictions for G(z, y)."""
 
     z: Tensor
     y: Tensor
@@ -60,7 +60,7 @@ class Editor:
 
 
 def partners(count: int, seed: int) -> NDArray[np.int64]:
-    """For each face the index of another face, at random."""
+    """The index of another, random face for each face: int64 (count,)."""
     order = np.random.default_rng([seed, 4]).permutation(count)
     partners = np.empty(count, np.int64)
     partners[order] = np.roll(order, 1)

@@ -68,7 +68,7 @@ def measure(
 ) -> Any:
     """Run the verbs for several rounds, the two checkouts in alternating order.
 
-    The second of two folders, if there are two, holds planted copies. large: an index to search, and a file of queries.
+    The second folder, if there is one, holds planted copies. large: an index to search, and a file of queries.
     Returns the seconds of each round, the medians of their ratios and the bars; a warm-up round is not counted.
     """
     measured: list[dict[str, dict[str, float]]] = []

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from latentsearch.training.families.icgan import Icgan, Recipe
 
 NAME = "conditional-position"
-# (layer of G, layer of D): each network's positions with the other's best, the input of G and the first layer of D
-# (section 5.2).
+# (layer of G, layer of D): every position in one network, with the other network's best position: the input of G and
+# the first layer of D (section 5.2).
 IN_DISCRIMINATOR = tuple((0, position) for position in range(5))
 IN_GENERATOR = tuple((position, 1) for position in range(5))
 

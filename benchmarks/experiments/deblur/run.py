@@ -114,7 +114,7 @@ def _score(values: metrics.Floats, weights: metrics.Floats) -> dict[str, Any]:
 
 
 def closer_from(lows: list[float]) -> float | None:
-    """The smallest width from which the gain's interval stays above 0, or None if it does not at the largest width."""
+    """The smallest width from which the gain's interval stays above 0, or None if it is not above 0 at the largest."""
     found = None
     for sigma, low in zip(reversed(SIGMAS), reversed(lows), strict=True):
         if low <= 0:
@@ -182,7 +182,7 @@ def command(data: Path, run: Path, images: int, seed: int, results: Path, pictur
 
 
 def store_raw(measured: dict[str, dict[str, metrics.Floats]], folder: Path) -> None:
-    """Write every picture's values to deblur.npz: ORIGINALS_MEASURE_WHAT, each (len(SIGMAS), n)."""
+    """Write every picture's values to deblur.npz: ORIGINALS_MEASURE_blurred and _reconstructed, (len(SIGMAS), n)."""
     arrays = {f"{origin}_{name}": values for origin, by_name in measured.items() for name, values in by_name.items()}
     folder.mkdir(parents=True, exist_ok=True)
     rounded = {name: np.asarray(values, np.float32) for name, values in arrays.items()}

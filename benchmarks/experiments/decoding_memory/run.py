@@ -26,7 +26,7 @@ NAME = "decoding-memory"
 
 # PNG of these modes cannot be decoded at a reduced size.
 MODES = ("RGB", "RGBA")
-# From about this side on, each further pixel takes four bytes.
+# From about this side on, each further pixel adds four bytes to the memory that decoding needs.
 LARGE_SIDE = 5_000
 
 

@@ -63,7 +63,7 @@ def slants(images: Pixels) -> metrics.Floats:
 
 
 def measure(trained: Trained, train: Digits, test: Digits, seed: int) -> tuple[dict[str, Any], Pixels]:
-    """Read test digits, their reconstructions and each redrawn as 0 to 9; return the figures and the drawn digits."""
+    """Classify test digits, their reconstructions and redrawings as 0 to 9; return the figures and the redrawings."""
     import torch
 
     from benchmarks.judges.digit_classifier import read, train_classifier

@@ -30,7 +30,7 @@ Ids = NDArray[np.int64]
 
 
 def compare_candidates(index: Path, planted: Planted) -> dict[str, Any]:
-    """The planted copies among the candidates by fingerprint, and among as many pairs of nearest codes."""
+    """The planted copies among the candidates by fingerprint, and among equally many pairs of nearest codes."""
     with Index.open(index) as opened:
         ids, fingerprints = opened.catalog.copies.fingerprints()
         names = [Path(record.path).name for record in opened.images(ids.tolist())]
@@ -100,7 +100,7 @@ def search_many(
 def make_fingerprints(real: Fingerprints, count: int, seed: int) -> Fingerprints:
     """Make `count` fingerprints: each a real one plus noise, with the same mean and covariance overall.
 
-    They lie closer to one another than real ones do, and real ones find them closer still: docs/decisions.md.
+    They lie closer to one another than real ones do, and closer still to real ones: see docs/decisions.md.
     """
     random = np.random.default_rng(seed)
     flat = real.reshape(len(real), -1).astype(np.float32)

@@ -19,7 +19,8 @@ Known = frozenset[frozenset[str]]
 class Reported:
     """A reported copy: the originals of the best picture of its group and of the copy itself.
 
-    known: whether these are two files of the data set that show the same photograph. half: of the people.
+    known: whether these are two files of the data set that show the same photograph. half: 0 or 1, the half of the
+    people that the best picture shows.
     """
 
     originals: tuple[str, str]
@@ -28,7 +29,7 @@ class Reported:
 
     @property
     def right(self) -> bool:
-        """Whether the two are copies of each other."""
+        """Whether the two pictures show the same photograph."""
         return self.known or self.originals[0] == self.originals[1]
 
 

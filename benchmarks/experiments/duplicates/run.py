@@ -30,7 +30,7 @@ PARTS = ("copies", "look-alikes", "scale")
 
 
 def measure(part: str, faces: Faces, count: int, look_alikes: int, scale: int) -> dict[str, Any]:
-    """Run one part on the faces: the figures of what it finds and how much is right; sizes are set by the options."""
+    """Run one part on the faces, in the sizes set by the options, and return its figures."""
     with tempfile.TemporaryDirectory() as folder:
         if part == "look-alikes":
             return find_look_alikes(faces.paths, look_alikes, Path(folder), SEED)

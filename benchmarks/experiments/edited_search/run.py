@@ -98,7 +98,7 @@ def measure(
 def _by_labels(
     half: Half, queries: NDArray[np.int64], own: Distances, attribute: int, value: int
 ) -> dict[str, NDArray[np.int64]]:
-    """Among faces with the value, the first K rows by code, and by shared attributes, then code."""
+    """The first K rows with the value: "code", by distance; "others", by shared attributes, ties by distance."""
     lacks = half.attributes[:, attribute] != value
     count = min(K, int(np.count_nonzero(~lacks)))
     others = np.delete(half.attributes, attribute, axis=1)
@@ -127,7 +127,7 @@ def _same_person(
     attribute: int,
     value: int,
 ) -> dict[str, Any]:
-    """The rank of a picture of the same person with the value, if there is one."""
+    """Ranks, before and after, of the first picture of the same person with the value, for people who have one."""
     has = half.attributes[:, attribute] == value
     wanted = [np.any(has & (half.identity == half.identity[query])) for query in queries]
     ranks = {}

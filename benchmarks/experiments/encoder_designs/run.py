@@ -60,7 +60,7 @@ def _same_weights(network: nn.Module | None, other: nn.Module | None) -> bool:
 
 
 def errors_of_codes(trained: Trained, asked: Seen, seed: int) -> metrics.Floats:
-    """Le (eq. 3): the squared error per number of z, averaged over each code, on generated images: (n,)."""
+    """Le (eq. 3): the mean squared error over the components of z, of each generated image: (n,)."""
     import torch
 
     from latentsearch.inversion.optimise import draw

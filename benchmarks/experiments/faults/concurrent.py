@@ -71,7 +71,7 @@ def _read(index: Path, end: float, counted: Counter[str], problems: list[str]) -
 
 
 def _look(opened: Index, problems: list[str]) -> None:
-    """Check one state: every search result exists, finds itself at distance 0, and no image is missing."""
+    """Check one state: a search by an image finds all images and no others, and the image itself at distance 0."""
     records = list(opened.catalog.images.all())
     if not records:
         return

@@ -117,7 +117,7 @@ def _decode(scratch: Path, paths: list[str]) -> Decoded:
 
 
 def _listen(process: subprocess.Popen[str], decoded: Decoded) -> None:
-    """Record the process's output until it ends."""
+    """Record the process's output until it ends or hangs."""
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)

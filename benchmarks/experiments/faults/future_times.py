@@ -1,4 +1,4 @@
-"""Files with any modification time, from before 1970 to the year 292 billion: every verb must accept them."""
+"""Files with any modification time, from before 1970 to the year 146 billion: every verb must accept them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IN_MEMORY = Path("/dev/shm")
 
 
 def future_times(collection: Collection, scratch: Path) -> dict[str, Any]:
-    """Give pictures such times, index them, and use the index with every verb."""
+    """Give pictures these modification times, index them, and use the index with every verb."""
     parent = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else scratch
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         copy = Collection(Path(folder) / "copy")

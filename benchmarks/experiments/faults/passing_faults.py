@@ -61,14 +61,14 @@ class Course:
         return found
 
     def expect_failures(self, paths: Iterable[Path], may_pass: bool) -> None:
-        """Check that exactly these files are failures of that kind."""
+        """Check that exactly these files are failures, all with this value of `may_pass`."""
         with Index.open(self.index) as opened:
             found = {failure.path: failure.may_pass for failure in opened.failures()}
         if found != dict.fromkeys(map(str, paths), may_pass):
             self.problems.append(f"the failures are {len(found)} others than those expected")
 
     def expect_undisturbed(self, scratch: Path) -> None:
-        """Check that the index equals one of the same pictures that was never disturbed."""
+        """Check that the index has no failures and equals an undisturbed index of the same pictures."""
         whole = scratch / "undisturbed"
         code, _, stderr = run(self.collection.index(whole))
         assert code == 0, stderr
@@ -113,7 +113,7 @@ def workers_killed(collection: Collection, scratch: Path, rounds: int, seed: int
 
 
 class _Killer(threading.Thread):
-    """Sends SIGKILL to a random child of a process at intervals."""
+    """Sends SIGKILL to a random descendant of a process at random intervals."""
 
     def __init__(self, parent: int, random: np.random.Generator) -> None:
         super().__init__(daemon=True)
@@ -188,7 +188,7 @@ def decoder_updated(collection: Collection, scratch: Path) -> dict[str, Any]:
 def _course_of(
     course: Course, scratch: Path, total: int, concerned: Sequence[Path], before: Path, may_pass: bool
 ) -> dict[str, Any]:
-    """Two runs with a module folder on the path that makes the files fail, then one without it, and one more."""
+    """Run twice with `before`, a folder of modules that make the concerned files fail, then twice without it."""
     count = len(concerned)
     kind = {"may_pass": count} if may_pass else {}
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, (str(before), os.environ.get("PYTHONPATH"))))}

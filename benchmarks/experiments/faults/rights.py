@@ -10,7 +10,7 @@ OVERRIDING = (1, 2)
 
 
 def drop_rights() -> None:
-    """Drop these rights for this process and its successors; does nothing if it lacks them."""
+    """Keep programs that this process executes from having these rights; does nothing without CAP_SETPCAP."""
     libc = ctypes.CDLL(None)
     for right in OVERRIDING:
         libc.prctl(DROP_FROM_BOUNDING_SET, right)

@@ -18,7 +18,7 @@ from benchmarks.experiments.faults.fault_collection import Collection, content, 
 from indexer.catalog.schema import MIGRATIONS
 from indexer.index.index import Index
 
-# One picture in this many is removed before --prune and remove.
+# One picture in this many is deleted before `index --prune`, or named to `remove`.
 TAKEN = 4
 
 
@@ -108,7 +108,7 @@ def _index(collection: Collection, index: Path, whole: Path) -> tuple[Path | Non
 
 
 def _fewer(collection: Collection, index: Path) -> Path:
-    """A copy of the pictures without the first ones."""
+    """Copy the pictures to a folder beside the index, for the caller to delete some; return the folder."""
     folder = index.with_name(f"{index.name}-pictures")
     shutil.copytree(collection.pictures, folder)
     return folder

@@ -124,7 +124,7 @@ def load_inverter(run: Path) -> Inverter:
 
 
 def independent(inverter: Inverter, judge: Judge) -> bool:
-    """Whether the judge was trained with neither this encoder nor its generator: its generator has other weights."""
+    """Whether the judge was trained apart from this encoder and generator: with a generator of other weights."""
     theirs = judge.family.generator()
     weights = [] if theirs is None else list(theirs.parameters())
     ours = list(inverter.generator.parameters())
@@ -133,7 +133,10 @@ def independent(inverter: Inverter, judge: Judge) -> bool:
 
 
 def draw_pairs(count: int, pairs: int, seed: int) -> NDArray[np.int64]:
-    """Random pairs of different faces out of `count`, each face once if there are enough: rows (2, pairs)."""
+    """Up to `pairs` random pairs out of `count` faces, each face in at most one pair: rows (2, pairs).
+
+    Raises InputError for fewer than two faces.
+    """
     if count < 2:
         raise InputError("the validation partition has fewer than two faces: at least two are needed")
     pairs = min(pairs, count // 2)

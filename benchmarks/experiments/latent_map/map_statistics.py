@@ -122,7 +122,7 @@ def _chance(attribute: NDArray[np.uint8]) -> dict[str, float]:
 def chosen_attributes(faces: Faces, names: Sequence[str]) -> NDArray[np.uint8]:
     """The columns of these attributes: uint8 (n, len(names)).
 
-    Raises InputError for an attribute that the faces lack a label for, or that all or fewer than two of them have.
+    Raises InputError for an attribute without labels, or that fewer than two faces have or fewer than two lack.
     """
     missing = [name for name in names if name not in faces.attribute_names]
     if missing:

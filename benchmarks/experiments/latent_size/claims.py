@@ -40,7 +40,7 @@ class Table:
         return max(max(values) - min(values) for values in self.by_seed(part, family, pick).values())
 
     def errors_of_most(self, family: str) -> str:
-        """The key of the errors on most images: encoders need no search, so more images are measured."""
+        """The key of the errors on the most images: more for encoders, which need no search."""
         encoded = f"encoded {family}"
         return encoded if self.by_seed("reconstruction", encoded, error_of("validation")) else family
 

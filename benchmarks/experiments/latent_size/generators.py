@@ -25,9 +25,9 @@ Floats = NDArray[np.float64]
 def weights(model: Model) -> list[dict[str, Any]]:
     """Compare each layer's weights with the normal distribution of the same mean and standard deviation (Fig. 1).
 
-    deviation: after training; moved: the distance moved by training, relative to the initial deviation. kolmogorov: the
-    largest difference between the two distribution functions, after and before training (0.0577 for a uniform
-    distribution). counts: in bins between -4 and 4 deviations.
+    deviation: the standard deviation after training. moved: the standard deviation of the change by training, relative
+    to the initial one. kolmogorov and kolmogorov_before: the largest difference between the two distribution functions,
+    after and before training (0.0577 for a uniform distribution). counts: weights per bin of BINS.
     """
     now = _layers(model.networks["generator"])
     recipe = model.facts["recipe"]

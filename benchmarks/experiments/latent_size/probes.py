@@ -67,7 +67,7 @@ def errors(images: Tensor, drawn: Tensor) -> Floats:
 
 
 def measure(model: Model, images: Tensor, search: Search, shown: Path, refine: bool) -> dict[str, Any]:
-    """The errors of a model's reconstructions and the lengths of the codes; stores the first few at `shown`.
+    """The mean error of a model's reconstructions and mean length of the codes; stores some reconstructions at `shown`.
 
     refine: for an autoencoder, also the error after its codes were refined by as many search steps as a WGAN-GP's.
     """
@@ -85,7 +85,7 @@ def measure(model: Model, images: Tensor, search: Search, shown: Path, refine: b
 
 
 def measure_own(model: Model, count: int, search: Search) -> dict[str, Any]:
-    """The same for images that the model generated; the search starts far from their codes."""
+    """The error for images that the model generated; the search starts from codes other than theirs."""
     images = model.sample(count, search.seed + 1)
     return {"error": resampled(errors(images, model.reconstruct(images, search)), RESAMPLES, search.seed)}
 

@@ -67,7 +67,7 @@ class Judge:
 
 
 def fid(real: Pixels, drawn: Pixels) -> float | str:
-    """The Frechet Inception Distance by torch-fidelity, or a sentence that says what it lacks."""
+    """The Frechet Inception Distance by torch-fidelity, or a sentence saying what is missing to measure it."""
     if find_spec("torch_fidelity") is None:
         return "not measured: torch-fidelity is not installed"
     if not (Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS).exists():

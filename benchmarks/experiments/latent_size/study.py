@@ -205,5 +205,5 @@ class Study:
 
 
 def _identity(model: Model) -> dict[str, Any]:
-    """Distinguishes a run from another of the same name: two recipes may take the same steps and seconds."""
+    """Facts that distinguish a run from another of the same name; steps and seconds alone may coincide."""
     return {name: model.facts[name] for name in ("preset", "recipe", "commit", "steps", "seconds")}

@@ -32,7 +32,7 @@ def learned_from_reconstructions(model: Model, split: Split, test: Split, search
 def label_agreement(models: Sequence[Model], sets: Sets, seed: int) -> dict[str, Any]:
     """Agreement of results with validation faces, by each autoencoder's codes, as label-similarity measures it.
 
-    Two rows per model, "KEY" by Euclidean distance and "KEY-whitened" by cosine, and chance.
+    Two rows per model, "KEY" by Euclidean distance and "KEY-whitened" by cosine, besides random codes and the oracle.
     """
     gallery, queries = (load_faces(Path(sets.path), partition) for partition in ("train", "validation"))
     methods: list[Method] = [Random(seed), Oracle()]

@@ -106,9 +106,9 @@ def measure(
     scores: Scores,
     arrays: dict[str, NDArray[Any]],
 ) -> dict[str, Any]:
-    """One run's row: nearest neighbours by its codes, and how often its reconstructions are read as the same digit.
+    """One run's row: nearest neighbours by its codes, and how often its reconstructions are classified as the same.
 
-    same_digit: with a random z' if the model has one; without_noise: with z' = 0.
+    same_digit: with a random z' if the model has one; same_digit_without_noise: with z' = 0.
     """
     codes = model.encode(test.images)
     votes = neighbours_vote(model.encode(train.images), train.labels, codes)

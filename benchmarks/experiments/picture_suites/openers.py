@@ -1,7 +1,8 @@
 """Opens picture files with our decoder and four libraries, each in its own process, which a file may crash.
 
 A process reads one path per line and answers each with one line of JSON: {"width", "height", "pixels"} (base64 of SIDE
-x SIDE x 3 sRGB bytes: the whole picture, upright, over white) with "incomplete" if it is, or {"reason"}.
+x SIDE x 3 sRGB bytes: the whole picture, upright, over white), from our decoder also "format" and "incomplete", or
+{"reason"} if the file cannot be opened.
 """
 
 from __future__ import annotations

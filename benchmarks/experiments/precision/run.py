@@ -55,7 +55,7 @@ def measure(run: Path, gallery: Faces, queries: Faces) -> dict[str, Any]:
 
 
 def compare(encoders: dict[str, Encoder], gallery: Faces, queries: Faces) -> dict[str, dict[str, float]]:
-    """Size and agreement; and compared with fp32, the cosine of codes and the overlap of the top 20."""
+    """Size and agreement by precision, fp32 first; compared with fp32, the cosine of codes and overlap of the top K."""
     rows: dict[str, dict[str, float]] = {}
     for name, encoder in encoders.items():
         codes = encoder.encode(queries.pixels(encoder.framing))

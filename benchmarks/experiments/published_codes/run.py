@@ -30,7 +30,11 @@ NAME = "published-codes"
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps before codes are compared. whitening: its power, or None."""
+    """The steps before codes are compared.
+
+    features: use the network's features instead of its codes. mirrored, closer: average over the mirror image, and over
+    the enlarged middle, too. whitening: its power, or None.
+    """
 
     name: str
     features: bool = False

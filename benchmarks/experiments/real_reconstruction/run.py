@@ -87,7 +87,7 @@ def load_features() -> nn.Module | None:
 
 
 def summarise(errors: dict[str, Errors], facts: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Mean errors with 95 % intervals, and as multiples of the first autoencoder's on the same pictures."""
+    """Mean errors with 95 % intervals, and as multiples of the autoencoder's on the same pictures."""
     rows = []
     for key, own in errors.items():
         measured = {

@@ -81,7 +81,7 @@ def measure_gradient(inverter: Inverter, images: int, steps: int, seed: int) -> 
 
     x = inverter.generate(images, seed)
     trained = inverter.trained
-    # Another seed than the images', whose own codes would otherwise be the starting points.
+    # Not the images' seed: the search would start at the codes that the images were generated from.
     found = invert(
         inverter.generator, x, latent_size=trained.latent_size, method="gradient", prior=trained.prior, steps=steps,
         seed=seed + 1,

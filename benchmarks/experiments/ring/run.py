@@ -28,9 +28,9 @@ Floats = NDArray[np.float32]
 def measure(points: Floats, ring: Ring) -> dict[str, Any]:
     """How points (n, 2) cover the ring.
 
-    within: the share within three sigma of a mode; shares: of each mode; covered: the number of modes with at least a
-    tenth of an even share; spread: the standard deviation of those points about their mode, per dimension, in sigma
-    (0.98 for the ring's own points, because three sigma cut off their tails).
+    within: the share within three sigma of a mode; shares: the same by mode; covered: the number of modes with at least
+    a tenth of an even share; spread: the standard deviation, per dimension and in sigma, of the points within, about
+    their mode (0.98 for the ring's own points, because three sigma cut off their tails).
     """
     angles = 2 * np.pi * np.arange(ring.modes) / ring.modes
     means = ring.radius * np.stack([np.cos(angles), np.sin(angles)], 1)
@@ -102,7 +102,7 @@ def command(
 
 
 def run_one(model: str, recipe: Any, points: Any, ring: Ring, arrays: dict[str, Floats]) -> dict[str, Any]:
-    """Train one model with one seed; store its last points in `arrays`, and for the first seed those of every look."""
+    """Train one model with one seed; store up to KEPT points of every look in `arrays`, as float16."""
     from benchmarks.experiments.ring.ring_training import learn
 
     steps = recipe.epochs * (len(points) // recipe.batch)

@@ -47,7 +47,7 @@ class BareSearch:
             self.most_effort = base.header.tuning.most
 
     def ids(self, number: int) -> Ids:
-        """One query's candidates from FAISS with the engine's parameters (flat: its results): ids, int64 (c,)."""
+        """One query's FAISS candidates with the engine's parameters: ids, int64 (c,). If flat: the k nearest rows."""
         if self.is_flat:
             return np.asarray(self._faiss.knn(self.queries[number : number + 1], self.codes, self._k)[1][0], np.int64)
         found = self._index.search(self._wide[number : number + 1], self.candidates, params=self._parameters)[1]

@@ -21,7 +21,7 @@ CHANGED = 1_000
 
 
 def measure_changes(folder: Path, source: SyntheticCodes, scratch: Path, seed: int) -> dict[str, Any]:
-    """Seconds to open a copy of an index, add or remove CHANGED images, and close it; the bars."""
+    """Seconds to open a copy of an index, add or remove CHANGED images or rebuild, and close it; the bars."""
     copy = scratch / "changed"
     shutil.copytree(folder, copy)
     try:

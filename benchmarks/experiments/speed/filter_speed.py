@@ -1,7 +1,7 @@
 """Searches under filters, against exact search over the matching images and against the bare FAISS index, widened.
 
-Ours is timed in turn with each of the two separately, because an index search of milliseconds evicts the data that a
-search of microseconds relies on from the caches. The bar compares ours with the faster of the two.
+Ours is timed in turn with each of the two separately, because an index search of milliseconds evicts from the caches
+the data that a search of microseconds relies on. The bar compares ours with the faster of the two.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Call = Callable[[int], object]
 
 
 def measure_filters(folder: Path, queries: Codes) -> list[dict[str, Any]]:
-    """Results, recall and times for a filter that each of SHARES passes; the bars."""
+    """Results, recall, times and bars for filters that each let one of SHARES of the images pass."""
     with Index.open(folder) as index:
         bare = BareSearch(index, queries, K)
         return [_measured(index, bare, share) for share in SHARES]

@@ -54,9 +54,9 @@ Result = dict[str, Any]
 
 
 class Bench:
-    """Shared by all parts: real codes, the source of synthetic ones, and indexes of those.
+    """Shared by all parts: real codes, the source of synthetic codes, and indexes of synthetic codes.
 
-    keep: a folder in which the indexes stay for reuse, named `c` and their count; each is made when it is first needed.
+    keep: a folder in which the indexes stay for reuse, named `cCOUNT`; each is built when it is first needed.
     """
 
     def __init__(self, data: Path, keep: Path, scratch: Path, queries: int, note: str) -> None:

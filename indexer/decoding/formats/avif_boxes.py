@@ -15,7 +15,7 @@ LONG_ITEM_NUMBERS = 1
 def clean_aperture(data: bytes, width: int, height: int) -> Part | None:
     """Return the part of an AVIF or HEIF picture that its `clap` box shows: left, top, right, bottom in stored pixels.
 
-    None if there is no such box, or if it is broken or not aligned to whole pixels; readers ignore it then.
+    Returns None if the box is missing, broken, outside the picture, or not aligned to whole pixels.
     """
     try:
         return _aperture(data, width, height)

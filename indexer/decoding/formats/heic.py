@@ -6,6 +6,7 @@ import struct
 
 # libheif's default limit on a single memory block in bytes, and the bytes it uses per RGB pixel.
 LARGEST_BLOCK, BYTES_A_PIXEL = 2**29, 3
+# The most `ispe` boxes to read; each states the size of one image in the file.
 MOST_EXTENTS = 4_096
 
 

@@ -13,7 +13,7 @@ BYTES_A_PIXEL = 9.5
 
 
 def size_of_jxl(data: bytes) -> tuple[int, int]:
-    """Return the stored width and height. Raises ValueError or struct.error if there are none."""
+    """Return the stored width and height. Raises ValueError or struct.error for a broken header."""
     start = 0 if data.startswith(CODESTREAM) else _start_of_codestream(data)
     bits = _Bits(data[start + len(CODESTREAM) : start + len(CODESTREAM) + 16])
     is_small = bits.take(1)

@@ -1,4 +1,4 @@
-"""Removes text and profile chunks for which Pillow would reject a PNG: large, broken or irrelevant ones."""
+"""Removes ancillary PNG chunks that Pillow does not need, since large or broken ones would make it reject the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IS_ANCILLARY = 0x20
 
 
 def without_ballast(data: bytes) -> tuple[bytes, bytes | None]:
-    """Return a PNG without the chunks that Pillow does not need, and its ICC profile; other data is unchanged."""
+    """Return a PNG without the chunks that Pillow does not need, and its ICC profile, None if it has no sound one."""
     view = memoryview(data)
     parts: list[memoryview] = [view[: len(SIGNATURE)]]
     profile: bytes | None = None

@@ -7,7 +7,7 @@ import struct
 COLOUR_FILTER, LINEAR_RAW = 32803, 34892
 PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION = 262, 330, 50706
 TYPE_SIZES = {1: 1, 3: 2, 4: 4, 13: 4}
-# Limits on what is read. Raw files have few directories; a malicious file can claim any number.
+# The most directories, entries per directory and values per entry to read: malicious files can claim any number.
 MOST_DIRECTORIES, MOST_ENTRIES, MOST_VALUES = 12, 512, 16
 CANON_MARK = slice(8, 10)
 

@@ -11,7 +11,7 @@ PIXELS = (b"VP8 ", b"VP8L")
 FRAME = b"ANMF"
 # Bytes to append to the truncated data. libwebp decodes both to pixels, whereas 0xFF soon makes it run out of data.
 FILLERS = (0x00, 0xAA)
-# Filler length: this many times the missing length, plus a minimum in bytes, because filler decodes to fewer pixels.
+# Filler length: MORE times the chunk's stated length plus AT_LEAST bytes, because filler decodes to fewer pixels.
 MORE, AT_LEAST = 4, 100_000
 
 

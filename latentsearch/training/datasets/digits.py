@@ -1,4 +1,4 @@
-"""Convert digits to the networks' input, grey with a black border to 32x32 (IVE-GAN, Table 2), and back."""
+"""Convert digits to the networks' input, grey and padded with black to 32x32 (IVE-GAN, Table 2), and back."""
 
 from __future__ import annotations
 

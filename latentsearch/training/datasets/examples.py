@@ -31,7 +31,7 @@ def kind_of(data: Path) -> str:
 
 
 def count(data: Path) -> int:
-    """Return the number of training examples; raises InputError if there are none."""
+    """Return the number of training examples; raises InputError if `data` is missing, empty or unreadable."""
     if kind_of(data) == "ring":
         from latentsearch.training.datasets.ring import POINTS
 

@@ -37,7 +37,8 @@ class Images:
     """The decoded images of a run.
 
     pixels: uint8 (n, h, w, 3), memory-mapped; the first `held_out` rows are validation images and never trained on.
-    values: label values uint8 (n, labels) of 0 and 1, or None if the run does not use labels.
+    facts: the content of images.json. values: label values uint8 (n, labels) of 0 and 1, or None if the run does not
+    use labels.
     """
 
     pixels: NDArray[np.uint8]
@@ -74,7 +75,7 @@ class Images:
         return to_float(self.pixels[self.held_out + rows])
 
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.uint8]]:
-        """Yield all training images in order, uint8 (at most size, h, w, 3) at a time.
+        """Yield all training images in order, in blocks uint8 (n, h, w, 3) of at most `size` images.
 
         They are read from the file, because touched pages of the memory map would count as this process's memory.
         """
@@ -87,7 +88,7 @@ class Images:
                 yield np.fromfile(file, np.uint8, min(size, len(self) - start) * each).reshape(-1, *shape)
 
     def first(self, count: int) -> Images:
-        """Return the images with at most the first `count` training images."""
+        """Return these images with all but the first `count` training images removed; held-out images are kept."""
         values = None if self.values is None else self.values[: self.held_out + count]
         return replace(self, pixels=self.pixels[: self.held_out + count], values=values)
 
@@ -107,7 +108,7 @@ class Images:
 
 def to_float(pixels: NDArray[np.uint8]) -> Tensor:
     """Convert pixels uint8 (n, h, w, 3) to float32 (n, 3, h, w) in [0, 1]."""
-    import torch  # imported here because codes by parts are fitted without PyTorch
+    import torch  # imported here because the family `parts` does without PyTorch
 
     return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
 

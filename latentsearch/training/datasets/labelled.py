@@ -31,9 +31,9 @@ def papers_attributes() -> tuple[str, ...]:
 def choose_labels(data: Path, file: Path | None, wanted: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the training labels.
 
-    These are the wanted ones if given; otherwise the paper's if the data has all of them; otherwise all in the data.
-    file: an additional label file; CelebA's own are found without it. Raises InputError if there are no labels or a
-    wanted one is missing.
+    These are the wanted labels if given; otherwise those of IcGAN's protocol if the data has them all; otherwise all
+    labels in the data. file: an additional label file; CelebA's own are found without it. Raises InputError if there
+    are no labels or a wanted label is missing.
     """
     found = DIGITS if holds_digits(data) else _attribute_names(load_labels([data], [] if file is None else [file]))
     if not found:

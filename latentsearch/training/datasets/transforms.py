@@ -54,7 +54,7 @@ class Transformation:
         return F.grid_sample(x, grid, padding_mode=self.padding, align_corners=False)
 
     def _colour(self, x: Tensor, random: torch.Generator) -> Tensor:
-        """Compute M (x - mean) + mean + brightness, where M is the hue's rotation times the contrast."""
+        """Compute contrast R (x - mean) + R mean + brightness, where R is the hue's rotation."""
         angle = self._hue(x, random)[:, None, None]
         contrast = 1 + _draw(x, random, self.contrast)[:, None, None]
         brightness = _draw(x, random, self.brightness)[:, None, None]
@@ -86,9 +86,9 @@ def _chosen(x: Tensor, random: torch.Generator, share: float) -> Tensor:
 class Alteration:
     """A transformation followed by blurring and hiding a rectangle in some pictures.
 
-    blurred: share of pictures mixed, by a random weight, with their blur by a Gaussian of 1.2 pixels. hidden: share of
-    pictures with a rectangle of one shade, black with probability 1/2, that covers 0.1 to 0.7 of the width and of the
-    height.
+    blurred: share of pictures blended, with a random weight, with a copy that is blurred by a Gaussian with a standard
+    deviation of 1.2 pixels. hidden: share of pictures with a rectangle of one shade, black with probability 1/2, that
+    covers 0.1 to 0.7 of the width and of the height.
     """
 
     transformation: Transformation

@@ -47,7 +47,7 @@ def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(run: Path) -> Checkpoint | None:
-    """Load a run's checkpoint, or return None if there is none; raises InputError if its weights file is damaged."""
+    """Load a run's checkpoint, or None if it has none; raises InputError if the weights are missing or damaged."""
     if not (run / STATE).exists():
         return None
     position = json.loads((run / STATE).read_text())
@@ -60,7 +60,7 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
 def _save(tensors: dict[str, Tensor], path: Path) -> None:
     try:
         save_file(tensors, path)
-    except SafetensorError as error:  # it wraps operating system errors and gives their number only in its message
+    except SafetensorError as error:  # wraps operating system errors; only the message has the number
         number = errno.ENOSPC if "os error 28" in str(error) else errno.EIO
         raise OSError(number, str(error), str(path)) from error
 

@@ -33,7 +33,7 @@ class Ema:
 
 @torch.no_grad()
 def recalibrate(network: nn.Module, draw: Callable[[], Tensor], batches: int = RECALIBRATION_BATCHES) -> None:
-    """Recompute a network's batch statistics on drawn inputs, because averaged ones do not match averaged weights."""
+    """Recompute batch statistics on drawn inputs, because averaged statistics do not match averaged weights."""
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.reset_running_stats()

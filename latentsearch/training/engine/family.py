@@ -55,8 +55,8 @@ class LabelledRecipe(Recipe):
 class Stage:
     """One stage of training.
 
-    step: takes a batch of real images (n, 3, h, w) and, if the recipe has labels, the images' labels (n, labels);
-    returns losses as scalar tensors by name. finish: called once after the last step.
+    step: takes a batch of real images (n, 3, h, w) or points (n, 2) and, if the recipe has labels, the images' labels
+    (n, labels); returns losses as scalar tensors by name. finish: called once after the last step.
     """
 
     name: str
@@ -154,7 +154,8 @@ class Family(ABC):
     def invariance(self) -> Alteration | None:
         """Return the alterations that published codes should be invariant to, or None.
 
-        Exported encoders average over the views that these allow: the mirror image and the picture's middle.
+        Exported encoders average codes over the views that the alterations allow: the mirror image and the picture's
+        middle.
         """
         return None
 
@@ -180,7 +181,7 @@ class Family(ABC):
             group["lr"] = group.get("share", 1.0) * rate
 
     def falling(self) -> float:
-        """Return the factor of a learning rate that is constant for half of the steps, then falls to 0 as a cosine."""
+        """Return the learning rate's factor: 1 in the first half of the steps, then falling to 0 along a cosine."""
         return (1 + math.cos(math.pi * max(0.0, 2 * self.progress - 1))) / 2
 
     def descend(self, loss: Tensor, *names: str) -> None:

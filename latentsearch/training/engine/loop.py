@@ -87,8 +87,9 @@ def train(
 ) -> None:
     """Run all stages of a family, continuing from the folder's checkpoint if there is one.
 
-    Raises InputError if there are fewer examples than a batch or the disk is full, and TrainingError if the run
-    collapses or diverges. On Ctrl-C and SIGTERM it finishes the step, saves a checkpoint and raises KeyboardInterrupt.
+    Raises InputError if there are fewer examples than a batch, the checkpoint is damaged or the disk is full, and
+    TrainingError if the run collapses or diverges. On Ctrl-C and SIGTERM it finishes the step, saves a checkpoint and
+    raises KeyboardInterrupt.
     """
     require_batch(len(examples), family.batch)
     try:

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from indexer.errors import InputError
 from indexer.system.limits import cores
 
-# bf16 is chosen on a processor if it is at least this many times as fast as fp32; both are timed in this many trials.
+# On a CPU, bf16 is chosen if it is at least LEAST_GAIN times as fast as fp32, each in the fastest of TRIALS trials.
 LEAST_GAIN, TRIALS = 1.2, 5
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A device, the data type of convolutions, and the memory format that is fastest for it."""
+    """A device, the data type of convolutions, and the memory format that is fastest for this type."""
 
     device: torch.device
     dtype: torch.dtype

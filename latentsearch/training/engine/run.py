@@ -20,7 +20,8 @@ STATS = "stats.jsonl"
 def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
     """Create a run's folder, or check that an existing one can be resumed with these settings.
 
-    Only the numbers of epochs may differ. Raises InputError if the folder contains another run, or none to resume.
+    On resuming, only the numbers of epochs may differ. Raises InputError if the folder contains a run and `resume` is
+    False, if it contains a run with other settings, or if there is no run to resume.
     """
     about = folder / RUN
     settings = json.loads(json.dumps({"family": family, "recipe": asdict(recipe)}))  # tuples become lists

@@ -24,7 +24,7 @@ from latentsearch.training.engine.precision import Precision
 
 @dataclass(frozen=True)
 class Recipe(family.Recipe):
-    """The sizes and schedule of an AEGAN run. inverse_epochs: of the inverse generator."""
+    """The sizes and schedule of an AEGAN run. inverse_epochs: epochs of the inverse generator's stage."""
 
     width: int = 64
     generator_epochs: int = 25

@@ -2,7 +2,7 @@
 
 The reconstruction loss is AEGAN's cross-entropy, summed over an image's values, so that the variational form maximises
 the evidence lower bound of each image (Kingma and Welling, 2014, eq. 3 with one sample of z). No paper states a
-schedule: these use Adam's default rates and the batches and epochs of AEGAN and IVE-GAN.
+schedule: this module uses Adam's default rates, and the batch sizes and epochs of AEGAN and IVE-GAN.
 
 Mirrored autoencoders are those of "Impact of the latent space on the ability of GANs to fit the distribution":
 WGAN-GP's networks, squared error (eq. 3), and 80,000 steps of Adam with the same rates. The paper does not state the

@@ -2,9 +2,9 @@
 
 AEGAN states no optimiser, learning rate, batch size or number of epochs; this module uses DCGAN's, as aegan.py does.
 
-Table 6 also has batch normalisation after the last convolution, whose output is 1x1. It removes the component that all
-pairs of a batch share, so that G gets no gradient to make all of its images more realistic at once. The `paper` preset
-keeps it; `small` does not (`normalise_last`).
+Table 6 also has batch normalisation after the last convolution, whose output is 1x1. This layer removes the component
+that all pairs of a batch share, so that G gets no gradient to make all of its images more realistic at once. The
+`paper` preset keeps the layer; `small` does not (`normalise_last`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ al., 2020, eq. 1), and a generator must reconstruct the first view from the code
 alterations change, while the code keeps it. No labels are used.
 
 For cosine distance, latentsearch.export.bundle publishes the principal axes of the encoder's last-layer input, averaged
-over the picture, its mirror image and the middles of both.
+over the picture, its middle and, except for digits, the mirror images of both.
 """
 
 from __future__ import annotations

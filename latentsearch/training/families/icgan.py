@@ -38,9 +38,10 @@ SHOWN = 64
 class Recipe(LabelledRecipe):
     """The sizes and schedule of an IcGAN run.
 
-    data: "pictures" or "digits". width: of G and D. encoder_width: of the encoders, the first filters of Table 2.
-    design: of the encoders, one of DESIGNS. generator_position, discriminator_position: the number of layers before y
-    is joined, 0 for the input. attribute_epochs: of Ey. inverse_epochs: of Ez, or of both with SNG. flip: whether each
+    data: "pictures" or "digits". width: channels of the last hidden layer of G and the first of D. encoder_width:
+    channels of the encoders' first convolution (Table 2). design: one of DESIGNS, for the encoders.
+    generator_position, discriminator_position: the number of layers before y is joined, 0 for the input.
+    attribute_epochs: epochs for Ey. inverse_epochs: epochs for Ez, or for both encoders with SNG. flip: whether each
     real picture is mirrored with probability 1/2. annealed: whether the encoders' learning rate falls linearly to 0.
     """
 

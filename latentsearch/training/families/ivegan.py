@@ -158,7 +158,7 @@ class Ivegan(Family):
         return loss
 
     def mismatch(self, x: Tensor, transformed: Tensor) -> Tensor:
-        """Return the matcher's loss: NT-Xent for identifying T(x) of each x among those of the batch."""
+        """Return the matcher's loss: NT-Xent for identifying the T(x) that belongs to each x in the batch."""
         return contrastive_loss(*self.matched(x, transformed), self.recipe.temperature)
 
     def matched(self, x: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,9 +31,9 @@ class Recipe(family.Recipe):
       `compared`).
     - spectral: for digits, whether the discriminators use spectral instead of batch normalisation.
     - matching: for digits and pictures, weight of BYOL's loss (`prediction_loss`) between a matcher's outputs for x and
-      for G(z', E(x)). The matcher is trained by NT-Xent to identify T(x) of each x among those of the batch.
-    - prediction: weight of BYOL's loss between the matcher's output for x and its prediction from E's code by a network
-      with two hidden layers.
+      for G(z', E(x)). The matcher is trained by NT-Xent to identify the T(x) that belongs to each x in the batch.
+    - prediction: weight of BYOL's loss between the matcher's output for x and the output that the predictor, a network
+      with two hidden layers, computes from E's code.
     - temperature: of the matcher's NT-Xent loss.
     """
 

@@ -28,6 +28,7 @@ from latentsearch.training.families import autoencoder
 
 SIZES = (10, 50, 100, 500, 1000)
 FACTOR, STEPS = 1.2, 1_000
+# One image in LEAST_SHARE, at most VALIDATION, is held out; errors are computed on BLOCK images at a time.
 VALIDATION, LEAST_SHARE, BLOCK = 1_000, 10, 100
 CHOICE = "latent-size.json"
 
@@ -76,10 +77,10 @@ def choose(
 ) -> Choice:
     """Train a mirrored autoencoder (preset `small`) of each size for `steps` steps, and choose a size by their errors.
 
-    If the data set has no held-out images, one image in ten is held out, at most 1,000. Errors and autoencoders are
-    stored in the folder (latent-size.json and latent-size/), so that an interrupted choice can continue. report: called
-    with the size and its training progress. Raises InputError for data that autoencoders do not support, or with fewer
-    images than a batch.
+    `steps` is rounded up to whole epochs. If the data set has no held-out images, one image in ten is held out, at most
+    1,000. Errors and autoencoders are stored in the folder (latent-size.json and latent-size/), so that an interrupted
+    choice can continue. report: called with the size and its training progress. Raises InputError for data that
+    autoencoders do not support, or with fewer images than a batch.
     """
     kind = examples.kind_of(data)
     presets = autoencoder.FORMS["mirrored"]

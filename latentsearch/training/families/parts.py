@@ -1,7 +1,7 @@
 """Codes by parts: classical image features and linear algebra, without a neural network.
 
 1. Compute derivatives in eight directions and mean colours on 16x16 cells (histograms of oriented gradients: Dalal and
-   Triggs 2005), and add those of the mirror image.
+   Triggs 2005), and, except for digits, add those of the mirror image.
 2. For each part of the picture (modular eigenspaces: Pentland, Moghaddam and Starner 1994), keep the directions in
    which pictures differ but altered copies of one picture do not (linear discriminants: Fisher 1936), and scale the
    result to length 1.
@@ -116,7 +116,7 @@ PRESETS = {
 
 
 class PictureMaps:
-    """The maps that a recipe reads; implements latentsearch.parts.fit.Maps."""
+    """The feature maps that a recipe computes from pictures; implements latentsearch.parts.fit.Maps."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.shape = (recipe.size, recipe.size, 3)
