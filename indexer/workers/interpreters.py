@@ -1,13 +1,11 @@
-"""Starts the Python interpreters of workers, optionally in advance, to import modules in parallel with this process."""
+"""Starts the Python interpreters of workers."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import socket
 import subprocess
 import sys
-import threading
 from typing import NamedTuple
 
 
@@ -18,40 +16,8 @@ class Interpreter(NamedTuple):
     ours: socket.socket
 
 
-_ahead: list[Interpreter] = []
-# Several threads take interpreters at the same time.
-_lock = threading.Lock()
-
-
-def start_ahead(count: int) -> None:
-    """Start interpreters until `count` are ready. Unused ones are killed when this process exits."""
-    with _lock:
-        _ahead.extend(_start() for _ in range(count - len(_ahead)))
-
-
-def take_interpreter() -> Interpreter:
-    """Return a running interpreter that was started in advance, or else a new one. Thread-safe."""
-    while interpreter := _take_ahead():
-        if interpreter.process.poll() is None:
-            return interpreter
-        interpreter.ours.close()
-    return _start()
-
-
-def _take_ahead() -> Interpreter | None:
-    with _lock:
-        return _ahead.pop() if _ahead else None
-
-
-@atexit.register
-def _end_ahead() -> None:
-    while interpreter := _take_ahead():
-        interpreter.ours.close()
-        interpreter.process.kill()
-        interpreter.process.wait()
-
-
-def _start() -> Interpreter:
+def start_interpreter() -> Interpreter:
+    """Start an interpreter that imports what workers need and waits for a task at the other end of its socket."""
     ours, theirs = socket.socketpair()
     # Pass on our module search path, so that workers import the same modules however this program was started.
     serve = f"from indexer.workers.serve import serve; serve({theirs.fileno()})"

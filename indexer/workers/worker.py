@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from indexer.encoders.framing import Framing
 from indexer.workers.budget import Answer, Ask, Budget
-from indexer.workers.interpreters import take_interpreter
+from indexer.workers.interpreters import start_interpreter
 from indexer.workers.tasks import DecodedChunk, FileTask, Job
 
 # Decoding a picture that needs this many bytes takes about a second, so the rest of its chunk goes to other workers.
@@ -147,7 +147,7 @@ class Worker:
             return None
 
     def _start(self) -> None:
-        self._process, ours = take_interpreter()
+        self._process, ours = start_interpreter()
         self._connection = Connection(ours.detach())
         self._connection.send(self._work)
         self._is_ready = False

@@ -60,10 +60,7 @@ class Request(NamedTuple):
 def run(asked: Request) -> None:
     """Run the request. Raises Interrupted after Ctrl-C, and InputError if --prune kept missing pictures."""
     from indexer.paths import locate
-    from indexer.system.limits import cores
-    from indexer.workers.interpreters import start_ahead
 
-    start_ahead(cores())
     location = locate(asked.location)
     if asked.watch:
         from indexer.system.extras import require_extra
