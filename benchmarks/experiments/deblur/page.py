@@ -65,7 +65,7 @@ def _verdict(summary: Summary, origin: str) -> list[str]:
 def _sentence(origin: str, measure: str, sigma: float | None) -> str:
     what = f"{origin.capitalize()} originals, {measure.partition(',')[0]}"
     if sigma is None:
-        return f"{what}: missed, the reconstruction is not closer than the blurred picture at any width."
+        return f"{what}: missed, there is no width from which on the reconstruction is closer than the blurred picture."
     return f"{what}: met, the reconstruction is closer than the blurred picture from sigma {sigma:g} px."
 
 

@@ -104,7 +104,7 @@ def _passing(heading: str, what: str) -> Callable[[dict[str, Any]], str]:
 def _future_times(result: dict[str, Any]) -> str:
     return page(
         "## Extreme modification times",
-        f"Some of {result['pictures']} pictures have modification times before 1970 or up to the year 292 billion; "
+        f"Some of {result['pictures']} pictures have modification times before 1970 or up to the year 146 billion; "
         f"{result['beyond_64_bits']} of the times do not fit in 64 bits. {result['commands']} commands used the "
         "index; then it was exported, imported and updated, and all pictures were found unchanged.",
         _problems(result["problems"]),

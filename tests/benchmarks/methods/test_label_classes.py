@@ -1,4 +1,4 @@
-"""Codes that owe something to labels: their rows in label-similarity, in tables of their own."""
+"""Codes learned with labels: their rows in label-similarity, in tables of their own."""
 
 import numpy as np
 import pytest
