@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -149,7 +150,9 @@ class Worker:
     def _start(self) -> None:
         self._process, ours = start_interpreter()
         self._connection = Connection(ours.detach())
-        self._connection.send(self._work)
+        # A process that has died already is noticed when it does not say that it is ready.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.send(self._work)
         self._is_ready = False
 
 

@@ -141,7 +141,7 @@ def command(
     rounds: int,
     results: Path,
 ) -> None:
-    """Measure, print and store."""
+    """Measure, print, and store by commit."""
     files = [file.path for file in discover([data.absolute()]) if isinstance(file, Found)]
     if not files:
         raise InputError(f"no pictures in {data}")
@@ -164,4 +164,4 @@ def command(
     result |= {"encoder": encoder, "load_average": load_before}
     for one in result["bars"]:
         click.echo(f"{one['what']}: {one['measured']:.3f}, bar {one['limit']:.2f}: {'met' if one['met'] else 'MISSED'}")
-    publish(NAME, result, results, has_page=False)
+    publish(f"{NAME}-{commit.replace(os.sep, '-')}", result, results, has_page=False)

@@ -29,6 +29,8 @@ from indexer.index.index import Index
 CONCERNED = 4
 # Seconds between two kills: from less than a new process's start-up time to more.
 PAUSES = (0.1, 0.6)
+# Seconds between two looks for the first process to kill.
+LOOK_AGAIN = 0.01
 KILLED = "the process that decoded it died (SIGKILL)"
 # Simulates an older Pillow without WebP, in a process and its children.
 OLDER_DECODER = """
@@ -122,13 +124,15 @@ class _Killer(threading.Thread):
         self._kills = 0
 
     def run(self) -> None:
-        """Kill until stopped."""
-        while not self._stopping.wait(self._random.uniform(*PAUSES)):
+        """Kill until stopped: the first descendant as soon as there is one, so that even a short run loses one."""
+        pause = LOOK_AGAIN
+        while not self._stopping.wait(pause):
             workers = family(self._parent)[1:]
             if workers:
                 with suppress(ProcessLookupError):
                     os.kill(int(self._random.choice(workers)), signal.SIGKILL)
                     self._kills += 1
+            pause = self._random.uniform(*PAUSES) if self._kills else LOOK_AGAIN
 
     def stop(self) -> int:
         """Stop, and return the number of killed processes."""

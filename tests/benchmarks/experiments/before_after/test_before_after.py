@@ -23,7 +23,7 @@ def test_both_checkouts_are_measured_and_their_ratios_stored(tmp_path: Path) -> 
     with Index.open(tmp_path / "large") as index:
         np.save(tmp_path / "queries.npy", index.codes([1, 2]))
     run_experiment([run.NAME, "HEAD", *(str(word) for option in options.items() for word in option)])
-    result = load(run.NAME, tmp_path)["result"]
+    result = load(f"{run.NAME}-HEAD", tmp_path)["result"]
     assert (result["images"], len(result["rounds"])) == (3, 1)
     assert {one["what"]: one["measured"] > 0 for one in result["bars"]} == {
         "images per second of `index`, relative to before": True,
