@@ -14,14 +14,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DatabaseError
 
-from indexer.catalog.connection import Statements, connect
 from indexer.catalog.images import Images
 from indexer.catalog.labels import Labels
 from indexer.catalog.metadata import IndexMetadata
 from indexer.catalog.schema import META, migrate, schema_version
+from indexer.catalog.sqlite import Statements, connect
 from indexer.paths import printable
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ class Catalog(Statements):
 
     def store_metadata(self, metadata: IndexMetadata) -> None:
         """Write the index's metadata."""
-        rows = [(key, json.dumps(value)) for key, value in metadata.to_json().items()]
-        self._connection.exec_driver_sql("REPLACE INTO meta VALUES (?, ?)", rows)
+        rows = [{"key": key, "value": json.dumps(value)} for key, value in metadata.to_json().items()]
+        self._connection.execute(insert(META).prefix_with("OR REPLACE"), rows)
 
     def damage(self) -> list[str]:
         """Return the problems that SQLite's quick_check finds, one sentence each; [] if the file is sound."""

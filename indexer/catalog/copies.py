@@ -8,10 +8,25 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import Integer, LargeBinary, bindparam, exists, func, insert, select
 
-from indexer.catalog.connection import Statements
 from indexer.catalog.schema import FINGERPRINT, IMAGE
+from indexer.catalog.sqlite import Statements
+
+VIEWS = ("white", "black", "frames")
+ADD = insert(FINGERPRINT).prefix_with("OR REPLACE")
+ADD_TO_EXISTING = ADD.from_select(
+    ["image_id", *VIEWS],
+    select(bindparam("target", type_=Integer), *(bindparam(view, type_=LargeBinary) for view in VIEWS)).where(
+        exists().where(IMAGE.c.id == bindparam("target"))
+    ),
+)
+COPY = ADD.from_select(
+    ["image_id", *VIEWS],
+    select(bindparam("target", type_=Integer), *(FINGERPRINT.c[view] for view in VIEWS)).where(
+        FINGERPRINT.c.image_id == bindparam("source")
+    ),
+)
 
 
 class Copies(Statements):
@@ -68,18 +83,14 @@ class Copies(Statements):
 
     def add_fingerprints(self, fingerprints: Iterable[tuple[int, tuple[bytes, bytes, bytes | None]]]) -> None:
         """Store fingerprints (see indexer.decoding.fingerprint) by image id; ids that no longer exist are skipped."""
-        rows = [(image_id, *fingerprint, image_id) for image_id, fingerprint in fingerprints]
+        rows = [
+            {"target": image_id, **dict(zip(VIEWS, fingerprint, strict=True))} for image_id, fingerprint in fingerprints
+        ]
         if rows:
-            self._execute_directly(
-                "REPLACE INTO fingerprint SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)",
-                rows,
-                many=True,
-            )
+            self._connection.execute(ADD_TO_EXISTING, rows)
 
     def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
         """Copy fingerprints between images, given as (target id, source id); sources without one are skipped."""
-        rows = list(copies)
+        rows = [{"target": target, "source": source} for target, source in copies]
         if rows:
-            self._connection.exec_driver_sql(
-                "REPLACE INTO fingerprint SELECT ?, white, black, frames FROM fingerprint WHERE image_id = ?", rows
-            )
+            self._connection.execute(COPY, rows)

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
-from indexer.catalog.connection import Statements
 from indexer.catalog.schema import FAILURE
+from indexer.catalog.sqlite import Statements
 
 
 class Failure(NamedTuple):
@@ -55,18 +55,18 @@ class Failures(Statements):
 
     def under(self, path: str) -> Iterator[str]:
         """Yield the paths of failures at or below a path; safe while failures are removed."""
-        return (os.fsdecode(found) for (found,) in self._under("path", "failure", path))
+        return (os.fsdecode(found) for (found,) in self._fast.failures_under(os.fsencode(path)))
 
     def add(self, failures: Iterable[Failure]) -> None:
         """Record failures, replacing earlier ones of the same files."""
-        rows = [(os.fsencode(failure.path), *failure[1:]) for failure in failures]
+        rows = [failure._asdict() for failure in failures]
         if rows:
-            self._connection.exec_driver_sql("REPLACE INTO failure VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._connection.execute(insert(FAILURE).prefix_with("OR REPLACE"), rows)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove the failures of some files."""
-        if not self._execute_directly("SELECT 1 FROM failure LIMIT 1", ()).fetchall():
+        if self._connection.execute(select(FAILURE.c.path).limit(1)).first() is None:
             return
-        rows = [(os.fsencode(path),) for path in paths]
+        rows = [{"gone": path} for path in paths]
         if rows:
-            self._execute_directly("DELETE FROM failure WHERE path = ?", rows, many=True)
+            self._connection.execute(delete(FAILURE).where(FAILURE.c.path == bindparam("gone")), rows)

@@ -36,8 +36,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, LargeBinary, Select, Text, and_, cast, func, literal, not_, or_, select
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.connection import is_under
-from indexer.catalog.schema import IMAGE, LABEL, LABEL_VALUE
+from indexer.catalog.schema import IMAGE, LABEL, LABEL_VALUE, is_under
 from indexer.errors import InputError
 from indexer.files.label_files import parse_label
 from indexer.numbers import comparable

@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, select, update
 
-from indexer.catalog.connection import Statements
-from indexer.catalog.schema import IMAGE, REMOVED
+from indexer.catalog.schema import IMAGE, REMOVED, SEQUENCE
+from indexer.catalog.sqlite import Statements
 from indexer.numbers import FIRST_ID
-
-IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 
 
 class ImageRecord(NamedTuple):
@@ -63,7 +61,7 @@ class Images(Statements):
 
     def next_id(self) -> int:
         """Return the next image's id, which is above every id ever used."""
-        last = self._connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'image'").scalar()
+        last = self._connection.execute(select(SEQUENCE.c.seq).where(SEQUENCE.c.name == IMAGE.name)).scalar()
         return int(last or 0) + 1
 
     def all(self) -> Iterator[ImageRecord]:
@@ -77,8 +75,7 @@ class Images(Statements):
 
     def of_ids(self, ids: Sequence[int]) -> dict[int, ImageRecord]:
         """Return the images with these ids; unknown ids are skipped."""
-        rows = self._of_ids(f"SELECT {IMAGE_COLUMNS} FROM image WHERE id IN (?)", ids)
-        return {row[0]: ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows}
+        return {record.id: record for record in map(_record_of, self._fast.images(ids))}
 
     def id_of(self, path: str) -> int | None:
         """Return the id of the image at an absolute path, or None."""
@@ -87,33 +84,22 @@ class Images(Statements):
 
     def under(self, path: str) -> Iterator[tuple[int, str]]:
         """Yield id and path of images at or below an absolute path; safe while images are removed."""
-        return ((image_id, os.fsdecode(found)) for image_id, found in self._under("id, path", "image", path))
+        found = self._fast.images_under(os.fsencode(path))
+        return ((image_id, os.fsdecode(image_path)) for image_id, image_path in found)
 
-    def positions(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return ids and code positions, int64 (n,) each, ordered by position; of all images, or those in `ids`."""
-        if ids is None:
-            columns = select(IMAGE.c.id, IMAGE.c.position)
-            rows: Iterable[Sequence[int]] = self._connection.execute(columns.order_by(IMAGE.c.position))
-        else:
-            rows = sorted(
-                self._of_ids("SELECT id, position FROM image WHERE id IN (?)", ids), key=lambda row: int(row[1])
-            )
-        numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
-        return numbers[0::2], numbers[1::2]
+    def positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return ids and code positions of all images, int64 (n,) each, ordered by position."""
+        return _columns(self._connection.execute(select(IMAGE.c.id, IMAGE.c.position).order_by(IMAGE.c.position)))
 
     def positions_from(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return ids and positions, int64 (n,) each, ordered by position, of images with positions from `first` on."""
-        rows = self._connection.exec_driver_sql(
-            "SELECT id, position FROM image WHERE position >= ? ORDER BY position", (first,)
-        )
-        numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
-        return numbers[0::2], numbers[1::2]
+        columns = select(IMAGE.c.id, IMAGE.c.position).where(IMAGE.c.position >= first)
+        return _columns(self._connection.execute(columns.order_by(IMAGE.c.position)))
 
     def at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
         """Return the images at some absolute paths, by path."""
-        rows = self._of(f"SELECT {IMAGE_COLUMNS} FROM image WHERE path IN (?)", list(map(os.fsencode, paths)))
-        records = (ImageRecord(row[0], os.fsdecode(row[1]), *row[2:]) for row in rows)
-        return {record.path: record for record in records}
+        rows = self._fast.images_at(list(map(os.fsencode, paths)))
+        return {record.path: record for record in map(_record_of, rows)}
 
     def at_before(self, paths: Sequence[str], before: int) -> dict[str, ImageRecord]:
         """Return the images at absolute paths, by path; {} if `before`, the run's first id, shows a new index."""
@@ -135,7 +121,7 @@ class Images(Statements):
         """Add images, whose ids must start at `next_id`."""
         rows = [(record[0], os.fsencode(record.path), *record[2:]) for record in records]
         if rows:
-            self._execute_directly(f"INSERT INTO image VALUES ({', '.join('?' * len(IMAGE.columns))})", rows, many=True)
+            self._fast.add_images(rows)
             self.have_changed = True
 
     def relocate(self, image_id: int, path: str, size: int, mtime_ns: int) -> None:
@@ -145,14 +131,9 @@ class Images(Statements):
 
     def remove(self, ids: Iterable[int]) -> None:
         """Remove images with their labels and fingerprints. Their ids are never reused."""
-        rows = [(image_id,) for image_id in ids]
-        if rows:
-            self._connection.exec_driver_sql(
-                "DELETE FROM label_value WHERE label_id IN (SELECT id FROM label) AND image_id = ?", rows
-            )
-            self._connection.exec_driver_sql("DELETE FROM fingerprint WHERE image_id = ?", rows)
-            self._connection.exec_driver_sql("DELETE FROM image WHERE id = ?", rows)
-            self._connection.exec_driver_sql("REPLACE INTO removed VALUES (?)", rows)
+        removed = list(ids)
+        if removed:
+            self._fast.remove_images(removed)
             self.have_changed = True
 
     def removed(self) -> list[int]:
@@ -162,3 +143,14 @@ class Images(Statements):
     def forget_removed(self) -> None:
         """Record that the FAISS index no longer contains removed ids."""
         self._connection.execute(delete(REMOVED))
+
+
+def _record_of(row: Sequence[Any]) -> ImageRecord:
+    """Build a record from a row with all columns, whose path is bytes."""
+    return ImageRecord(row[0], os.fsdecode(row[1]), *row[2:])
+
+
+def _columns(rows: Iterable[Iterable[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the two columns of rows as arrays."""
+    numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
+    return numbers[0::2], numbers[1::2]

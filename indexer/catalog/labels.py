@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 
-from indexer.catalog.connection import Statements
 from indexer.catalog.schema import LABEL, LABEL_SOURCE, LABEL_VALUE
+from indexer.catalog.sqlite import Statements
 
 # Rows per INSERT: statements with many rows take half the time of one statement per row.
 LABELS_AT_ONCE = 256
-
-# CROSS JOIN fixes the join order; otherwise SQLite may scan all values of a label.
-LABELS_OF_IDS = (
-    "SELECT image_id, name, value FROM label CROSS JOIN label_value ON label_id = label.id "
-    "WHERE image_id IN (?) ORDER BY label.id"
-)
-# Values of label ?1. A predicted value replaces only a predicted one.
-ADD_GIVEN = "REPLACE INTO label_value (label_id, image_id, value, predicted) VALUES {}"
-ADD_PREDICTED = (
-    "INSERT INTO label_value (label_id, image_id, value, predicted) VALUES {} "
-    "ON CONFLICT DO UPDATE SET value = excluded.value WHERE predicted = 1"
-)
-PREDICTED_OF_IDS = (
-    "SELECT image_id, name FROM label CROSS JOIN label_value ON label_id = label.id "
-    "WHERE image_id IN (?) AND predicted = 1 ORDER BY label.id"
-)
 
 LabelValue = int | float | str
 
@@ -47,7 +28,7 @@ class Labels(Statements):
     def of_ids(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """Return the labels of images that have any, each in order of first appearance."""
         found: dict[int, dict[str, LabelValue]] = {}
-        for image_id, name, value in self._of_ids(LABELS_OF_IDS, ids):
+        for image_id, name, value in self._fast.labels(ids):
             found.setdefault(image_id, {})[name] = value
         return found
 
@@ -96,23 +77,19 @@ class Labels(Statements):
         if None in values:
             given = [row for row in zip(ids, values, strict=True) if row[1] is not None]
             ids, values = [row[0] for row in given], [row[1] for row in given]
-        if not values:
-            return
-        statement = ADD_PREDICTED if predicted else ADD_GIVEN
-        cells: list[Any] = [None] * (2 * len(ids))
-        cells[0::2], cells[1::2] = ids, values
-        self._execute_directly(statement.format(_label_marks(len(ids), predicted)), [label_id, *cells])
+        if values:
+            self._fast.add_labels(label_id, ids, values, predicted)
 
     def predicted(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """Return the names of predicted labels of images that have any."""
         found: dict[int, set[str]] = {}
-        for image_id, name in self._of_ids(PREDICTED_OF_IDS, ids):
+        for image_id, name, _ in self._fast.predicted_labels(ids):
             found.setdefault(image_id, set()).add(name)
         return found
 
     def forget_predicted(self) -> None:
         """Remove every predicted label."""
-        self._connection.exec_driver_sql("DELETE FROM label_value WHERE predicted = 1")
+        self._connection.execute(delete(LABEL_VALUE).where(LABEL_VALUE.c.predicted == 1))
 
     def sources(self) -> dict[str, bytes]:
         """Return the label files whose values have all been stored: path to SHA-256 of the content."""
@@ -121,21 +98,15 @@ class Labels(Statements):
     def set_sources(self, sources: Mapping[str, bytes]) -> None:
         """Replace the set of label files whose values have all been stored."""
         self._connection.execute(delete(LABEL_SOURCE))
-        rows = [(os.fsencode(path), digest) for path, digest in sources.items()]
+        rows = [{"path": path, "digest": digest} for path, digest in sources.items()]
         if rows:
-            self._connection.exec_driver_sql("INSERT INTO label_source VALUES (?, ?)", rows)
+            self._connection.execute(insert(LABEL_SOURCE), rows)
 
     def _label_ids(self, names: Sequence[str]) -> list[int]:
         """Return the ids of labels by name, adding new labels."""
-        there = {name: label_id for label_id, name in self._execute_directly("SELECT id, name FROM label", ())}
+        there = {name: label_id for label_id, name in self.rows(select(LABEL.c.id, LABEL.c.name))}
         for name in names:
             if name not in there:
-                added = self._execute_directly("INSERT INTO label (name) VALUES (?)", (name,)).lastrowid
-                there[name] = int(added or 0)
+                added = self._connection.execute(insert(LABEL).values(name=name)).inserted_primary_key
+                there[name] = int(added[0]) if added else 0
         return [there[name] for name in names]
-
-
-@cache
-def _label_marks(count: int, predicted: bool) -> str:
-    """Return placeholders for `count` rows of label ?1, each with an image id and a value."""
-    return ", ".join(f"(?1, ?{number}, ?{number + 1}, {int(predicted)})" for number in range(2, 2 * count + 2, 2))

@@ -1,4 +1,8 @@
-"""The catalogue's tables, and the numbered migrations that update them from any earlier version."""
+"""The catalogue's tables, and the numbered migrations that update them from any earlier version.
+
+The tables are the only declaration: a new catalogue is created from them. A migration that changes a table is therefore
+accompanied by the same change of the table; a test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,25 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Column, Connection, Float, Integer, LargeBinary, MetaData, String, Table, inspect
-from sqlalchemy.types import NullType, UserDefinedType
+from sqlalchemy import (
+    REAL,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    column,
+    insert,
+    inspect,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.types import UserDefinedType
 
 from indexer.errors import IndexStateError
 
@@ -30,90 +51,123 @@ class FilePath(UserDefinedType[str]):
         return lambda path: None if path is None else os.fsdecode(path)
 
 
-_tables = MetaData()
+class NumberOrText(UserDefinedType[int | float | str]):
+    """A value of any type, in a column without a type, so that SQLite converts nothing."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the column's SQL type: none."""
+        return ""
+
+
+def is_under(column: Column[str], path: str) -> ColumnElement[bool]:
+    """Return SQL that tests whether a path is `path` or below it, as a range that can use the column's index."""
+    first, behind = map(os.fsdecode, bounds_of(os.fsencode(path)))
+    return (column == path) | ((column >= first) & (column < behind))
+
+
+def bounds_of(path: bytes) -> tuple[bytes, bytes]:
+    """Return the lower bound (inclusive) and upper bound (exclusive) of all paths in a folder."""
+    separator = os.fsencode(os.sep)
+    folder = path.rstrip(separator)
+    return folder + separator, folder + bytes([separator[0] + 1])
+
+
+ZERO = text("0")
+TABLES = MetaData()
+
+
+def _id(name: str = "id") -> Column[int]:
+    """Declare SQLite's row id. It is never NULL, but NOT NULL is left out, as in the first schema."""
+    return Column(name, Integer, primary_key=True, nullable=True)
+
 
 # Metadata of the index, as JSON.
-META = Table("meta", _tables, Column("key", String, primary_key=True), Column("value", String))
+META = Table(
+    "meta",
+    TABLES,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 # size is in bytes; mtime_ns is from os.stat; digest is the SHA-256 of the content; width and height are in pixels, as
 # displayed; position is the row in codes.f32; added is in seconds since 1970; incomplete is 1 if part of the file is
-# missing, else 0.
+# missing, else 0. AUTOINCREMENT: ids are never used again.
 IMAGE = Table(
     "image",
-    _tables,
-    Column("id", Integer, primary_key=True),
-    Column("path", FilePath),
-    Column("size", Integer),
-    Column("mtime_ns", Integer),
-    Column("digest", LargeBinary),
-    Column("width", Integer),
-    Column("height", Integer),
-    Column("position", Integer),
-    Column("added", Float),
-    Column("incomplete", Integer),
+    TABLES,
+    _id(),
+    Column("path", FilePath, nullable=False, unique=True),
+    Column("size", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("position", Integer, nullable=False, unique=True),
+    Column("added", REAL, nullable=False),
+    Column("incomplete", Integer, nullable=False, server_default=ZERO),
+    Index("image_content", "size", "digest"),
+    sqlite_autoincrement=True,
 )
+# SQLite's own table of the greatest AUTOINCREMENT id of each table.
+SEQUENCE = table("sqlite_sequence", column("name", Text), column("seq", Integer))
 
 # Files that could not be indexed, with their size and modification time when they were tried. may_pass is 1 if the
 # cause lies outside the file, so that every run tries it again; decoder is the version of the decoders that tried it,
 # NULL if unknown.
 FAILURE = Table(
     "failure",
-    _tables,
+    TABLES,
     Column("path", FilePath, primary_key=True),
-    Column("reason", String),
+    Column("reason", Text, nullable=False),
     Column("size", Integer),
     Column("mtime_ns", Integer),
-    Column("may_pass", Integer),
-    Column("decoder", String),
+    Column("may_pass", Integer, nullable=False, server_default=ZERO),
+    Column("decoder", Text),
+    sqlite_with_rowid=False,
 )
 
-LABEL = Table("label", _tables, Column("id", Integer, primary_key=True), Column("name", String))
+LABEL = Table("label", TABLES, _id(), Column("name", Text, nullable=False, unique=True))
 
 # Clustered by label, so that a filter reads one range, and reading one image's labels takes one seek per label.
 # predicted is 1 for values from an attribute encoder, 0 for given ones.
 LABEL_VALUE = Table(
     "label_value",
-    _tables,
+    TABLES,
     Column("label_id", Integer, primary_key=True),
     Column("image_id", Integer, primary_key=True),
-    Column("value", NullType),
-    Column("predicted", Integer),
+    Column("value", NumberOrText, nullable=False),
+    Column("predicted", Integer, nullable=False, server_default=ZERO),
+    sqlite_with_rowid=False,
 )
 
 # Label files whose values have all been stored, with the SHA-256 of their content.
-LABEL_SOURCE = Table("label_source", _tables, Column("path", FilePath, primary_key=True), Column("digest", LargeBinary))
+LABEL_SOURCE = Table(
+    "label_source",
+    TABLES,
+    Column("path", FilePath, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 # Ids removed from `image` that the FAISS index may still contain.
-REMOVED = Table("removed", _tables, Column("id", Integer, primary_key=True))
+REMOVED = Table("removed", TABLES, _id())
 
 # Fingerprints from indexer.decoding.fingerprint. Images indexed by versions without fingerprints get theirs when it is
 # first needed.
 FINGERPRINT = Table(
     "fingerprint",
-    _tables,
-    Column("image_id", Integer, primary_key=True),
-    Column("white", LargeBinary),
-    Column("black", LargeBinary),
+    TABLES,
+    _id("image_id"),
+    Column("white", LargeBinary, nullable=False),
+    Column("black", LargeBinary, nullable=False),
     Column("frames", LargeBinary),
 )
 
-# Entry n - 1 migrates version n - 1 to version n. Entries are only ever appended.
+# The first entry migrates version 1, the first that was published, to version 2. Entries are only ever appended.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-        """CREATE TABLE image (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
-            mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
-            position INTEGER NOT NULL UNIQUE, added REAL NOT NULL)""",
-        """CREATE TABLE failure (
-            path BLOB PRIMARY KEY, reason TEXT NOT NULL, size INTEGER, mtime_ns INTEGER) WITHOUT ROWID""",
-        "CREATE TABLE label (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-        """CREATE TABLE label_value (
-            label_id INTEGER NOT NULL, image_id INTEGER NOT NULL, value NOT NULL,
-            PRIMARY KEY (label_id, image_id)) WITHOUT ROWID""",
-        "CREATE TABLE label_source (path BLOB PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID",
-        "CREATE TABLE removed (id INTEGER PRIMARY KEY)",
-    ),
     ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
     ("CREATE INDEX image_content ON image (size, digest)",),
     ("ALTER TABLE label_value ADD COLUMN predicted INTEGER NOT NULL DEFAULT 0",),
@@ -128,27 +182,34 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             image_id INTEGER PRIMARY KEY, white BLOB NOT NULL, black BLOB NOT NULL, frames BLOB)""",
     ),
 )
-SCHEMA_VERSION = len(MIGRATIONS)
+SCHEMA_VERSION = 1 + len(MIGRATIONS)
+_VERSION_KEY = "schema_version"
 
 
 def schema_version(connection: Connection) -> int:
     """Return a catalogue's schema version, 0 for an empty file."""
     if not inspect(connection).has_table("meta"):
         return 0
-    version = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema_version'").scalar()
+    version = connection.execute(select(META.c.value).where(META.c.key == _VERSION_KEY)).scalar()
     return int(version or 0)
 
 
 def migrate(connection: Connection, location: str) -> None:
-    """Migrate to SCHEMA_VERSION within the open transaction. Raises IndexStateError for a newer schema."""
+    """Create the tables in an empty file, or migrate them to SCHEMA_VERSION, within the open transaction.
+
+    Raises IndexStateError for a newer schema.
+    """
     version = schema_version(connection)
     if version > SCHEMA_VERSION:
         raise IndexStateError(
             f"the index at {location} was made by a newer latentsearch (schema {version}, this one knows "
             f"{SCHEMA_VERSION}): upgrade latentsearch"
         )
-    for number in range(version, SCHEMA_VERSION):
-        for statement in MIGRATIONS[number]:
+    if version == 0:
+        TABLES.create_all(connection, checkfirst=False)
+    else:
+        for statement in (statement for step in MIGRATIONS[version - 1 :] for statement in step):
             connection.exec_driver_sql(statement)
     if version < SCHEMA_VERSION:
-        connection.exec_driver_sql("REPLACE INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+        stored = {"key": _VERSION_KEY, "value": str(SCHEMA_VERSION)}
+        connection.execute(insert(META).prefix_with("OR REPLACE"), stored)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.experiments.faults.fault_collection import Collection, content, run, start
-from indexer.catalog.schema import MIGRATIONS
+from benchmarks.experiments.faults.first_schema import FIRST_SCHEMA
 from indexer.index.index import Index
 
 # One picture in this many is deleted before `index --prune`, or named to `remove`.
@@ -149,7 +149,7 @@ def downgrade(path: Path) -> None:
     Index.open(path.parent).close()
     with sqlite3.connect(path) as connection:
         kept = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        first = {statement.split()[2].split("(")[0] for statement in MIGRATIONS[0]}
+        first = {statement.split()[2].split("(")[0] for statement in FIRST_SCHEMA}
         for name in kept - first - {"sqlite_sequence"}:
             connection.execute(f"DROP TABLE {name}")
         for (name,) in connection.execute(
@@ -164,7 +164,7 @@ def downgrade(path: Path) -> None:
 def _drop_later_columns(connection: sqlite3.Connection) -> None:
     """Drop the columns that later schemas added to the first schema's tables."""
     with closing(sqlite3.connect(":memory:")) as first:
-        for statement in MIGRATIONS[0]:
+        for statement in FIRST_SCHEMA:
             first.execute(statement)
         for (table,) in first.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE TABLE%'").fetchall():
             for column in sorted(_columns(connection, table) - _columns(first, table)):

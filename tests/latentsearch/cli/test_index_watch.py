@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.connection import Statements
 from indexer.catalog.images import Images
+from indexer.catalog.sqlite import Statements
 from indexer.files.ignore import IGNORE_FILE
 from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
