@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import DatabaseError
 
-from indexer.catalog.images import Images
-from indexer.catalog.labels import Labels
-from indexer.catalog.metadata import IndexMetadata
-from indexer.catalog.schema import META, migrate, schema_version
+from indexer.catalog.images import Copies, Images
+from indexer.catalog.schema import LABEL, LABEL_SOURCE, META, migrate, schema_version
 from indexer.catalog.sqlite import Statements, connect
+from indexer.encoders.encoder import Encoder
+from indexer.errors import EncoderError
 from indexer.paths import printable
+from indexer.vectors.faiss_file import AUTO
 
 if TYPE_CHECKING:
-    from indexer.catalog.copies import Copies
     from indexer.catalog.failures import Failures
+    from indexer.catalog.labels import Labels
 
 
 class Catalog(Statements):
@@ -39,7 +42,15 @@ class Catalog(Statements):
         super().__init__(connection)
         self.path = path
         self.images = Images(connection)
-        self.labels = Labels(connection)
+        self.copies = Copies(connection)
+        self._first_new = 0
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels of images."""
+        from indexer.catalog.labels import Labels
+
+        return Labels(self._connection, self._first_new)
 
     @cached_property
     def failures(self) -> Failures:
@@ -47,13 +58,6 @@ class Catalog(Statements):
         from indexer.catalog.failures import Failures
 
         return Failures(self._connection)
-
-    @cached_property
-    def copies(self) -> Copies:
-        """Images with identical content, and fingerprints."""
-        from indexer.catalog.copies import Copies
-
-        return Copies(self._connection)
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
@@ -74,7 +78,7 @@ class Catalog(Statements):
             migrate(catalog._connection, printable(path.parent))
             if metadata_of_new is not None and catalog.stored_metadata() is None:
                 catalog.store_metadata(metadata_of_new)
-            catalog.labels.first_new = catalog.images.next_id()
+            catalog._first_new = catalog.images.next_id()
             catalog.commit()
         except BaseException:
             catalog.close()
@@ -97,12 +101,41 @@ class Catalog(Statements):
     def refresh(self) -> None:
         """Discard uncommitted changes; the next query sees what other processes have committed."""
         self._connection.rollback()
-        self.images.have_changed = self.labels.relabelled = False
+        self._note_unchanged()
 
     def commit(self) -> None:
         """Commit all changes, making them durable and visible at once."""
         self._connection.commit()
-        self.images.have_changed = self.labels.relabelled = False
+        self._note_unchanged()
+
+    @property
+    def relabelled(self) -> bool:
+        """Whether images from before the catalogue was opened for writing got labels since the last commit."""
+        return self._uses_labels and self.labels.relabelled
+
+    @property
+    def _uses_labels(self) -> bool:
+        return "labels" in vars(self)
+
+    def _note_unchanged(self) -> None:
+        self.images.have_changed = False
+        if self._uses_labels:
+            self.labels.relabelled = False
+
+    def has_labels(self) -> bool:
+        """Return whether images have, or had, labels; without any, indexer.catalog.labels need not be imported."""
+        return self._uses_labels or self._connection.execute(select(LABEL.c.id).limit(1)).first() is not None
+
+    def label_sources(self) -> dict[str, bytes]:
+        """Return the label files whose values have all been stored: path to SHA-256 of the content."""
+        return {path: digest for path, digest in self._connection.execute(select(LABEL_SOURCE))}
+
+    def set_label_sources(self, sources: Mapping[str, bytes]) -> None:
+        """Replace the set of label files whose values have all been stored."""
+        self._connection.execute(delete(LABEL_SOURCE))
+        rows = [{"path": path, "digest": digest} for path, digest in sources.items()]
+        if rows:
+            self._connection.execute(insert(LABEL_SOURCE), rows)
 
     def version(self) -> int:
         """Return the schema version; 0 if the first run was killed before it created the tables."""
@@ -125,3 +158,71 @@ class Catalog(Statements):
         except DatabaseError as error:
             return [str(error.orig)]
         return [] if list(found) == ["ok"] else [str(line) for line in found]
+
+
+@dataclass(frozen=True)
+class IndexMetadata:
+    """The metadata of an index, stored in its catalogue.
+
+    uuid: identifies the index. encoder_source: folder of the bundle that was last used. code_rows: number of valid rows
+    in the array of codes. generation: increases when images are added or removed. base_generation: the earliest
+    generation of a usable base; the ids removed before it are no longer recorded. kind, recall: the requested kind of
+    base and its recall. predictor_name, predictor_sha256: the attribute encoder that last predicted labels, "" for
+    none. predicted_until: the last image id that this encoder has seen. relabelled: increases when existing images get
+    labels. drives: folders with pictures that were mount points, on another drive than their parent folder, in the last
+    run.
+    """
+
+    uuid: str
+    encoder_name: str
+    encoder_sha256: str
+    encoder_source: str
+    framing: dict[str, Any]
+    distance: str
+    latent_size: int
+    code_rows: int = 0
+    generation: int = 0
+    base_generation: int = 0
+    kind: str = AUTO
+    recall: float = 0.95
+    predictor_name: str = ""
+    predictor_sha256: str = ""
+    predicted_until: int = 0
+    relabelled: int = 0
+    drives: tuple[str, ...] = ()
+
+    @classmethod
+    def of_new(cls, encoder: Encoder) -> IndexMetadata:
+        """Return the metadata of an empty index."""
+        return cls(
+            uuid.uuid4().hex,
+            encoder.name,
+            encoder.sha256,
+            str(encoder.folder),
+            encoder.framing.to_json(),
+            encoder.distance,
+            encoder.latent_size,
+        )
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> IndexMetadata | None:
+        """Read the metadata from a catalogue; None if the first run was killed before it wrote all of it."""
+        needed = [field.name for field in fields(cls) if field.default is MISSING]
+        known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
+        known["drives"] = tuple(known.get("drives", ()))
+        return cls(**known) if all(name in known for name in needed) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the metadata for storage in a catalogue."""
+        return asdict(self)
+
+    def require(self, encoder: Encoder, folder: Path) -> None:
+        """Raise EncoderError if `encoder`, or its framing, is not the one that the index at `folder` was made with."""
+        mine = (self.encoder_name, self.encoder_sha256, self.framing, self.distance, self.latent_size)
+        theirs = (encoder.name, encoder.sha256, encoder.framing.to_json(), encoder.distance, encoder.latent_size)
+        if mine != theirs:
+            raise EncoderError(
+                f"the index at {printable(folder)} was made with encoder {self.encoder_name} "
+                f"(sha256 {self.encoder_sha256[:12]}…), not with {encoder.name} (sha256 {encoder.sha256[:12]}…): "
+                "leave --encoder out, or make another index with --index"
+            )

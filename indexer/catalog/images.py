@@ -1,19 +1,25 @@
-"""The catalogue's images."""
+"""The catalogue's images: their records, and what finds copies of them, content hashes and fingerprints."""
 
 from __future__ import annotations
 
 import itertools
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, Integer, LargeBinary, bindparam, delete, exists, func, insert, select, update
 
-from indexer.catalog.schema import IMAGE, REMOVED, SEQUENCE
+from indexer.catalog.schema import FINGERPRINT, IMAGE, REMOVED, SEQUENCE
 from indexer.catalog.sqlite import Statements
 from indexer.numbers import FIRST_ID
+
+# The columns of a fingerprint.
+VIEWS = ("white", "black", "frames")
+# The image that gets a fingerprint: a parameter of the statements that store one.
+TARGET = bindparam("target", type_=Integer)
 
 
 class ImageRecord(NamedTuple):
@@ -143,6 +149,83 @@ class Images(Statements):
     def forget_removed(self) -> None:
         """Record that the FAISS index no longer contains removed ids."""
         self._connection.execute(delete(REMOVED))
+
+
+class Copies(Statements):
+    """Images with identical content, and the fingerprints of images."""
+
+    def exact(self) -> list[list[int]]:
+        """Return the ids of images that share their content, one list per content."""
+        shared = select(IMAGE.c.digest).group_by(IMAGE.c.digest).having(func.count() > 1)
+        rows = self._connection.execute(
+            select(IMAGE.c.digest, IMAGE.c.id).where(IMAGE.c.digest.in_(shared)).order_by(IMAGE.c.digest, IMAGE.c.id)
+        )
+        return [[row[1] for row in same] for _, same in itertools.groupby(rows, key=lambda row: row[0])]
+
+    def fingerprints(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return ids of images with a fingerprint, int64 (n,), ascending, and fingerprints, uint8 (n, SIDE, SIDE).
+
+        These are the first frames over white; `further_views` returns the rest.
+        """
+        from indexer.decoding.fingerprint import SIDE
+
+        ids, pixels = array("q"), bytearray()
+        columns = select(FINGERPRINT.c.image_id, FINGERPRINT.c.white).order_by(FINGERPRINT.c.image_id)
+        for image_id, white in self._connection.execute(columns):
+            ids.append(image_id)
+            pixels += white
+        return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+
+    def further_views(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return the additional views of images with transparency or several frames.
+
+        Returns ids, int64 (n,), ascending, one for each view, and the views, uint8 (n, SIDE, SIDE).
+        """
+        from indexer.decoding.fingerprint import BYTES, SIDE
+
+        ids, pixels = array("q"), bytearray()
+        has_more = (FINGERPRINT.c.black != b"") | (FINGERPRINT.c.frames != b"")
+        for image_id, _, black, frames in self._connection.execute(
+            select(FINGERPRINT).where(has_more).order_by(FINGERPRINT.c.image_id)
+        ):
+            views = black + (frames or b"")
+            ids.extend([image_id] * (len(views) // BYTES))
+            pixels += views
+        return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+
+    def without_fingerprint(self) -> list[int]:
+        """Return the ids of images without a fingerprint, or with frames that have not been read yet."""
+        joined = IMAGE.outerjoin(FINGERPRINT, FINGERPRINT.c.image_id == IMAGE.c.id)
+        missing = (
+            select(IMAGE.c.id)
+            .select_from(joined)
+            .where(FINGERPRINT.c.image_id.is_(None) | (FINGERPRINT.c.frames == b""))
+        )
+        return list(self._connection.execute(missing.order_by(IMAGE.c.id)).scalars())
+
+    def add_fingerprints(self, fingerprints: Iterable[tuple[int, tuple[bytes, bytes, bytes | None]]]) -> None:
+        """Store fingerprints (see indexer.decoding.fingerprint) by image id; ids that no longer exist are skipped."""
+        rows = [
+            {"target": image_id, **dict(zip(VIEWS, fingerprint, strict=True))} for image_id, fingerprint in fingerprints
+        ]
+        if rows:
+            views: Iterator[ColumnElement[Any]] = (bindparam(view, type_=LargeBinary) for view in VIEWS)
+            self._add_fingerprints(views, exists().where(IMAGE.c.id == TARGET), rows)
+
+    def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
+        """Copy fingerprints between images, given as (target id, source id); sources without one are skipped."""
+        rows = [{"target": target, "source": source} for target, source in copies]
+        if rows:
+            views: Iterator[ColumnElement[Any]] = (FINGERPRINT.c[view] for view in VIEWS)
+            self._add_fingerprints(views, FINGERPRINT.c.image_id == bindparam("source"), rows)
+
+    def _add_fingerprints(
+        self, views: Iterable[ColumnElement[Any]], where: ColumnElement[bool], rows: Sequence[dict[str, Any]]
+    ) -> None:
+        """Store a fingerprint with these views for the target of each row of parameters, where a condition holds."""
+        found = select(TARGET, *views).where(where)
+        add = insert(FINGERPRINT).prefix_with("OR REPLACE").from_select(["image_id", *VIEWS], found)
+        self._connection.execute(add, rows)
 
 
 def _record_of(row: Sequence[Any]) -> ImageRecord:

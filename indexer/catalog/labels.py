@@ -1,12 +1,12 @@
-"""The catalogue's labels, given and predicted, and the files they came from."""
+"""The catalogue's labels, given and predicted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
-from indexer.catalog.schema import LABEL, LABEL_SOURCE, LABEL_VALUE
+from indexer.catalog.schema import LABEL, LABEL_VALUE
 from indexer.catalog.sqlite import Statements
 
 # Rows per INSERT: statements with many rows take half the time of one statement per row.
@@ -23,7 +23,10 @@ class Labels(Statements):
     """
 
     relabelled = False
-    first_new = 0
+
+    def __init__(self, connection: Connection, first_new: int = 0) -> None:
+        super().__init__(connection)
+        self.first_new = first_new
 
     def of_ids(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """Return the labels of images that have any, each in order of first appearance."""
@@ -90,17 +93,6 @@ class Labels(Statements):
     def forget_predicted(self) -> None:
         """Remove every predicted label."""
         self._connection.execute(delete(LABEL_VALUE).where(LABEL_VALUE.c.predicted == 1))
-
-    def sources(self) -> dict[str, bytes]:
-        """Return the label files whose values have all been stored: path to SHA-256 of the content."""
-        return {path: digest for path, digest in self._connection.execute(select(LABEL_SOURCE))}
-
-    def set_sources(self, sources: Mapping[str, bytes]) -> None:
-        """Replace the set of label files whose values have all been stored."""
-        self._connection.execute(delete(LABEL_SOURCE))
-        rows = [{"path": path, "digest": digest} for path, digest in sources.items()]
-        if rows:
-            self._connection.execute(insert(LABEL_SOURCE), rows)
 
     def _label_ids(self, names: Sequence[str]) -> list[int]:
         """Return the ids of labels by name, adding new labels."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.decoding.file_types import Format, identify
-from indexer.decoding.memory_needs import LARGE, STORED_SIZE
-from indexer.decoding.opened import opened
+from indexer.decoding.opened import LARGE, opened
 from indexer.decoding.srgb import (
+    STORED_SIZE,
     has_alpha,
     orientation_of,
     scale_of_deep,

@@ -9,8 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from indexer.decoding.memory_needs import STORED_SIZE
-from indexer.decoding.srgb import ORIENTATION_TAG
+from indexer.decoding.srgb import ORIENTATION_TAG, STORED_SIZE
 from indexer.errors import UnreadableImage
 from indexer.system.limits import Reserve
 

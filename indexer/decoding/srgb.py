@@ -34,6 +34,8 @@ TURNS = {
 TURNED_BY_THEIR_CONTAINER = {"AVIF", "HEIF"}
 # Key in a picture's `info`: the visible part, as left, top, right, bottom in stored pixels.
 SHOWN = "latentsearch_shown"
+# Key in a picture's `info`: full width and height of the visible part before rotation, even in a reduced decode.
+STORED_SIZE = "latentsearch_stored_size"
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:

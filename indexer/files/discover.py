@@ -1,4 +1,7 @@
-"""Walks folders for picture files. Results are streamed, so memory use does not grow with the number of files."""
+"""Walks folders for picture files, and finds CelebA's label files beside them.
+
+Picture files are streamed, so memory use does not grow with their number.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,8 @@ MODERN_SUFFIXES = (".webp", ".avif", ".heic", ".heif", ".hif")
 SUFFIXES = frozenset((*JPEG_SUFFIXES, *MODERN_SUFFIXES, ".png", ".apng", ".gif", ".bmp", ".dib", ".tif", ".tiff"))
 # Entries of a folder are sorted by name in batches of this size; only larger folders are not fully sorted.
 SORTED_AT_ONCE = 65_536
+# CelebA's attributes, partition and identities.
+CELEBA_FILES = ("list_attr_celeba.txt", "list_eval_partition.txt", "identity_CelebA.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,3 +275,11 @@ def _examine(entry: os.DirEntry[str] | _Named, is_asked_for: bool) -> Found | Pr
     if stat.S_ISREG(status.st_mode):
         return Found(path, *size_and_mtime(status), is_asked_for)
     return Problem(path, reason_for_mode(status.st_mode) or "not a regular file")
+
+
+def find_celeba_files(folders: Iterable[str | Path]) -> list[Path]:
+    """Find CelebA's label files in these folders and their parents, where they lie beside the picture folder."""
+    searched: dict[Path, None] = {}
+    for folder in (Path(os.path.abspath(folder)) for folder in folders):
+        searched |= {folder: None, folder.parent: None}
+    return [folder / name for folder in searched for name in CELEBA_FILES if (folder / name).is_file()]

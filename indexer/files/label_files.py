@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from indexer.errors import InputError
+from indexer.files.discover import CELEBA_FILES, find_celeba_files
 from indexer.numbers import whole_number
 from indexer.paths import printable
 
@@ -93,14 +94,6 @@ def parse_label(text: str) -> Label:
     return _parser_of([text])(text)
 
 
-def find_celeba_files(folders: Iterable[str | Path]) -> list[Path]:
-    """Find CelebA's label files in these folders and their parents, where they lie beside the picture folder."""
-    searched: dict[Path, None] = {}
-    for folder in (Path(os.path.abspath(folder)) for folder in folders):
-        searched |= {folder: None, folder.parent: None}
-    return [folder / name for folder in searched for name in CELEBA_FILES if (folder / name).is_file()]
-
-
 def read_label_file(path: str | Path, within: str | Path | None = None) -> LabelTable:
     """Read one label file: CelebA's by their names, any other as a CSV whose first column is a file name or path.
 
@@ -108,7 +101,7 @@ def read_label_file(path: str | Path, within: str | Path | None = None) -> Label
     InputError with the line and the problem.
     """
     path = Path(path)
-    read = CELEBA_FILES.get(path.name, _read_csv)
+    read = CELEBA_READERS.get(path.name, _read_csv)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             names, rows = read(path, file)
@@ -149,11 +142,9 @@ def _read_csv(path: Path, lines: Iterable[str]) -> Contents:
     return tuple(names[1:]), _typed(cells)
 
 
-CELEBA_FILES: dict[str, Callable[[Path, Iterable[str]], Contents]] = {
-    "list_attr_celeba.txt": _read_attributes,
-    "list_eval_partition.txt": _read_partition,
-    "identity_CelebA.txt": _read_identity,
-}
+CELEBA_READERS: dict[str, Callable[[Path, Iterable[str]], Contents]] = dict(
+    zip(CELEBA_FILES, (_read_attributes, _read_partition, _read_identity), strict=True)
+)
 
 
 def _split_lines(lines: Iterable[str]) -> Iterator[Row]:

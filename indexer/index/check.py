@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.catalog import Catalog
-from indexer.catalog.metadata import IndexMetadata
+from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.index.vector_search import VectorSearch
 from indexer.paths import printable
 from indexer.vectors import code_file

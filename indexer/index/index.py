@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.catalog.images import ImageRecord
-from indexer.catalog.labels import LabelValue
-from indexer.catalog.metadata import IndexMetadata
 from indexer.catalog.schema import SCHEMA_VERSION
 from indexer.errors import IndexStateError, InputError
 from indexer.index.vector_search import VectorSearch
@@ -25,6 +23,7 @@ from indexer.vectors.faiss_file import FaissFile
 if TYPE_CHECKING:
     from indexer.catalog.failures import Failure
     from indexer.catalog.label_summary import LabelSummary
+    from indexer.catalog.labels import LabelValue
 
 
 class Index:
@@ -170,7 +169,7 @@ class Index:
 
     def labels(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
         """Return the labels of images that have any, by id."""
-        return self.catalog.labels.of_ids(ids)
+        return self.catalog.labels.of_ids(ids) if self.catalog.has_labels() else {}
 
     def predicted_labels(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """Return the names of predicted labels of images that have any, by id."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.metadata import IndexMetadata
+from indexer.catalog.catalog import IndexMetadata
 from indexer.errors import InputError
 from indexer.index.vector_search import VectorSearch
 from indexer.vectors import index_types

@@ -10,7 +10,7 @@ from indexer.vectors import code_file as code_files
 from indexer.vectors import faiss_file as bases
 
 if TYPE_CHECKING:
-    from indexer.catalog.metadata import IndexMetadata
+    from indexer.catalog.catalog import IndexMetadata
     from indexer.index.index import Index
     from indexer.index.vector_search import VectorSearch
 

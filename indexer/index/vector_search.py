@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.catalog import Catalog
-from indexer.catalog.metadata import IndexMetadata
+from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.errors import DamagedIndex
 from indexer.vectors import code_file as code_files
 from indexer.vectors import exact

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.catalog import Catalog
-from indexer.catalog.metadata import IndexMetadata
+from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.encoders.encoder import Encoder
 from indexer.errors import InputError
 from indexer.index import maintenance
@@ -117,7 +116,7 @@ class IndexWriter(Index):
             self.change(code_rows=self._codes.rows)
         if self.catalog.images.have_changed or self.metadata.code_rows != before.code_rows:
             self.change(generation=before.generation + 1)
-        if self.catalog.labels.relabelled:
+        if self.catalog.relabelled:
             self.change(relabelled=before.relabelled + 1)
         self._commit_metadata()
 

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
-from indexer.catalog.metadata import IndexMetadata
 from indexer.numbers import GREATEST, NANOSECONDS, SECONDS_AT_MOST
 from indexer.paths import printable
 from indexer.system.extras import require_extra

@@ -7,11 +7,15 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexer.catalog.catalog import Catalog
 from indexer.errors import InputError
-from indexer.files.label_files import Labels, find_celeba_files, load_labels
+from indexer.files.discover import find_celeba_files
 from indexer.paths import printable
+
+if TYPE_CHECKING:
+    from indexer.files.label_files import LabelTable
 
 # Labels are stored column by column; batches of this many images take two thirds of the time of small ones.
 IMAGES_AT_ONCE = 2_000
@@ -22,18 +26,24 @@ class LabelCache:
 
     def __init__(self) -> None:
         self._sources: dict[str, bytes] | None = None
-        self._labels = Labels()
+        self._tables: list[LabelTable] = []
 
-    def read(self, folders: Sequence[str | Path], files: Sequence[Path]) -> Labels:
+    def read(self, folders: Sequence[str | Path], files: Sequence[Path]) -> list[LabelTable]:
         """Read CelebA's label files in or beside these folders, and the given files.
 
         Raises InputError for a file that is missing or is not a label file.
         """
         sources = digests(folders, files)
         if sources != self._sources:
-            self._labels = load_labels(folders, files)
+            self._tables = _load(folders, files) if sources else []
             self._sources = sources
-        return self._labels
+        return self._tables
+
+
+def _load(folders: Sequence[str | Path], files: Sequence[Path]) -> list[LabelTable]:
+    from indexer.files.label_files import load_labels
+
+    return load_labels(folders, files).tables
 
 
 class LabelStore:
@@ -51,13 +61,13 @@ class LabelStore:
         self._folders = folders
         self._files = [] if file is None else [file]
         self._sources = digests(folders, self._files)
-        stored = catalog.labels.sources()
+        stored = catalog.label_sources()
         self._stored = {path: digest for path, digest in self._sources.items() if stored.get(path) == digest}
         self._has_added = False
         self._waiting: list[tuple[int, str]] = []
         self._first_new = catalog.images.next_id()
         if self._stored != self._sources:
-            self._labels  # noqa: B018 - report an unreadable file now
+            self._tables  # noqa: B018 - report an unreadable file now
 
     @property
     def files(self) -> list[str]:
@@ -70,7 +80,7 @@ class LabelStore:
             return
         if not self._has_added:
             # These images lack labels from files that this run does not use; a later run must apply those files again.
-            self._catalog.labels.set_sources(self._stored)
+            self._catalog.set_label_sources(self._stored)
             self._has_added = True
         if self._sources:
             self._waiting += images
@@ -91,18 +101,18 @@ class LabelStore:
         while first < self._first_new and (some := self._catalog.images.from_id(first, IMAGES_AT_ONCE)):
             first = some[-1].id + 1
             self._add([(record.id, record.path) for record in some if record.id < self._first_new])
-        self._catalog.labels.set_sources(self._catalog.labels.sources() | self._sources)
+        self._catalog.set_label_sources(self._catalog.label_sources() | self._sources)
 
     def _add(self, images: Sequence[tuple[int, str]]) -> None:
         if not images:
             return
         ids, paths = zip(*images, strict=True)
-        for table in self._labels.tables:
+        for table in self._tables:
             rows = zip(ids, table.rows_of(paths), strict=True)
             self._catalog.labels.add_rows(table.names, [(image_id, row) for image_id, row in rows if row])
 
     @cached_property
-    def _labels(self) -> Labels:
+    def _tables(self) -> list[LabelTable]:
         return self._cache.read(self._folders, self._files)
 
 

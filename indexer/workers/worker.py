@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.encoders.framing import Framing
 from indexer.workers.budget import Answer, Ask, Budget
-from indexer.workers.interpreters import start_interpreter
 from indexer.workers.tasks import DecodedChunk, FileTask, Job
 
 # Decoding a picture that needs this many bytes takes about a second, so the rest of its chunk goes to other workers.
@@ -29,6 +30,32 @@ LARGE_BYTES = 128_000_000
 SECONDS_TO_START, SECONDS_TO_DIE = 60.0, 2.0
 # A worker that timed out was computing, not waiting for a drive, if it used more than this share of the time on a core.
 BUSY = 0.5
+
+
+class Interpreter(NamedTuple):
+    """A process that will become a worker, and our end of the socket to it."""
+
+    process: subprocess.Popen[bytes]
+    ours: socket.socket
+
+
+def start_interpreter() -> Interpreter:
+    """Start an interpreter that imports what workers need and waits for a task at the other end of its socket."""
+    ours, theirs = socket.socketpair()
+    # Pass on our module search path, so that workers import the same modules however this program was started.
+    serve = f"from indexer.workers.serve import serve; serve({theirs.fileno()})"
+    code = f"import sys; sys.path[:] = {sys.path!r}; {serve}"
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+    return Interpreter(process, ours)
 
 
 class OutOfTime(TimeoutError):

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentsearch.cli import tell
-from latentsearch.cli.options import COUNT, PATH, WHOLE, Verb, encoder_option, index_option
-from latentsearch.cli.showing import Form, form_options
+from latentsearch.cli.options import COUNT, PATH, WHOLE, Form, Verb, encoder_option, form_options, index_option
 
 if TYPE_CHECKING:
     from latentsearch.query import Change, Name, Options, Results

@@ -1,24 +1,17 @@
-"""Output on stderr besides errors: a progress bar, only in a terminal, and log messages, one per line."""
+"""The progress bar on stderr, shown only in a terminal."""
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
-
-import click
-
-from latentsearch.cli import tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 # A progress bar appears after this time; shorter work shows none.
 SECONDS_BEFORE = 1.0
-# `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
-STEPS = ("latentsearch.export.", "latentsearch.data.")
 
 
 class Bar:
@@ -85,24 +78,3 @@ class Bar:
         progress.add_task(self._what, total=self._total, pace="")
         progress.start()
         return progress
-
-
-class Lines(logging.Handler):
-    """Prints log messages in the format of the command line's own messages."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one message."""
-        sentence = self.format(record)
-        if record.name.startswith(STEPS):
-            click.echo(sentence, err=True)
-        else:
-            tell(sentence)
-
-
-def log_to_stderr(verbose: bool) -> None:
-    """Print log messages on stderr from now on: INFO and above; with `verbose`, DEBUG, too."""
-    for package in ("indexer", "latentsearch"):
-        logger = logging.getLogger(package)
-        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-        if not any(isinstance(handler, Lines) for handler in logger.handlers):
-            logger.addHandler(Lines())

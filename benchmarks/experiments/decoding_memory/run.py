@@ -18,7 +18,7 @@ from benchmarks.core.child_process import MemoryWatch
 from benchmarks.core.experiment import experiment, publish, results_option
 from benchmarks.core.timing import bar
 from indexer.decoding.file_types import PNG
-from indexer.decoding.memory_needs import needed_bytes
+from indexer.decoding.opened import needed_bytes
 from indexer.system.limits import cores, parse_size
 from indexer.workers.budget import workers_within
 

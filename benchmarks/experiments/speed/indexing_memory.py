@@ -11,8 +11,7 @@ from typing import Any
 from benchmarks.core.child_process import MemoryWatch
 from benchmarks.core.indexing_rates import measure
 from benchmarks.core.timing import bar
-from indexer.files.discover import Found, discover
-from indexer.files.label_files import find_celeba_files
+from indexer.files.discover import Found, discover, find_celeba_files
 
 TO_BOUND = 0.9
 # Peaks of identical runs differ by a few percent.

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from indexer.decoding.fingerprint import has_several_frames
-from indexer.decoding.memory_needs import STORED_SIZE
 from indexer.decoding.opened import opened
-from indexer.decoding.srgb import orientation_of, over_white, shrunk_srgb, upright, upright_size
+from indexer.decoding.srgb import STORED_SIZE, orientation_of, over_white, shrunk_srgb, upright, upright_size
 from indexer.system.limits import Reserve, refuse_above_cap
 from latentsearch.duplicates.compare.frames import ANIMATED, all_frames, draft, small, without_repeats
 

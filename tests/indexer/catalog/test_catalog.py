@@ -15,10 +15,9 @@ from sqlalchemy import event
 
 from benchmarks.experiments.faults.first_schema import FIRST_SCHEMA
 from indexer.catalog import schema
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
-from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import DamagedIndex, IndexStateError
 
 FACTS = IndexMetadata("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)
@@ -176,7 +175,7 @@ def test_every_earlier_schema_is_brought_up_to_date(tmp_path: Path, catalog: Cat
     assert migrated.stored_metadata() == FACTS
     assert list(migrated.images.all()) == [ImageRecord(7, STRANGE, 10, 11, b"d" * 32, 2, 3, 0, 1.5)]
     assert (migrated.failures.all(), migrated.images.removed()) == ([Failure("/p/bad.jpg", "empty", 0, 5)], [3])
-    assert (migrated.labels.of_ids([7]), migrated.labels.sources()) == ({7: {"age": 30}}, {"/p/labels.csv": b"e" * 32})
+    assert (migrated.labels.of_ids([7]), migrated.label_sources()) == ({7: {"age": 30}}, {"/p/labels.csv": b"e" * 32})
     assert migrated.copies.without_fingerprint() == ([7] if version < VIEWS_VERSION else [])
     assert (migrated.images.next_id(), migrated.damage()) == (8, [])
     migrated.close()

@@ -18,10 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.catalog.filters import FACTS, Condition, matching_ids
 from indexer.catalog.images import ImageRecord
-from indexer.catalog.metadata import IndexMetadata
 from indexer.errors import InputError
 
 FACTS_OF_INDEX = IndexMetadata("0" * 32, "tiny", "ab" * 32, "/bundles/tiny", {"width": 64}, "cosine", 16)

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.catalog.failures import Failure
 from indexer.catalog.images import ImageRecord
-from indexer.catalog.metadata import IndexMetadata
 from indexer.decoding.version import decoder_version
 from indexer.files.discover import Found, Problem
 from indexer.paths import outermost
