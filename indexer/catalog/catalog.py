@@ -166,11 +166,11 @@ class IndexMetadata:
 
     uuid: identifies the index. encoder_source: folder of the bundle that was last used. code_rows: number of valid rows
     in the array of codes. generation: increases when images are added or removed. base_generation: the earliest
-    generation of a usable base; the ids removed before it are no longer recorded. kind, recall: the requested kind of
-    base and its recall. predictor_name, predictor_sha256: the attribute encoder that last predicted labels, "" for
-    none. predicted_until: the last image id that this encoder has seen. relabelled: increases when existing images get
-    labels. drives: folders with pictures that were mount points, on another drive than their parent folder, in the last
-    run.
+    generation of a usable base; the ids removed before it are no longer recorded. kind, recall: the requested index
+    type of the base, and its recall. predictor_name, predictor_sha256: the attribute encoder that last predicted
+    labels, "" for none. predicted_until: the last image id that this encoder has seen. relabelled: increases when
+    existing images get labels. drives: folders with pictures that were mount points, on another drive than their parent
+    folder, in the last run.
     """
 
     uuid: str

@@ -135,11 +135,11 @@ def _resolved(condition: Condition, labels: Sequence[str]) -> Condition:
 
 
 def _unknown(condition: Condition, labels: Sequence[str]) -> str:
-    kinds = {"": "label or file fact", "label": "label", "file": "file fact"}
+    nouns = {"": "label or file fact", "label": "label", "file": "file fact"}
     candidates = [*(() if condition.about == "file" else labels), *(() if condition.about == "label" else FACTS)]
     near = _near(condition.name, candidates)
     return (
-        f"no {kinds[condition.about]} is called {printable(condition.name)!r}: "
+        f"no {nouns[condition.about]} is called {printable(condition.name)!r}: "
         + (f"is it {' or '.join(near)}? " if near else "")
         + f"`latentsearch labels` lists the labels; file facts are {', '.join(FACTS)}"
     )
@@ -172,8 +172,8 @@ def _of_value(value: ColumnElement[Any], condition: Condition) -> Clause:
         equal = or_(value == text, value == asked)
         return equal if condition.operator == "=" else not_(equal)
     # In SQLite, every text is greater than every number.
-    same_kind = value >= "" if isinstance(asked, str) else value < ""
-    return and_(same_kind, ORDERS[condition.operator](value, asked))
+    same_type = value >= "" if isinstance(asked, str) else value < ""
+    return and_(same_type, ORDERS[condition.operator](value, asked))
 
 
 def _text_of_label(condition: Condition) -> str:

@@ -169,14 +169,14 @@ def _looks_like_tga(data: bytes) -> bool:
         return False
     if data[-18:-2] == b"TRUEVISION-XFILE":
         return True
-    _, mapped, kind, _, colours, depth_of_map, _, _, width, height, depth, flags = struct.unpack_from(
+    _, mapped, image_type, _, colours, depth_of_map, _, _, width, height, depth, flags = struct.unpack_from(
         "<BBBHHBHHHHBB", data
     )
     has_map = (mapped, depth_of_map in (15, 16, 24, 32), colours > 0)
-    if has_map not in ((0, False, False), (1, True, True)) or (kind in (1, 9)) > mapped or flags & 0xC0:
+    if has_map not in ((0, False, False), (1, True, True)) or (image_type in (1, 9)) > mapped or flags & 0xC0:
         return False
     bits = {1: (8,), 9: (8,), 2: (15, 16, 24, 32), 10: (15, 16, 24, 32), 3: (1, 8, 16), 11: (1, 8, 16)}
-    return depth in bits.get(kind, ()) and width > 0 < height
+    return depth in bits.get(image_type, ()) and width > 0 < height
 
 
 @functools.cache

@@ -64,10 +64,10 @@ def _as_picture(stored: NDArray[Any], page: Any) -> Image.Image:
     count = min(CHANNELS.get(photometric, 1), stored.shape[2])
     colours, extra = stored[..., :count], stored[..., count:]
     picture = _colours(colours, photometric, page)
-    kind = int(page.extrasamples[0]) if page.extrasamples and extra.shape[2] else 0
-    if kind in (PREMULTIPLIED, ALPHA) and picture.mode in ("L", "RGB"):
+    alpha = int(page.extrasamples[0]) if page.extrasamples and extra.shape[2] else 0
+    if alpha in (PREMULTIPLIED, ALPHA) and picture.mode in ("L", "RGB"):
         picture.putalpha(Image.fromarray(_levels(extra[..., 0], page)))
-        if kind == PREMULTIPLIED and picture.mode == "RGBA":
+        if alpha == PREMULTIPLIED and picture.mode == "RGBA":
             picture = Image.frombytes("RGBa", picture.size, picture.tobytes()).convert("RGBA")
     for tag, keep in ((PROFILE_TAG, _keep_profile), (int(ORIENTATION_TAG), _keep_orientation)):
         if tag in page.tags:

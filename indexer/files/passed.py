@@ -57,5 +57,5 @@ def in_words(by_type: dict[str, int]) -> str:
     """Format the most frequent types and the total of the others, such as "12 .mp4, 3 .txt and 40 more"."""
     ranked = list(by_type.items())
     shown, more = ranked[:SHOWN], sum(count for _, count in ranked[SHOWN:])
-    words = ", ".join(f"{count} {kind}" for kind, count in shown)
+    words = ", ".join(f"{count} {file_type}" for file_type, count in shown)
     return f"{words} and {more} more" if more else words

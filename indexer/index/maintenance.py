@@ -36,10 +36,10 @@ def write_base(
 ) -> bool:
     """Write a new base if the existing one no longer suffices; return whether a base was written.
 
-    anew: write a base even if the existing one suffices. Raises InputError for a kind that FAISS does not know.
+    anew: write a base even if the existing one suffices. Raises InputError for an index type that FAISS does not know.
     """
     choice = index_types.choose(metadata.kind, now.count, metadata.latent_size)
-    if anew or _must_be_made_anew(now, choice.kind, metadata.recall):
+    if anew or _must_be_made_anew(now, choice.index_type, metadata.recall):
         made, header = _made(metadata, now, choice, device, report)
     elif _much_has_changed(now):
         made, header = _extended(metadata, now, choice, device, report)
@@ -49,13 +49,13 @@ def write_base(
     return True
 
 
-def _must_be_made_anew(now: VectorSearch, kind: str, recall: float) -> bool:
+def _must_be_made_anew(now: VectorSearch, index_type: str, recall: float) -> bool:
     if now.base is None:
         return True
     header = now.base.header
-    if header.kind != kind:
+    if header.kind != index_type:
         return True
-    if kind == FLAT:
+    if index_type == FLAT:
         return False
     grown = now.count / max(header.trained_on, 1)
     return recall != header.tuning.target or grown > OUTGROWN or grown < 1 / OUTGROWN
@@ -70,17 +70,17 @@ def _made(
 ) -> tuple[Any | None, Header]:
     ids, rows = _live(now)
     made, tuning = None, Tuning(metadata.recall)
-    if choice.kind != FLAT:
+    if choice.index_type != FLAT:
         from indexer.vectors import build
 
-        made = build.build(choice.kind, now.codes, ids, rows, device, report)
+        made = build.build(choice.index_type, now.codes, ids, rows, device, report)
         if report:
             report("measuring", 0, 1)
         tuning = build.measured(made, now.codes, ids, rows, metadata.recall)
-    width = index_types.width(choice.kind, metadata.latent_size)
+    width = index_types.width(choice.index_type, metadata.latent_size)
     count, rows_that_count = len(ids), metadata.code_rows
     header = Header(
-        metadata.uuid, metadata.generation, choice.kind, choice.why, count, rows_that_count, width, count, tuning
+        metadata.uuid, metadata.generation, choice.index_type, choice.why, count, rows_that_count, width, count, tuning
     )
     return made, header
 
@@ -90,7 +90,7 @@ def _extended(
 ) -> tuple[Any | None, Header]:
     assert now.base is not None
     made = None
-    if choice.kind != FLAT:
+    if choice.index_type != FLAT:
         from indexer.vectors import build
 
         made = build.extend(now.base, now.codes, now.delta.ids, now.delta.rows, now.gone, report)

@@ -152,7 +152,7 @@ class VectorSearch:
     def _from_base(self, queries: Codes, k: int) -> tuple[Ids, Ids]:
         assert self.base is not None
         tuning = self.base.header.tuning
-        if self.base.kind == FLAT:
+        if self.base.index_type == FLAT:
             rows = exact.nearest_rows(queries, self.codes, self._live_rows, tuning.candidates(k))
             return self.base.id_of_row[rows], rows
         needed = min(k, self.in_base - len(self.gone))
@@ -176,7 +176,7 @@ class VectorSearch:
     def _among(self, queries: Codes, k: int, some: Subset) -> Candidates:
         """Find candidates among some images."""
         base = self.base
-        if base is None or base.kind == FLAT:
+        if base is None or base.index_type == FLAT:
             return self._exactly(queries, k, some)
         in_base = int(np.searchsorted(some.rows, base.header.rows))
         tuning = base.header.tuning

@@ -90,7 +90,7 @@ class IndexWriter(Index):
         self._lock.release()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
         if isinstance(error, OSError) and is_full_disk(error):
@@ -135,9 +135,9 @@ class IndexWriter(Index):
     ) -> bool:
         """Commit, and write a new base if the existing one no longer suffices; return whether a base was written.
 
-        kind: one of indexer.vectors.faiss_file.KINDS or a FAISS factory string, None for the last one requested.
-        recall: target recall@20. anew: write a base in any case. Raises InputError for a kind that FAISS does not know
-        or a recall outside (0, 1], MissingExtra for an unavailable device.
+        kind: the index type, one of indexer.vectors.faiss_file.INDEX_TYPES or a FAISS factory string, None for the last
+        one requested. recall: target recall@20. anew: write a base in any case. Raises InputError for a type that FAISS
+        does not know or a recall outside (0, 1], MissingExtra for an unavailable device.
         """
         maintenance.check_request(recall, device)
         self.commit()

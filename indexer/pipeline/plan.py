@@ -193,10 +193,10 @@ class Reading:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._pool.__exit__(kind, error, trace)
+        self._pool.__exit__(error_type, error, trace)
 
     def results(self) -> Iterator[DecodedChunk | None]:
         """Yield decoded chunks, and None while none is ready."""

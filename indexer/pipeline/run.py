@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Vectors(NamedTuple):
-    """The requested base: arguments of IndexWriter.rebuild; None keeps the last request."""
+    """The requested base, kind being its index type: arguments of IndexWriter.rebuild; None keeps the last request."""
 
     kind: str | None = None
     recall: float | None = None
@@ -90,7 +90,7 @@ def index_folders(
 
     prune: whether to remove images whose files have vanished. labels: a label file to use in addition to CelebA's own,
     which are found automatically. vectors: the requested base. report: called several times per second; report_base:
-    the same while a base is written. Raises InputError for a missing folder or label file, or for a kind that FAISS
+    the same while a base is written. Raises InputError for a missing folder or label file, or for a type that FAISS
     does not know; OSError for a full disk (InputError once IndexWriter exits); KeyboardInterrupt after Ctrl-C.
     Completed work is kept.
     """

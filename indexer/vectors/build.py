@@ -22,15 +22,15 @@ Codes = NDArray[np.float32]
 
 
 def build(
-    kind: str, codes: Codes, ids: Ids, rows: Ids, device: str = "cpu", report: StepReport | None = None
+    index_type: str, codes: Codes, ids: Ids, rows: Ids, device: str = "cpu", report: StepReport | None = None
 ) -> Any | None:
-    """Build a FAISS index over some rows of an array of codes, searchable by id; None for the flat kind.
+    """Build a FAISS index over some rows of an array of codes, searchable by id; None for the flat type.
 
-    ids, rows: int64 (n,) each, ascending by row. Raises InputError if FAISS does not know the kind or cannot build it.
+    ids, rows: int64 (n,) each, ascending by row. Raises InputError if FAISS does not know the type or cannot build it.
     """
-    if kind == FLAT:
+    if index_type == FLAT:
         return None
-    index = index_types.empty(kind, len(ids), codes.shape[1])
+    index = index_types.empty(index_type, len(ids), codes.shape[1])
     if not index.is_trained:
         if report:
             report("learning", 0, 1)
@@ -38,7 +38,7 @@ def build(
             _train(index, codes, rows, device)
         except RuntimeError as error:
             raise InputError(
-                f"FAISS cannot make an index {kind!r} of {len(ids)} codes ({index_types.reason_of(error)}): "
+                f"FAISS cannot make an index {index_type!r} of {len(ids)} codes ({index_types.reason_of(error)}): "
                 "ask for another"
             ) from error
     fill(index, codes, ids, rows, report)
@@ -49,7 +49,7 @@ def extend(
     base: FaissFile, codes: Codes, ids: Ids, rows: Ids, gone: Ids, report: StepReport | None = None
 ) -> Any | None:
     """Add codes to a base's FAISS index and remove ids; None if it is flat or cannot remove them."""
-    if base.kind == FLAT:
+    if base.index_type == FLAT:
         return None
     index = base.load()
     if len(gone):

@@ -1,6 +1,6 @@
 """The base: a FAISS index over the codes at one moment, with the row of each code, in one immutable file.
 
-The file holds FAISS's own data (none for the flat kind, which searches the array of codes), then the row of every id's
+The file holds FAISS's own data (none for the flat type, which searches the array of codes), then the row of every id's
 code, then a JSON header, then a footer with lengths and a checksum of all of it. It is derived data and may be deleted
 at any time. FAISS trusts what it reads, so the checksum is verified first.
 """
@@ -33,8 +33,8 @@ NO_ROW = np.iinfo(np.uint32).max
 ROW_TYPE = np.dtype("<u4")
 ALIGNED, GRAPH_ENTRIES = 8, 4_096
 
-# The kinds that can be requested in place of a FAISS factory string.
-AUTO, FLAT, HNSW, IVF_SQ8, IVF_PQ = KINDS = ("auto", "flat", "hnsw", "ivf-sq8", "ivf-pq")
+# The index types that can be requested in place of a FAISS factory string.
+AUTO, FLAT, HNSW, IVF_SQ8, IVF_PQ = INDEX_TYPES = ("auto", "flat", "hnsw", "ivf-sq8", "ivf-pq")
 # Extra candidates, because re-ranking by exact codes can reorder nearly equal distances.
 SPARE = 16
 # Nanoseconds per code, compared exactly and in FAISS, on two AVX2 cores. Only the ratio matters; it varies little.
@@ -94,7 +94,7 @@ class Header:
     """The metadata of a base: which index it belongs to, and which generation of it.
 
     count: number of images. rows: length of the array of codes at the time; later rows are not in the base. trained_on:
-    number of images when its lists or codebooks were trained. why: the reason for choosing this kind.
+    number of images when its lists or codebooks were trained. kind: the index type. why: the reason for choosing it.
     """
 
     uuid: str
@@ -152,8 +152,8 @@ class FaissFile:
             return False
 
     @property
-    def kind(self) -> str:
-        """The kind or the FAISS factory string."""
+    def index_type(self) -> str:
+        """The index type: one of INDEX_TYPES or a FAISS factory string."""
         return self.header.kind
 
     def rows_of(self, ids: Ids) -> Ids:
@@ -234,7 +234,7 @@ def write_faiss_file(path: Path, header: Header, index: Any | None, ids: Ids, ro
 
 
 def parameters_of(index: Any, effort: int, allowed: NDArray[np.bool_] | None = None) -> Any:
-    """Build FAISS's search parameters for an index of any kind."""
+    """Build FAISS's search parameters for an index of any type."""
     module = import_faiss()
     options: dict[str, Any] = {}
     if allowed is not None:

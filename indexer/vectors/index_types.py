@@ -1,4 +1,4 @@
-"""Chooses the kind of FAISS index for a number of codes, and builds empty ones from FAISS factory strings."""
+"""Chooses the type of FAISS index for a number of codes, and builds empty ones from FAISS factory strings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from indexer.vectors.faiss_file import (
     AUTO,
     FLAT,
     HNSW,
+    INDEX_TYPES,
     IVF_PQ,
     IVF_SQ8,
-    KINDS,
     inverted_lists,
 )
 
-# Below this many codes, the other kinds have too few to train on.
+# Below this many codes, the other types have too few to train on.
 FLAT_ALWAYS_BELOW = 1_000
 # Below this many codes, a full scan is as fast as importing FAISS, reading an index and re-ranking its results.
 FLAT_BELOW = 200_000
@@ -31,16 +31,16 @@ WIDTH_STEP = 8
 
 
 class Choice(NamedTuple):
-    """A kind of index, and the reason for choosing it, as a clause for users."""
+    """A type of index, and the reason for choosing it, as a clause for users."""
 
-    kind: str
+    index_type: str
     why: str
 
 
 def choose(wanted: str, count: int, latent_size: int, memory: int | None = None) -> Choice:
-    """Choose the kind for a number of codes.
+    """Choose the index type for a number of codes.
 
-    wanted: a kind, a FAISS factory string, which is used unchanged, or "auto". memory: bytes that codes may occupy,
+    wanted: one of INDEX_TYPES, or a FAISS factory string, which is used unchanged. memory: bytes that codes may occupy,
     None for half of this machine's memory.
     """
     if wanted not in (AUTO, FLAT) and count < FLAT_ALWAYS_BELOW:
@@ -62,8 +62,8 @@ def choose(wanted: str, count: int, latent_size: int, memory: int | None = None)
     )
 
 
-def factory(kind: str, count: int, latent_size: int) -> str:
-    """Return the FAISS factory string for a kind other than flat; other strings are already factory strings."""
+def factory(index_type: str, count: int, latent_size: int) -> str:
+    """Return the FAISS factory string for a type other than flat; other strings are already factory strings."""
     lists = lists_for(count)
     strings = {
         HNSW: "IDMap,HNSW32",
@@ -71,7 +71,7 @@ def factory(kind: str, count: int, latent_size: int) -> str:
         # Four bits for each pair of numbers, compared in registers; re-ranking makes up for the loss of precision.
         IVF_PQ: f"IVF{lists},PQ{width(IVF_PQ, latent_size) // 2}x4fs",
     }
-    string = strings.get(kind, kind)
+    string = strings.get(index_type, index_type)
     return string if "IVF" in string or string.startswith("IDMap") else f"IDMap,{string}"
 
 
@@ -80,21 +80,21 @@ def lists_for(count: int) -> int:
     return min(LISTS_AT_MOST, 1 << max(0, round(math.log2(4 * math.sqrt(max(count, 1))))))
 
 
-def width(kind: str, latent_size: int) -> int:
+def width(index_type: str, latent_size: int) -> int:
     """Return the code width inside FAISS: padded, except for factory strings, which may require certain divisors."""
-    return -(-latent_size // WIDTH_STEP) * WIDTH_STEP if kind in KINDS else latent_size
+    return -(-latent_size // WIDTH_STEP) * WIDTH_STEP if index_type in INDEX_TYPES else latent_size
 
 
-def empty(kind: str, count: int, latent_size: int) -> Any:
+def empty(index_type: str, count: int, latent_size: int) -> Any:
     """Create an untrained, empty FAISS index. Raises InputError if FAISS rejects the factory string."""
     faiss = import_faiss()
-    string = factory(kind, count, latent_size)
+    string = factory(index_type, count, latent_size)
     try:
-        made = faiss.index_factory(width(kind, latent_size), string)
+        made = faiss.index_factory(width(index_type, latent_size), string)
     except RuntimeError as error:
         raise InputError(
-            f"FAISS makes no index {kind!r} of {latent_size} numbers ({reason_of(error)}): name one of "
-            f"{', '.join(KINDS)}, or a FAISS factory string that fits"
+            f"FAISS makes no index {index_type!r} of {latent_size} numbers ({reason_of(error)}): name one of "
+            f"{', '.join(INDEX_TYPES)}, or a FAISS factory string that fits"
         ) from error
     lists = inverted_lists(made)
     if lists is not None:

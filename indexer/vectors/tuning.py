@@ -19,7 +19,7 @@ LARGER = (200, 2_000)
 QUERIES = 128
 # Allowance for the sampling error of QUERIES queries.
 MARGIN = 0.005
-# Candidates to re-rank, as multiples of k. FACTORS[0] suits kinds that lose almost no precision.
+# Candidates to re-rank, as multiples of k. FACTORS[0] suits index types that lose almost no precision.
 FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 STEP = 2**0.25
 

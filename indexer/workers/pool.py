@@ -50,7 +50,7 @@ class OrderedThreads(ABC, Generic[Result]):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
         deadline = time.monotonic() + SECONDS_TO_END
@@ -176,11 +176,11 @@ class WorkerPool(OrderedThreads[Chunk], Generic[Item, Chunk]):
         self._chunks = ChunkQueue(chunks, self._ending)
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
         self._budget.close()
-        super().__exit__(kind, error, trace)
+        super().__exit__(error_type, error, trace)
 
     @abstractmethod
     def _run(self, worker: Worker, items: list[Item], seconds: float) -> Chunk:

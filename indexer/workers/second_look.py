@@ -18,9 +18,9 @@ def look_again(path: str) -> None:
         head = first_bytes(path)
     except OSError as error:
         raise UnreadableImage(reason_for(path, error), may_pass=may_pass(error)) from error
-    kind = _format_of(head)
-    if kind is not None and kind.extra:
-        load_plugin(kind)
+    file_type = _format_of(head)
+    if file_type is not None and file_type.extra:
+        load_plugin(file_type)
 
 
 def _format_of(head: bytes) -> Format | None:

@@ -147,8 +147,8 @@ def open_filled(option: str | None) -> Index:
         raise
     if index.problem:
         logger.warning("%s", index.problem)
-    kind = index.base.kind if index.base else "none, a search compares every code"
-    logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, kind)
+    index_type = index.base.index_type if index.base else "none, a search compares every code"
+    logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, index_type)
     return index
 
 

@@ -37,7 +37,7 @@ class BareSearch:
         self.row_of_id = np.full(int(base.ids[-1]) + 1, -1, np.int64)
         self.row_of_id[base.ids] = base.rows_of(base.ids)
         self.id_of_row = base.id_of_row
-        self.is_flat = base.kind == FLAT
+        self.is_flat = base.index_type == FLAT
         if not self.is_flat:
             path = str(index.folder / BASE_FILE)
             self._index = self._faiss.read_index(path, self._faiss.IO_FLAG_MMAP_IFC)

@@ -32,12 +32,12 @@ def _side(bits: _Bits, is_small: int) -> int:
 def _start_of_codestream(data: bytes) -> int:
     start = 0
     while start + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, start)
+        size, box_type = struct.unpack_from(">I4s", data, start)
         head = 8
         if size == 1:
             (size,), head = struct.unpack_from(">Q", data, start + 8), 16
-        if kind in (b"jxlc", b"jxlp"):
-            return start + head + (4 if kind == b"jxlp" else 0)
+        if box_type in (b"jxlc", b"jxlp"):
+            return start + head + (4 if box_type == b"jxlp" else 0)
         if size < head:
             break
         start += size

@@ -279,7 +279,7 @@ def test_the_check_rebuilds_a_base_that_holds_something_else(opened: Index) -> N
     assert base is not None
     ids = np.arange(1, COUNT + 1)
     for wrong_ids, wrong_rows in ((ids + 1, ids - 1), (ids, ids[::-1] - 1), (ids[1:], ids[1:] - 1)):
-        write_faiss_file(path, base.header, None if base.kind == "flat" else base.load(), wrong_ids, wrong_rows)
+        write_faiss_file(path, base.header, None if base.index_type == "flat" else base.load(), wrong_ids, wrong_rows)
         assert check(opened).rebuilt == ["vectors.faiss, which did not hold the images' codes"]
     assert opened.search(opened.code(5)[None], 1)[1].tolist() == [[5]]
 
