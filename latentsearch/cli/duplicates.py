@@ -62,7 +62,7 @@ def command(
     from latentsearch.cli.stderr import Bar
     from latentsearch.duplicates.deletion_plan import check_plan, write_plan
     from latentsearch.duplicates.formats import summary
-    from latentsearch.interface.opening import find_duplicates
+    from latentsearch.interface.collection import find_duplicates
 
     if delete_plan:
         check_plan(delete_plan)
