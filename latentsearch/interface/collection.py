@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from indexer.progress import StepReport
     from latentsearch.interface.duplicates import Duplicates
     from latentsearch.interface.queries import Queried, SearchOptions
-    from latentsearch.query import Stopwatch
+    from latentsearch.query import Options, Query, Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,6 @@ class Collection(OpenIndex):
         ['dawn.png']
         """
         from latentsearch.interface.queries import options_of, query_of
-        from latentsearch.search.search import check, search_in
 
         options = options_of(
             where,
@@ -127,10 +126,7 @@ class Collection(OpenIndex):
             min_similarity=min_similarity,
             diverse=diverse,
         )
-        asked = query_of(query, minus, given)
-        check(asked, options)
-        encoder, watch = self._ready_to_search(network=bool(asked.files))
-        return Results.of(search_in(self._index, encoder, asked, options, watch), asked.given)
+        return self._answer(query_of(query, minus, given), options)
 
     def search_folder(
         self,
@@ -159,6 +155,13 @@ class Collection(OpenIndex):
         check_files(subtracted.minus)
         encoder, watch = self._ready_to_search(network=True)
         return FolderResults(FolderSearch(self._index, encoder, Path(folder), chosen, subtracted, watch))
+
+    def _answer(self, query: Query, options: Options) -> Results:
+        from latentsearch.search.search import check, search_in
+
+        check(query, options)
+        encoder, watch = self._ready_to_search(network=bool(query.files))
+        return Results.of(search_in(self._index, encoder, query, options, watch), query.given)
 
     def _ready_to_search(self, *, network: bool) -> tuple[Encoder, Stopwatch]:
         """Return the encoder, and a stopwatch with the time that loading took. Raises IndexStateError if empty."""
