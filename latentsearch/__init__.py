@@ -8,8 +8,9 @@
             print(hit.rank, hit.path, hit.similarity)
 
 `open` and `create` return a `Collection`: the pictures of one index. Its methods add, search, compare, encode and
-remove pictures. All errors derive from `LatentsearchError`, except that a closed collection raises ValueError. A name
-is imported when it is first used, so `import latentsearch` takes a few milliseconds; torch is never imported.
+remove pictures; `index` makes an index of folders in one call, and `watch` follows them. All errors derive from
+`LatentsearchError`, except that a closed collection raises ValueError. A name is imported when it is first used, so
+`import latentsearch` takes a few milliseconds; torch is never imported.
 """
 
 from __future__ import annotations
