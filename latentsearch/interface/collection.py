@@ -100,8 +100,8 @@ class Collection(OpenIndex):
         query, minus: each a path, a URL, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the id of
         a stored picture, a code float (d,), or several of these; the mean code of `minus` is subtracted. given: the
         bytes of picture files, by the names that stand for them in query and minus. k: the most hits to return.
-        where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit
-        lies in one of them. set: labels to set in the query, to 0 or 1. set_by: "directions", or the bundle whose
+        where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit lies in one of
+        them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
         generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
         max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
 
