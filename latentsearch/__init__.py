@@ -8,8 +8,9 @@
             print(hit.rank, hit.path, hit.similarity)
 
 `open` and `create` return a `Collection`: the pictures of one index. Its methods add, search, compare, encode and
-remove pictures. All errors derive from `LatentsearchError`, except that a closed collection raises ValueError. A name
-is imported when it is first used, so `import latentsearch` takes a few milliseconds; torch is never imported.
+remove pictures; `index` makes an index of folders in one call, and `watch` follows them. All errors derive from
+`LatentsearchError`, except that a closed collection raises ValueError. A name is imported when it is first used, so
+`import latentsearch` takes a few milliseconds; torch is never imported.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
         TransferError,
         UnreadableImage,
     )
-    from latentsearch.interface.collection import Collection
+    from latentsearch.interface.collection import Collection, create, find_duplicates, open
     from latentsearch.interface.duplicates import Duplicates
     from latentsearch.interface.encoding import encode, encoders
     from latentsearch.interface.foreign_codes import import_codes
-    from latentsearch.interface.opening import create, find_duplicates, open
+    from latentsearch.interface.indexing import index, watch
+    from latentsearch.interface.parquet import import_parquet
     from latentsearch.interface.results import Results
     from latentsearch.query import Hit
 
@@ -56,7 +58,10 @@ __all__ = [
     "encoders",
     "find_duplicates",
     "import_codes",
+    "import_parquet",
+    "index",
     "open",
+    "watch",
 ]
 
 _MODULES = {
@@ -64,12 +69,15 @@ _MODULES = {
     "Duplicates": "latentsearch.interface.duplicates",
     "Hit": "latentsearch.query",
     "Results": "latentsearch.interface.results",
-    "create": "latentsearch.interface.opening",
+    "create": "latentsearch.interface.collection",
     "encode": "latentsearch.interface.encoding",
     "encoders": "latentsearch.interface.encoding",
-    "find_duplicates": "latentsearch.interface.opening",
+    "find_duplicates": "latentsearch.interface.collection",
     "import_codes": "latentsearch.interface.foreign_codes",
-    "open": "latentsearch.interface.opening",
+    "import_parquet": "latentsearch.interface.parquet",
+    "index": "latentsearch.interface.indexing",
+    "open": "latentsearch.interface.collection",
+    "watch": "latentsearch.interface.indexing",
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from indexer.errors import InputError
 from indexer.paths import printable
@@ -75,8 +75,7 @@ class Query:
         check_files(self.files)
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A label to set in a query, and the value, 0 or 1, that results should have."""
 
     label: str
@@ -140,7 +139,7 @@ class Options:
     def check(self) -> None:
         """Raise InputError for a number out of range, and for `set_by` without a label to set."""
         if self.drawn_anew and not self.changes:
-            raise InputError("--set-by needs a label to set: name one with --set, or leave out --set-by")
+            raise InputError("set_by needs a label to set: give one in set, or leave out set_by")
         if self.k < 1:
             raise InputError(f"k is {self.k}: ask for at least 1 picture")
         for name, share in (("least similarity", self.min_similarity), ("lambda of a diverse ranking", self.diverse)):
@@ -150,13 +149,18 @@ class Options:
             raise InputError(f"the greatest distance is {self.max_distance:g}: it must be 0 or more")
 
 
-def check_files(files: Sequence[Name]) -> None:
-    """Raise InputError if a picture to search for is a folder or does not exist; URLs and PIPED are not checked."""
+def check_files(files: Sequence[Name], for_folders: str = "`search_folder`") -> None:
+    """Raise InputError if a picture to search for is a folder or does not exist; URLs and PIPED are not checked.
+
+    for_folders: what searches with all pictures of a folder, for the message.
+    """
     for path in files:
         if isinstance(path, Address | InMemory) or path == PIPED:
             continue
         if path.is_dir():
-            raise InputError(f"{printable(path)} is a folder: name one picture, or query with all of them by --batch")
+            raise InputError(
+                f"{printable(path)} is a folder: name one picture, or query with all of them by {for_folders}"
+            )
         if not path.exists():
             raise InputError(f"there is no picture at {printable(path)}: check the path")
 

@@ -39,6 +39,23 @@ ROOMS = (
 )  # fmt: skip
 # What runs the whole program, or lists what there is, is imported by nobody.
 ENTRANCES = ("latentsearch/__main__.py", "latentsearch/__init__.py")
+# A verb calls the engine through the Python interface. Beside it, it may import what reads its arguments, checks them
+# before any work, or prints results.
+INTERFACE = ("latentsearch.interface", "latentsearch.cli")
+FOR_ARGUMENTS = (
+    "indexer.errors", "indexer.numbers", "indexer.encoders.encoder.bundle_folders", "indexer.system.limits.parse_size",
+    "indexer.parquet.schema.import_pyarrow", "latentsearch.address.fetch_picture", "latentsearch.query",
+    "latentsearch.duplicates.compare.changes.CHANGES", "latentsearch.duplicates.deletion_plan.check_plan",
+)  # fmt: skip
+FOR_PRINTING = (
+    "indexer.paths.printable", "indexer.files.passed.EXCLUDED", "indexer.files.passed.in_words",
+    "latentsearch.search.formats", "latentsearch.search.contact_sheet", "latentsearch.duplicates.formats",
+)  # fmt: skip
+HELPERS = FOR_ARGUMENTS + FOR_PRINTING
+# These make encoders and read data sets, and use no index.
+VERBS_WITHOUT_INDEX = {
+    "attributes", "data", "export_bundle", "invert", "sample", "train", "train_network", "train_parts", "train_request",
+}  # fmt: skip
 MODULES_A_ROOM, LINES_A_FILE, LINES_A_FUNCTION = 15, 300, 50
 IMPORTED_BY_QUERY, IMPORTED_BY_INDEX = 40, 55
 
@@ -80,6 +97,24 @@ def own_imports(path: Path) -> set[str]:
     return (found & MODULES.keys()) - {module_of(path)}
 
 
+def names_imported(path: Path) -> set[str]:
+    """The names of this project that a file imports when it runs, with their modules; not those for types."""
+    tree = without_types(ast.parse(path.read_text(encoding="utf-8")))
+    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.partition(".")[0] in FLOORS}
+
+
+def without_types(tree: ast.Module) -> ast.Module:
+    """A module without its imports for type checkers."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    return tree
+
+
 def room_of(path: Path) -> str:
     folder = path.parent.relative_to(ROOT).as_posix()
     return "benchmarks/experiments" if folder.startswith("benchmarks/experiments/") else folder
@@ -104,6 +139,21 @@ def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
         return
     below = ROOMS[ROOMS.index(room_of(path)) + 1 :]
     assert not [name for name in own_imports(path) if room_of(MODULES[name]) in below]
+
+
+def is_of(name: str, allowed: tuple[str, ...]) -> bool:
+    return any(name == one or name.startswith(f"{one}.") for one in allowed)
+
+
+def test_the_verbs_reach_the_engine_through_the_python_interface() -> None:
+    verbs = {path.stem: names_imported(path) for path in (ROOT / "latentsearch" / "cli").glob("*.py")}
+    bound = {verb: names for verb, names in verbs.items() if verb not in VERBS_WITHOUT_INDEX}
+    beside = {verb: {name for name in names if not is_of(name, INTERFACE)} for verb, names in bound.items()}
+    assert not {verb: names for verb, names in beside.items() if any(not is_of(name, HELPERS) for name in names)}
+    used = set().union(*beside.values())
+    assert not [helper for helper in HELPERS if not any(is_of(name, (helper,)) for name in used)]
+    for verb in ("check", "duplicates", "encoders", "export", "import_", "index_run", "labels", "query", "remove"):
+        assert any(is_of(name, INTERFACE[:1]) for name in verbs[verb]), verb
 
 
 def test_no_experiment_imports_from_another() -> None:
@@ -163,10 +213,7 @@ def test_onnx_runtime_is_imported_in_one_place(path: Path) -> None:
     """There, its reports of use are turned off. A name in a call counts, such as that of pytest.importorskip."""
     if path in (ROOT / "indexer" / "system" / "extras.py", Path(__file__)):
         return
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = []
+    tree = without_types(ast.parse(path.read_text(encoding="utf-8")))
     names = list(imported_by(tree, path.relative_to(ROOT).parts[:-1]))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in IMPORTING:

@@ -20,7 +20,7 @@ def command(location: str | None, as_json: bool) -> None:
     is damaged, the exit code is 6.
     """
     from indexer.errors import DamagedIndex
-    from latentsearch.interface.opening import open
+    from latentsearch.interface.collection import open
 
     with open(location) as index:
         report = index.check()

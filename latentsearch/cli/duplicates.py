@@ -60,9 +60,9 @@ def command(
     if kinds and not delete_plan:
         raise click.UsageError("--delete needs a plan: name its file with --delete-plan")
     from latentsearch.cli.stderr import Bar
-    from latentsearch.duplicates.deletion_plan import check_plan, write_plan
+    from latentsearch.duplicates.deletion_plan import check_plan
     from latentsearch.duplicates.formats import summary
-    from latentsearch.interface.opening import find_duplicates
+    from latentsearch.interface.collection import find_duplicates
 
     if delete_plan:
         check_plan(delete_plan)
@@ -75,7 +75,7 @@ def command(
         )
     _show(found, as_json, as_csv)
     if delete_plan:
-        write_plan(found, delete_plan, kinds)
+        found.write_plan(delete_plan, kinds)
     _tell_left_out(found)
     _tell_not_deleted(found)
     tell(summary(found))

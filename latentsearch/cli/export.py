@@ -95,7 +95,7 @@ def _check(asked: BundleRequest) -> None:
 
 def _export_index(location: str | None, target: Path) -> None:
     from indexer.parquet.schema import import_pyarrow
-    from latentsearch.interface.opening import open
+    from latentsearch.interface.collection import open
 
     import_pyarrow()
     with open(location) as index, Bar("exporting") as bar:

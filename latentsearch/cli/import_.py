@@ -13,7 +13,6 @@ from latentsearch.cli.options import PATH, Verb, encoder_option, index_option, j
 from latentsearch.cli.stderr import Bar
 
 if TYPE_CHECKING:
-    from indexer.encoders.encoder import Encoder
     from indexer.parquet.load import ImportSummary
 
 GOES_ON = "interrupted: the pictures imported so far are kept; run the same command again to continue"
@@ -31,33 +30,15 @@ def command(file: Path, location: str | None, encoder: str | None, as_json: bool
     Parquet file's replaces it; labels are added. The codes must come from the index's encoder. A damaged file is
     refused as a whole.
     """
-    from indexer.index.index import Index
-    from indexer.index.writer import IndexWriter
-    from indexer.parquet.load import import_codes
-    from indexer.parquet.reader import ParquetReader
+    from latentsearch.interface.parquet import import_parquet
 
-    folder = Index.locate(location)
-    with ParquetReader(file) as codes:
-        model = _encoder(folder, encoder, codes.encoder["name"])
-        codes.require(model)
-        codes.look_through()
-        try:
-            with IndexWriter.create(folder, model) as index, Bar("importing") as bar:
-                summary = import_codes(index, codes, bar.show if bar.is_shown else None)
-        except KeyboardInterrupt:
-            raise Interrupted(GOES_ON) from None
+    try:
+        with Bar("importing") as bar:
+            show = (lambda step, done, total: bar.show(done, total, step)) if bar.is_shown else None
+            summary = import_parquet(file, location, encoder, on_progress=show)
+    except KeyboardInterrupt:
+        raise Interrupted(GOES_ON) from None
     click.echo(json.dumps(summary.to_json()) if as_json else _for_people(summary))
-
-
-def _encoder(folder: Path, option: str | None, named: str) -> Encoder:
-    from indexer.encoders.encoder import load_encoder
-    from indexer.index.index import Index
-    from latentsearch.search.search import encoder_of
-
-    if not Index.exists(folder):
-        return load_encoder(option or named, network=False)
-    with Index.open(folder) as index:
-        return encoder_of(index, option, network=False)
 
 
 def _for_people(summary: ImportSummary) -> str:

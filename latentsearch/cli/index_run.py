@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,16 +14,12 @@ from latentsearch.cli import Interrupted, tell
 from latentsearch.cli.stderr import Bar
 
 if TYPE_CHECKING:
-    from indexer.encoders.attributes import AttributeEncoder
-    from indexer.encoders.encoder import Encoder
-    from indexer.index.index import Index
-    from indexer.index.writer import IndexWriter
-    from indexer.pipeline.plan import Reading
-    from indexer.pipeline.run import IndexOptions, Summary
-    from indexer.pipeline.scope import Scope
-    from indexer.pipeline.vanished import Kept, Prune
-    from indexer.progress import Report, StepReport
+    from indexer.pipeline.run import Summary
+    from indexer.pipeline.vanished import Kept
+    from indexer.progress import StepReport
+    from latentsearch.interface.indexing import AddOptions
 
+logger = logging.getLogger(__name__)
 
 GOES_ON = "interrupted: the pictures encoded so far are kept; run the same command again to continue"
 WATCHED = "stopped watching: everything indexed so far is kept"
@@ -59,174 +54,79 @@ class Request(NamedTuple):
 
 def run(asked: Request) -> None:
     """Run the request. Raises Interrupted after Ctrl-C, and InputError if --prune kept missing pictures."""
-    from indexer.paths import locate
-
-    location = locate(asked.location)
-    if asked.watch:
-        from indexer.system.extras import require_extra
-
-        require_extra("watch", "watchfiles")
-    scope = _scope(asked)
-    ahead = nullcontext() if asked.watch or asked.older else _reading_ahead(location, scope, asked)
-    with ahead as reading:
-        from indexer.index.index import Index
-        from indexer.pipeline.run import check_sources
-
-        encoder, options = _encoder(location, asked.encoder), _options(asked)
-        if not Index.exists(location) and asked.older is None:
-            check_sources(scope, options, may_be_empty=asked.watch)
-        indexing = _Run(location, encoder, scope, options, asked.as_json)
-        if asked.older is not None:
-            indexing.carry(Path(asked.older))
-        elif asked.watch:
-            indexing.follow()
+    bar = Bar("indexing")
+    try:
+        if asked.watch:
+            _follow(asked, bar)
         else:
-            indexing.once(reading)
+            _once(asked, bar)
+    except KeyboardInterrupt:
+        raise Interrupted(WATCHED if asked.watch else GOES_ON) from None
+    finally:
+        bar.end()
 
 
-class _Run(NamedTuple):
-    """An index, its encoder, and the folders and options to update it with."""
+def _once(asked: Request, bar: Bar) -> None:
+    from latentsearch.interface.indexing import index
 
-    location: Path
-    encoder: Encoder
-    scope: Scope
-    options: IndexOptions
-    as_json: bool
-
-    def once(self, reading: Reading | None) -> None:
-        self._index(self.scope, reading)
-
-    def carry(self, older: Path) -> None:
-        """Index the pictures of another index, and copy their labels."""
+    summary = index(
+        *asked.folders,
+        path=asked.location,
+        encoder=asked.encoder,
+        older=asked.older,
+        on_progress=_shown_by(bar),
+        **_options(asked),
+    )
+    bar.end()
+    show_summary(summary, asked.as_json)
+    if summary.kept:
         from indexer.errors import InputError
-        from indexer.index.index import Index
-        from indexer.pipeline.re_encode import scope_of
 
-        if older.resolve() == self.location.resolve():
-            raise InputError(f"{older} is the index itself: name a new one with --index")
-        with Index.open(older) as opened:
-            self._index(scope_of(opened), None, opened)
+        raise InputError(not_pruned(summary.kept))
 
-    def _index(self, scope: Scope, reading: Reading | None, older: Index | None = None) -> None:
-        from indexer.index.writer import IndexWriter
-        from indexer.pipeline.run import index_scope
 
-        try:
-            with IndexWriter.create(self.location, self.encoder) as index, Bar("indexing") as bar:
-                summary = index_scope(index, self.encoder, scope, self.options, *_reports(bar), reading)
-                missing = _carried_labels(older, index) if older else 0
-        except KeyboardInterrupt:
-            raise Interrupted(GOES_ON) from None
-        show_summary(summary, self.as_json)
-        if missing:
-            tell(f"{missing} pictures of the older index are gone or cannot be used")
+def _follow(asked: Request, bar: Bar) -> None:
+    """Index changes in the folders until Ctrl-C."""
+    from latentsearch.interface.indexing import watch
+
+    def show(summary: Summary) -> None:
+        bar.end()
+        show_summary(summary, asked.as_json)
         if summary.kept:
-            from indexer.errors import InputError
+            tell(not_pruned(summary.kept))
 
-            raise InputError(not_pruned(summary.kept))
-
-    def follow(self) -> None:
-        """Index changes in the folders until Ctrl-C."""
-        from indexer.watch.live_index import LiveIndex
-
-        bar = Bar("indexing")
-
-        def show(summary: Summary) -> None:
-            bar.end()
-            show_summary(summary, self.as_json)
-            if summary.kept:
-                tell(not_pruned(summary.kept))
-
-        try:
-            folders, rules = self.scope.folders, self.scope.rules
-            LiveIndex(self.location, self.encoder, folders, self.options, show, *_reports(bar), rules=rules).run()
-        except KeyboardInterrupt:
-            raise Interrupted(WATCHED) from None
-        finally:
-            bar.end()
-
-
-def _carried_labels(older: Index, index: IndexWriter) -> int:
-    from indexer.pipeline.re_encode import carry_labels
-
-    return carry_labels(older, index)
-
-
-def _reports(bar: Bar) -> tuple[Report | None, StepReport]:
-    """Return two callbacks that show the run, and the building of the search index, with one progress bar."""
-
-    def show_base(what: str, done: int, total: int | None) -> None:
-        bar.show(done, total, f"search index: {what}")
-
-    return bar.show if bar.is_shown else None, show_base
-
-
-def _scope(asked: Request) -> Scope:
-    from indexer.files.ignore import Rules
-    from indexer.pipeline.scope import Scope
-
-    return Scope(asked.folders, rules=Rules(asked.exclude))
-
-
-def _options(asked: Request) -> IndexOptions:
-    from indexer.pipeline.labels import LabelCache
-    from indexer.pipeline.run import IndexOptions, Vectors
-
-    return IndexOptions(
-        _prune(asked.prune),
-        asked.labels,
-        Vectors(asked.kind, asked.recall, asked.device),
-        LabelCache(),
-        _predictor(asked.predictor),
-        asked.retry_failed,
-        asked.rehash,
-        asked.memory,
+    watch(
+        *asked.folders,
+        path=asked.location,
+        encoder=asked.encoder,
+        on_batch=show,
+        on_progress=_shown_by(bar),
+        **_options(asked),
     )
 
 
-def _prune(given: str | None) -> Prune:
-    from indexer.pipeline.vanished import Prune
+def _shown_by(bar: Bar) -> StepReport | None:
+    """Return a callback that shows the run, and the building of the search index, with one progress bar."""
 
-    return {None: Prune.NO, USUAL: Prune.UNLESS_SUSPICIOUS}.get(given, Prune.FORCE)
+    def show(step: str, done: int, total: int | None) -> None:
+        bar.show(done, total, step)
 
-
-def _predictor(option: str | None) -> AttributeEncoder | None:
-    if option is None:
-        return None
-    from indexer.encoders.attributes import load_attribute_encoder
-
-    return load_attribute_encoder(option or None)
+    return show if bar.is_shown else None
 
 
-def _encoder(location: Path, option: str | None) -> Encoder:
-    from indexer.encoders.encoder import load_encoder
-    from indexer.index.index import Index
-
-    if not Index.exists(location):
-        return load_encoder(option)
-    from latentsearch.search.search import encoder_of
-
-    with Index.open(location) as index:
-        return encoder_of(index, option)
-
-
-def _reading_ahead(location: Path, scope: Scope, asked: Request) -> AbstractContextManager[Reading | None]:
-    """Start decoding the pictures of a new index while the other modules are imported; None for an existing index."""
-    from indexer.paths import CATALOGUE
-
-    if (location / CATALOGUE).exists():
-        return nullcontext()
-    from indexer.encoders.encoder import find_bundle, read_model
-    from indexer.encoders.framing import Framing
-    from indexer.files.passed import Passed
-    from indexer.pipeline.plan import Plan, Reading
-
-    passed = Passed()
-    framing = Framing.from_json(read_model(find_bundle(asked.encoder))["framing"])
-    return Reading(scope.files(passed), framing, Plan(passed=passed), asked.memory)
-
-
-logger = logging.getLogger(__name__)
+def _options(asked: Request) -> AddOptions:
+    return {
+        "exclude": asked.exclude,
+        "labels": asked.labels,
+        "prune": "force" if asked.prune == FORCE else asked.prune == USUAL,
+        "predict_labels": asked.predictor is not None and (asked.predictor or True),
+        "retry_failed": asked.retry_failed,
+        "rehash": asked.rehash,
+        "kind": asked.kind,
+        "recall": asked.recall,
+        "device": asked.device,
+        "memory": asked.memory,
+    }
 
 
 def show_summary(summary: Summary, as_json: bool) -> None:

@@ -27,7 +27,7 @@ def command(location: str | None, as_json: bool) -> None:
     whole number, number, text or mixed), the number of pictures that have it, and its values. These are the count of
     each value, or the range from least to greatest if there are many, and the number of predicted ones, if any.
     """
-    from latentsearch.interface.opening import open
+    from latentsearch.interface.collection import open
 
     with open(location) as index:
         labels = index.labels()

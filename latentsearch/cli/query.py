@@ -15,8 +15,8 @@ from latentsearch.cli import tell
 from latentsearch.cli.options import COUNT, PATH, WHOLE, Form, Verb, encoder_option, form_options, index_option
 
 if TYPE_CHECKING:
-    from latentsearch.query import Change, Name, Options, Results
-    from latentsearch.search.folder import FolderSearch
+    from latentsearch.interface.results import FolderResults, Results
+    from latentsearch.query import Change, Name, Options
 
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
@@ -49,7 +49,7 @@ def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
     """Read standard input and fetch URLs; return their bytes by name. Files are not read here."""
     from latentsearch.query import PIPED, Address, check_files
 
-    check_files(names)
+    check_files(names, "--batch")
     given = {str(PIPED): _piped()} if PIPED in names else {}
     addresses = [name for name in dict.fromkeys(names) if isinstance(name, Address)]
     return given | {address: _fetched(address) for address in addresses}
@@ -88,7 +88,7 @@ def _fetched(address: str) -> bytes:
 )
 @click.option(
     "--set",
-    "changes",
+    "set",
     multiple=True,
     metavar="NAME=VALUE",
     callback=lambda ctx, parameter, given: _changes(given),
@@ -171,22 +171,28 @@ def command(
     similarity, path and labels.
     """
     _check(bool(images or ids), batch, sheet)
-    from latentsearch.query import Options, Query
-
-    options = Options(**chosen)
-    options.check()
+    options = _options(**chosen)
     given = contents_of(images + minus)
-    if batch is not None:
-        from latentsearch.search.folder import FolderSearch
+    asked = {**chosen, "minus": minus, "given": given}
+    from latentsearch.interface.collection import open
 
-        with FolderSearch(batch, options, minus, given, index=location, encoder=encoder) as search:
-            _search_folder(search, options, given, form, sheet)
-    else:
-        from latentsearch.search.search import search as search_once
+    with open(location, encoder) as index:
+        if batch is not None:
+            _show_all(index.search_folder(batch, **asked), options, given, form, sheet)
+        else:
+            _show(index.search([*images, *ids], **asked), options, given, form, sheet)
 
-        query = Query(images, ids, minus, given)
-        results = search_once(query, options, index=location, encoder=encoder)
-        _show(results, options, given, form, sheet)
+
+def _options(set: tuple[Change, ...], **others: Any) -> Options:
+    """Check the options before anything is opened or fetched."""
+    from indexer.errors import InputError
+    from latentsearch.query import Options
+
+    options = Options(changes=set, **others)
+    if options.drawn_anew and not set:
+        raise InputError("--set-by needs a label to set: name one with --set, or leave out --set-by")
+    options.check()
+    return options
 
 
 def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
@@ -224,16 +230,16 @@ def _why_fewer(results: Results, options: Options) -> str:
     return "the index has no more" if results.matching is None else f"{results.matching} in the index match"
 
 
-def _search_folder(
-    search: FolderSearch, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None
+def _show_all(
+    answers: FolderResults, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None
 ) -> None:
-    from latentsearch.query import Results
+    from latentsearch.interface.results import Results
 
     asked = unread = fewer = 0
     rows: list[Results] = []
-    form.begin(search.label_names)
-    for answer in search:
-        form.show_one(answer, search.label_names)
+    form.begin(answers.label_names)
+    for answer in answers:
+        form.show_one(answer, answers.label_names)
         asked += 1
         if isinstance(answer, Results):
             fewer += len(answer.hits) < options.k
@@ -243,7 +249,7 @@ def _search_folder(
     if unread:
         tell(f"{unread} of {asked} pictures could not be read")
     if fewer:
-        matching = f": {search.matching} in the index match" if search.matching is not None else ""
+        matching = f": {answers.matching} in the index match" if answers.matching is not None else ""
         tell(f"fewer than {options.k} pictures returned for {fewer} of {asked}{matching}")
     if sheet:
         from latentsearch.search.contact_sheet import write_rows

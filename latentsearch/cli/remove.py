@@ -17,7 +17,7 @@ def command(paths: tuple[Path, ...], location: str | None) -> None:
 
     If a file still exists, the next `latentsearch index` of its folder adds it again.
     """
-    from latentsearch.interface.opening import open
+    from latentsearch.interface.collection import open
 
     with open(location) as index:
         removed = index.remove(*paths)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @json_option()
 def command(location: str | None, failures: bool, as_json: bool) -> None:
     """Show the contents of the index: pictures, labels, failures, encoder, search index and size on disk."""
-    from latentsearch.interface.opening import open
+    from latentsearch.interface.collection import open
 
     with open(location) as index:
         if as_json:

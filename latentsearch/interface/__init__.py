@@ -1,1 +1,1 @@
-"""The Python interface behind `import latentsearch`; most verbs of the command line call it, too."""
+"""The Python interface behind `import latentsearch`; the command line is built on it."""

@@ -1,28 +1,23 @@
-"""The pictures of one index: add, search, encode and compare them."""
+"""The pictures of one index: open it or make it, add pictures, search."""
 
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from indexer.errors import InputError
 from latentsearch.interface.open_index import OpenIndex
-from latentsearch.interface.results import Results
+from latentsearch.interface.results import FolderResults, Results
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from indexer.encoders.encoder import Encoder
     from indexer.parquet.load import ImportSummary
     from indexer.pipeline.run import Summary
-    from indexer.progress import Report, StepReport
+    from indexer.progress import StepReport
     from latentsearch.interface.duplicates import Duplicates
-    from latentsearch.interface.pictures import Picture, Queried
-    from latentsearch.query import Change, Options, Query
+    from latentsearch.interface.queries import Queried, SearchOptions
+    from latentsearch.query import Options, Query, Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +66,18 @@ class Collection(OpenIndex):
         """
         from latentsearch.interface.indexing import Wanted, add_folders
 
-        wanted = Wanted(labels, prune, predict_labels, retry_failed, rehash, kind, recall, device, memory)
-        patterns = [exclude] if isinstance(exclude, str) else exclude
-        return add_folders(self._now(), self._encoder(), folders, patterns, wanted, on_progress)
+        wanted = Wanted(exclude, labels, prune, predict_labels, retry_failed, rehash, kind, recall, device, memory)
+        return add_folders(self._now(), self._encoder(), folders, wanted, on_progress)
+
+    def add_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> ImportSummary:
+        """Add the pictures of a file that `to_parquet` wrote; returns and raises as `import_parquet`."""
+        from indexer.parquet.reader import ParquetReader
+        from latentsearch.interface.parquet import add_rows
+
+        self._now()
+        encoder = self._encoder(network=False)
+        with ParquetReader(Path(path)) as file:
+            return add_rows(file, self.folder, encoder, on_progress)
 
     def search(
         self,
@@ -81,9 +85,10 @@ class Collection(OpenIndex):
         k: int = 20,
         *,
         minus: Queried | Iterable[Queried] = (),
+        given: Mapping[str, bytes] | None = None,
         where: str | Iterable[str] = (),
         under: str | Path | Iterable[str | Path] = (),
-        set: Mapping[str, int] | None = None,
+        set: Mapping[str, int] | Iterable[tuple[str, int]] = (),
         set_by: str = "directions",
         exclude_self: bool = False,
         max_distance: float | None = None,
@@ -93,9 +98,10 @@ class Collection(OpenIndex):
         """Find the pictures most like the query, or like the mean of several.
 
         query, minus: each a path, a URL, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the id of
-        a stored picture, a code float (d,), or several of these; the mean code of `minus` is subtracted. k: the most
-        hits to return. where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit
-        lies in one of them. set: labels to set in the query, to 0 or 1. set_by: "directions", or the bundle whose
+        a stored picture, a code float (d,), or several of these; the mean code of `minus` is subtracted. given: the
+        bytes of picture files, by the names that stand for them in query and minus. k: the most hits to return.
+        where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit lies in one of
+        them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
         generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
         max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
 
@@ -107,102 +113,133 @@ class Collection(OpenIndex):
         ...     [Path(hit.path).name for hit in pictures.search(picture, k=1)]
         ['dawn.png']
         """
-        from latentsearch.interface.pictures import query_of
-        from latentsearch.query import Options
+        from latentsearch.interface.queries import options_of, query_of
 
-        options = Options(
+        options = options_of(
+            where,
+            under,
+            set,
             k=k,
+            set_by=set_by,
             exclude_self=exclude_self,
             max_distance=max_distance,
             min_similarity=min_similarity,
             diverse=diverse,
-            where=(where,) if isinstance(where, str) else tuple(where),
-            under=(Path(under),) if isinstance(under, str | os.PathLike) else tuple(map(Path, under)),
-            changes=tuple(_changes(set or {})),
-            set_by=set_by,
         )
-        return self._answer(query_of(query, minus), options)
+        return self._answer(query_of(query, minus, given), options)
 
-    def encode(
-        self, pictures: Picture | Iterable[Picture], *, errors: Literal["raise", "nan"] = "raise"
-    ) -> NDArray[np.float32]:
-        """Encode pictures with the encoder of the index: float32 (n, d). Stores nothing; see `latentsearch.encode`."""
-        from latentsearch.interface.encoding import encoded
+    def search_folder(
+        self,
+        folder: str | Path,
+        *,
+        minus: Queried | Iterable[Queried] = (),
+        given: Mapping[str, bytes] | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> FolderResults:
+        """Search with every picture of a folder, one by one; files are decoded in parallel.
 
-        self._now()
-        return encoded(pictures, self._encoder(), errors)
-
-    def duplicates(
-        self, *, exact: bool = False, near: bool = False, on_progress: StepReport | None = None
-    ) -> Duplicates:
-        """Find groups of pictures that are copies of one another; nothing is deleted.
-
-        exact: only files with the same bytes. near: only pictures that look the same and have other bytes. With
-        neither, both kinds are found. on_progress: as for `add`. Raises InputError if exact and near are both set,
-        MissingExtra without FAISS.
+        minus, given, options: as for `search`. Iterate over the answers while the collection is open: each is `Results`
+        or, for a picture that cannot be used, an object with its path, `query`, and the `reason`.
+        Raises what `search` does, and InputError for a folder that does not exist or holds no picture.
 
         >>> with ls.open(folder / "index") as pictures:
-        ...     [[Path(copy.image.path).name for copy in group] for group in pictures.duplicates(exact=True)]
-        [['night.png', 'night2.png']]
+        ...     [len(found) for found in pictures.search_folder(folder / "pictures", k=2)]
+        [2, 2, 2, 2, 2]
         """
-        from latentsearch.duplicates.find import find_duplicates as find
-        from latentsearch.interface.duplicates import Duplicates
+        from latentsearch.interface.queries import options_of, query_of
+        from latentsearch.query import check_files
+        from latentsearch.search.folder import FolderSearch
 
-        if exact and near:
-            raise InputError("exact and near exclude each other: leave both out to find both")
-        self._now()
-        return Duplicates.of(find(str(self.folder), exact=exact, near=near, report=on_progress))
-
-    def to_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> int:
-        """Write paths, digests, sizes, times, labels and codes to a Parquet file. Returns the number of pictures.
-
-        Raises MissingExtra without the extra `parquet`, InputError if the file cannot be written.
-        """
-        from indexer.parquet.export import export_codes
-
-        return export_codes(self._now(), Path(path), _of_one_step(on_progress, "exporting"))
-
-    def add_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> ImportSummary:
-        """Add the pictures of a file that `to_parquet` wrote; their own files are not read.
-
-        Returns a summary with the counts found, added, replaced and unchanged. Raises InputError for a damaged file,
-        from which nothing is imported, EncoderError for codes of another encoder, MissingExtra without the extra
-        `parquet`.
-        """
-        from indexer.index.writer import IndexWriter
-        from indexer.parquet.load import import_codes
-        from indexer.parquet.reader import ParquetReader
-
-        self._now()
-        encoder = self._encoder(network=False)
-        with ParquetReader(Path(path)) as file:
-            file.require(encoder)
-            file.look_through()
-            with IndexWriter.create(self.folder, encoder) as writer:
-                return import_codes(writer, file, _of_one_step(on_progress, "importing"))
+        chosen, subtracted = options_of(**options), query_of([], minus, given)
+        chosen.check()
+        check_files(subtracted.minus)
+        encoder, watch = self._ready_to_search(network=True)
+        return FolderResults(FolderSearch(self._index, encoder, Path(folder), chosen, subtracted, watch))
 
     def _answer(self, query: Query, options: Options) -> Results:
-        from latentsearch.search.search import check, require_pictures, search_in
+        from latentsearch.search.search import check, search_in
 
         check(query, options)
-        require_pictures(self._now())
-        if self._index.problem and not self._has_warned:
-            self._has_warned = True
-            logger.warning("%s", self._index.problem)
-        encoder = self._encoder(network=bool(query.files))
-        return Results.of(search_in(self._index, encoder, query, options), query.given)
+        encoder, watch = self._ready_to_search(network=bool(query.files))
+        return Results.of(search_in(self._index, encoder, query, options, watch), query.given)
+
+    def _ready_to_search(self, *, network: bool) -> tuple[Encoder, Stopwatch]:
+        """Return the encoder, and a stopwatch with the time that loading took. Raises IndexStateError if empty."""
+        from latentsearch.query import Stopwatch
+        from latentsearch.search.search import require_pictures
+
+        watch, self._watch = self._watch, Stopwatch()
+        with watch.stage("load"):
+            require_pictures(self._now())
+            self._log_once()
+            return self._encoder(network=network), watch
+
+    def _log_once(self) -> None:
+        if self._has_logged:
+            return
+        self._has_logged = True
+        index = self._index
+        if index.problem:
+            logger.warning("%s", index.problem)
+        kind = index.base.kind if index.base else "none, a search compares every code"
+        logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, kind)
 
 
-def _changes(wanted: Mapping[str, int]) -> Iterator[Change]:
-    """Return the labels to set. Raises InputError for a value other than 0 and 1."""
-    from latentsearch.query import Change
+def open(path: str | Path | None = None, encoder: str | Path | None = None) -> Collection:
+    """Open an existing index.
 
-    for label, value in wanted.items():
-        if value not in (0, 1):
-            raise InputError(f"label {label!r} cannot be set to {value!r}: give 0 or 1")
-        yield Change(label, int(value))
+    path: its folder; None for $LATENTSEARCH_INDEX, or else the user's data folder, as on the command line. encoder: a
+    name that `encoders` lists or the folder of a bundle, which must be the encoder of the index; None for its own.
+    Raises IndexStateError if there is no index, DamagedIndex if it cannot be read, EncoderError for another encoder.
+
+    >>> with ls.open(folder / "index") as pictures:
+    ...     len(pictures)
+    5
+    """
+    from indexer.index.index import Index
+    from latentsearch.query import Stopwatch
+
+    watch = Stopwatch()
+    with watch.stage("load"):
+        opened = Collection(Index.open(Index.locate(path)), encoder, watch)
+    try:
+        if encoder is not None:
+            opened._encoder(network=False)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
-def _of_one_step(on_progress: StepReport | None, step: str) -> Report | None:
-    """Adapt a callback that takes a step's name to work with a single step."""
-    return None if on_progress is None else partial(on_progress, step)
+def create(path: str | Path | None = None, encoder: str | Path | None = None) -> Collection:
+    """Open an index; make a new one if there is none.
+
+    path: its folder, as for `open`. encoder: a name that `encoders` lists or the folder of a bundle; None for the
+    encoder of an existing index, or "parts" for a new one.
+    Raises EncoderError if the index was made with another encoder or the encoder does not exist, InputError if the
+    folder holds something else, LockedIndex while another process writes to the index.
+
+    >>> with ls.create(folder / "another index", encoder="parts") as pictures:
+    ...     pictures.add(folder / "pictures").found
+    5
+    """
+    from indexer.encoders.encoder import load_encoder
+    from indexer.index.index import Index
+    from indexer.index.writer import IndexWriter
+
+    folder = Index.locate(path)
+    if not Index.exists(folder):
+        IndexWriter.create(folder, load_encoder(encoder, network=False)).close()
+    return open(folder, encoder)
+
+
+def find_duplicates(
+    path: str | Path | None = None,
+    *,
+    exact: bool = False,
+    near: bool = False,
+    on_progress: StepReport | None = None,
+) -> Duplicates:
+    """Find copies among the pictures of an index: `Collection.duplicates` without opening a collection first."""
+    with open(path) as collection:
+        return collection.duplicates(exact=exact, near=near, on_progress=on_progress)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import InputError, UnreadableImage
+from indexer.errors import InputError, TransferError, UnreadableImage
 from indexer.paths import printable
-from latentsearch.interface.pictures import Picture, is_code, several, source_of
-from latentsearch.query import Name
+from latentsearch.interface.queries import Picture, is_code, several, source_of
+from latentsearch.query import Address, InMemory, Name
 
 if TYPE_CHECKING:
     from indexer.encoders.encoder import PictureEncoder
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Pictures decoded per call of the encoder; each call starts new decoding processes.
 AT_ONCE = 4096
+# Stands for the bytes of a picture that cannot be had; like any empty file, they cannot be decoded.
+NOTHING = b""
 FACTS = ("name", "family", "latent_size", "distance", "precision", "trained", "scores", "fidelity", "files")
 
 
@@ -34,7 +36,7 @@ def encode(
 
     pictures: one or several paths, addresses, arrays uint8 (h, w, 3), PIL images or bytes of picture files.
     encoder: a name that `encoders` lists, or the folder of a bundle; None for the default one, "parts".
-    errors: "nan" gives a row of NaN for a picture that cannot be read; an address that cannot be fetched still raises.
+    errors: "nan" gives a row of NaN for a picture that cannot be read and an address that cannot be fetched.
 
     Raises UnreadableImage with the name of the first unreadable picture and the reason, TransferError for a failed
     download, InputError for anything that is not a picture, EncoderError for an encoder that is missing or damaged,
@@ -73,9 +75,20 @@ def encoded(
         raise InputError("an array of numbers with a fraction is no picture: give uint8 (h, w, 3), RGB")
     numbered = enumerate(several(pictures), start=1)
     blocks = [np.empty((0, encoder.latent_size), np.float32)]
-    while chunk := [source_of(picture, f"picture {number}") for number, picture in islice(numbered, AT_ONCE)]:
+    while chunk := [_source(picture, f"picture {number}", errors) for number, picture in islice(numbered, AT_ONCE)]:
         blocks.append(_codes(chunk, encoder, errors))
     return np.concatenate(blocks)
+
+
+def _source(picture: Picture, called: str, errors: Literal["raise", "nan"]) -> tuple[Name, bytes | None]:
+    """Return a picture's name and bytes as `source_of`; with "nan", NOTHING for a picture that cannot be had."""
+    try:
+        return source_of(picture, called)
+    except (InputError, TransferError) as error:
+        is_address = isinstance(picture, str) and Address.is_one(picture)
+        if errors == "raise" or not (is_address or isinstance(error, UnreadableImage)):
+            raise
+        return InMemory(called), NOTHING
 
 
 def _codes(

@@ -68,7 +68,7 @@ def import_codes(
     """
     from indexer.index.writer import IndexWriter
     from indexer.parquet.load import import_codes as import_rows
-    from latentsearch.interface.opening import open
+    from latentsearch.interface.collection import open
     from latentsearch.search.search import ENCODER_FOLDER
 
     paths = [os.path.abspath(picture) for picture in pictures]

@@ -1,11 +1,13 @@
-"""An open index: its contents and its upkeep."""
+"""An open index: its contents, its copies and its upkeep."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from indexer.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,16 +18,26 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.index.check import CheckReport
     from indexer.index.index import Index
+    from indexer.progress import StepReport
+    from latentsearch.interface.duplicates import Duplicates
+    from latentsearch.interface.queries import Picture
+    from latentsearch.query import Stopwatch
 
 
 class OpenIndex:
-    """The part of `Collection` that neither adds pictures nor searches."""
+    """The part of `Collection` that neither adds pictures nor searches.
 
-    def __init__(self, index: Index) -> None:
+    bundle: the encoder that `open` was given; None for the one that the index names. watch: holds the time that opening
+    took, which the first search reports.
+    """
+
+    def __init__(self, index: Index, bundle: str | Path | None, watch: Stopwatch) -> None:
         self._index = index
+        self._bundle = bundle
+        self._watch = watch
         self._loaded: dict[bool, Encoder] = {}
         self._is_closed = False
-        self._has_warned = False
+        self._has_logged = False
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +107,15 @@ class OpenIndex:
         order = np.argsort(numbers)
         return numbers[order], codes[order]
 
+    def encode(
+        self, pictures: Picture | Iterable[Picture], *, errors: Literal["raise", "nan"] = "raise"
+    ) -> NDArray[np.float32]:
+        """Encode pictures with the encoder of the index: float32 (n, d). Stores nothing; see `latentsearch.encode`."""
+        from latentsearch.interface.encoding import encoded
+
+        self._now()
+        return encoded(pictures, self._encoder(), errors)
+
     def labels(self) -> list[LabelSummary]:
         """Summarise each label: name, type, count (pictures that have it), values, least, greatest, predicted."""
         return self._now().label_summaries()
@@ -108,6 +129,37 @@ class OpenIndex:
     def failures(self) -> list[Failure]:
         """List the files that cannot be used: path, reason, and may_pass (whether every run tries it again)."""
         return self._now().failures()
+
+    def duplicates(
+        self, *, exact: bool = False, near: bool = False, on_progress: StepReport | None = None
+    ) -> Duplicates:
+        """Find groups of pictures that are copies of one another; nothing is deleted.
+
+        exact: only files with the same bytes. near: only pictures that look the same and have other bytes. With
+        neither, both kinds are found. on_progress: as for `add`. Raises InputError if exact and near are both set,
+        MissingExtra without FAISS.
+
+        >>> with ls.open(folder / "index") as pictures:
+        ...     [[Path(copy.image.path).name for copy in group] for group in pictures.duplicates(exact=True)]
+        [['night.png', 'night2.png']]
+        """
+        from latentsearch.duplicates.find import find_duplicates as find
+        from latentsearch.interface.duplicates import Duplicates
+
+        if exact and near:
+            raise InputError("exact and near exclude each other: leave both out to find both")
+        self._now()
+        return Duplicates.of(find(str(self.folder), exact=exact, near=near, report=on_progress))
+
+    def to_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> int:
+        """Write paths, digests, sizes, times, labels and codes to a Parquet file. Returns the number of pictures.
+
+        Raises MissingExtra without the extra `parquet`, InputError if the file cannot be written.
+        """
+        from indexer.parquet.export import export_codes
+        from latentsearch.interface.parquet import of_one_step
+
+        return export_codes(self._now(), Path(path), of_one_step(on_progress, "exporting"))
 
     def remove(self, *paths: str | Path) -> list[str]:
         """Remove pictures, or all pictures of folders, from the index; their files stay. Returns their paths.
@@ -147,5 +199,5 @@ class OpenIndex:
         from latentsearch.search.search import encoder_of
 
         if not any(has_network >= network for has_network in self._loaded):
-            self._loaded[network] = encoder_of(self._index, network=network)
+            self._loaded[network] = encoder_of(self._index, self._bundle, network=network)
         return self._loaded[max(self._loaded)]

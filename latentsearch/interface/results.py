@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from latentsearch.query import Hit
+from latentsearch.query import Hit, Unreadable
 from latentsearch.query import Results as Answer
+
+if TYPE_CHECKING:
+    from latentsearch.search.folder import FolderSearch
 
 COLUMNS = ("rank", "id", "path", "distance", "similarity")
 # The most hits that `repr` lists.
@@ -73,6 +76,24 @@ class Results(Answer):
         from latentsearch.interface.html import as_html
 
         return as_html(self, self.given)
+
+
+class FolderResults:
+    """The answers to a search with every picture of a folder, in the order of its files; iterate over them.
+
+    Each is `Results` or, for a picture that cannot be used, an object with its path, `query`, and the `reason`.
+    label_names: all labels of the index. matching: how many of its pictures satisfy `where` and `under`; None without
+    them.
+    """
+
+    def __init__(self, search: FolderSearch) -> None:
+        self._search = search
+        self.label_names: list[str] = search.label_names
+        self.matching: int | None = search.matching
+
+    def __iter__(self) -> Iterator[Results | Unreadable]:
+        for answer in self._search:
+            yield answer if isinstance(answer, Unreadable) else Results.of(answer, {})
 
 
 def _row(hit: Hit) -> dict[str, Any]:

@@ -7,79 +7,54 @@ other. Pictures are searched for in chunks of AT_ONCE.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.encoders.encoder import Encoder
 from indexer.errors import InputError
 from indexer.files.discover import Found, Problem, discover
+from indexer.index.index import Index
 from indexer.paths import printable
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk, EncodingPool
 from indexer.workers.pool import DecodingPool
 from indexer.workers.tasks import Job, Outcome
 from latentsearch.attributes.learned import load_or_learn
 from latentsearch.attributes.redraw import editing_encoder
-from latentsearch.query import Answer, Name, Options, Results, Stopwatch, Timings, Unreadable, check_files
+from latentsearch.query import Answer, Options, Query, Results, Stopwatch, Timings, Unreadable
 from latentsearch.search.ranking import Excluded, Finder, ids_at
-from latentsearch.search.search import combined, encode_files, encoder_of, open_filled, read_contents
+from latentsearch.search.search import combined, minus_codes, minus_names
 
 # Pictures decoded, encoded and searched for as one chunk.
 AT_ONCE = 32
 
 
 class FolderSearch:
-    """Searches with every picture of a folder; a context manager that iterates over the answers.
+    """Searches an open index with every picture of a folder; iterates over the answers.
 
-    given: the bytes of pictures in `minus` that are not files, by name. label_names: all labels of the index.
+    subtracted: a query of which only `minus`, `minus_ids` and `minus_codes` count; the caller has checked it and the
+    options. watch: a stopwatch with the time spent on loading. label_names: all labels of the index.
     matching: how many pictures of the index satisfy the conditions; None without conditions.
     A picture of the folder that cannot be read yields Unreadable. Otherwise raises what
-    `latentsearch.search.search.search` raises, and InputError for a folder that does not exist or holds no picture.
+    `latentsearch.search.search.search_in` raises, and InputError for a folder that does not exist or holds no picture.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        options: Options,
-        minus: tuple[Name, ...] = (),
-        given: Mapping[str, bytes] | None = None,
-        *,
-        index: str | None = None,
-        encoder: str | None = None,
+        self, index: Index, encoder: Encoder, folder: Path, options: Options, subtracted: Query, watch: Stopwatch
     ) -> None:
-        options.check()
-        check_files(minus)
-        if next(discover([folder]), None) is None:
-            raise InputError(f"no pictures in {printable(folder)}")
-        self._folder = folder
-        self._options = options
-        self._watch = Stopwatch()
-        self._names = tuple(map(str, minus))
-        with self._watch.stage("load"):
-            self._index = open_filled(index)
-        try:
-            with self._watch.stage("load"):
-                self._encoder = encoder_of(self._index, encoder)
-            self._minus = encode_files(read_contents(minus, given), minus, self._encoder)
-            edited = load_or_learn(() if options.drawn_anew else options.changes, self._index)
-            self._finder = Finder(self._index, self._encoder, options, self._watch, edited)
-            self._reader = editing_encoder(self._encoder, options)
-        except BaseException:
-            self._index.close()
-            raise
-        self.label_names = self._index.catalog.labels.names()
+        _require_pictures(folder)
+        self._folder, self._options = folder, options
+        self._index, self._encoder, self._watch = index, encoder, watch
+        self._names = minus_names(subtracted, index)
+        self._minus = minus_codes(subtracted, index, encoder)
+        edited = load_or_learn(() if options.drawn_anew else options.changes, index)
+        self._finder = Finder(index, encoder, options, watch, edited)
+        self._reader = editing_encoder(encoder, options)
+        self.label_names = index.catalog.labels.names()
         self.matching = self._finder.matching
-
-    def __enter__(self) -> FolderSearch:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._index.close()
 
     def __iter__(self) -> Iterator[Answer]:
         order = _Order()
@@ -148,6 +123,12 @@ class FolderSearch:
         """Return the time spent on opening, plus one picture's share of the time spent on its chunk."""
         shares = {stage: round(spent / count, 2) for stage, spent in watch.spent.items() if stage != "load"}
         return Timings(**{**self._watch.took().__dict__, **shares})
+
+
+def _require_pictures(folder: Path) -> None:
+    """Raise InputError for a folder that does not exist or holds no picture."""
+    if next(discover([folder]), None) is None:
+        raise InputError(f"no pictures in {printable(folder)}")
 
 
 class _Order:

@@ -30,29 +30,6 @@ ENCODER_FOLDER = "encoder"
 LEAST_LENGTH = 1e-4
 
 
-def search(
-    query: Query,
-    options: Options,
-    *,
-    index: str | None = None,
-    encoder: str | None = None,
-) -> Results:
-    """Find the pictures of an index that are most like the query.
-
-    index: its folder, None for the default index. encoder: a name or folder that must be the index's encoder, or None.
-    Raises InputError (an unknown picture, id or label; a number out of range), UnreadableImage, DamagedIndex,
-    IndexStateError (no index, or an empty one) and EncoderError (another encoder than the index's).
-    """
-    check(query, options)
-    watch = Stopwatch()
-    with watch.stage("load"):
-        opened = open_filled(index)
-    with opened:
-        with watch.stage("load"):
-            model = encoder_of(opened, encoder, network=bool(query.files))
-        return search_in(opened, model, query, options, watch)
-
-
 def check(query: Query, options: Options) -> None:
     """Raise InputError for a query that cannot be answered, before anything is opened."""
     query.check()
@@ -67,7 +44,8 @@ def search_in(
     """Search an index that is open, with its encoder; query and options were checked by `check`.
 
     encoder: may lack its network if no picture of the query has to be encoded. watch: a stopwatch with the time spent
-    so far, such as on loading. Raises InputError, UnreadableImage and DamagedIndex as `search`.
+    so far, such as on loading. Raises InputError for an unknown id or label and for codes that cancel one another out,
+    UnreadableImage for a picture that cannot be read, DamagedIndex if the files of the index contradict one another.
     """
     watch = watch or Stopwatch()
     with watch.stage("load"):
@@ -77,8 +55,8 @@ def search_in(
         contents = read_contents(query.files, query.given)
         code = _code(query, contents, index, encoder, options)
     with watch.stage("search"):
-        stored, subtracted = index.images(query.ids), index.images(query.minus_ids)
-        known = [*stored, *subtracted]
+        stored = index.images(query.ids)
+        known = [*stored, *index.images(query.minus_ids)]
         itself = Excluded.of(query.files, contents, known, index) if options.exclude_self else Excluded()
         (hits,) = finder.hits(code[None], [itself])
     logger.debug("%s", ", ".join(f"{stage}: {spent:.1f} ms" for stage, spent in watch.spent.items()))
@@ -88,11 +66,25 @@ def search_in(
         str(index.folder),
         watch.took(),
         hits,
-        (*map(str, query.minus), *(record.path for record in subtracted), *_called("minus code", query.minus_codes)),
+        minus_names(query, index),
         finder.matching,
         options.diverse,
         tuple(map(str, options.changes)),
     )
+
+
+def minus_names(query: Query, index: Index) -> tuple[str, ...]:
+    """Return the names of the pictures and codes that a query subtracts."""
+    stored = (record.path for record in index.images(query.minus_ids))
+    return (*map(str, query.minus), *stored, *_called("minus code", query.minus_codes))
+
+
+def minus_codes(query: Query, index: Index, encoder: PictureEncoder, contents: Sequence[bytes] | None = None) -> Codes:
+    """Return the codes that a query subtracts, float32 (m, d). contents: those of its `minus` files, if read before."""
+    if contents is None:
+        contents = read_contents(query.minus, query.given)
+    encoded = encode_files(contents, query.minus, encoder)
+    return _with_codes(encoded, query.minus_ids, query.minus_codes, index)
 
 
 def _called(name: str, codes: Sequence[Codes]) -> list[str]:
@@ -117,7 +109,7 @@ def _picture_encoder(encoder: Encoder, options: Options) -> PictureEncoder:
     return editing_encoder(encoder, options)
 
 
-def encoder_of(index: Index, option: str | None = None, *, network: bool = True) -> Encoder:
+def encoder_of(index: Index, option: str | Path | None = None, *, network: bool = True) -> Encoder:
     """Load the encoder that an index was made with.
 
     option: the name or folder of a bundle that must be that encoder. network: False to skip loading the network, if
@@ -135,21 +127,6 @@ def encoder_of(index: Index, option: str | None = None, *, network: bool = True)
     encoder = load_encoder(option or found, network=network)
     index.metadata.require(encoder, index.folder)
     return encoder
-
-
-def open_filled(option: str | None) -> Index:
-    """Open an index and log a problem that only slows it down. Raises IndexStateError if it holds no pictures."""
-    index = Index.open(Index.locate(option))
-    try:
-        require_pictures(index)
-    except IndexStateError:
-        index.close()
-        raise
-    if index.problem:
-        logger.warning("%s", index.problem)
-    index_type = index.base.index_type if index.base else "none, a search compares every code"
-    logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, index_type)
-    return index
 
 
 def require_pictures(index: Index) -> None:
@@ -211,12 +188,8 @@ def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
 def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder, options: Options) -> Codes:
     count = len(query.images)
     plus = encode_files(contents[:count], query.images, _picture_encoder(encoder, options))
-    minus = encode_files(contents[count:], query.minus, encoder)
-    return combined(
-        _with_codes(plus, query.ids, query.codes, index),
-        _with_codes(minus, query.minus_ids, query.minus_codes, index),
-        index.distance,
-    )
+    minus = minus_codes(query, index, encoder, contents[count:])
+    return combined(_with_codes(plus, query.ids, query.codes, index), minus, index.distance)
 
 
 def _with_codes(encoded: Codes, ids: Sequence[int], codes: Sequence[Codes], index: Index) -> Codes:

@@ -22,11 +22,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+import latentsearch as ls
 from indexer import numbers
 from indexer.index.index import Index
 from indexer.pipeline import store
-from latentsearch.query import Options, Query
-from latentsearch.search.search import search
 from tests.latentsearch.collection import COUNT, Collection, call, make_collection
 from tests.latentsearch.following import followed
 from tests.support import draw_picture, make_bundle, make_folder
@@ -177,8 +176,8 @@ def test_ids_beyond_64_bits_are_refused_and_no_pictures(collection: Collection) 
     with Index.open(collection.index) as index:
         assert index.labels([10**30, 1]).keys() == {1}
         assert index.search(index.codes([1]), 10**30)[1].shape == (1, COUNT)
-    found = search(Query(ids=(1,)), Options(k=10**400, diverse=0.5), index=str(collection.index))
-    assert len(found.hits) == COUNT
+    with ls.open(collection.index) as opened:
+        assert len(opened.search(1, k=10**400, diverse=0.5)) == COUNT
 
 
 @FEW

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import latentsearch as ls
 from indexer.errors import EncoderError, IndexStateError, InputError, UnreadableImage
 from latentsearch.cli import main
-from latentsearch.query import Options, Query, Results
 from latentsearch.search import search as searching
 from tests.support import make_bundle, make_folder
 
@@ -31,12 +31,12 @@ def picture(index: Path) -> Path:
     return index.parent / "pictures" / "000003.jpg"
 
 
-def search(query: Path | int, k: int, *, index: str | None = None, encoder: str | None = None) -> Results:
-    asked = Query(images=(query,)) if isinstance(query, Path) else Query(ids=(query,))
-    return searching.search(asked, Options(k), index=index, encoder=encoder)
+def search(query: Path | int, k: int, *, index: str | None = None, encoder: str | None = None) -> ls.Results:
+    with ls.open(index, encoder) as opened:
+        return opened.search(query, k)
 
 
-def paths(results: Results) -> list[str]:
+def paths(results: ls.Results) -> list[str]:
     return [hit.path for hit in results.hits]
 
 
@@ -60,16 +60,19 @@ def test_the_index_comes_from_the_environment(index: Path, picture: Path, monkey
 
 
 def test_what_makes_no_sense_is_told(index: Path, picture: Path) -> None:
-    asked = Query(images=(picture,))
-    for options, sentence in [
-        (Options(min_similarity=1.5), "the least similarity is 1.5: it must be a number from 0 to 1"),
-        (Options(diverse=float("nan")), "the lambda of a diverse ranking is nan"),
-        (Options(max_distance=-1), "the greatest distance is -1: it must be 0 or more"),
-    ]:
-        with pytest.raises(InputError, match=sentence):
-            searching.search(asked, options, index=str(index))
-    with pytest.raises(InputError, match="no picture to search for"):
-        searching.search(Query(minus=(picture,)), Options(), index=str(index))
+    with ls.open(index) as opened:
+        for options, sentence in (
+            ({"min_similarity": 1.5}, "the least similarity is 1.5: it must be a number from 0 to 1"),
+            ({"diverse": float("nan")}, "the lambda of a diverse ranking is nan"),
+            ({"max_distance": -1}, "the greatest distance is -1: it must be 0 or more"),
+            ({"set_by": "bundle"}, "set_by needs a label to set"),
+        ):
+            with pytest.raises(InputError, match=sentence):
+                opened.search(picture, **options)  # type: ignore[arg-type]
+            with pytest.raises(InputError, match=sentence):
+                opened.search_folder(picture.parent, **options)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="no picture to search for"):
+            opened.search([], minus=picture)
 
 
 def test_codes_are_combined_as_means() -> None:

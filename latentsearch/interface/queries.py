@@ -1,0 +1,181 @@
+"""Build queries and options of a search from what Python users give: paths, arrays, PIL images, bytes, ids, codes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeGuard, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InputError
+from latentsearch.query import PIPED, Address, Change, InMemory, Name, Options, Query
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# A path or address, the bytes of a picture file, an array uint8 (h, w, 3), or a PIL image.
+Picture: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], "Image.Image"]
+# The same, or the id of a picture of the index, or a code, float32 (d,).
+Queried: TypeAlias = Picture | int | NDArray[np.floating[Any]]
+
+
+class SearchOptions(TypedDict, total=False):
+    """The options of `Collection.search` and `search_folder`."""
+
+    k: int
+    where: str | Iterable[str]
+    under: str | Path | Iterable[str | Path]
+    set: Mapping[str, int] | Iterable[tuple[str, int]]
+    set_by: str
+    exclude_self: bool
+    max_distance: float | None
+    min_similarity: float | None
+    diverse: float | None
+
+
+def query_of(
+    query: Queried | Iterable[Queried],
+    minus: Queried | Iterable[Queried] = (),
+    given: Mapping[str, bytes] | None = None,
+) -> Query:
+    """Build the query for pictures, ids and codes; addresses are fetched.
+
+    given: the bytes of picture files, by the names that stand for them in `query` and `minus`.
+    Raises InputError for anything else, UnreadableImage and TransferError for an address that cannot be fetched.
+    """
+    plus, less = _Sorted("picture", given or {}), _Sorted("minus", given or {})
+    for one in several(query):
+        plus.take(one)
+    for one in several(minus):
+        less.take(one)
+    return Query(
+        tuple(plus.names),
+        tuple(plus.ids),
+        tuple(less.names),
+        {**plus.given, **less.given},
+        tuple(plus.codes),
+        tuple(less.ids),
+        tuple(less.codes),
+    )
+
+
+def options_of(
+    where: str | Iterable[str] = (),
+    under: str | Path | Iterable[str | Path] = (),
+    set: Mapping[str, int] | Iterable[tuple[str, int]] = (),
+    **others: Any,
+) -> Options:
+    """Build the options of a search; `others` are fields of Options. Raises InputError for a value of `set`."""
+    return Options(
+        where=(where,) if isinstance(where, str) else tuple(where),
+        under=(Path(under),) if isinstance(under, str | os.PathLike) else tuple(map(Path, under)),
+        changes=tuple(_changes(set.items() if isinstance(set, Mapping) else set)),
+        **others,
+    )
+
+
+def several(pictures: Any) -> Iterable[Any]:
+    """Return several pictures, ids or codes unchanged, and a single one in a list. Raises InputError for others."""
+    if isinstance(pictures, np.ndarray):
+        are_ids = pictures.ndim == 1 and np.issubdtype(pictures.dtype, np.integer)
+        are_codes = is_code(pictures) and pictures.ndim == 2
+        return pictures if are_ids or are_codes or pictures.ndim == 4 else [pictures]
+    if isinstance(pictures, str | os.PathLike | bytes | int | np.integer) or is_image(pictures):
+        return [pictures]
+    if isinstance(pictures, Mapping) or not isinstance(pictures, Iterable):
+        raise InputError(_no_picture(pictures))
+    return pictures
+
+
+def source_of(picture: Picture, called: str, given: Mapping[str, bytes] | None = None) -> tuple[Name, bytes | None]:
+    """Return a picture's name and its bytes; None instead of the bytes for a file, which is read later.
+
+    called: the name of a picture in memory. given: the bytes of pictures by name. Raises as `query_of`.
+    """
+    if isinstance(picture, str | os.PathLike):
+        path = os.fspath(picture)
+        if not isinstance(path, str):
+            path = os.fsdecode(path)
+        if "\0" in path:
+            raise InputError(f"{path!r} is no path: it has a NUL character")
+        name = Address(path) if Address.is_one(path) else Path(path)
+        if given and path in given:
+            return name if isinstance(name, Address) or name == PIPED else InMemory(path), given[path]
+        return name, _fetched(name) if isinstance(name, Address) else None
+    return InMemory(called), _contents_of(picture)
+
+
+def is_code(value: object) -> TypeGuard[NDArray[np.floating[Any]]]:
+    """Return whether a value is a code, or several: a float array of one or two dimensions."""
+    return isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating) and value.ndim in (1, 2)
+
+
+def is_image(value: object) -> TypeGuard[Image.Image]:
+    """Return whether a value is a PIL image."""
+    from PIL import Image
+
+    return isinstance(value, Image.Image)
+
+
+class _Sorted:
+    """Sorts queried items into names, ids and codes."""
+
+    def __init__(self, called: str, contents: Mapping[str, bytes]) -> None:
+        self._called, self._contents = called, contents
+        self._count = 0
+        self.names: list[Name] = []
+        self.ids: list[int] = []
+        self.codes: list[NDArray[np.float32]] = []
+        self.given: dict[str, bytes] = {}
+
+    def take(self, one: Any) -> None:
+        """Add one picture, id or code."""
+        self._count += 1
+        if isinstance(one, int | np.integer) and not isinstance(one, bool):
+            self.ids.append(int(one))
+        elif is_code(one):
+            self.codes.append(np.asarray(one, np.float32))
+        else:
+            name, content = source_of(one, f"{self._called} {self._count}", self._contents)
+            self.names.append(name)
+            if content is not None:
+                self.given[str(name)] = content
+
+
+def _changes(wanted: Iterable[tuple[str, int]]) -> Iterator[Change]:
+    """Return the labels to set. Raises InputError for a value other than 0 and 1."""
+    for label, value in wanted:
+        if value not in (0, 1):
+            raise InputError(f"label {label!r} cannot be set to {value!r}: give 0 or 1")
+        yield Change(label, int(value))
+
+
+def _fetched(address: str) -> bytes:
+    from latentsearch.address import fetch_picture
+
+    return fetch_picture(address)
+
+
+def _contents_of(picture: bytes | NDArray[np.uint8] | Image.Image) -> bytes:
+    """Return a picture in memory as the bytes of a file; raises as `file_of_array` and `file_of_image`."""
+    if isinstance(picture, bytes):
+        return picture
+    if isinstance(picture, np.ndarray):
+        from latentsearch.interface.pictures import file_of_array
+
+        return file_of_array(picture)
+    if is_image(picture):
+        from latentsearch.interface.pictures import file_of_image
+
+        return file_of_image(picture)
+    raise InputError(_no_picture(picture))
+
+
+def _no_picture(value: object) -> str:
+    return (
+        f"{type(value).__name__} is no picture: give a path, an array uint8 (h, w, 3), a PIL image, the bytes of a "
+        "picture file, or an id"
+    )
