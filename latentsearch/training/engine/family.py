@@ -137,6 +137,14 @@ class Family(ABC):
         If the recipe has labels, their values are appended to the codes: (n, latent_size + labels).
         """
 
+    def recovered_codes(self) -> tuple[Tensor, Tensor] | None:
+        """Return codes drawn from the prior and the encoder's codes of the pictures generated from them, or None.
+
+        Both float32 (n, latent_size). Families that learn to recover such codes return them once they have begun to;
+        the loop compares them, and warns if the encoder leaves the prior. Takes no random numbers from `random`.
+        """
+        return None
+
     def attributes(self) -> nn.Module | None:
         """Return the attribute encoder to publish, in eval mode, or None.
 

@@ -222,6 +222,14 @@ class Ivegan(Family):
         """Return G with z' = 0, the mean of the noise."""
         return NoiselessGenerator(self.published("generator"), self.recipe.noise_size, self.recipe.data == "digits")
 
+    def recovered_codes(self) -> tuple[Tensor, Tensor]:
+        """Return drawn codes and E's codes of what G generates from them."""
+        made = self.published("generator")(self.shown_noise, self.shown_codes)
+        z_hat = self.published("encoder")(made)
+        for network in self.networks.values():
+            network.train()
+        return self.shown_codes, z_hat
+
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Return samples from fixed codes, and originals next to reconstructions; for points, density plots."""
