@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -174,6 +175,15 @@ class Family(ABC):
     def take_generator(self, other: Family) -> None:
         """Start from the generator of another run; raises InputError if the family does not support it."""
         raise InputError("only aegan, direct and icgan start from another run's generator: leave out --generator")
+
+    @contextmanager
+    def in_eval_mode(self) -> Iterator[None]:
+        """Put all networks into eval mode, and back into training mode at the end."""
+        for network in self.networks.values():
+            network.eval()
+        yield
+        for network in self.networks.values():
+            network.train()
 
     def uniform(self, count: int, size: int) -> Tensor:
         """Draw from U(-1, 1): float32 (count, size)."""

@@ -162,10 +162,8 @@ class Aegan(Family):
         """Return drawn codes and IG's codes of their pictures, once IG is being trained."""
         if not self.optimisers["inverse_generator"].state:
             return None
-        self.inverse_generator.eval()
-        z_hat = self.inverse_generator(self.generator()(self.shown_codes))
-        self.inverse_generator.train()
-        return self.shown_codes, z_hat
+        with self.in_eval_mode():
+            return self.shown_codes, self.inverse_generator(self.generator()(self.shown_codes))
 
     def recalibrate(self) -> None:
         """Recompute the averaged generator's batch statistics."""
@@ -175,10 +173,9 @@ class Aegan(Family):
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Return samples from fixed codes, and generated and real pictures next to their reconstructions."""
         samples = self.generator()(self.shown_codes)
-        self.inverse_generator.eval()
         originals = torch.cat([samples[:32], pictures])
-        reconstructions = self.generator()(self.inverse_generator(originals))
-        self.inverse_generator.train()
+        with self.in_eval_mode():
+            reconstructions = self.generator()(self.inverse_generator(originals))
         return {"samples": samples, "reconstructions": beside(originals, reconstructions)}
 
 

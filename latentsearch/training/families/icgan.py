@@ -11,8 +11,6 @@ Where the paper is silent, this module chooses:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -258,17 +256,8 @@ class Icgan(Family):
         name = "single_encoder" if self.recipe.design == "SNG" else "latent_encoder"
         if not self.optimisers[name].state:
             return None
-        pictures = self.generator()(self._shown())
-        with self._in_eval_mode():
-            return self.shown_codes, self.encoder()(pictures)
-
-    @contextmanager
-    def _in_eval_mode(self) -> Iterator[None]:
-        for network in self.networks.values():
-            network.eval()
-        yield
-        for network in self.networks.values():
-            network.train()
+        with self.in_eval_mode():
+            return self.shown_codes, self.encoder()(self.generator()(self._shown()))
 
     def _shown(self) -> Tensor:
         """Return the codes of the image grids, with labels of training images."""
@@ -302,7 +291,7 @@ class Icgan(Family):
         """Return samples from fixed codes, and generated and real pictures next to their reconstructions."""
         samples = self.generator()(self._shown())
         originals = torch.cat([samples[:32], pictures])
-        with self._in_eval_mode():
+        with self.in_eval_mode():
             codes = torch.cat([self.encoder()(originals), self.attributes()(originals)], 1)
             reconstructions = self.generator()(codes)
         return {"samples": samples, "reconstructions": beside(originals, reconstructions)}
