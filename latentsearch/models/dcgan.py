@@ -5,9 +5,18 @@ Images are float32 (n, 3, 64, 64) in [0, 1]; codes are float32 (n, latent_size) 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
-from latentsearch.models.layers import Unflatten, convolution, deconvolution, initialise, last_deconvolution
+from latentsearch.models.layers import (
+    Unflatten,
+    convolution,
+    deconvolution,
+    initialise,
+    initialise_by_activation,
+    last_deconvolution,
+)
 
 SLOPE = 0.2  # DCGAN's value; AEGAN does not state one
 IMAGE_SIZE = 64
@@ -39,19 +48,25 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """D, Table 4: images (n, 3, 64, 64) -> logits (n,); the loss contains the table's sigmoid."""
+    """D, Table 4: images (n, 3, 64, 64) -> logits (n,); the loss contains the table's sigmoid.
 
-    def __init__(self, width: int = 64) -> None:
+    normalised: False leaves out the table's batch normalisation, which couples the pictures of a batch and so has no
+    gradient penalty of its own for each.
+    """
+
+    def __init__(self, width: int = 64, normalised: bool = True) -> None:
         super().__init__()
+        channels = (3, width, width * 2, width * 4, width * 8)
         self.logits = nn.Sequential(
-            convolution(3, width, nn.LeakyReLU(SLOPE, inplace=True)),
-            convolution(width, width * 2, nn.LeakyReLU(SLOPE, inplace=True)),
-            convolution(width * 2, width * 4, nn.LeakyReLU(SLOPE, inplace=True)),
-            convolution(width * 4, width * 8, nn.LeakyReLU(SLOPE, inplace=True)),
+            *(
+                convolution(before, after, nn.LeakyReLU(SLOPE, inplace=True), normalise=normalised)
+                for before, after in pairwise(channels)
+            ),
             nn.Flatten(),
             nn.Linear(LAST_SIZE * LAST_SIZE * width * 8, 1),
         )
-        initialise(self)
+        # Without normalisation, DCGAN's small weights would shrink the signal from layer to layer.
+        (initialise if normalised else initialise_by_activation)(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits for images in [0, 1]; above 0 means real."""

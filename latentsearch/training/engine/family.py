@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -137,6 +138,14 @@ class Family(ABC):
         If the recipe has labels, their values are appended to the codes: (n, latent_size + labels).
         """
 
+    def recovered_codes(self) -> tuple[Tensor, Tensor] | None:
+        """Return codes drawn from the prior and the encoder's codes of the pictures generated from them, or None.
+
+        Both float32 (n, latent_size). Families that learn to recover such codes return them once they have begun to;
+        the loop compares them, and warns if the encoder leaves the prior. Takes no random numbers from `random`.
+        """
+        return None
+
     def attributes(self) -> nn.Module | None:
         """Return the attribute encoder to publish, in eval mode, or None.
 
@@ -166,6 +175,15 @@ class Family(ABC):
     def take_generator(self, other: Family) -> None:
         """Start from the generator of another run; raises InputError if the family does not support it."""
         raise InputError("only aegan, direct and icgan start from another run's generator: leave out --generator")
+
+    @contextmanager
+    def in_eval_mode(self) -> Iterator[None]:
+        """Put all networks into eval mode, and back into training mode at the end."""
+        for network in self.networks.values():
+            network.eval()
+        yield
+        for network in self.networks.values():
+            network.train()
 
     def uniform(self, count: int, size: int) -> Tensor:
         """Draw from U(-1, 1): float32 (count, size)."""

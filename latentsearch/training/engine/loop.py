@@ -21,7 +21,7 @@ from indexer.system.interrupts import interruptible
 from latentsearch.training.datasets.images import epoch_batches
 from latentsearch.training.engine import run as runs
 from latentsearch.training.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from latentsearch.training.engine.divergence import DivergenceWatch
+from latentsearch.training.engine.divergence import WARM_UP_STEPS, CodeStatistics, DivergenceWatch, PriorWatch
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import save_image_grid
 
@@ -121,7 +121,7 @@ class Training:
     ) -> None:
         self.family, self.examples, self.folder = family, examples, folder
         self.report, self.schedule, self.interrupted = report, schedule, interrupted
-        self.position, self.divergence = Position(), DivergenceWatch()
+        self.position, self.divergence, self.prior = Position(), DivergenceWatch(), PriorWatch()
         checkpoint = load_checkpoint(folder)
         if checkpoint:
             restore(family, checkpoint.tensors)
@@ -152,7 +152,7 @@ class Training:
                     rate = (self.position.step - clock_step) * self.family.batch / (time.monotonic() - clock)
                     self._look(stage, steps, {name: value.item() for name, value in losses.items()}, rate)
                     clock, clock_step = time.monotonic(), self.position.step
-                self._keep()
+                self._keep(stage)
         if steps:  # a stage without steps must not change a generator taken from another run
             stage.finish()
         if stage is not self.family.stages[-1]:  # stay in the last stage: it can be resumed with more epochs
@@ -169,12 +169,13 @@ class Training:
         left = (steps - self.position.step) * self.family.batch / rate
         self.report(Progress(stage.name, self.position.step, steps, rate, left, losses))
 
-    def _keep(self) -> None:
+    def _keep(self, stage: Stage) -> None:
         if self.interrupted.is_set():
             self.save()
             raise KeyboardInterrupt
         if self.position.total_step % self.schedule.grid_steps == 0:
             self.show()
+            self._compare_codes(stage)
         if time.monotonic() - self.saved_at > self.schedule.checkpoint_seconds:
             self.save()
 
@@ -186,6 +187,16 @@ class Training:
             if name == "samples":
                 self.divergence.samples(self.position.total_step, grid)
             save_image_grid(self.folder / "sheets" / f"{name}-{self.position.total_step:07d}.png", grid)
+
+    @torch.no_grad()
+    def _compare_codes(self, stage: Stage) -> None:
+        """Log how far the codes of generated pictures are from the prior, and warn if they have left it."""
+        if pair := self.family.recovered_codes():
+            statistics = CodeStatistics.of(*pair, self.family.prior)
+            where = {"total_step": self.position.total_step, "stage": stage.name, "step": self.position.step}
+            self.stats.add(**where, **statistics.to_json())
+            if self.position.step >= WARM_UP_STEPS:
+                self.prior.look(self.position.total_step, statistics)
 
     def save(self) -> None:
         """Write a checkpoint."""

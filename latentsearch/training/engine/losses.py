@@ -39,6 +39,13 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     return penalty
 
 
+def squared_gradient(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """|gradient of D|^2 at real images (n, ...), the R1 penalty without its weight (Mescheder et al., 2018, eq. 9)."""
+    points = real.detach().requires_grad_(True)
+    (slopes,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return slopes.float().square().flatten(1).sum(1).mean()
+
+
 def image_cross_entropy(x: Tensor, reconstruction_logits: Tensor) -> Tensor:
     """-x log x' - (1 - x) log(1 - x'), mean over all values; x in [0, 1], x' as logits (AEGAN eq. 7)."""
     return F.binary_cross_entropy_with_logits(reconstruction_logits.float(), x)

@@ -116,6 +116,10 @@ class Bigan(Family):
             self.encoder_ema.network.train()(x)
         self.encoder_ema.network.eval()
 
+    def recovered_codes(self) -> tuple[Tensor, Tensor]:
+        """Return drawn codes and the averaged E's codes of their pictures."""
+        return self.shown_codes, self.encoder()(self.generator()(self.shown_codes))
+
     def recalibrate(self) -> None:
         """Recompute the averaged generator's batch statistics."""
         recalibrate(self.generator(), lambda: self.uniform(self.batch, self.recipe.latent_size))

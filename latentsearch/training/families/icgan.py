@@ -251,6 +251,19 @@ class Icgan(Family):
         share = 1 - self.progress if self.recipe.annealed else 1
         self.set_rate(name, share * self.recipe.encoder_learning_rate)
 
+    def recovered_codes(self) -> tuple[Tensor, Tensor] | None:
+        """Return drawn codes and Ez's codes of their pictures, once Ez is being trained."""
+        name = "single_encoder" if self.recipe.design == "SNG" else "latent_encoder"
+        if not self.optimisers[name].state:
+            return None
+        with self.in_eval_mode():
+            return self.shown_codes, self.encoder()(self.generator()(self._shown()))
+
+    def _shown(self) -> Tensor:
+        """Return the codes of the image grids, with labels of training images."""
+        rows = torch.arange(SHOWN) % len(self.values)
+        return torch.cat([self.shown_codes, self.values[rows]], 1)
+
     def recalibrate(self) -> None:
         """Recompute the averaged generator's batch statistics."""
         recalibrate(self.generator(), lambda: torch.cat([self.codes(self.batch), self.drawn_labels(self.batch)], 1))
@@ -276,15 +289,11 @@ class Icgan(Family):
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Return samples from fixed codes, and generated and real pictures next to their reconstructions."""
-        rows = torch.arange(SHOWN) % len(self.values)
-        samples = self.generator()(torch.cat([self.shown_codes, self.values[rows]], 1))
-        for network in self.networks.values():
-            network.eval()
+        samples = self.generator()(self._shown())
         originals = torch.cat([samples[:32], pictures])
-        codes = torch.cat([self.encoder()(originals), self.attributes()(originals)], 1)
-        reconstructions = self.generator()(codes)
-        for network in self.networks.values():
-            network.train()
+        with self.in_eval_mode():
+            codes = torch.cat([self.encoder()(originals), self.attributes()(originals)], 1)
+            reconstructions = self.generator()(codes)
         return {"samples": samples, "reconstructions": beside(originals, reconstructions)}
 
 

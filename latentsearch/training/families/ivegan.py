@@ -222,14 +222,19 @@ class Ivegan(Family):
         """Return G with z' = 0, the mean of the noise."""
         return NoiselessGenerator(self.published("generator"), self.recipe.noise_size, self.recipe.data == "digits")
 
+    def recovered_codes(self) -> tuple[Tensor, Tensor]:
+        """Return drawn codes and E's codes of what G generates from them."""
+        with self.in_eval_mode():
+            made = self.published("generator")(self.shown_noise, self.shown_codes)
+            return self.shown_codes, self.published("encoder")(made)
+
     @torch.no_grad()
     def image_grids(self, pictures: Tensor) -> dict[str, Tensor]:
         """Return samples from fixed codes, and originals next to reconstructions; for points, density plots."""
         x = self.prepare(pictures)
-        samples = self.published("generator")(self.shown_noise, self.shown_codes)
-        reconstructions = self.published("generator")(self.shown_noise[: len(x)], self.published("encoder")(x))
-        for network in self.networks.values():
-            network.train()
+        with self.in_eval_mode():
+            samples = self.published("generator")(self.shown_noise, self.shown_codes)
+            reconstructions = self.published("generator")(self.shown_noise[: len(x)], self.published("encoder")(x))
         if self.recipe.data == "ring":
             return {"density": torch.stack([density(x), density(samples), density(reconstructions)])}
         x, samples, reconstructions = (y.expand(-1, 3, -1, -1) for y in (x, samples, reconstructions))
