@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import Codes, Distances, distance_matrix, smallest
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.encoders import Bundle
 from benchmarks.statistics.edited_queries import ASKED, RESAMPLES, K, in_first_half, lacking
