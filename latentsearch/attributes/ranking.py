@@ -24,10 +24,15 @@ SHARE_OF_DISTANCE = 0.5
 # The weights to choose from for a label that is set: it counts as much as 1/8 to 16 other labels.
 WEIGHTS = tuple(2 ** (step / 8) for step in range(-24, 33))
 # A weight must bring the set value to the share ENOUGH of the NEAREST results; a larger weight is preferred, unless it
-# reaches WISHED or harms another label. Both are measured with up to QUERIES queries in a gallery of up to
+# reaches WISHED or harms other labels. Both are measured with up to QUERIES queries in a gallery of up to
 # GALLERY pictures, with directions fitted on the other FOLDS - 1 folds.
 ENOUGH, WISHED, NEAREST = 0.82, 0.92, 10
 QUERIES, GALLERY, FOLDS = 300, 10_000, 4
+# The ranking makes results agree more with the query in the other labels, because it prices them. A weight harms them
+# if less than this share of that gain is left. Properties without a label gain less: with 18 predicted labels, the
+# gain is 0.048 in these, and 0.021 in CelebA's 40. From 0.1 to 0.4, the same 13 of 18 settings meet the bar of the
+# benchmark edited-search among 3,535 faces that were set aside for tuning.
+SPARED = 0.25
 # Random pairs that the mean distance is measured on.
 PAIRS = 10_000
 
@@ -123,14 +128,15 @@ class _Gallery(NamedTuple):
     price: float
 
     def weight(self, label: int, value: int, random: np.random.Generator) -> float:
-        """Choose the least of WEIGHTS that reaches ENOUGH, or the largest below WISHED that harms no other label."""
+        """Choose the least of WEIGHTS that reaches ENOUGH, or the largest below WISHED without harm to other labels."""
         lacking = random.permutation(np.flatnonzero(self.values[:, label] == 1 - value))[:QUERIES]
         if not len(lacking):
             return 1.0
         trials = _Trials(self, lacking, label, value)
         enough = bisect_left(WEIGHTS, True, key=lambda weight: trials.share(weight) >= ENOUGH)
         wished = bisect_left(WEIGHTS, True, lo=enough, key=lambda weight: trials.share(weight) >= WISHED)
-        costly = bisect_left(WEIGHTS, True, enough, wished, key=lambda weight: trials.kept(weight) < trials.kept_before)
+        spared = trials.kept_before + SPARED * max(trials.kept(0) - trials.kept_before, 0)
+        costly = bisect_left(WEIGHTS, True, enough, wished, key=lambda weight: trials.kept(weight) < spared)
         return WEIGHTS[min(max(enough, costly - 1), len(WEIGHTS) - 1)]
 
 

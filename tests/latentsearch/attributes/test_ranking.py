@@ -1,0 +1,48 @@
+"""The weights of labels that are set, measured on drawn codes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from latentsearch.attributes import ranking
+
+PICTURES, SIZE, LABELS = 600, 12, 6
+
+
+def drawn() -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Codes and labels that can be predicted from them; all labels depend on the first component as well."""
+    random = np.random.default_rng(0)
+    codes = random.standard_normal((PICTURES, SIZE)).astype(np.float32)
+    odds = codes[:, :LABELS] + 0.7 * codes[:, :1] + 0.5 * random.standard_normal((PICTURES, LABELS))
+    return codes, (odds > 0.8).astype(np.int8)
+
+
+def weights(spared: float, monkeypatch: pytest.MonkeyPatch) -> NDArray[np.float32]:
+    monkeypatch.setattr(ranking, "SPARED", spared)
+    return ranking.fit_ranking(*drawn(), "euclidean")[1]
+
+
+def test_the_more_agreement_is_spared_the_less_a_label_that_is_set_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    little, shipped, much = (weights(spared, monkeypatch) for spared in (0, ranking.SPARED, 1))
+    assert (little >= shipped).all() and (shipped >= much).all()
+    assert (little > shipped).any() and (shipped > much).any()
+
+
+def test_where_more_agreement_is_spared_results_agree_more_in_other_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, values = drawn()
+    little, much = weights(0, monkeypatch), weights(1, monkeypatch)
+    fitted, _ = ranking.fit_ranking(codes, values, "euclidean")
+    for label, value in np.argwhere(little > much):
+        rows = np.flatnonzero(values[:, label] != value)
+        own = ranking.distances_between(codes[rows], codes, "euclidean")
+        own[np.arange(len(rows)), rows] = np.inf
+        others = np.delete(values, label, axis=1)
+        kept = []
+        for found in (little, much):
+            setting = ranking.Setting(label, value, float(found[label, value]))
+            distances = fitted.distances(own, fitted.slopes(codes[rows], [setting]), codes)
+            nearest = np.argsort(distances, axis=1)[:, : ranking.NEAREST]
+            kept.append((others[nearest] == others[rows][:, None]).mean())
+        assert kept[1] > kept[0]
