@@ -21,13 +21,22 @@ def drawn() -> tuple[NDArray[np.float32], NDArray[np.int8]]:
 
 def weights(spared: float, monkeypatch: pytest.MonkeyPatch) -> NDArray[np.float32]:
     monkeypatch.setattr(ranking, "SPARED", spared)
-    return ranking.fit_ranking(*drawn(), "euclidean")[1]
+    return ranking.fit_ranking(*drawn(), "euclidean", predicted=1.0)[1]
 
 
 def test_the_more_agreement_is_spared_the_less_a_label_that_is_set_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     little, shipped, much = (weights(spared, monkeypatch) for spared in (0, ranking.SPARED, 1))
     assert (little >= shipped).all() and (shipped >= much).all()
     assert (little > shipped).any() and (shipped > much).any()
+
+
+def test_given_labels_are_taken_at_their_word_and_some_predicted_ones_by_their_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given, partly = (ranking.fit_ranking(*drawn(), "euclidean", predicted=share)[1] for share in (0.0, 0.5))
+    assert (given == weights(0, monkeypatch)).all()
+    monkeypatch.setattr(ranking, "SPARED", 0.125)
+    assert (partly == ranking.fit_ranking(*drawn(), "euclidean", predicted=1.0)[1]).all()
 
 
 def test_where_more_agreement_is_spared_results_agree_more_in_other_labels(monkeypatch: pytest.MonkeyPatch) -> None:
