@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from indexer.catalog.images import ImageRecord
+from indexer.encoders.encoder import load_encoder
+from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from latentsearch.attributes import ranking
+from latentsearch.attributes.learned import learn
+from tests.support import make_bundle
 
 PICTURES, SIZE, LABELS = 600, 12, 6
 
@@ -55,3 +63,29 @@ def test_where_more_agreement_is_spared_results_agree_more_in_other_labels(monke
             nearest = np.argsort(distances, axis=1)[:, : ranking.NEAREST]
             kept.append((others[nearest] == others[rows][:, None]).mean())
         assert kept[1] > kept[0]
+
+
+def learned_weights(folder: Path, predicted: bool) -> NDArray[np.float32]:
+    """Weights learned from an index of the drawn codes, whose labels are all given or all predicted."""
+    codes, values = drawn()
+    encoder = load_encoder(make_bundle(folder / "bundles", distance="euclidean", latent_size=SIZE))
+    with IndexWriter.create(folder / "index", encoder) as index:
+        index.catalog.images.add(
+            ImageRecord(number, f"/p/{number}", 1, 2, bytes(32), 1, 1, position, 0.5)
+            for number, position in enumerate(index.append(codes), 1)
+        )
+        labels = [
+            (number, {f"l{label}": int(v) for label, v in enumerate(row)}) for number, row in enumerate(values, 1)
+        ]
+        index.catalog.labels.add(labels, predicted=predicted)
+        if predicted:
+            index.note_predicted("net", "0" * 64, PICTURES)
+        index.rebuild()
+    with Index.open(folder / "index") as opened:
+        return learn(opened).counts_for
+
+
+def test_an_index_states_which_of_its_labels_are_predicted(tmp_path: Path) -> None:
+    for name, predicted in (("given", False), ("predicted", True)):
+        found = learned_weights(tmp_path / name, predicted)
+        assert (found == ranking.fit_ranking(*drawn(), "euclidean", predicted=float(predicted))[1]).all()
