@@ -36,11 +36,6 @@ class Page(Protocol):
         """Write the page of a stored record and return the paths written."""
 
 
-results_option = click.option(
-    "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder for results. [benchmarks/results]"
-)
-
-
 def experiment(name: str, help: str | None = None) -> Callable[[Callable[..., None]], click.Command]:
     """Turn a function into the command of this experiment; the help text is its docstring, or `help`."""
     return click.command(name, context_settings={"help_option_names": ["-h", "--help"]}, help=help)

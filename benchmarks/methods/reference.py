@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,31 @@ def check_against_reference(summary: dict[str, Any], figures: Path = FIGURES) ->
     ]
     agree = all(row["within"] for row in rows)
     return {"comparable": True, "tolerance": reference["tolerance"], "agree": agree, "rows": rows}
+
+
+def same_person_deviations(summary: dict[str, Any], figures: Path = FIGURES) -> list[dict[str, Any]]:
+    """Compare same person@k of rows by parts with the reference figures: one row per figure.
+
+    Each is {"method", "score", "reference", "measured", "deviation", "standard_error"}. The standard error is that of a
+    share of independent queries.
+    """
+    reference = tomllib.loads(figures.read_text(encoding="utf-8"))["same_person"]
+    measured = {method["key"]: _scores(method) for method in summary["methods"]}
+    rows = []
+    for key in (key for key in reference if key in measured):
+        for score, figure in _named({"same_person": reference[key]}):
+            share = measured[key][score]
+            rows.append(
+                {
+                    "method": key,
+                    "score": score,
+                    "reference": figure,
+                    "measured": share,
+                    "deviation": round(share - figure, 5),
+                    "standard_error": math.sqrt(share * (1 - share) / summary["protocol"]["queries"]),
+                }
+            )
+    return rows
 
 
 def _named(figures: dict[str, list[float]]) -> list[tuple[str, float]]:

@@ -102,9 +102,9 @@ def summarise(measured: Sequence[Measured], gallery: Faces, queries: int, seed: 
 
 def _summary(one: Measured, weights: Floats) -> dict[str, Any]:
     method = one.method
-    kind = "hash" if method.key in HASHES else "baseline" if method.key in BASELINES else "learned"
+    group = "hash" if method.key in HASHES else "baseline" if method.key in BASELINES else "learned"
     recall = {
         name: {str(k): mean_with_interval(found.recall(k), weights) for k in KS} for name, found in one.ranks.items()
     }
     facts = {"key": method.key, "name": method.name, "code": method.code, "distance": method.distance}
-    return facts | {"kind": kind, "recall": recall, "seconds": one.seconds}
+    return facts | {"kind": group, "recall": recall, "seconds": one.seconds}

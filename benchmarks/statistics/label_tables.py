@@ -96,6 +96,37 @@ def reference_table(summary: dict[str, Any]) -> str:
     return markdown(header, rows, words=2)
 
 
+def same_person_table(deviations: Sequence[dict[str, Any]]) -> str:
+    """The rows of `same_person_deviations`."""
+    header = ["row", "score", "reference", "measured", "deviation", "standard error"]
+    rows = (
+        [
+            row["method"],
+            row["score"],
+            f"{row['reference']:.3f}",
+            f"{row['measured']:.3f}",
+            f"{row['deviation']:+.3f}",
+            f"{row['standard_error']:.3f}",
+        ]
+        for row in deviations
+    )
+    return markdown(header, rows, words=2)
+
+
+def same_person_sentence(deviations: Sequence[dict[str, Any]], queries: int) -> str:
+    """How far same person@k deviates from the reference, in standard errors, and whether in one direction."""
+    farthest = max(deviations, key=lambda row: abs(row["deviation"]) / row["standard_error"])
+    errors = abs(farthest["deviation"]) / farthest["standard_error"]
+    mean = sum(row["deviation"] for row in deviations) / len(deviations)
+    return (
+        f"Same person@k counts all {queries:,} queries, so one query is {1 / queries:.3f}. The reference defines it in "
+        "the same way, but states neither how areas are averaged nor which alterations were drawn. The farthest "
+        f"figure, {farthest['method']} {farthest['score']}, deviates by {farthest['deviation']:+.3f}, {errors:.1f} "
+        f"standard errors of a share of {queries:,} independent queries; the mean deviation is {mean:+.4f}. The five "
+        "pictures of a person are not independent: counted by person, the standard errors are 1.4 times as large."
+    )
+
+
 def reference_sentence(summary: dict[str, Any]) -> str:
     """One sentence on the deviation from the reference figures."""
     check = summary["reference"]

@@ -39,13 +39,13 @@ class Labels(Statements):
         """Return all label names in order of first appearance."""
         return list(self._connection.execute(select(LABEL.c.name).order_by(LABEL.c.id)).scalars())
 
-    def types_of_given(self) -> dict[str, set[str]]:
-        """Return the types of each label's given values: a subset of "integer", "real" and "text"."""
+    def types(self, predicted: bool = False) -> dict[str, set[str]]:
+        """Return the types of each label's given or predicted values: a subset of "integer", "real" and "text"."""
         value_type = func.typeof(LABEL_VALUE.c.value)
         found: dict[str, set[str]] = {}
         for number, name in self.rows(select(LABEL.c.id, LABEL.c.name).order_by(LABEL.c.id)):
-            given = select(value_type).where(LABEL_VALUE.c.label_id == number, LABEL_VALUE.c.predicted == 0)
-            found[name] = {row[0] for row in self.rows(given.distinct())}
+            of_label = select(value_type).where(LABEL_VALUE.c.label_id == number)
+            found[name] = {row[0] for row in self.rows(of_label.where(LABEL_VALUE.c.predicted == predicted).distinct())}
         return found
 
     def add(self, labels: Iterable[tuple[int, Mapping[str, LabelValue]]], predicted: bool = False) -> None:

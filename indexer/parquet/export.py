@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 10_000
 
 
 def export_codes(index: Index, target: Path, report: Report | None = None) -> int:
-    """Write an index's images, given labels and codes to a file, replacing it in one step; see indexer.parquet.schema.
+    """Write an index's images, labels and codes to a file, replacing it in one step; see indexer.parquet.schema.
 
     Returns the number of images. Raises MissingExtra without the extra `parquet`, InputError if the file cannot be
     written, DamagedIndex if codes are missing.
@@ -51,16 +51,21 @@ def _rows(index: Index) -> Iterator[Rows]:
                 f"the files of the index at {printable(index.folder)} contradict one another: "
                 "run `latentsearch check` for details"
             )
-        yield Rows(records, given_labels(index, [record.id for record in records]), codes[positions])
+        given, predicted = given_and_predicted(index, [record.id for record in records])
+        yield Rows(records, given, codes[positions], predicted)
 
 
-def given_labels(index: Index, ids: list[int]) -> list[dict[str, LabelValue]]:
-    """Return the given labels of images, without predicted ones: one dictionary per id."""
-    labels, predicted = index.labels(ids), index.predicted_labels(ids)
-    return [
-        {name: value for name, value in labels.get(number, {}).items() if name not in predicted.get(number, ())}
-        for number in ids
-    ]
+def given_and_predicted(
+    index: Index, ids: list[int]
+) -> tuple[list[dict[str, LabelValue]], list[dict[str, LabelValue]]]:
+    """Return the given and the predicted labels of images: one dictionary per id each."""
+    labels, names = index.labels(ids), index.predicted_labels(ids)
+    given: list[dict[str, LabelValue]] = [{} for _ in ids]
+    predicted: list[dict[str, LabelValue]] = [{} for _ in ids]
+    for row, number in enumerate(ids):
+        for name, value in labels.get(number, {}).items():
+            (predicted if name in names.get(number, ()) else given)[row][name] = value
+    return given, predicted
 
 
 @contextmanager

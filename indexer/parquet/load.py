@@ -5,6 +5,7 @@ After a kill, the same import continues: images that are already in the index ar
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,8 +15,11 @@ from indexer.catalog.images import ImageRecord
 from indexer.index.writer import IndexWriter
 from indexer.parquet.reader import ParquetReader
 from indexer.parquet.schema import Rows
+from indexer.paths import printable
 from indexer.progress import Report
 from indexer.system.interrupts import interruptible
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -39,13 +43,16 @@ def import_codes(index: IndexWriter, file: ParquetReader, report: Report | None 
     """Add a file's images to an index that is open for writing; call the file's `look_through` and `require` first.
 
     An image whose path is already in the index is left unchanged if content and code are the same; otherwise it is
-    replaced under a new id. Labels are merged with existing ones. Raises InputError for a damaged file, OSError for a
-    full disk (InputError once IndexWriter exits), KeyboardInterrupt after Ctrl-C. Committed parts are kept.
+    replaced under a new id. Labels are merged with existing ones: a predicted label never replaces a given one, and
+    predicted labels are left out if those of the index come from another attribute encoder. Raises InputError for a
+    damaged file, OSError for a full disk (InputError once IndexWriter exits), KeyboardInterrupt after Ctrl-C. Committed
+    parts are kept.
     """
     summary = ImportSummary()
+    keeps_predicted = _takes_predictor(index, file)
     with interruptible() as interrupted:
         for rows in file.rows():
-            _add(index, rows, summary)
+            _add(index, rows, summary, keeps_predicted)
             index.commit()
             if report:
                 report(summary.found, file.count)
@@ -55,7 +62,25 @@ def import_codes(index: IndexWriter, file: ParquetReader, report: Report | None 
     return summary
 
 
-def _add(index: IndexWriter, rows: Rows, summary: ImportSummary) -> None:
+def _takes_predictor(index: IndexWriter, file: ParquetReader) -> bool:
+    """Return whether the file's predicted labels belong in the index; a first predictor is noted in its metadata."""
+    if file.predictor is None:
+        return False
+    name, sha256 = file.predictor
+    own = index.metadata
+    if own.predictor_sha256 not in ("", sha256):
+        logger.warning(
+            "the labels predicted by %s in %s are left out, because this index's come from %s; "
+            "`latentsearch index --predict-labels` predicts them",
+            *(name, printable(file.path), own.predictor_name),
+        )
+        return False
+    if not own.predictor_sha256:
+        index.change(predictor_name=name, predictor_sha256=sha256)
+    return True
+
+
+def _add(index: IndexWriter, rows: Rows, summary: ImportSummary, keeps_predicted: bool) -> None:
     catalog = index.catalog
     paths = [record.path for record in rows.records]
     before = catalog.images.at(paths)
@@ -71,7 +96,10 @@ def _add(index: IndexWriter, rows: Rows, summary: ImportSummary) -> None:
     )
     catalog.failures.remove(paths[row] for row in new)
     ids = dict(zip(new, numbers, strict=True))
-    catalog.labels.add((ids.get(row) or before[path].id, rows.labels[row]) for row, path in enumerate(paths))
+    images = [ids.get(row) or before[path].id for row, path in enumerate(paths)]
+    catalog.labels.add(zip(images, rows.labels, strict=True))
+    if keeps_predicted:
+        catalog.labels.add(zip(images, rows.predicted, strict=True), predicted=True)
     summary.found += len(paths)
     summary.added += len(new)
     summary.replaced += len(replaced)

@@ -17,7 +17,19 @@ from indexer.catalog.labels import LabelValue
 from indexer.encoders.encoder import Encoder
 from indexer.errors import EncoderError, InputError
 from indexer.numbers import can_be_kept
-from indexer.parquet.schema import FORMAT, KEY, Rows, columns, from_batch, import_pyarrow, label_columns_of, nanoseconds
+from indexer.parquet.schema import (
+    FORMAT,
+    GIVEN,
+    KEY,
+    PREDICTED,
+    LabelColumns,
+    Rows,
+    columns,
+    from_batch,
+    import_pyarrow,
+    label_columns_of,
+    nanoseconds,
+)
 from indexer.paths import printable
 from indexer.vectors.code_file import wrong_codes
 
@@ -25,14 +37,16 @@ if TYPE_CHECKING:
     import pyarrow
 
 ROWS_AT_ONCE = 10_000
-OPTIONAL = ("path_bytes",)
+# Columns that may hold nulls, and columns that files of earlier versions lack.
+OPTIONAL, LATER = ("path_bytes",), ("incomplete",)
 ENCODER_TYPES = {"name": str, "sha256": str, "distance": str, "latent_size": int, "framing": dict}
 
 
 class ParquetReader:
     """An open Parquet file. Raises InputError if `export_codes` cannot have written it, MissingExtra without pyarrow.
 
-    encoder: what the file states about its encoder: name, sha256, distance, latent_size, framing. count: number of
+    encoder: what the file states about its encoder: name, sha256, distance, latent_size, framing. predictor: name and
+    sha256 of the attribute encoder that predicted labels, None if the file has no predicted labels. count: number of
     images.
     """
 
@@ -51,7 +65,8 @@ class ParquetReader:
         try:
             self.count: int = self._file.metadata.num_rows
             schema = self._file.schema_arrow
-            self.encoder = self._encoder_of(schema)
+            stated, self.encoder = self._encoder_of(schema)
+            self.predictor = _predictor_of(stated)
             self._labels = self._labels_of(schema)
             self._columns = self._columns_of(schema)
         except BaseException:
@@ -77,7 +92,7 @@ class ParquetReader:
 
     def rows(self) -> Iterator[Rows]:
         """Yield the images in batches. Raises InputError if a part cannot be read or is invalid."""
-        names = [*self._columns, *(["labels"] if self._labels else [])]
+        names = [*self._columns, *self._labels.by_column()]
         batches = self._file.iter_batches(batch_size=ROWS_AT_ONCE, columns=names)
         done = 0
         while True:
@@ -98,8 +113,9 @@ class ParquetReader:
         """Raise InputError for an impossible image, an invalid code, or a path that occurs twice."""
         hashes = array("q")
         for rows in self.rows():
-            for record, labels in zip(rows.records, rows.labels, strict=True):
-                self._look_at(record, labels)
+            for record, given, predicted in zip(rows.records, rows.labels, rows.predicted, strict=True):
+                self._look_at(record, given)
+                self._look_at(record, predicted)
             numbers = np.arange(len(rows.records))
             for number, wrong in wrong_codes(numbers, rows.codes, self.encoder["distance"]):
                 raise self._refusal(f"the code of {printable(rows.records[number].path)} {wrong}")
@@ -125,9 +141,10 @@ class ParquetReader:
                     raise self._refusal(f"it holds {printable(path)} twice")
                 found.add(path)
 
-    def _encoder_of(self, schema: pyarrow.Schema) -> dict[str, Any]:
+    def _encoder_of(self, schema: pyarrow.Schema) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return all that the file states about itself, and the part about its encoder."""
         try:
-            stated = json.loads((schema.metadata or {})[KEY])
+            stated: dict[str, Any] = json.loads((schema.metadata or {})[KEY])
             encoder: dict[str, Any] = stated["encoder"]
             for key, value_type in (
                 ("name", str),
@@ -144,16 +161,19 @@ class ParquetReader:
             ) from error
         if stated.get("format") != FORMAT:
             raise self._refusal(f"its format is {stated.get('format')}, and this latentsearch knows {FORMAT}")
-        return encoder
+        return stated, encoder
 
-    def _labels_of(self, schema: pyarrow.Schema) -> list[Any]:
+    def _labels_of(self, schema: pyarrow.Schema) -> LabelColumns:
+        """Return the fields of both structs; predicted labels without a stated predictor are an unknown column."""
         try:
-            return label_columns_of(schema)
+            predicted = label_columns_of(schema, PREDICTED) if self.predictor else []
+            return LabelColumns(label_columns_of(schema, GIVEN), predicted)
         except ValueError as error:
             raise self._refusal(str(error)) from error
 
     def _columns_of(self, schema: pyarrow.Schema) -> dict[str, Any]:
         wanted = columns(self.encoder["latent_size"]) if 0 < self.encoder["latent_size"] < 2**31 else {}
+        wanted = {name: found for name, found in wanted.items() if name in schema.names or name not in LATER}
         missing = [name for name in wanted if schema.names.count(name) != 1]
         if missing or not wanted:
             raise self._refusal(f"it has no column {missing[0]}" if missing else "the length of its codes is invalid")
@@ -177,3 +197,12 @@ class ParquetReader:
 
     def _refusal(self, reason: str) -> InputError:
         return InputError(f"{printable(self.path)} cannot be imported: {reason}")
+
+
+def _predictor_of(stated: dict[str, Any]) -> tuple[str, str] | None:
+    """Return name and sha256 of the attribute encoder, if both are stated."""
+    predictor = stated.get("predictor")
+    if not isinstance(predictor, dict):
+        return None
+    name, sha256 = predictor.get("name"), predictor.get("sha256")
+    return (name, sha256) if isinstance(name, str) and name and isinstance(sha256, str) and sha256 else None

@@ -1,8 +1,10 @@
 """The format of exported Parquet files: their columns, and conversion of rows to and from record batches.
 
 Columns: id, path (text, with backslash escapes for bytes that are not UTF-8; path_bytes then holds the exact bytes),
-digest (SHA-256), size in bytes, mtime and added in UTC, width and height in pixels, labels (a struct with one field per
-label, without predicted ones) and code (a list of float32). The schema's metadata names the encoder.
+digest (SHA-256), size in bytes, mtime and added in UTC, width and height in pixels, incomplete (whether part of the
+file is missing), labels (a struct with one field per given label), predicted_labels (the same for predicted ones) and
+code (a list of float32). The schema's metadata names the encoder, and the attribute encoder that predicted labels.
+Earlier versions wrote neither incomplete nor predicted_labels.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 KEY, LABEL_KEY = b"latentsearch", b"label"
+GIVEN, PREDICTED = "labels", "predicted_labels"
 UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 NUMBER_TYPES, TEXT = ("integer", "real"), "text"
 
@@ -49,11 +52,26 @@ class LabelColumn(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """A batch of images: records (their `position` is unused), labels of each, and codes, float32 (n, d)."""
+    """A batch of images: records (their `position` is unused), given labels, codes float32 (n, d), predicted labels.
+
+    labels and predicted have one dictionary per image; predicted may also be empty.
+    """
 
     records: list[ImageRecord]
     labels: list[dict[str, LabelValue]]
     codes: NDArray[np.float32]
+    predicted: list[dict[str, LabelValue]] = field(default_factory=list)
+
+
+class LabelColumns(NamedTuple):
+    """The fields of a file's two structs of labels."""
+
+    given: list[LabelColumn]
+    predicted: list[LabelColumn]
+
+    def by_column(self) -> dict[str, list[LabelColumn]]:
+        """Return the fields of each struct that has any, by the name of its column."""
+        return {name: found for name, found in zip((GIVEN, PREDICTED), self, strict=True) if found}
 
 
 def import_pyarrow() -> Any:
@@ -64,22 +82,24 @@ def import_pyarrow() -> Any:
     return pyarrow
 
 
-def label_columns(catalog: Catalog) -> list[LabelColumn]:
+def label_columns(catalog: Catalog) -> LabelColumns:
     """Return the fields for an index's labels, in order of the labels' first appearance."""
-    return [column for name, types in catalog.labels.types_of_given().items() for column in _columns_of(name, types)]
+    types = catalog.labels.types(), catalog.labels.types(predicted=True)
+    return LabelColumns(*([column for label in of_all.items() for column in _columns_of(*label)] for of_all in types))
 
 
-def schema_of(metadata: IndexMetadata, labels: Sequence[LabelColumn]) -> pyarrow.Schema:
+def schema_of(metadata: IndexMetadata, labels: LabelColumns) -> pyarrow.Schema:
     """Return the schema for an index with this metadata and these label fields."""
-    entry = {KEY: json.dumps({"format": FORMAT, "encoder": encoder_entry(metadata)})}
-    fields = list(columns(metadata.latent_size).items())
-    if labels:
-        fields.insert(-1, ("labels", _label_type(labels)))
-    return import_pyarrow().schema(fields, metadata=entry)
+    content: dict[str, Any] = {"format": FORMAT, "encoder": encoder_entry(metadata)}
+    if labels.predicted:
+        content["predictor"] = {"name": metadata.predictor_name, "sha256": metadata.predictor_sha256}
+    *fields, code = columns(metadata.latent_size).items()
+    fields += [(name, _label_type(found)) for name, found in labels.by_column().items()]
+    return import_pyarrow().schema([*fields, code], metadata={KEY: json.dumps(content)})
 
 
 def columns(latent_size: int) -> dict[str, Any]:
-    """Return the names and types of the columns that every file has."""
+    """Return the names and types of the columns apart from labels; `incomplete` is missing in older files."""
     arrow = import_pyarrow()
     moment = arrow.timestamp("ns", tz="UTC")
     return {
@@ -92,6 +112,7 @@ def columns(latent_size: int) -> dict[str, Any]:
         "width": arrow.int32(),
         "height": arrow.int32(),
         "added": moment,
+        "incomplete": arrow.bool_(),
         "code": arrow.list_(arrow.float32(), latent_size),
     }
 
@@ -107,10 +128,10 @@ def encoder_entry(metadata: IndexMetadata) -> dict[str, Any]:
     }
 
 
-def to_batch(rows: Rows, schema: pyarrow.Schema, labels: Sequence[LabelColumn]) -> pyarrow.RecordBatch:
+def to_batch(rows: Rows, schema: pyarrow.Schema, labels: LabelColumns) -> pyarrow.RecordBatch:
     """Convert rows to a record batch of this schema."""
     arrow = import_pyarrow()
-    ids, paths, sizes, mtimes, digests, widths, heights, _, added, _ = zip(*rows.records, strict=True)
+    ids, paths, sizes, mtimes, digests, widths, heights, _, added, incomplete = zip(*rows.records, strict=True)
     contents: dict[str, Any] = {
         "id": ids,
         "path": [printable(path) for path in paths],
@@ -121,16 +142,17 @@ def to_batch(rows: Rows, schema: pyarrow.Schema, labels: Sequence[LabelColumn]) 
         "width": widths,
         "height": heights,
         "added": _nanoseconds(np.array(added, np.float64)),
+        "incomplete": np.array(incomplete, np.bool_),
     }
     arrays = [arrow.array(contents[name], schema.field(name).type) for name in schema.names[: len(contents)]]
-    if labels:
-        arrays.append(_label_array(rows.labels, labels))
+    values = {GIVEN: rows.labels, PREDICTED: rows.predicted}
+    arrays += [_label_array(values[name], found) for name, found in labels.by_column().items()]
     codes = arrow.array(np.ascontiguousarray(rows.codes, np.float32).ravel())
     arrays.append(arrow.FixedSizeListArray.from_arrays(codes, rows.codes.shape[1]))
     return arrow.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def from_batch(batch: pyarrow.RecordBatch, labels: Sequence[LabelColumn]) -> Rows:
+def from_batch(batch: pyarrow.RecordBatch, labels: LabelColumns) -> Rows:
     """Convert a batch to rows; column types must be those of `columns`, with nulls in path_bytes and labels only."""
     content = {name: batch.column(name) for name in batch.schema.names}
     paths = [
@@ -149,21 +171,26 @@ def from_batch(batch: pyarrow.RecordBatch, labels: Sequence[LabelColumn]) -> Row
         content["height"].to_pylist(),
         [0] * batch.num_rows,
         _seconds(moments["added"]).tolist(),
+        map(int, content["incomplete"].to_pylist()) if "incomplete" in content else [0] * batch.num_rows,
     )
     codes = content["code"].flatten().to_numpy(zero_copy_only=False)
-    return Rows(
-        list(records), _labels(content.get("labels"), labels, batch.num_rows), codes.reshape(batch.num_rows, -1)
+    given, predicted = (
+        _labels(content.get(name), found, batch.num_rows)
+        for name, found in zip((GIVEN, PREDICTED), labels, strict=True)
     )
+    return Rows(list(records), given, codes.reshape(batch.num_rows, -1), predicted)
 
 
-def label_columns_of(schema: pyarrow.Schema) -> list[LabelColumn]:
-    """Return the fields of a file's struct of labels. Raises ValueError for a field of another type."""
-    arrow = import_pyarrow()
-    if "labels" not in schema.names:
+def label_columns_of(schema: pyarrow.Schema, name: str) -> list[LabelColumn]:
+    """Return the fields of the struct of labels in this column, if any. Raises ValueError for a field of another type.
+
+    name: GIVEN or PREDICTED.
+    """
+    if name not in schema.names:
         return []
-    value_type = schema.field("labels").type
-    if not arrow.types.is_struct(value_type):
-        raise ValueError(f"its column labels is {value_type}, not a struct")
+    value_type = schema.field(name).type
+    if not import_pyarrow().types.is_struct(value_type):
+        raise ValueError(f"its column {name} is {value_type}, not a struct")
     return [_label_column(field) for field in value_type]
 
 

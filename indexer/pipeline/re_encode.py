@@ -9,7 +9,7 @@ from indexer.files.discover import Found, Problem, look_at
 from indexer.files.passed import Passed
 from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
-from indexer.parquet.export import given_labels
+from indexer.parquet.export import given_and_predicted
 from indexer.pipeline.scope import Scope
 
 IMAGES_AT_ONCE = 2_000
@@ -38,7 +38,7 @@ def carry_labels(older: Index, index: IndexWriter) -> int:
     for records in _pages(older):
         found = index.catalog.images.at([record.path for record in records])
         there = [record for record in records if record.path in found]
-        labels = given_labels(older, [record.id for record in there])
+        labels, _ = given_and_predicted(older, [record.id for record in there])
         rows = ((found[record.path].id, some) for record, some in zip(there, labels, strict=True))
         index.catalog.labels.add((image_id, some) for image_id, some in rows if some)
         missing += len(records) - len(there)

@@ -139,7 +139,8 @@ def learn(index: Index, seed: int = 0) -> LabelDirections:
     ids = np.sort(np.random.default_rng(seed).permutation(ids)[:PICTURES])
     names, values = _values(index, ids)
     usable = settable(values)
-    ranking, counts_for = fit_ranking(index.codes(ids.tolist()), values[:, usable], index.distance, seed)
+    predicted = _predicted_share(index, ids, values)
+    ranking, counts_for = fit_ranking(index.codes(ids.tolist()), values[:, usable], index.distance, seed, predicted)
     return LabelDirections(
         tuple(name for name, is_usable in zip(names, usable, strict=True) if is_usable),
         *ranking.directions,
@@ -161,6 +162,12 @@ def _values(index: Index, ids: NDArray[np.int64]) -> tuple[list[str], Values]:
     names = [name for name, values in found.items() if values <= YES_OR_NO]
     rows = [[labelled.get(image_id, {}).get(name, MISSING) for name in names] for image_id in ids.tolist()]
     return names, np.array(rows, np.int8).reshape(len(ids), len(names))
+
+
+def _predicted_share(index: Index, ids: NDArray[np.int64], values: Values) -> float:
+    """Return the share of the known values that were predicted, 0 to 1."""
+    known = int(np.count_nonzero(values != MISSING))
+    return min(sum(map(len, index.predicted_labels(ids.tolist()).values())) / max(known, 1), 1.0)
 
 
 def _require_labels(wanted: Sequence[str], index: Index) -> None:

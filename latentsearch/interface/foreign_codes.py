@@ -80,7 +80,7 @@ def import_codes(
         if not (bundle / "model.json").is_file():
             _write(bundle, model)
         source = _Source(paths, checked, on_progress)
-        # import_rows uses only the rows and the count of a ParquetReader.
+        # import_rows uses only the rows, the count and the predictor of a ParquetReader.
         import_rows(writer, cast("ParquetReader", source))
         writer.catalog.failures.add(source.failures)
         writer.commit()
@@ -89,6 +89,8 @@ def import_codes(
 
 class _Source:
     """Gives paths and codes to `indexer.parquet.load.import_codes`, and reads the files on the way."""
+
+    predictor = None
 
     def __init__(self, paths: Sequence[str], codes: NDArray[np.float32], on_progress: StepReport | None) -> None:
         self._paths = paths

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.core.results import CHECKOUT
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.encoders import import_torch
@@ -142,7 +143,7 @@ def _scores(form: str, pairs: Sequence[tuple[Any, Any]], weights: metrics.Floats
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option(
     "--change", "changes", multiple=True, type=click.Choice(tuple(CHANGES)), help="A change; may be repeated. [all]"
 )

@@ -10,8 +10,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
 from benchmarks.core.merge import keep_arrays, keep_rows
+from benchmarks.core.options import bundles_option, faces_option, keep_option, results_option, runs_option
 from benchmarks.datasets.alterations import altered_faces, load_strengths
 from benchmarks.datasets.celeba import Faces, load_faces, together
 from benchmarks.experiments.altered_search.page import recall_table
@@ -65,24 +66,18 @@ def store_raw(
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; may be repeated.")
-@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; may be repeated. [the shipped]")
+@faces_option
+@runs_option()
+@bundles_option
 @click.option("--methods", default="", help="Comma-separated keys of untrained methods, or none. [all]")
 @click.option("--seed", default=0, show_default=True, help="Seed of queries, alterations and resamples.")
 @click.option("--unseen", is_flag=True, help="Alter validation faces instead, and add them to the gallery.")
-@click.option("--keep", is_flag=True, help="Keep the stored rows of other methods.")
+@keep_option
 @results_option
 def command(
-    data: Path,
-    runs: tuple[Path, ...],
-    bundles: tuple[str, ...],
-    methods: str,
-    seed: int,
-    unseen: bool,
-    keep: bool,
+    data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], methods: str, seed: int, unseen: bool, keep: bool,
     results: Path,
-) -> None:
+) -> None:  # fmt: skip
     """Search for 500 altered faces of the train partition among all of its faces, and write the raw results.
 
     With --unseen, the altered faces come from the validation partition, which no encoder has seen, and the gallery

@@ -14,7 +14,8 @@ import click
 import numpy as np
 
 from benchmarks.core import metrics
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.attribute_editing.page import table
 from benchmarks.methods.encoders import import_torch
@@ -122,7 +123,7 @@ def _distances(images: Tensor, others: Tensor) -> metrics.Floats:
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of icgan.")
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
 @click.option(

@@ -18,7 +18,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.core.results import CHECKOUT
 from benchmarks.core.timing import bar
 from benchmarks.datasets.planted_copies import plant

@@ -10,7 +10,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.datasets.image_sets import Sets, Split, load_sets
 from benchmarks.experiments.class_neighbours.page import table
 from benchmarks.statistics.neighbours_vote import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components

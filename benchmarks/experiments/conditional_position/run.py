@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.conditional_position.page import table
 from benchmarks.judges.attribute_scores import Seen, scores
@@ -103,7 +104,7 @@ def measure(
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option(
     "--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of `train attributes`."
 )

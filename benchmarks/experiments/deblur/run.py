@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.core.results import PICTURES
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.deblur.page import summary_tables
@@ -141,7 +142,7 @@ def save_image_grid(inverter: Inverter, originals: Pixels, path: Path) -> list[s
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run of AEGAN.")
 @click.option(
     "--images",

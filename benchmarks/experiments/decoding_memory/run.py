@@ -15,7 +15,8 @@ import click
 from PIL import Image
 
 from benchmarks.core.child_process import MemoryWatch
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.core.timing import bar
 from indexer.decoding.file_types import PNG
 from indexer.decoding.opened import needed_bytes

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.experiments.digit_editing.page import table
 from benchmarks.methods.encoders import import_torch
 from indexer.errors import InputError

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import Codes, Distances, distance_matrix, smallest
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.encoders import Bundle
 from benchmarks.statistics.edited_queries import ASKED, RESAMPLES, K, in_first_half, lacking
@@ -162,7 +163,7 @@ def measure_all(
         known = [name for name in rows if name in predictor.labels]
         predicted = {
             "name": predictor.name,
-            "asked": measure_each(described, measured_on, known, method.distance, seed),
+            "asked": measure_each(described, measured_on, known, method.distance, seed, predicted=1.0),
         }
     return {
         "predicted": predicted,
@@ -180,12 +181,15 @@ def measure_all(
 
 
 def measure_each(
-    learned_from: Half, measured_on: Half, asked: Sequence[str], distance: str, seed: int
+    learned_from: Half, measured_on: Half, asked: Sequence[str], distance: str, seed: int, predicted: float = 0.0
 ) -> dict[str, Any]:
-    """Set each attribute that can be set: name -> its share of faces and the results of both values."""
+    """Set each attribute that can be set: name -> its share of faces and the results of both values.
+
+    predicted: the share of the labels learned from that were predicted.
+    """
     labels = np.flatnonzero(settable(learned_from.attributes.astype(np.int8)))
     values = learned_from.attributes[:, labels].astype(np.int8)
-    ranking, counts_for = fit_ranking(learned_from.codes, values, distance, seed)
+    ranking, counts_for = fit_ranking(learned_from.codes, values, distance, seed, predicted)
     settable_names = [learned_from.names[label] for label in labels]
     rows = {}
     for name in asked:

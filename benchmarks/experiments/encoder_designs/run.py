@@ -11,7 +11,8 @@ import click
 import numpy as np
 
 from benchmarks.core import metrics
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.encoder_designs.page import table
 from benchmarks.judges.attribute_scores import Seen, scores
@@ -117,7 +118,7 @@ def measure(
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option("--judge", "judge_run", required=True, type=click.Path(path_type=Path), help="A run of attributes.")
 @click.option("--run", "runs", multiple=True, required=True, type=click.Path(path_type=Path), help="A run of icgan.")
 @click.option("--pictures", type=click.IntRange(1), default=5_000, show_default=True, help="Generated pictures.")

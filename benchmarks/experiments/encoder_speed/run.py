@@ -9,7 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.core.timing import bar, in_turn
 from indexer.encoders.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from indexer.system.limits import cores

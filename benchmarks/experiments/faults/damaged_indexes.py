@@ -57,11 +57,11 @@ def damaged_indexes(collection: Collection, scratch: Path, count: int, seed: int
     for number in range(count):
         target = TARGETS[number % len(TARGETS)]
         victim = _copy(whole, scratch / str(number))
-        kind = _damage(target, victim, random)
+        mutation = _damage(target, victim, random)
         for arguments in _commands(target, collection, victim):
-            _try(arguments, f"{target}, {kind}", target, findings)
+            _try(arguments, f"{target}, {mutation}", target, findings)
         if target == "vectors.faiss" and content(victim.index)["found"] != expected:
-            findings.problems.append(f"{target}, {kind}: the results are others than before")
+            findings.problems.append(f"{target}, {mutation}: the results are others than before")
         shutil.rmtree(scratch / str(number))
     return {
         "files": count,
@@ -89,17 +89,17 @@ def _copy(whole: Victim, folder: Path) -> Victim:
 
 
 def _damage(target: str, victim: Victim, random: np.random.Generator) -> str:
-    """Mutate the target's bytes; return the kind of damage."""
+    """Mutate the target's bytes; return the name of the mutation."""
     name = target.split()[0]
     path = (victim.index if target in INDEX_FILES else victim.bundle) / name
-    kind, damaged = mutate(path.read_bytes(), random)
+    mutation, damaged = mutate(path.read_bytes(), random)
     path.write_bytes(damaged)
     if target == MENDED:
         about = victim.bundle / "model.json"
         model = json.loads(about.read_text(encoding="utf-8"))
         model["files"][name] = {"sha256": hashlib.sha256(damaged).hexdigest(), "bytes": len(damaged)}
         about.write_text(json.dumps(model), encoding="utf-8")
-    return kind
+    return mutation
 
 
 def _commands(target: str, collection: Collection, victim: Victim) -> list[list[str]]:

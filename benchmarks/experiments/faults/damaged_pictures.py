@@ -64,7 +64,7 @@ class Decoded:
 def damaged_pictures(scratch: Path, count: int, seed: int) -> dict[str, Any]:
     """Mutate pictures of every format, `count` files in total, and decode each."""
     sources = _sources()
-    kinds, paths = _mutated(sources, scratch, count, np.random.default_rng(seed))
+    mutations, paths = _mutated(sources, scratch, count, np.random.default_rng(seed))
     events, problems = [], []
     while paths:
         decoded = _decode(scratch, paths)
@@ -77,7 +77,7 @@ def damaged_pictures(scratch: Path, count: int, seed: int) -> dict[str, Any]:
     return {
         "files": count,
         "formats": sorted({suffix for suffix, _ in sources}),
-        "kinds": dict(kinds),
+        "kinds": dict(mutations),
         "outcomes": dict(Counter(event["outcome"] for event in events)),
         "problems": problems,
         "slowest_s": round(max((event["seconds"] for event in events), default=0.0), 2),
@@ -90,17 +90,17 @@ def damaged_pictures(scratch: Path, count: int, seed: int) -> dict[str, Any]:
 def _mutated(
     sources: list[tuple[str, bytes]], folder: Path, count: int, random: np.random.Generator
 ) -> tuple[Counter[str], list[str]]:
-    """Write damaged files, cycling through the sources; return the count of each kind of damage, and the paths."""
-    kinds: Counter[str] = Counter()
+    """Write damaged files, cycling through the sources; return the count of each mutation, and the paths."""
+    mutations: Counter[str] = Counter()
     paths = []
     for number in range(count):
         suffix, source = sources[number % len(sources)]
-        kind, damaged = mutate(source, random)
-        kinds[kind] += 1
+        mutation, damaged = mutate(source, random)
+        mutations[mutation] += 1
         path = folder / f"{number:05}{suffix}"
         path.write_bytes(damaged)
         paths.append(str(path))
-    return kinds, paths
+    return mutations, paths
 
 
 def _decode(scratch: Path, paths: list[str]) -> Decoded:

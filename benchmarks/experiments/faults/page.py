@@ -56,11 +56,11 @@ def _concurrent(result: dict[str, Any]) -> str:
 
 
 def _images(result: dict[str, Any]) -> str:
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(result["kinds"].items()))
+    mutations = ", ".join(f"{count} {mutation}" for mutation, count in sorted(result["kinds"].items()))
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result["outcomes"].items()))
     return page(
         "## Damaged pictures",
-        f"{result['files']:,} files ({', '.join(result['formats'])}): {kinds}.",
+        f"{result['files']:,} files ({', '.join(result['formats'])}): {mutations}.",
         f"{outcomes}. {_limits(result)}",
         _problems(result["problems"]),
     )

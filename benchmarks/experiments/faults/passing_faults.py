@@ -194,10 +194,10 @@ def _course_of(
 ) -> dict[str, Any]:
     """Run twice with `before`, a folder of modules that make the concerned files fail, then twice without it."""
     count = len(concerned)
-    kind = {"may_pass": count} if may_pass else {}
+    passing = {"may_pass": count} if may_pass else {}
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, (str(before), os.environ.get("PYTHONPATH"))))}
-    course.run("before", _counts(total, encoded=total - count, failed=count, **kind), environment=environment)
-    tried = kind or {"failed_before": count}
+    course.run("before", _counts(total, encoded=total - count, failed=count, **passing), environment=environment)
+    tried = passing or {"failed_before": count}
     course.run("again", _counts(total, failed=count, **tried), environment=environment)
     course.expect_failures(concerned, may_pass)
     course.run("after", _counts(total, encoded=count))

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.core.results import earlier_result
 from benchmarks.experiments.faults.concurrent import concurrent_use
 from benchmarks.experiments.faults.damaged_indexes import damaged_indexes

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.core import metrics
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option, runs_option
 from benchmarks.core.results import PICTURES
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.interpolation.page import path_table
@@ -203,15 +204,8 @@ def save_ways(inverter: Inverter, pixels: NDArray[np.uint8], folder: Path) -> No
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option(
-    "--run",
-    "runs",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path),
-    help="A training run; may be repeated.",
-)
+@faces_option
+@runs_option(required=True)
 @click.option(
     "--judge",
     "judges",

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.core.page import import_pyplot, page, provenance, save
 from benchmarks.methods.label_classes import ELSEWHERE, WITH_LABELS, WITHOUT_LABELS, of_class
+from benchmarks.methods.reference import same_person_deviations
 from benchmarks.statistics import label_tables as tables
 from benchmarks.statistics.differences import NO_CODES, without_network
 
@@ -84,10 +85,21 @@ def label_report(record: dict[str, Any]) -> str:
         tables.attribute_table(summary, protocol["ks"][-1]),
         "## Against reference figures",
         tables.reference_sentence(summary),
-        *([tables.reference_table(summary)] if summary["reference"]["comparable"] else []),
+        *_reference_parts(summary),
         "## How it was measured",
         provenance(record),
     )
+
+
+def _reference_parts(summary: dict[str, Any]) -> list[str]:
+    """Tables of agreement and of same person@k beside the reference figures; empty for other faces."""
+    if not summary["reference"]["comparable"]:
+        return []
+    parts, deviations = [tables.reference_table(summary)], same_person_deviations(summary)
+    if deviations:
+        sentence = tables.same_person_sentence(deviations, summary["protocol"]["queries"])
+        parts += [sentence, tables.same_person_table(deviations)]
+    return parts
 
 
 def _other_classes(summary: dict[str, Any]) -> list[str]:

@@ -10,8 +10,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
 from benchmarks.core.merge import keep_arrays, keep_rows
+from benchmarks.core.options import bundles_option, faces_option, keep_option, results_option, runs_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.methods.by_parts import by_parts_methods
 from benchmarks.methods.efficientnet import EfficientNet
@@ -116,26 +117,19 @@ def record_in_bundles(methods: Sequence[Method], summary: dict[str, Any]) -> Non
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; may be repeated.")
-@click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; may be repeated. [the shipped]")
+@faces_option
+@runs_option()
+@bundles_option
 @click.option("--methods", default="", help="Comma-separated keys, or none. [all baselines]")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random row, resamples and draws.")
 @click.option("--record", is_flag=True, help="Also write the scores into the bundles' model.json and card.")
 @click.option("--by-parts", is_flag=True, help="Also read each network's best layer by parts (takes minutes).")
-@click.option("--keep", is_flag=True, help="Keep the stored rows of other methods.")
+@keep_option
 @results_option
 def command(
-    data: Path,
-    runs: tuple[Path, ...],
-    bundles: tuple[str, ...],
-    methods: str,
-    seed: int,
-    record: bool,
-    by_parts: bool,
-    keep: bool,
-    results: Path,
-) -> None:
+    data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], methods: str, seed: int, record: bool, by_parts: bool,
+    keep: bool, results: Path,
+) -> None:  # fmt: skip
     """Search the gallery for validation faces, measure agreement@k, and write the raw results.
 
     Gallery: the train partition. Queries: the validation partition.

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.exact_search import Codes, nearest
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
 from benchmarks.core.merge import keep_arrays, keep_rows
+from benchmarks.core.options import faces_option, keep_option, results_option, runs_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.latent_map.map_statistics import (
     PIXEL_COMPONENTS,
@@ -137,13 +138,13 @@ def measure(
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="A training run; may be repeated.")
+@faces_option
+@runs_option()
 @click.option("--bundle", "bundles", multiple=True, help="An encoder's name or folder; may be repeated.")
 @click.option("--faces", "count", type=click.IntRange(K + 1), default=FACES, show_default=True, help="Number of faces.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for PyTorch.")
 @click.option("--seed", default=0, show_default=True, help="Seed of faces, t-SNE and resamples.")
-@click.option("--keep", is_flag=True, help="Keep the stored rows of other methods.")
+@keep_option
 @results_option
 def command(
     data: Path, runs: tuple[Path, ...], bundles: tuple[str, ...], count: int, threads: int | None, seed: int,

@@ -37,9 +37,9 @@ def weights(model: Model) -> list[dict[str, Any]]:
 
 
 def _layers(network: nn.Module) -> dict[str, Floats]:
-    kinds = {nn.Linear: "dense", nn.Conv2d: "convolution"}
-    found = [(kinds[type(m)], m.weight) for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    return {f"{number} {kind}": w.detach().flatten().double().numpy() for number, (kind, w) in enumerate(found, 1)}
+    names = {nn.Linear: "dense", nn.Conv2d: "convolution"}
+    found = [(names[type(m)], m.weight) for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    return {f"{number} {name}": w.detach().flatten().double().numpy() for number, (name, w) in enumerate(found, 1)}
 
 
 def _untrained(trained: nn.Module, width: int, latent_size: int) -> Generator:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.core.results import CHECKOUT, PICTURES
 from benchmarks.methods.encoders import import_torch
 from indexer.errors import InputError

@@ -9,7 +9,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.statistics.neighbours_vote import NEIGHBOURS, Read, Scores, flat, neighbours_vote, principal_components
 from indexer.errors import InputError, MissingExtra
 from latentsearch.data.digits import Digits, load_digits

@@ -21,12 +21,12 @@ def picture_of(page: Any) -> Image.Image:
     photometric = int(page.photometric)
     count = CHANNELS.get(photometric, 1)
     colours, extra = stored[..., :count], stored[..., count:]
-    kinds = [int(kind) for kind in page.extrasamples]
-    if photometric == RGB and extra.shape[2] == 1 and not kinds:  # a fourth channel of unspecified meaning is alpha
-        kinds = [2]
+    meanings = [int(meaning) for meaning in page.extrasamples]
+    if photometric == RGB and extra.shape[2] == 1 and not meanings:  # a fourth channel of unspecified meaning is alpha
+        meanings = [2]
     picture = _picture(colours, photometric, page)
-    if extra.shape[2] and kinds and kinds[0] in ALPHA:
-        picture = _over_white(picture, _unit(extra[..., 0], page), premultiplied=kinds[0] == 1)
+    if extra.shape[2] and meanings and meanings[0] in ALPHA:
+        picture = _over_white(picture, _unit(extra[..., 0], page), premultiplied=meanings[0] == 1)
     return ImageOps.exif_transpose(_with_orientation(picture, page))
 
 

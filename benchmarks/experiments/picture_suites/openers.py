@@ -63,7 +63,9 @@ class Opener:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, t: TracebackType | None
+    ) -> None:
         self._process.kill()
         self._process.communicate()
 

@@ -15,7 +15,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.datasets.pictures import progress
 from benchmarks.experiments.picture_suites.exceptions import reason_for_difference
 from benchmarks.experiments.picture_suites.openers import WAYS, Opener, pixels_of

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import nearest
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from indexer.encoders.encoder import Encoder, load_encoder
 
@@ -25,7 +26,7 @@ ROUNDS = 5
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A training run.")
 @results_option
 def command(data: Path, run: Path, results: Path) -> None:

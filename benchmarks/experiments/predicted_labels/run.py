@@ -12,7 +12,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.datasets.celeba import load_faces
 from benchmarks.experiments.predicted_labels.page import table
 from benchmarks.judges.attribute_scores import said_of, scores
@@ -26,7 +27,7 @@ NAME = "predicted-labels"
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option("--attributes", help="The name or folder of a bundle that predicts labels. [the shipped one]")
 @click.option("--codes", help="The name or folder of the encoder whose codes predict. [the shipped one]")
 @click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.exact_search import Codes, unit
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.datasets.alterations import altered_faces, load_strengths
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.published_codes.page import main_table
@@ -103,7 +104,7 @@ class Variant:
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option("--run", required=True, type=click.Path(path_type=Path), help="A run of a family with features.")
 @click.option("--seed", default=0, show_default=True, help="Seed of altered faces, alterations and resamples.")
 @results_option

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core import metrics
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import faces_option, results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.real_reconstruction.page import BY_FEATURES, MEASURES, SQUARED, main_table
 from benchmarks.methods.efficientnet import SIDE, load_network
@@ -133,7 +134,7 @@ def measure(trained: dict[str, Trained], training: Faces, faces: Faces, seed: in
 
 
 @experiment(NAME)
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder in CelebA's format.")
+@faces_option
 @click.option("--run", "runs", multiple=True, required=True, type=click.Path(path_type=Path), help="A training run.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")
 @results_option

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks.core import metrics
 from benchmarks.core.exact_search import Codes, nearest
-from benchmarks.core.experiment import experiment, publish, results_option
+from benchmarks.core.experiment import experiment, publish
+from benchmarks.core.options import results_option
 from benchmarks.datasets.celeba import Faces, load_faces
 from benchmarks.experiments.redrawn_search.page import table
 from benchmarks.methods.learned import FACTS

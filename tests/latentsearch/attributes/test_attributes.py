@@ -238,15 +238,19 @@ def test_another_predictor_replaces_what_the_first_one_said(pictures: Path, pred
     assert labels == {"Red": 1, "Green": 0, "Blue": 0} and predicted == ["Red", "Green", "Blue"]
 
 
-def test_predicted_labels_are_not_exported(pictures: Path, predictor: Path, index: Path, tmp_path: Path) -> None:
+def test_predicted_labels_are_exported_apart_from_given_ones(
+    pictures: Path, predictor: Path, index: Path, tmp_path: Path
+) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     table = tmp_path / "labels.csv"
     table.write_text("file,Smiling\nred.png,0\n")
     call("index", pictures, "--encoder", predictor, "--index", index, "--predict-labels", predictor, "--labels", table)
     assert call("export", "-o", tmp_path / "codes.parquet", "--index", index).exit_code == 0
-    rows = parquet.read_table(tmp_path / "codes.parquet", columns=["path", "labels"]).to_pylist()
+    rows = parquet.read_table(tmp_path / "codes.parquet", columns=["path", "labels", "predicted_labels"]).to_pylist()
     given = {Path(row["path"]).stem: row["labels"] for row in rows}
     assert given["red"] == {"Smiling": 0} and given["green"] == {"Smiling": None}
+    predicted = {Path(row["path"]).stem: row["predicted_labels"] for row in rows}
+    assert predicted["red"] == {**SEEN["red"], "Smiling": None} and predicted["green"] == SEEN["green"]
 
 
 def test_a_query_can_be_drawn_anew_with_labels_set(

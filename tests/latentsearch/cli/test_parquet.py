@@ -30,7 +30,7 @@ from tests.latentsearch.collection import COUNT, Collection, assert_fails, call,
 from tests.support import make_bundle
 
 STRANGE = os.fsdecode(b"/elsewhere/caf\xe9.jpg")
-FIELDS = ("path", "size", "mtime_ns", "digest", "width", "height", "added")
+FIELDS = ("path", "size", "mtime_ns", "digest", "width", "height", "added", "incomplete")
 
 
 @pytest.fixture(scope="module", params=["cosine", "euclidean"])
@@ -99,7 +99,20 @@ def test_the_round_trip_keeps_everything(made: Collection, file: Path, tmp_path:
 def test_the_columns_are_what_other_programs_expect(made: Collection, file: Path) -> None:
     table = parquet.read_table(file)
     assert table.schema.names == [
-        *("id", "path", "path_bytes", "digest", "size", "mtime", "width", "height", "added", "labels", "code")
+        *(
+            "id",
+            "path",
+            "path_bytes",
+            "digest",
+            "size",
+            "mtime",
+            "width",
+            "height",
+            "added",
+            "incomplete",
+            "labels",
+            "code",
+        )
     ]
     assert table.schema.field("code").type.list_size == 16
     added = np.asarray(table["added"].cast("int64")) / 1e9

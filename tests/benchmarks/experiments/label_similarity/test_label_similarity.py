@@ -8,7 +8,7 @@ from benchmarks.__main__ import run
 from benchmarks.core.results import load
 from benchmarks.methods.encoders import Untrained
 from benchmarks.methods.methods import Pixels, whitened
-from benchmarks.methods.reference import check_against_reference
+from benchmarks.methods.reference import check_against_reference, same_person_deviations
 from benchmarks.statistics.label_statistics import expected_hit_rate
 from indexer.errors import InputError
 from tests.benchmarks.drawn_celeba import ATTRIBUTES, TRAIN, VALIDATION, make_drawn_celeba
@@ -158,6 +158,16 @@ def test_the_reference_notices_a_figure_that_is_off(summary, by_key, tmp_path):
     assert check["agree"] is False
     assert [row["within"] for row in check["rows"]] == [True, False, True]
     assert check["rows"][1]["deviation"] == pytest.approx(-0.01, abs=1e-5)
+
+
+def test_same_person_stands_beside_its_standard_error(summary, by_key, tmp_path):
+    figures = tmp_path / "reference.toml"
+    first, tenth = (by_key["dhash"]["same_person"][k]["mean"] for k in ("1", "10"))
+    figures.write_text(f"[same_person]\ndhash = [{first}, {tenth + 0.25}]\nother = [0.1, 0.2]\n")
+    one, ten = same_person_deviations(summary, figures)
+    assert (one["method"], one["score"], one["deviation"]) == ("dhash", "same_person@1", 0)
+    assert ten["deviation"] == pytest.approx(-0.25)
+    assert one["standard_error"] == pytest.approx((first * (1 - first) / summary["protocol"]["queries"]) ** 0.5)
 
 
 def test_an_unknown_method_is_refused(data, tmp_path):
