@@ -181,8 +181,8 @@ class Collection(OpenIndex):
         index = self._index
         if index.problem:
             logger.warning("%s", index.problem)
-        kind = index.base.kind if index.base else "none, a search compares every code"
-        logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, kind)
+        index_type = index.base.index_type if index.base else "none, a search compares every code"
+        logger.debug("%d pictures of encoder %s; search index: %s", index.count(), index.encoder_name, index_type)
 
 
 def open(path: str | Path | None = None, encoder: str | Path | None = None) -> Collection:

@@ -1,4 +1,4 @@
-"""Codes of generated pictures are compared with the prior while a network trains, and a warning says if they leave it."""
+"""Codes of generated pictures are compared with the prior while a network trains; a warning says if they leave it."""
 
 import json
 import logging
