@@ -29,8 +29,8 @@ def command() -> None:
 
 
 def _root(function: Callable[..., Any]) -> Callable[..., Any]:
-    kind = click.Path(file_okay=False, path_type=Path)
-    return click.option("--root", type=kind, required=True, metavar="DIR", help="The folder for data sets.")(function)
+    folder = click.Path(file_okay=False, path_type=Path)
+    return click.option("--root", type=folder, required=True, metavar="DIR", help="The folder for data sets.")(function)
 
 
 @command.command("list", cls=Verb)

@@ -70,8 +70,8 @@ def _sizes_of_generator(run: Path) -> dict[str, Any]:
 def _chosen_size(asked: TrainRequest, seed: int) -> int:
     """Return the latent size of a resumed run, or choose one by training an autoencoder of each size."""
     from latentsearch.training.engine import run as runs
+    from latentsearch.training.engine.latent_size import choose
     from latentsearch.training.engine.precision import Precision
-    from latentsearch.training.families.latent_size import choose
 
     sizes, precision = _numbers(asked.auto_sizes), Precision.choose(asked.device, asked.precision)
     if asked.resume:
@@ -109,7 +109,7 @@ def _recipe(asked: TrainRequest, settings: dict[str, Any]) -> Recipe:
     from latentsearch.training.engine import registry
     from latentsearch.training.engine.family import LabelledRecipe
 
-    recipe = registry.choose_recipe(asked.family, examples.kind_of(asked.data), asked.preset, settings)
+    recipe = registry.choose_recipe(asked.family, examples.content_of(asked.data), asked.preset, settings)
     recipe = registry.change_recipe(recipe, asked.changes)
     if isinstance(recipe, LabelledRecipe):
         return replace(recipe, labels=choose_labels(asked.data, asked.label_file, recipe.labels))

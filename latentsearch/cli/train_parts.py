@@ -27,7 +27,7 @@ def fit(asked: TrainRequest) -> None:
     require("onnxruntime")
     require_extra("cpu", "onnx")
     started = time.monotonic()
-    chosen = registry.choose_recipe(FITTED, examples.kind_of(asked.data), asked.preset, asked.settings)
+    chosen = registry.choose_recipe(FITTED, examples.content_of(asked.data), asked.preset, asked.settings)
     changed: Any = registry.change_recipe(chosen, asked.changes)
     recipe = fitted.settled(changed, asked.data)
     runs.begin(asked.folder, FITTED, recipe, asked.resume)

@@ -20,8 +20,8 @@ Presets = dict[str, dict[str, "family.Recipe"]]
 class Module(Protocol):
     """The contents of a family's module.
 
-    PRESETS: kind of data ("pictures", "cifar10", "digits", "ring") -> name of the preset -> recipe. FORMS (optional):
-    name of a setting -> presets that replace PRESETS if that setting is true.
+    PRESETS: content of the data ("pictures", "cifar10", "digits", "ring") -> name of the preset -> recipe. FORMS
+    (optional): name of a setting -> presets that replace PRESETS if that setting is true.
     """
 
     Recipe: type[family.Recipe]
@@ -35,17 +35,17 @@ def load_module(name: str) -> Module:
     return module  # type: ignore[no-any-return]
 
 
-def choose_recipe(name: str, kind: str, preset: str, settings: dict[str, Any]) -> family.Recipe:
-    """Return a family's preset for a kind of data, updated with all settings that are not None.
+def choose_recipe(name: str, content: str, preset: str, settings: dict[str, Any]) -> family.Recipe:
+    """Return a family's preset for data with this content, updated with all settings that are not None.
 
-    Raises InputError for a kind of data, a preset or a setting that the family does not have.
+    Raises InputError for a content, a preset or a setting that the family does not have.
     """
     presets = _presets(load_module(name), settings)
-    if kind not in presets:
-        raise InputError(f"{name} does not learn from {kind}: it learns from {' or '.join(presets)}")
-    if preset not in presets[kind]:
-        raise InputError(f"{name} has no preset {preset} for {kind}: choose {' or '.join(presets[kind])}")
-    recipe = presets[kind][preset]
+    if content not in presets:
+        raise InputError(f"{name} does not learn from {content}: it learns from {' or '.join(presets)}")
+    if preset not in presets[content]:
+        raise InputError(f"{name} has no preset {preset} for {content}: choose {' or '.join(presets[content])}")
+    recipe = presets[content][preset]
     given = {setting: value for setting, value in settings.items() if value is not None}
     unknown = set(given) - {field.name for field in fields(recipe)}
     if unknown:
@@ -81,8 +81,8 @@ def change_recipe(recipe: family.Recipe, changes: Iterable[str]) -> family.Recip
             if isinstance(values[name], int | float) and not can_be_kept(values[name]):
                 raise ValueError
         except (ValueError, KeyError):
-            kind = type(before[name]).__name__
-            raise InputError(f"{name} needs a value of type {kind}, such as {before[name]}, not {text!r}") from None
+            wanted = type(before[name]).__name__
+            raise InputError(f"{name} needs a value of type {wanted}, such as {before[name]}, not {text!r}") from None
         if type(before[name]) is int and values[name] < min(1, before[name]):
             raise InputError(f"{name}={text} is too small: the recipe has {before[name]}")
         if type(before[name]) is int and values[name] > _AT_MOST.get(name, GREATEST):
