@@ -9,7 +9,8 @@
 
 `open` and `create` return a `Collection`: the pictures of one index. Its methods add, search, compare, encode and
 remove pictures. All errors derive from `LatentsearchError`, except that a closed collection raises ValueError. A name
-is imported when it is first used, so `import latentsearch` takes a few milliseconds; torch is never imported.
+is imported when it is first used, so `import latentsearch` takes a few milliseconds; only training networks, exporting
+and inverting import torch.
 """
 
 from __future__ import annotations
@@ -26,15 +27,19 @@ if TYPE_CHECKING:
         LatentsearchError,
         LockedIndex,
         MissingExtra,
+        TrainingError,
         TransferError,
         UnreadableImage,
     )
+    from latentsearch.interface.bundles import export_bundle, invert, sample
     from latentsearch.interface.collection import Collection
+    from latentsearch.interface.data import data_sets, fetch_data, verify_data
     from latentsearch.interface.duplicates import Duplicates
-    from latentsearch.interface.encoding import encode, encoders
+    from latentsearch.interface.encoding import encode, encoders, predict_labels
     from latentsearch.interface.foreign_codes import import_codes
     from latentsearch.interface.opening import create, find_duplicates, open
     from latentsearch.interface.results import Results
+    from latentsearch.interface.training import train
     from latentsearch.query import Hit
 
 __all__ = [
@@ -49,14 +54,23 @@ __all__ = [
     "LockedIndex",
     "MissingExtra",
     "Results",
+    "TrainingError",
     "TransferError",
     "UnreadableImage",
     "create",
+    "data_sets",
     "encode",
     "encoders",
+    "export_bundle",
+    "fetch_data",
     "find_duplicates",
     "import_codes",
+    "invert",
     "open",
+    "predict_labels",
+    "sample",
+    "train",
+    "verify_data",
 ]
 
 _MODULES = {
@@ -65,11 +79,19 @@ _MODULES = {
     "Hit": "latentsearch.query",
     "Results": "latentsearch.interface.results",
     "create": "latentsearch.interface.opening",
+    "data_sets": "latentsearch.interface.data",
     "encode": "latentsearch.interface.encoding",
     "encoders": "latentsearch.interface.encoding",
+    "export_bundle": "latentsearch.interface.bundles",
+    "fetch_data": "latentsearch.interface.data",
     "find_duplicates": "latentsearch.interface.opening",
     "import_codes": "latentsearch.interface.foreign_codes",
+    "invert": "latentsearch.interface.bundles",
     "open": "latentsearch.interface.opening",
+    "predict_labels": "latentsearch.interface.encoding",
+    "sample": "latentsearch.interface.bundles",
+    "train": "latentsearch.interface.training",
+    "verify_data": "latentsearch.interface.data",
 }
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # A progress bar appears after this time; shorter work shows none.
 SECONDS_BEFORE = 1.0
-# `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
-STEPS = ("latentsearch.export.", "latentsearch.data.")
+# `train`, `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
+STEPS = ("latentsearch.interface.training", "latentsearch.export.", "latentsearch.data.")
 
 
 class Bar:
@@ -93,7 +93,7 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one message."""
         sentence = self.format(record)
-        if record.name.startswith(STEPS):
+        if record.levelno > logging.DEBUG and record.name.startswith(STEPS):
             click.echo(sentence, err=True)
         else:
             tell(sentence)

@@ -28,9 +28,9 @@ from tests.support import ATTRIBUTES, draw_picture, make_bundle, make_celeba, ma
 ROOT = Path(__file__).parents[2]
 PUBLIC = [
     "Collection", "DamagedIndex", "Duplicates", "EncoderError", "Hit", "IndexStateError", "InputError",
-    "LatentsearchError", "LockedIndex", "MissingExtra", "Results", "TransferError", "UnreadableImage", "create",
-    "encode", "encoders", "find_duplicates", "import_codes",
-    "open",
+    "LatentsearchError", "LockedIndex", "MissingExtra", "Results", "TrainingError", "TransferError", "UnreadableImage",
+    "create", "data_sets", "encode", "encoders", "export_bundle", "fetch_data", "find_duplicates", "import_codes",
+    "invert", "open", "predict_labels", "sample", "train", "verify_data",
 ]  # fmt: skip
 HEAVY = ("torch", "onnxruntime", "faiss", "sqlalchemy", "pandas", "pyarrow")
 MILLISECONDS_MORE_THAN_NUMPY = 60

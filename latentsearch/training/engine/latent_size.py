@@ -23,9 +23,10 @@ from indexer.system.disk import write_json
 from latentsearch.training.datasets import examples
 from latentsearch.training.datasets.images import Images, to_float
 from latentsearch.training.engine.family import Family, Recipe
-from latentsearch.training.engine.loop import Progress, require_batch, train
+from latentsearch.training.engine.loop import require_batch, train
 from latentsearch.training.engine.precision import Precision
 from latentsearch.training.engine.registry import choose_recipe, load_module
+from latentsearch.training.progress import Progress
 
 SIZES = (10, 50, 100, 500, 1000)
 FACTOR, STEPS = 1.2, 1_000
