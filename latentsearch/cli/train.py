@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -207,12 +206,7 @@ def _prepare(family: str, settings: list[str]) -> None:
     """Check that a family has these options and what it needs is installed, before any work starts."""
     from indexer.system.extras import require_training
 
-    if family == FITTED:
-        # BLAS gets one thread, and each part is fitted on a thread of its own. Several BLAS threads wait for one
-        # another by spinning, which takes ten times as long on a busy machine, and the result would depend on their
-        # number. It must be set before numpy is imported.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    else:
+    if family != FITTED:
         require_training()
     require_fields(family, settings)
 

@@ -141,6 +141,8 @@ def _require(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _fit(asked: Request) -> None:
     """Fit codes by parts. There are no checkpoints; a stopped run keeps only its decoded pictures."""
+    from threadpoolctl import threadpool_limits
+
     from indexer.system.extras import require, require_extra
     from latentsearch.training.datasets import examples
     from latentsearch.training.datasets.images import Images
@@ -159,7 +161,10 @@ def _fit(asked: Request) -> None:
     assert isinstance(found, Images)
     logger.info("%s; parts: %s", found.describe_for_people(), ", ".join(part.name for part in recipe.chosen))
     runs.describe(asked.run, data=found.describe(), preset=asked.preset)
-    parts.fit(recipe, found, asked.run, asked.report_step)
+    # Each part is fitted on a thread of its own. Several BLAS threads wait for one another by spinning, which takes ten
+    # times as long on a busy machine, and the result would depend on their number.
+    with threadpool_limits(1, user_api="blas"):
+        parts.fit(recipe, found, asked.run, asked.report_step)
     logger.info("fitted in %.0f s: latentsearch export %s -o BUNDLE", time.monotonic() - started, asked.run)
 
 
