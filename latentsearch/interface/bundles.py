@@ -106,14 +106,18 @@ def _check(asked: Request) -> None:
         ("distance", asked.distance, DISTANCES),
         ("read", asked.read, (None, "parts")),
     ):
-        if value not in choices:
-            raise InputError(f"{what} is {value!r}: choose from {', '.join(map(str, choices))}")
+        _require(what, value, choices)
     if is_pretrained != (asked.pictures is not None):
         raise InputError("timm:NAME and pictures go together: name a folder of pictures like those you will search")
     if asked.read is None and (asked.layer is not None or asked.parts is not None):
         raise InputError('layer and parts go with read="parts": set it, or leave them out')
     if asked.untrained and not is_pretrained:
         raise InputError("untrained is for timm:NAME alone: leave it out")
+
+
+def _require(what: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{what} is {value!r}: choose from {', '.join(map(str, choices))}")
 
 
 def _export_fitted(asked: Request) -> dict[str, Any]:
@@ -177,23 +181,16 @@ def invert(
     steps done and their number.
 
     Returns a result per picture: code float32 (d,), pixels uint8 (h, w, 3), the fits `start` and `end` (difference 0 to
-    255, cross_entropy, length), seconds and the settings. Raises InputError, UnreadableImage, EncoderError, and
-    MissingExtra without the extra `train`.
+    255, cross_entropy, length), seconds and settings. Raises InputError, UnreadableImage, EncoderError, MissingExtra.
     """
-    from indexer.system.extras import require_training
-
-    require_training()
-    import torch
-
+    _set_up_torch(threads)
     from latentsearch.inversion.optimise import METHODS
     from latentsearch.inversion.reconstruct import reconstruct, targets, write_picture
 
-    if method not in METHODS:
-        raise InputError(f"method is {method!r}: choose from {', '.join(METHODS)}")
-    if threads:
-        torch.set_num_threads(threads)
-    images = [Path(path) for path in ([pictures] if isinstance(pictures, str | Path) else pictures)]
+    _require("method", method, METHODS)
+    images = [Path(pictures)] if isinstance(pictures, str | Path) else [Path(path) for path in pictures]
     written = targets(images, Path(target)) if target is not None else []
+    report = _ignore if on_progress is None else partial(on_progress, method)
     found = reconstruct(
         images,
         generator,
@@ -202,11 +199,22 @@ def invert(
         steps=steps,
         learning_rate=learning_rate,
         seed=seed,
-        report=_ignore if on_progress is None else partial(on_progress, method),
+        report=report,
     )
     for one, path in zip(found, written, strict=False):
         write_picture(one.pixels, path)
     return found
+
+
+def _set_up_torch(threads: int | None) -> None:
+    """Set PyTorch's number of threads. Raises MissingExtra without the extra `train`."""
+    from indexer.system.extras import require_training
+
+    require_training()
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
 
 
 def _ignore(done: int, total: int | None) -> None:
