@@ -10,7 +10,7 @@
 `open` and `create` return a `Collection`: the pictures of one index. Its methods add, search, compare, encode and
 remove pictures; `index` makes an index of folders in one call, and `watch` follows them. All errors derive from
 `LatentsearchError`, except that a closed collection raises ValueError. A name is imported when it is first used, so
-`import latentsearch` takes a few milliseconds; torch is never imported.
+`import latentsearch` takes a few milliseconds; only training networks, exporting and inverting import torch.
 """
 
 from __future__ import annotations
@@ -27,16 +27,20 @@ if TYPE_CHECKING:
         LatentsearchError,
         LockedIndex,
         MissingExtra,
+        TrainingError,
         TransferError,
         UnreadableImage,
     )
+    from latentsearch.interface.bundles import export_bundle, invert, sample
     from latentsearch.interface.collection import Collection, create, find_duplicates, open
+    from latentsearch.interface.data import data_sets, fetch_data, verify_data
     from latentsearch.interface.duplicates import Duplicates
-    from latentsearch.interface.encoding import encode, encoders
+    from latentsearch.interface.encoding import encode, encoders, predict_labels
     from latentsearch.interface.foreign_codes import import_codes
     from latentsearch.interface.indexing import index, watch
     from latentsearch.interface.parquet import import_parquet
     from latentsearch.interface.results import Results
+    from latentsearch.interface.training import train
     from latentsearch.query import Hit
 
 __all__ = [
@@ -51,16 +55,25 @@ __all__ = [
     "LockedIndex",
     "MissingExtra",
     "Results",
+    "TrainingError",
     "TransferError",
     "UnreadableImage",
     "create",
+    "data_sets",
     "encode",
     "encoders",
+    "export_bundle",
+    "fetch_data",
     "find_duplicates",
     "import_codes",
     "import_parquet",
     "index",
+    "invert",
     "open",
+    "predict_labels",
+    "sample",
+    "train",
+    "verify_data",
     "watch",
 ]
 
@@ -70,13 +83,21 @@ _MODULES = {
     "Hit": "latentsearch.query",
     "Results": "latentsearch.interface.results",
     "create": "latentsearch.interface.collection",
+    "data_sets": "latentsearch.interface.data",
     "encode": "latentsearch.interface.encoding",
     "encoders": "latentsearch.interface.encoding",
+    "export_bundle": "latentsearch.interface.bundles",
+    "fetch_data": "latentsearch.interface.data",
     "find_duplicates": "latentsearch.interface.collection",
     "import_codes": "latentsearch.interface.foreign_codes",
     "import_parquet": "latentsearch.interface.parquet",
     "index": "latentsearch.interface.indexing",
+    "invert": "latentsearch.interface.bundles",
     "open": "latentsearch.interface.collection",
+    "predict_labels": "latentsearch.interface.encoding",
+    "sample": "latentsearch.interface.bundles",
+    "train": "latentsearch.interface.training",
+    "verify_data": "latentsearch.interface.data",
     "watch": "latentsearch.interface.indexing",
 }
 

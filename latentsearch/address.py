@@ -169,5 +169,5 @@ def _reason(error: Exception) -> str:
         requests.ReadTimeout: f"cannot be fetched: the server is silent for {SECONDS_OF_SILENCE:g} s",
         requests.ConnectionError: "cannot be fetched: its server cannot be reached",
     }
-    known = next((reason for kind, reason in reasons.items() if isinstance(error, kind)), None)
+    known = next((reason for cause, reason in reasons.items() if isinstance(error, cause)), None)
     return known or f"cannot be fetched: the server stops answering ({type(error).__name__})"

@@ -18,11 +18,15 @@ from latentsearch.query import Unreadable, check_files
 
 
 @dataclass(frozen=True)
-class View:
-    """The predicted attributes of one picture. values: a number per label, near 1 if present, near 0 if absent."""
+class Prediction:
+    """The predicted attributes of one picture.
+
+    values: a number per label, near 1 if present, near 0 if absent. encoder: the name of the encoder that predicted.
+    """
 
     path: str
     values: dict[str, float]
+    encoder: str
 
     def holds(self, label: str) -> bool:
         """Whether a label is predicted as present: its value is at least HOLDS."""
@@ -31,10 +35,10 @@ class View:
     def to_json(self) -> dict[str, Any]:
         """Return the object that `latentsearch attributes --json` prints."""
         labels = {name: {"value": value, "holds": self.holds(name)} for name, value in self.values.items()}
-        return {"path": printable(self.path), "labels": labels}
+        return {"path": printable(self.path), "labels": labels, "encoder": self.encoder}
 
 
-def view(images: Sequence[Path], encoder: AttributeEncoder) -> list[View | Unreadable]:
+def predict(images: Sequence[Path], encoder: AttributeEncoder) -> list[Prediction | Unreadable]:
     """Predict the attributes of picture files, in order; a file that cannot be decoded yields Unreadable.
 
     Raises InputError if no picture is given or a file does not exist, and UnreadableImage, with all names and reasons,
@@ -43,16 +47,16 @@ def view(images: Sequence[Path], encoder: AttributeEncoder) -> list[View | Unrea
     if not images:
         raise InputError("no picture given: name at least one")
     check_files(tuple(images))
-    views = [
-        Unreadable(str(path), picture) if isinstance(picture, str) else _view(path, picture, encoder)
+    predictions = [
+        Unreadable(str(path), picture) if isinstance(picture, str) else _predict_one(path, picture, encoder)
         for path, picture in zip(images, decoded_files(images, encoder.framing), strict=True)
     ]
-    unreadable = [one for one in views if isinstance(one, Unreadable)]
-    if len(unreadable) == len(views):
+    unreadable = [one for one in predictions if isinstance(one, Unreadable)]
+    if len(unreadable) == len(predictions):
         raise UnreadableImage("; ".join(f"{printable(one.query)}: {one.reason}" for one in unreadable))
-    return views
+    return predictions
 
 
-def _view(path: Path, pixels: NDArray[np.uint8], encoder: AttributeEncoder) -> View:
+def _predict_one(path: Path, pixels: NDArray[np.uint8], encoder: AttributeEncoder) -> Prediction:
     values = np.round(encoder.values(pixels[None])[0].astype(np.float64), 4).tolist()
-    return View(str(path), dict(zip(encoder.labels, values, strict=True)))
+    return Prediction(str(path), dict(zip(encoder.labels, values, strict=True)), encoder.name)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+import latentsearch as ls
 from latentsearch.cli import tell
 from latentsearch.cli.options import Verb, encoder_option, images_argument, json_option
 
 if TYPE_CHECKING:
-    from latentsearch.attributes.predict import View
+    from latentsearch.attributes.predict import Prediction
 
 
 @click.command("attributes", cls=Verb)
@@ -30,34 +31,31 @@ def command(images: tuple[Path, ...], encoder: str | None, as_json: bool) -> Non
     A terminal gets a table. A pipe gets a line per picture and attribute with tabs between path, attribute, 1 or 0,
     and the value. A picture that cannot be read is reported on stderr and skipped.
     """
-    from indexer.encoders.attributes import load_attribute_encoder
-    from latentsearch.attributes.predict import view
     from latentsearch.query import Unreadable
     from latentsearch.search.formats import readable
 
-    loaded = load_attribute_encoder(encoder)
-    looked_at = view(images, loaded)
-    views = [one for one in looked_at if not isinstance(one, Unreadable)]
-    for one in looked_at:
+    answers = ls.predict_labels(images, encoder)
+    predictions = [one for one in answers if not isinstance(one, Unreadable)]
+    for one in answers:
         if isinstance(one, Unreadable):
             tell(f"{readable(one.query)}: {one.reason}")
     if as_json:
-        click.echo(json.dumps([{**one.to_json(), "encoder": loaded.name} for one in views], indent=2))
+        click.echo(json.dumps([one.to_json() for one in predictions], indent=2))
     elif sys.stdout.isatty():
-        _print_table(views)
+        _print_table(predictions)
     else:
-        for one in views:
+        for one in predictions:
             click.echo("\n".join("\t".join(row) for row in _rows(one)))
 
 
-def _rows(view: View) -> list[tuple[str, ...]]:
+def _rows(one: Prediction) -> list[tuple[str, ...]]:
     from latentsearch.search.formats import readable
 
-    path = readable(view.path)
-    return [(path, readable(name), str(int(view.holds(name))), f"{value:.4f}") for name, value in view.values.items()]
+    path = readable(one.path)
+    return [(path, readable(name), str(int(one.holds(name))), f"{value:.4f}") for name, value in one.values.items()]
 
 
-def _print_table(views: list[View]) -> None:
+def _print_table(predictions: list[Prediction]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -66,9 +64,9 @@ def _print_table(views: list[View]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("attribute")
-    for one in views:
+    for one in predictions:
         table.add_column(readable(Path(one.path).name), justify="right", overflow="fold")
-    for name in views[0].values:
-        cells = [Text(f"{one.values[name]:.2f}", style="bold" if one.holds(name) else "dim") for one in views]
+    for name in predictions[0].values:
+        cells = [Text(f"{one.values[name]:.2f}", style="bold" if one.holds(name) else "dim") for one in predictions]
         table.add_row(Text(readable(name)), *cells)
     Console().print(table)

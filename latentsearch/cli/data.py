@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import latentsearch as ls
 from indexer.errors import InputError, TransferError
 from latentsearch.cli.options import Verb, json_option
-from latentsearch.data.manifest import Manifest, load_manifest, manifest_names
-from latentsearch.data.verify import Report, folder_of, verify
 
 if TYPE_CHECKING:
     from indexer.progress import StepReport
+    from latentsearch.data.manifest import Manifest
+    from latentsearch.data.verify import Report
 
 
 @click.group(short_help="List, fetch and verify public data sets.")
@@ -29,15 +30,15 @@ def command() -> None:
 
 
 def _root(function: Callable[..., Any]) -> Callable[..., Any]:
-    kind = click.Path(file_okay=False, path_type=Path)
-    return click.option("--root", type=kind, required=True, metavar="DIR", help="The folder for data sets.")(function)
+    folder = click.Path(file_okay=False, path_type=Path)
+    return click.option("--root", type=folder, required=True, metavar="DIR", help="The folder for data sets.")(function)
 
 
 @command.command("list", cls=Verb)
 @json_option("Print the full manifests as a JSON array.")
 def list_(as_json: bool) -> None:
     """List the known data sets: title, number of pictures, download size, licence and source."""
-    manifests = [load_manifest(name) for name in manifest_names()]
+    manifests = ls.data_sets()
     if as_json:
         click.echo(json.dumps([asdict(manifest) for manifest in manifests], indent=2, ensure_ascii=False))
         return
@@ -56,12 +57,8 @@ def fetch(name: str, root: Path, base_url: str | None, everything: bool) -> None
     An interrupted transfer continues where it stopped. Nothing is written outside the data set's folder, and existing
     files are never overwritten.
     """
-    from latentsearch.data.fetch import fetch as bring
-
-    manifest = load_manifest(name)
-    click.echo(f"{manifest.title}. Licence: {manifest.licence}.", err=True)
     with _bars() as progress:
-        report = bring(manifest, root, progress, base_url=base_url, everything=everything)
+        report = ls.fetch_data(name, root, base_url=base_url, everything=everything, on_progress=progress)
     click.echo(f"{report.folder}: {report.summary}")
 
 
@@ -75,13 +72,14 @@ def verify_(name: str, root: Path, as_json: bool) -> None:
     A partial copy is reported as partial, with exit code 0. The exit code is 2 if the data set is missing, and 10 if a
     file differs from the published one.
     """
-    manifest = load_manifest(name)
-    report = verify(manifest, root)
+    report = ls.verify_data(name, root)
     click.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if as_json else _reported(report))
     if report.state == "missing":
         from latentsearch.data.by_hand import by_hand
+        from latentsearch.data.manifest import load_manifest
 
-        raise InputError(f"{name} is not in {folder_of(manifest, root)}. {by_hand(manifest, root, manifest.needed())}")
+        manifest = load_manifest(name)
+        raise InputError(f"{name} is not in {report.folder}. {by_hand(manifest, root, manifest.needed())}")
     if report.state == "damaged":
         raise TransferError(
             f"{name} in {report.folder} is {report.summary}; move the damaged files away and fetch it again"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from latentsearch.cli.export_bundle import BundleRequest, export_bundle
+import latentsearch as ls
 from latentsearch.cli.options import PATH, Verb, index_option, output_option
 from latentsearch.cli.stderr import Bar
 
@@ -53,7 +53,7 @@ SUFFIX = ".parquet"
 @click.option("--terms", help="The licence terms of the weights.  [default: as its training pictures']")
 @click.option("--pictures", metavar="DIR", type=PATH, help="With timm:NAME: a folder of pictures to fit the codes on.")
 @click.option("--untrained", is_flag=True, help="With timm:NAME: use random weights instead of the pretrained ones.")
-def command(run: Path | None, target: Path, location: str | None, **bundle: Any) -> None:
+def command(run: Path | None, target: Path, location: str | None, **options: Any) -> None:
     """Write a training run as an encoder bundle, or the index as a Parquet file.
 
     export RUN -o BUNDLE writes a bundle for `latentsearch index --encoder BUNDLE`. Its ONNX graph is compared with
@@ -76,21 +76,28 @@ def command(run: Path | None, target: Path, location: str | None, **bundle: Any)
         raise click.UsageError(f"Name a training run to export as a bundle, or a file that ends in {SUFFIX}.")
     if run is not None and (is_file or location is not None):
         raise click.UsageError(f"A training run is exported to a folder: leave out -o FILE{SUFFIX} and --index.")
-    asked = BundleRequest(run, target, **bundle)
-    _check(asked)
+    _check(run, **options)
     if run is None:
         _export_index(location, target)
     else:
-        export_bundle(asked)
+        _show(target, ls.export_bundle(run, target, **options))
 
 
-def _check(asked: BundleRequest) -> None:
-    if asked.is_pretrained != (asked.pictures is not None):
+def _check(run: Path | None, **options: Any) -> None:
+    is_pretrained = str(run).startswith("timm:")
+    if is_pretrained != (options["pictures"] is not None):
         raise click.UsageError("timm:NAME and --pictures DIR go together: name pictures like those you will search.")
-    if asked.read is None and (asked.layer or asked.parts):
+    if options["read"] is None and (options["layer"] or options["parts"]):
         raise click.UsageError("--layer and --parts go with --read parts.")
-    if asked.untrained and not asked.is_pretrained:
+    if options["untrained"] and not is_pretrained:
         raise click.UsageError("--untrained is for timm:NAME alone.")
+
+
+def _show(folder: Path, model: dict[str, Any]) -> None:
+    size = sum(file["bytes"] for file in model["files"].values()) / 1e6
+    click.echo(f"{folder}: {size:.1f} MB, {model['latent_size']} numbers a picture, {model['distance']} distance")
+    for what, value in model["fidelity"].items():
+        click.echo(f"  {what.replace('_', ' ')}: {value}")
 
 
 def _export_index(location: str | None, target: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import latentsearch as ls
 from latentsearch.cli.options import (
     COUNT_OR_NONE,
     POSITIVE,
@@ -74,30 +75,19 @@ def command(
     the squared error by Adam, and keeps the code within the ball that contains nearly all codes that the generator was
     trained on.
     """
-    from indexer.system.extras import require_training
-
-    require_training()
-    import torch
-
-    from latentsearch.inversion.reconstruct import reconstruct, targets, write_picture
-
-    if threads:
-        torch.set_num_threads(threads)
-    written = targets(images, target) if target else []
-    encoder = None if start == "random" else start
     with Bar(DESCRIBED[method], unit="steps") as bar:
-        found = reconstruct(
+        found = ls.invert(
             images,
             bundle,
             method=method,
-            encoder=encoder,
+            start=start,
             steps=steps,
             learning_rate=learning_rate,
             seed=seed,
-            report=bar.show,
+            threads=threads,
+            target=target,
+            on_progress=lambda step, done, total: bar.show(done, total),
         )
-    for one, path in zip(found, written, strict=False):
-        write_picture(one.pixels, path)
     for one in found:
         click.echo(_as_json(one) if as_json else _as_text(one))
 

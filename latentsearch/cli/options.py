@@ -26,8 +26,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 THREADS = click.IntRange(1, 1_024)
 DEBUG = "--debug"
-# `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
-STEPS = ("latentsearch.export.", "latentsearch.data.")
+# `train`, `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
+STEPS = ("latentsearch.interface.training", "latentsearch.export.", "latentsearch.data.")
 images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=PATH)
 index_option = click.option(
     "--index",
@@ -106,7 +106,7 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one message."""
         sentence = self.format(record)
-        if record.name.startswith(STEPS):
+        if record.levelno > logging.DEBUG and record.name.startswith(STEPS):
             click.echo(sentence, err=True)
         else:
             tell(sentence)

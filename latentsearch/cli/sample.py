@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
+import latentsearch as ls
 from latentsearch.cli.options import COUNT, SEED, Verb, output_option
 from latentsearch.cli.stderr import Bar
-
-BATCH = 256
 
 
 @click.command("sample", cls=Verb)
@@ -26,12 +25,10 @@ def command(bundle: str | None, count: int, seed: int, target: Path) -> None:
     """
     from PIL import Image
 
-    from indexer.encoders.encoder import load_generator
-
-    generator = load_generator(bundle)
+    pictures = ls.sample(bundle, count, seed=seed)
     target.mkdir(parents=True, exist_ok=True)
     with Bar("drawing", count) as bar:
-        for number, pixels in enumerate(generator.draw(count, seed)):
+        for number, pixels in enumerate(pictures):
             Image.fromarray(pixels).save(target / f"sample-{seed}-{number:06d}.png", compress_level=1)
             bar.advance()
     click.echo(f"{count} picture{'s' if count > 1 else ''} in {target}")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+import latentsearch as ls
 from latentsearch.cli.headings import HeadedVerb, under
 from latentsearch.cli.options import COUNT, COUNT_OR_NONE, NOT_NEGATIVE, PATH, SEED, SHARE, THREADS, Finite, Whole
-from latentsearch.cli.train_request import AUTO, FITTED, TrainRequest
+from latentsearch.interface.training import AUTO, DEVICES, FITTED, PRECISIONS
 from latentsearch.training.engine import limits
+from latentsearch.training.engine.registry import FAMILIES, require_fields
 
-# Each is a module in latentsearch.training.families, which `--help` does not import.
-NETWORKS = ("aegan", "direct", "bigan", "ivegan", "icgan", "attributes", "autoencoder", "contrastive", "wgan-gp")
-FAMILIES = (FITTED, *NETWORKS)
 DESIGNS = ("IND", "IND-COND", "SNG")
-POSITION = click.IntRange(0, 4)
+POSITION = click.IntRange(0, limits.POSITION)
 LATENT_SIZE = click.IntRange(1, limits.LATENT_SIZE)
 WIDTH = click.IntRange(1, limits.WIDTH)
+
+# The options that are arguments of `ls.train`; the others, except those that `_train` names, are fields of a recipe.
+TRAIN_OPTIONS = (
+    "preset", "label_file", "generator", "resume", "auto_factor", "auto_steps", "checkpoint_seconds", "sheet_steps",
+    "threads", "device", "precision",
+)  # fmt: skip
 
 run_option = under("Run")
 recipe_option = under("Recipe")
@@ -34,7 +40,7 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
 @click.command("train", cls=HeadedVerb)
 @click.argument("family", type=click.Choice(FAMILIES))
 @click.argument("data", type=PATH, metavar="DATA")
-@run_option("-o", "--output", "folder", required=True, type=PATH, help="The folder of the run.")
+@run_option("-o", "--output", "run", required=True, type=PATH, help="The folder of the run.")
 @run_option("--resume", is_flag=True, help="Continue from the last checkpoint in the run's folder.")
 @run_option(
     "--checkpoint-seconds",
@@ -134,14 +140,14 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
 )
 @hardware_option(
     "--device",
-    type=click.Choice(("auto", "cpu", "cuda", "mps")),
+    type=click.Choice(DEVICES),
     default="auto",
     show_default=True,
     help="Where to train: auto takes a GPU if there is one.",
 )
 @hardware_option(
     "--precision",
-    type=click.Choice(("auto", "fp32", "bf16", "fp16")),
+    type=click.Choice(PRECISIONS),
     default="auto",
     show_default=True,
     help="The precision of the computation: auto takes the fastest on this device.",
@@ -170,16 +176,51 @@ def command(**options: Any) -> None:
     --change NAME=VALUE sets a field of the recipe that has no option, such as shift=0; the fields are in run.json in
     the run's folder.
     """
+    _train(**options)
+
+
+def _train(
+    family: str,
+    data: Path,
+    run: Path,
+    changes: tuple[str, ...],
+    labels: tuple[str, ...],
+    auto_sizes: str,
+    **options: Any,
+) -> None:
+    from latentsearch.cli.train_progress import StageBar
+
+    own = {name: options.pop(name) for name in TRAIN_OPTIONS}
+    settings = {name: value for name, value in options.items() if value is not None}
+    changed = [*settings.items(), *map(_split, changes)]
+    is_auto = settings.get("latent_size") == AUTO
+    if family == FITTED and (own["generator"] or own["label_file"] or labels or is_auto):
+        raise click.UsageError("parts has no --generator, --labels, --label or --latent-size auto: leave it out.")
+    _prepare(family, [*settings, *(["labels"] if labels else [])])
+    sizes = _numbers(auto_sizes) if is_auto else ()
+    with StageBar() as bar:
+        ls.train(family, data, run, changes=changed, labels=labels, auto_sizes=sizes, on_progress=bar.show, **own)
+
+
+def _prepare(family: str, settings: list[str]) -> None:
+    """Check that a family has these options and what it needs is installed, before any work starts."""
     from indexer.system.extras import require_training
 
-    asked = TrainRequest.of(options)
-    if asked.family == FITTED:
-        if asked.generator or asked.label_file or asked.labels or asked.settings["latent_size"] == AUTO:
-            raise click.UsageError("parts has no --generator, --labels, --label or --latent-size auto: leave it out.")
-        from latentsearch.cli.train_parts import fit
+    if family != FITTED:
+        require_training()
+    require_fields(family, settings)
 
-        return fit(asked)
-    require_training()
-    from latentsearch.cli.train_network import train_network
 
-    train_network(asked)
+def _split(change: str) -> tuple[str, str]:
+    name, _, text = change.partition("=")
+    return name, text
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        sizes = sorted({int(word) for word in text.split(",")})
+    except ValueError:
+        sizes = [0]
+    if sizes[0] < 1 or sizes[-1] > limits.LATENT_SIZE:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between, each from 1 to {limits.LATENT_SIZE}")
+    return sizes

@@ -31,12 +31,13 @@ def fetch(
     base_url: str | None = None,
     everything: bool = False,
 ) -> Report:
-    """Download the missing files of a data set, unpack its archives, and verify the result.
+    """Download the missing files of a data set, unpack its archives, and verify the result. Logs title and licence.
 
     `base_url` replaces the publisher's servers; `everything` includes the optional files. Raises InputError if a file
     with the same name but other contents exists, the folder is not writable or `base_url` is not an HTTP address, and
     TransferError if a file cannot be downloaded or unpacked.
     """
+    logger.info("%s. Licence: %s.", manifest.title, manifest.licence)
     folder = folder_of(manifest, root)
     files = manifest.files if everything else manifest.needed()
     found = [(file, check_file(manifest, file, folder)) for file in files]

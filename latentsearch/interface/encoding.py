@@ -1,4 +1,4 @@
-"""Encode pictures to an array, and list the encoders."""
+"""Encode pictures to an array, predict their labels, and list the encoders."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from indexer.errors import InputError, TransferError, UnreadableImage
 from indexer.paths import printable
 from latentsearch.interface.queries import Picture, is_code, several, source_of
-from latentsearch.query import Address, InMemory, Name
+from latentsearch.query import Address, InMemory, Name, Unreadable
 
 if TYPE_CHECKING:
     from indexer.encoders.encoder import PictureEncoder
     from indexer.encoders.framing import Framing
+    from latentsearch.attributes.predict import Prediction
 
 # Pictures decoded per call of the encoder; each call starts new decoding processes.
 AT_ONCE = 4096
@@ -48,6 +49,30 @@ def encode(
     from indexer.encoders.encoder import load_encoder
 
     return encoded(pictures, load_encoder(encoder), errors)
+
+
+def predict_labels(
+    pictures: str | Path | Iterable[str | Path], encoder: str | Path | None = None
+) -> list[Prediction | Unreadable]:
+    """Predict the labels of picture files with an encoder that was trained with labels; one result per file, in order.
+
+    encoder: a bundle of the family icgan or attributes, by name or folder; None for "attributes", which is included and
+    knows 18 attributes of faces. A result has the path, values (a number per label, from about 0 for absent to about 1
+    for present), `holds(label)` (whether the value is at least 0.5) and the encoder's name. A file that cannot be
+    decoded gives an Unreadable with query (its path) and reason.
+
+    Raises InputError if no file is given or one does not exist, UnreadableImage if none can be decoded, EncoderError
+    for an encoder that is missing, damaged or trained without labels, MissingExtra without ONNX Runtime.
+
+    >>> [prediction] = ls.predict_labels(folder / "dawn.png")
+    >>> len(prediction.values), prediction.encoder
+    (18, 'attributes')
+    """
+    from indexer.encoders.attributes import load_attribute_encoder
+    from latentsearch.attributes.predict import predict
+
+    paths = [pictures] if isinstance(pictures, str | Path) else pictures
+    return predict([Path(path) for path in paths], load_attribute_encoder(encoder))
 
 
 def encoders() -> list[dict[str, Any]]:

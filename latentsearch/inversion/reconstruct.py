@@ -71,10 +71,10 @@ class Reconstruction:
 
 def reconstruct(
     images: Sequence[Path],
-    bundle: str | None = None,
+    bundle: str | Path | None = None,
     *,
     method: Method,
-    encoder: str | None = None,
+    encoder: str | Path | None = None,
     steps: int | None = None,
     learning_rate: float | None = None,
     seed: int = 0,
@@ -106,7 +106,9 @@ def reconstruct(
         learning_rate=learning_rate,
         report=report,
     )
-    search = _Search(generator, method, encoder or "random", seed, steps, learning_rate, time.perf_counter() - began)
+    search = _Search(
+        generator, method, str(encoder or "random"), seed, steps, learning_rate, time.perf_counter() - began
+    )
     return [
         search.reconstruction(image, x[row : row + 1], first[row : row + 1], found.codes[row : row + 1])
         for row, image in enumerate(images)
@@ -186,7 +188,7 @@ def _check_picture(image: Path) -> None:
         raise InputError(f"there is no picture at {printable(image)}: check the path")
 
 
-def _start(images: Sequence[Path], generator: GraphGenerator, encoder: str | None, seed: int) -> Tensor:
+def _start(images: Sequence[Path], generator: GraphGenerator, encoder: str | Path | None, seed: int) -> Tensor:
     if encoder is not None:
         return _encode(images, generator, encoder)
     try:
@@ -195,7 +197,7 @@ def _start(images: Sequence[Path], generator: GraphGenerator, encoder: str | Non
         raise InputError(f"{error} by --start ENCODER") from error
 
 
-def _encode(images: Sequence[Path], generator: GraphGenerator, name: str) -> Tensor:
+def _encode(images: Sequence[Path], generator: GraphGenerator, name: str | Path) -> Tensor:
     """Encode the pictures as input for the generator: (n, latent_size).
 
     Raises EncoderError for encoders with cosine distance: their codes are whitened and scaled to length 1, and the

@@ -59,8 +59,8 @@ class Moments:
         return np.asarray(self._changes / (2 * self.count))
 
 
-def directions(total: Matrix, within: Matrix, pictures: int, count: int, share: float) -> Matrix:
-    """Return the leading generalised eigenvectors of (total, within + share total + a ridge), (d, at most count).
+def directions(total: Matrix, within: Matrix, pictures: int, count: int, total_weight: float) -> Matrix:
+    """Return the leading generalised eigenvectors of (total, within + total_weight total + ridge), (d, at most count).
 
     They have length 1 in the metric of the second matrix. These are Fisher's linear discriminants ("The use of multiple
     measurements in taxonomic problems", 1936) with one class per picture, consisting of its altered copies: a linear
@@ -72,7 +72,7 @@ def directions(total: Matrix, within: Matrix, pictures: int, count: int, share: 
         return np.empty((len(total), 0))
     # The ridge makes the metric positive definite. With metric = L L', the eigenvectors are v = L'^-1 u, where u are
     # the eigenvectors of L^-1 total L'^-1.
-    lower = np.linalg.cholesky(within + share * total + noise * np.eye(len(total)))
+    lower = np.linalg.cholesky(within + total_weight * total + noise * np.eye(len(total)))
     half = np.linalg.solve(lower, total)
     values, axes = np.linalg.eigh(_symmetric(np.linalg.solve(lower, half.T)))
     chosen = np.argsort(-values, kind="stable")[:count]

@@ -72,9 +72,9 @@ class Maps(Protocol):
 class Settings:
     """The parameters of a fit.
 
-    large, small: axes per large and per small part. few: axes per part of a map with `few`, such as colours. share:
-    weight of the pictures' covariance in the metric of `directions`. power: each axis of the code is divided by its
-    standard deviation to this power.
+    large, small: axes per large and per small part. few: axes per part of a map with `few`, such as colours.
+    total_weight: weight of the pictures' covariance in the metric of `directions`, where that of the alterations has
+    weight 1. power: each axis of the code is divided by its standard deviation to this power.
     """
 
     parts: tuple[Part, ...]
@@ -82,7 +82,7 @@ class Settings:
     large: int = 120
     small: int = 80
     few: int = 40
-    share: float = 0.05
+    total_weight: float = 0.05
     power: float = 0.0
     alterations: Alterations = field(default_factory=Alterations)
     seed: int = 0
@@ -149,7 +149,7 @@ def _fit_part(region: Region, moments: Moments, settings: Settings) -> PartReadi
     cells = region.cells
     square = np.ix_(cells, cells)
     total, within = moments.covariance[square], moments.change[square]
-    matrix = directions(total, within, moments.count, settings.axes(region), settings.share)
+    matrix = directions(total, within, moments.count, settings.axes(region), settings.total_weight)
     return PartReading(region, moments.mean[cells], matrix)
 
 

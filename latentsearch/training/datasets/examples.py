@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 RING = "ring"
 
 
-def kind_of(data: Path) -> str:
-    """Return the kind of data: "ring", "digits", "cifar10" or "pictures".
+def content_of(data: Path) -> str:
+    """Return the content of the data: "ring", "digits", "cifar10" or "pictures".
 
     The word `ring` is "ring", a folder with MNIST's files is "digits", and any other folder is "pictures". An .npz file
     is "cifar10" if its images have three colours, and "digits" if not.
@@ -32,13 +32,13 @@ def kind_of(data: Path) -> str:
 
 def count(data: Path) -> int:
     """Return the number of training examples; raises InputError if `data` is missing, empty or unreadable."""
-    if kind_of(data) == "ring":
+    if content_of(data) == "ring":
         from latentsearch.training.datasets.ring import POINTS
 
         return POINTS
-    if kind_of(data) == "cifar10":
+    if content_of(data) == "cifar10":
         return len(load_photographs(data, "train"))
-    return len(load_digits(data, "train")) if kind_of(data) == "digits" else len(find_pictures(data)[1])
+    return len(load_digits(data, "train")) if content_of(data) == "digits" else len(find_pictures(data)[1])
 
 
 def load(data: Path, run: Path, framing: Framing, report: Report, scale: bool = False) -> Images | Points:
@@ -47,14 +47,14 @@ def load(data: Path, run: Path, framing: Framing, report: Report, scale: bool = 
     scale: whether to scale MNIST and CIFAR-10 to the framing; if not, the framing must have their size. Raises
     InputError if there are no examples or the disk is full.
     """
-    if kind_of(data) == "ring":
+    if content_of(data) == "ring":
         from latentsearch.training.datasets.ring import Points
 
         return Points()
-    if kind_of(data) == "digits":
+    if content_of(data) == "digits":
         held_out, training = (load_digits(data, split).images for split in ("test", "train"))
         return load_arrays(data, held_out, training, run, framing, scale)
-    if kind_of(data) == "cifar10":
+    if content_of(data) == "cifar10":
         held_out, training = (load_photographs(data, split).images for split in ("test", "train"))
         return load_arrays(data, held_out, training, run, framing, scale)
     return load_images(data, run, framing, report)

@@ -24,6 +24,7 @@ from latentsearch.training.engine.checkpoint import Checkpoint, load_checkpoint,
 from latentsearch.training.engine.divergence import WARM_UP_STEPS, CodeStatistics, DivergenceWatch, PriorWatch
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import save_image_grid
+from latentsearch.training.progress import Progress
 
 STATS_EVERY_STEPS = 20
 
@@ -46,18 +47,6 @@ class Examples(Protocol):
     def shown(self) -> Tensor:
         """Return the examples for the image grids, in the format of `batch`."""
         ...
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The progress of a run: steps done in the stage and in total, speed, remaining time, and the latest losses."""
-
-    stage: str
-    step: int
-    steps: int
-    images_per_second: float
-    seconds_left: float
-    losses: dict[str, float]
 
 
 @dataclass

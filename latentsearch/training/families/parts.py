@@ -49,9 +49,10 @@ class Recipe:
     size: side of the framed pictures in pixels, a multiple of 32. parts: "faces", "grid", a file of boxes, or "auto",
     which means faces if most pictures have the shape of CelebA's aligned ones, and grid if not. mirror: whether a
     picture and its mirror image get the same code. colour: weight of colours relative to derivatives. large, small:
-    axes per large and per small part. few: axes per part of the colour map. share: weight of the pictures' covariance
-    in the metric of the directions. power: each axis of the code is divided by its standard deviation to this power.
-    The remaining fields are those of `Alterations`.
+    axes per large and per small part. few: axes per part of the colour map. share: how much of the pictures' own
+    covariance is added to the covariance of their altered copies to form the metric of the directions; 0 leaves only
+    the alterations (`Settings.total_weight`). power: each axis of the code is divided by its standard deviation to this
+    power. The remaining fields are those of `Alterations`.
     """
 
     seed: int = 0

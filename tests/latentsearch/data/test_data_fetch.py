@@ -250,7 +250,7 @@ def test_progress_is_for_terminals_and_for_stderr(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
     manifest = manifest_of({"a.bin": CONTENT})
-    monkeypatch.setattr("latentsearch.cli.data.load_manifest", lambda name: manifest)
+    monkeypatch.setattr("latentsearch.data.manifest.load_manifest", lambda name: manifest)
     monkeypatch.setenv("FORCE_COLOR" if terminal else "NO_COLOR", "1")
     result = CliRunner().invoke(main, ["data", "fetch", "tiny", "--root", str(tmp_path), "--base-url", server.url])
     assert result.exit_code == 0

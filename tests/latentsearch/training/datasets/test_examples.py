@@ -13,7 +13,7 @@ from indexer.encoders.framing import Framing  # noqa: E402
 from indexer.errors import InputError  # noqa: E402
 from latentsearch.data.cifar10 import load_photographs  # noqa: E402
 from latentsearch.data.digits import load_digits  # noqa: E402
-from latentsearch.training.datasets.examples import count, kind_of, load  # noqa: E402
+from latentsearch.training.datasets.examples import content_of, count, load  # noqa: E402
 from latentsearch.training.datasets.ring import ring  # noqa: E402
 from tests.support import make_folder  # noqa: E402
 
@@ -52,7 +52,7 @@ def test_digits_are_the_same_from_idx_files_as_from_npz(npz, tmp_path, packed):
     for split, names in FILES.items():
         for name, array in zip(names, drawn(split), strict=True):
             write_idx(folder / name, array, packed)
-    assert kind_of(folder) == kind_of(npz) == "digits"
+    assert content_of(folder) == content_of(npz) == "digits"
     for split in FILES:
         ours, theirs = load_digits(folder, split), load_digits(npz, split)
         assert np.array_equal(ours.images, theirs.images) and np.array_equal(ours.labels, theirs.labels)
@@ -94,7 +94,7 @@ def make_cifar10(path, labels=16):
 
 def test_cifar10_is_told_by_its_colours_and_its_test_split_is_held_out(npz, tmp_path):
     (train, test), path = make_cifar10(tmp_path / "cifar10.npz"), tmp_path / "cifar10.npz"
-    assert (kind_of(path), kind_of(npz)) == ("cifar10", "digits")
+    assert (content_of(path), content_of(npz)) == ("cifar10", "digits")
     run = tmp_path / "run"
     run.mkdir()
     examples = load(path, run, Framing(32, 32), lambda done, total: None)
@@ -112,7 +112,7 @@ def test_cifar10_with_labels_missing_is_one_sentence(tmp_path):
 
 
 def test_the_ring_is_drawn_from_its_manifest(tmp_path):
-    assert kind_of(Path("ring")) == "ring"
+    assert content_of(Path("ring")) == "ring"
     examples = load(Path("ring"), tmp_path, DIGIT, lambda done, total: None)
     points = examples.batch(np.arange(len(examples)))
     assert points.shape == (count(Path("ring")), 2)
@@ -123,4 +123,4 @@ def test_the_ring_is_drawn_from_its_manifest(tmp_path):
 def test_a_folder_of_that_name_is_a_folder_of_pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_folder(tmp_path / "ring", 2)
-    assert kind_of(Path("ring")) == "pictures" and count(Path("ring")) == 2
+    assert content_of(Path("ring")) == "pictures" and count(Path("ring")) == 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,18 @@ from indexer.errors import InputError
 from indexer.system.disk import write_json
 from latentsearch.training.datasets import examples
 from latentsearch.training.datasets.images import Images, to_float
-from latentsearch.training.engine.loop import Progress, require_batch, train
+from latentsearch.training.engine.family import Family, Recipe
+from latentsearch.training.engine.loop import require_batch, train
 from latentsearch.training.engine.precision import Precision
-from latentsearch.training.families import autoencoder
+from latentsearch.training.engine.registry import choose_recipe, load_module
+from latentsearch.training.progress import Progress
 
 SIZES = (10, 50, 100, 500, 1000)
 FACTOR, STEPS = 1.2, 1_000
 # One image in LEAST_SHARE, at most VALIDATION, is held out; errors are computed on BLOCK images at a time.
 VALIDATION, LEAST_SHARE, BLOCK = 1_000, 10, 100
 CHOICE = "latent-size.json"
+AUTOENCODER = "autoencoder"
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,7 @@ def choose(
     choice can continue. report: called with the size and its training progress. Raises InputError for data that
     autoencoders do not support, or with fewer images than a batch.
     """
-    kind = examples.kind_of(data)
-    presets = autoencoder.FORMS["mirrored"]
-    if kind not in presets:
-        raise InputError(f"no latent size can be chosen for {kind}: give --latent-size a number")
-    recipe = presets[kind]["small"]
-    assert isinstance(recipe, autoencoder.Recipe)
+    recipe = _autoencoder_recipe(data)
     require_batch(examples.count(data) * (LEAST_SHARE - 1) // LEAST_SHARE, recipe.batch)
     folder.mkdir(parents=True, exist_ok=True)
     images = examples.load(data, folder, recipe.framing, lambda done, total: None)
@@ -98,8 +96,8 @@ def choose(
     errors = _measured(folder, settings)
     for size in sizes:
         if size not in errors:
-            one = replace(recipe, latent_size=size, seed=seed, epochs=epochs)
-            family = autoencoder.Autoencoder(one, precision)
+            sized = _autoencoder_recipe(data, latent_size=size, seed=seed, epochs=epochs)
+            family = load_module(AUTOENCODER).FAMILY(sized, precision)
             run = folder / "latent-size" / str(size)
             run.mkdir(parents=True, exist_ok=True)
             train(family, learned, run, lambda progress, size=size: report(size, progress))  # type: ignore[misc]
@@ -108,6 +106,15 @@ def choose(
     choice = pick(errors, factor)
     write_json(folder / CHOICE, {"settings": settings, **asdict(choice)})
     return choice
+
+
+def _autoencoder_recipe(data: Path, **settings: int) -> Recipe:
+    """Return the recipe of a mirrored autoencoder (preset `small`). Raises InputError if there is none for the data."""
+    try:
+        return choose_recipe(AUTOENCODER, examples.content_of(data), "small", {"mirrored": True, **settings})
+    except InputError as error:
+        content = examples.content_of(data)
+        raise InputError(f"no latent size can be chosen for {content}: give --latent-size a number") from error
 
 
 def _measured(folder: Path, settings: dict[str, Any]) -> dict[int, float]:
@@ -151,9 +158,10 @@ def split(images: Images, seed: int) -> tuple[Part, NDArray[np.uint8]]:
 
 
 @torch.no_grad()
-def squared_error_of(family: autoencoder.Autoencoder, pixels: NDArray[np.uint8]) -> float:
+def squared_error_of(family: Family, pixels: NDArray[np.uint8]) -> float:
     """Return the mean squared error, of values in [0, 1], of reconstructions of images uint8 (n, h, w, 3)."""
     encoder, generator, device = family.encoder(), family.generator(), family.precision.device
+    assert generator is not None
     total = 0.0
     for start in range(0, len(pixels), BLOCK):
         x = to_float(pixels[start : start + BLOCK]).to(device)

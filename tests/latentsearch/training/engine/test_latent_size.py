@@ -9,7 +9,7 @@ from click.testing import CliRunner
 torch = pytest.importorskip("torch")
 
 from latentsearch.cli import main  # noqa: E402
-from latentsearch.training.families.latent_size import pick  # noqa: E402
+from latentsearch.training.engine.latent_size import pick  # noqa: E402
 from tests.support import make_folder  # noqa: E402
 
 
