@@ -1,11 +1,11 @@
-"""Encoder bundles: an encoder from images to codes and, in some bundles, a generator from codes to images."""
+"""Encoder bundles: a folder with a graph from images to codes, and its description."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,8 +26,6 @@ FORMAT = 1
 # The packages lie side by side in a checkout and in the wheel.
 SHIPPED = Path(__file__).parents[2] / "latentsearch" / "bundles"
 DEFAULT_ENCODER = "parts"
-# Of the bundled generators, the one whose random faces look most realistic.
-DEFAULT_GENERATOR = "aegan"
 BATCH_SIZE = 64
 # The largest code length, and the largest side of a framed picture in pixels, that a sound model.json can state.
 SIZE_AT_MOST = 65_536
@@ -102,50 +100,6 @@ class Encoder:
         return 1 - np.interp(np.asarray(distances, np.float64), *_shares_of_pairs(self.model))
 
 
-class Generator:
-    """A loaded bundle's generator.
-
-    prior: distribution of its codes: "uniform" for U(-1, 1), "gaussian" for N(0, 1), "none" for a plain autoencoder.
-    labels: names of the labels whose values, 1 or 0, form the end of each code; () for an unconditional generator.
-    """
-
-    def __init__(self, model: dict[str, Any], session: InferenceSession) -> None:
-        self.name: str = model["name"]
-        self.latent_size: int = model["generator"]["latent_size"]
-        self.prior: str = model["generator"]["prior"]
-        labels = model["generator"].get("labels", {})
-        self.labels: tuple[str, ...] = tuple(labels.get("names", ()))
-        self._label_vectors = [[int(digit) for digit in vector] for vector in labels.get("drawn", ())]
-        self._session = session
-
-    def draw(self, count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
-        """Generate `count` pictures from random codes, yielding uint8 (h, w, 3); deterministic for a seed and count.
-
-        Raises EncoderError if the generator has no prior.
-        """
-        random = np.random.default_rng(seed)
-        if self.prior == "none":
-            raise EncoderError(f"{self.name} has no prior to draw codes from: its generator only decodes")
-        for start in range(0, count, BATCH_SIZE):
-            yield from self.generate(self._drawn(random, min(BATCH_SIZE, count - start)))
-
-    def _drawn(self, random: np.random.Generator, count: int) -> NDArray[np.float32]:
-        """Sample codes from the prior: float32 (count, latent_size)."""
-        if self.prior == "gaussian":
-            codes = random.standard_normal((count, self.latent_size)).astype(np.float32)
-        else:
-            codes = random.uniform(-1, 1, (count, self.latent_size)).astype(np.float32)
-        if self.labels:
-            # Sample whole label vectors of real pictures, because labels are correlated (beards and men, for example).
-            codes[:, -len(self.labels) :] = random.choice(self._label_vectors, count)
-        return codes
-
-    def generate(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Generate pictures from codes: float32 (n, latent_size) to uint8 (n, h, w, 3)."""
-        batches = [codes[start : start + BATCH_SIZE] for start in range(0, max(len(codes), 1), BATCH_SIZE)]
-        return np.concatenate([self._session.run(["images"], {"codes": batch})[0] for batch in batches])
-
-
 def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
     """Load an encoder by name or bundle folder; None loads DEFAULT_ENCODER.
 
@@ -157,19 +111,8 @@ def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, netwo
     # A single-threaded batch per core takes three quarters of the time of batches that share all cores.
     session = open_session(folder, model, "encoder.onnx", 1) if network else None
     if session is not None:
-        _require_size(folder / "encoder.onnx", session.get_outputs()[0].shape[-1], model["latent_size"])
+        require_size(folder / "encoder.onnx", session.get_outputs()[0].shape[-1], model["latent_size"])
     return Encoder(folder, model, session, threads or cores())
-
-
-def load_generator(name_or_path: str | Path | None = None, threads: int = 0) -> Generator:
-    """Load a generator; None loads DEFAULT_GENERATOR. threads: per batch, 0 for all cores. Errors: as load_encoder."""
-    folder = find_bundle(name_or_path, DEFAULT_GENERATOR)
-    model = read_model(folder)
-    if "generator.onnx" not in model["files"] or "generator" not in model:
-        raise EncoderError(f"encoder {model['name']} at {folder} has no generator")
-    session = open_session(folder, model, "generator.onnx", threads)
-    _require_size(folder / "generator.onnx", session.get_inputs()[0].shape[-1], model["generator"]["latent_size"])
-    return Generator(model, session)
 
 
 def bundle_folders() -> list[Path]:
@@ -225,7 +168,7 @@ def read_model(folder: Path) -> dict[str, Any]:
     return model
 
 
-def _require_size(graph: Path, size: int | str | None, stated: int) -> None:
+def require_size(graph: Path, size: int | str | None, stated: int) -> None:
     """Raise EncoderError if a graph's code size differs from model.json; graphs with a dynamic size pass."""
     if isinstance(size, int) and size != stated:
         raise EncoderError(f"{graph} has codes of {size} numbers, and its model.json states {stated}: {REPAIR}")

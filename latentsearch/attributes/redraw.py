@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
-from indexer.encoders.encoder import Encoder, Generator, PictureEncoder, load_encoder, load_generator
+from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
 from indexer.encoders.framing import Framing
+from indexer.encoders.generator import Generator, load_generator
 from indexer.errors import EncoderError, InputError
 from indexer.paths import printable
 from latentsearch.query import Change, Options

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from indexer.encoders.encoder import load_encoder, load_generator
+from indexer.encoders.encoder import load_encoder
+from indexer.encoders.generator import INVERSE, OWN_CODES, load_generator, load_inverse
 from indexer.errors import InputError
 from latentsearch.export.attribute_graph import check_attributes, describe_labels, write_attribute_graph
 from latentsearch.export.bundle_folder import FIT_IMAGES, describe_bundle, likeness, new_bundle
@@ -42,7 +43,7 @@ class EncoderGraph(nn.Module):
     """Framed pictures uint8 (n, h, w, 3) -> codes float32 (n, d), including scaling and whitening.
 
     A code is the mean over several views. mirrored: whether the mirror image is a view. closer: whether the picture's
-    middle, enlarged to the same size, is a view.
+    middle, enlarged to the same size, is a view. The first view is the picture itself.
     """
 
     def __init__(self, network: nn.Module, mirrored: bool = False, closer: bool = False) -> None:
@@ -52,18 +53,21 @@ class EncoderGraph(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode a batch."""
-        codes = self.codes(images.permute(0, 3, 1, 2).float() / 255)
-        if self.whiten is not None:
-            return unit(self.whiten(codes))
-        return codes
+        return self.published(self.of_views(images))
 
-    def codes(self, x: Tensor) -> Tensor:
-        """Compute codes before whitening, of pictures float32 (n, 3, h, w) in [0, 1]."""
+    def of_views(self, images: Tensor) -> Tensor:
+        """Compute the network's own codes of each view: float32 (views, n, d)."""
+        x = images.permute(0, 3, 1, 2).float() / 255
         views = [x, middle(x)] if self.closer else [x]
         if self.mirrored:
             views += [view.flip(3) for view in views]
         codes: Tensor = self.network(torch.cat(views))
-        return codes if len(views) == 1 else codes.view(len(views), -1, codes.shape[1]).mean(0)
+        return codes.view(len(views), -1, codes.shape[1])
+
+    def published(self, codes: Tensor) -> Tensor:
+        """Average codes over the views, and whiten them if whitening was fitted."""
+        mean = codes.mean(0) if len(codes) > 1 else codes[0]
+        return mean if self.whiten is None else unit(self.whiten(mean))
 
     def fit_whitening(self, codes: NDArray[np.float32], size: int | None = None) -> None:
         """Fit whitening to codes (n, d); from now on, forward centres, whitens and normalises, for cosine distance.
@@ -74,6 +78,19 @@ class EncoderGraph(nn.Module):
         self.whiten = nn.Linear(*matrix.shape)
         self.whiten.weight.data = torch.from_numpy(matrix.T.astype(np.float32)).contiguous()
         self.whiten.bias.data = torch.from_numpy((-mean @ matrix).astype(np.float32))
+
+
+class InvertingGraph(nn.Module):
+    """Framed pictures uint8 (n, h, w, 3) -> codes as EncoderGraph, and the network's own codes z of the pictures."""
+
+    def __init__(self, graph: EncoderGraph) -> None:
+        super().__init__()
+        self.graph = graph
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode a batch."""
+        own = self.graph.of_views(images)
+        return self.graph.published(own), own[0]
 
 
 def middle(x: Tensor) -> Tensor:
@@ -129,6 +146,8 @@ def export(
         model["fidelity"] = encoder.check(staging, codes)
         if trained.generator is not None:
             model["fidelity"] |= check_generator(trained, staging)
+            if read is None:
+                model["fidelity"] |= check_inverse(trained, staging, images.pixels[:CHECK_IMAGES])
         model["fidelity"] |= check_attributes(trained, staging, images.pixels[:CHECK_IMAGES])
         write_model(staging, model)
     return model
@@ -152,9 +171,24 @@ class Whitened:
             self.graph.fit_whitening(codes, self.trained.latent_size)
             codes = encode_whitened(self.graph, codes)
         logger.info("writing the graphs as %s", precision)
-        export_graph(self.graph, _example(self.trained), staging / ENCODER, "images", "codes")
-        compress(staging / ENCODER, precision, training)
+        self._export(staging, precision, training)
         return codes
+
+    def _export(self, staging: Path, precision: str, training: NDArray[np.uint8]) -> None:
+        """Write encoder.onnx, with z as its second output if the generator takes the network's own codes.
+
+        If other features replace these codes, z has a graph of its own: ONNX Runtime computes all outputs of a graph,
+        even those that were not requested, and z must not slow down encoding.
+        """
+        example, generator = _example(self.trained), self.trained.generator
+        if generator is None or self.trained.features is not None:
+            export_graph(self.graph, example, staging / ENCODER, "images", "codes")
+        else:
+            export_graph(InvertingGraph(self.graph).eval(), example, staging / ENCODER, "images", "codes", OWN_CODES)
+        compress(staging / ENCODER, precision, training)
+        if generator is not None and self.trained.features is not None:
+            export_graph(EncoderGraph(self.trained.encoder).eval(), example, staging / INVERSE, "images", OWN_CODES)
+            compress(staging / INVERSE, precision, training)
 
     def check(self, staging: Path, codes: NDArray[np.float32]) -> dict[str, float]:
         """Compare the bundle's codes with PyTorch's, as `likeness`."""
@@ -222,6 +256,14 @@ def check_generator(trained: Trained, bundle: Path) -> dict[str, float]:
     expected = GeneratorGraph(trained.generator).eval()(torch.from_numpy(codes)).numpy().astype(np.float32)
     difference = np.abs(load_generator(bundle).generate(codes) - expected)
     return {"generator_mean_difference": round(float(difference.mean()), 4)}
+
+
+@torch.no_grad()
+def check_inverse(trained: Trained, bundle: Path, pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """Return the mean absolute difference between the bundle's and PyTorch's codes z of pictures uint8 (n, h, w, 3)."""
+    expected = encode(EncoderGraph(trained.encoder).eval(), pixels)
+    difference = np.abs(load_inverse(bundle).invert(np.array(pixels)) - expected)
+    return {"inverse_mean_difference": round(float(difference.mean()), 4)}
 
 
 def _write_others(trained: Trained, images: Images, folder: Path, precision: str) -> None:

@@ -20,14 +20,14 @@ OPSET = 20
 CALIBRATION_IMAGES = 512
 
 
-def export_graph(network: nn.Module, example: Tensor, path: Path, input_name: str, output_name: str) -> None:
+def export_graph(network: nn.Module, example: Tensor, path: Path, input_name: str, *output_names: str) -> None:
     """Write a network (eval mode, CPU) as ONNX with a dynamic batch and with folded batch normalisation."""
     torch.onnx.export(
         fold_batch_normalisation(network),
         (example,),
         path,
         input_names=[input_name],
-        output_names=[output_name],
+        output_names=list(output_names),
         dynamic_shapes=({0: "n"},),
         opset_version=OPSET,
         dynamo=True,

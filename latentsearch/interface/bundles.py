@@ -152,7 +152,7 @@ def sample(bundle: str | Path | None = None, count: int = 64, *, seed: int = 0) 
     >>> [pixels.shape for pixels in ls.sample(count=2, seed=1)]
     [(64, 64, 3), (64, 64, 3)]
     """
-    from indexer.encoders.encoder import load_generator
+    from indexer.encoders.generator import load_generator
 
     if count < 1 or seed < 0:
         raise InputError(f"count is {count} and seed {seed}: count must be at least 1, seed at least 0")

@@ -13,8 +13,9 @@ import onnx
 from onnx import NodeProto
 from torch import Tensor, nn
 
-from indexer.encoders.encoder import DEFAULT_GENERATOR, REPAIR, find_bundle, read_model, read_verified
+from indexer.encoders.encoder import REPAIR, find_bundle, read_model, read_verified
 from indexer.encoders.framing import Framing
+from indexer.encoders.generator import DEFAULT_GENERATOR
 from indexer.errors import EncoderError
 from latentsearch.inversion.onnx_operators import OPERATORS, apply, to_tensor
 

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.experiment import experiment, publish
-from benchmarks.core.options import results_option
+from benchmarks.core.merge import earlier_runs
+from benchmarks.core.options import keep_option, results_option
+from benchmarks.core.results import load
 from benchmarks.datasets.image_sets import Sets, Split, load_sets
 from benchmarks.experiments.class_neighbours.page import table
 from benchmarks.statistics.neighbours_vote import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components
@@ -69,8 +71,9 @@ def measure(sets: Sets, encoders: list[Encoder], seed: int) -> list[dict[str, An
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or an .npz file of CIFAR-10.")
 @click.option("--bundle", "bundles", multiple=True, required=True, help="An encoder's name or folder; may be repeated.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")
+@keep_option
 @results_option
-def command(data: Path, bundles: tuple[str, ...], seed: int, results: Path) -> None:
+def command(data: Path, bundles: tuple[str, ...], seed: int, keep: bool, results: Path) -> None:
     """Measure the codes used in search. Gallery: the training images. Queries: the test images."""
     sets = load_sets(data)
     if sets.validation.labels.ndim != 1:
@@ -84,5 +87,23 @@ def command(data: Path, bundles: tuple[str, ...], seed: int, results: Path) -> N
         "neighbours": NEIGHBOURS,
         "rows": rows,
     }
+    name = f"{NAME}-{sets.name}"
+    if keep:
+        summary = keep_rows(name, summary, results)
     click.echo(table(summary))
-    publish(f"{NAME}-{sets.name}", summary, results)
+    publish(name, summary, results)
+
+
+def keep_rows(name: str, summary: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A summary with the stored rows of all codes that it did not measure, in their order, before the new ones.
+
+    Raises InputError if nothing is stored or the protocols differ.
+    """
+    record = load(name, folder)
+    stored = record["result"]
+    if any(stored[key] != summary[key] for key in ("seed", "data", "gallery", "queries", "neighbours")):
+        raise InputError(f"the rows in {folder / f'{name}.json'} have another protocol: measure all without --keep")
+    rows = {row["key"]: row for row in (*stored["rows"], *summary["rows"])}
+    measured = {row["key"] for row in summary["rows"]}
+    kept = earlier_runs(record, [row["key"] for row in stored["rows"]], measured)
+    return summary | {"rows": list(rows.values()), "kept": kept}

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.datasets.mutations import mutate
-from indexer.encoders.encoder import load_generator
+from indexer.encoders.generator import load_generator
 
 FORMATS = {
     "JPEG": ".jpg",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.encoders.encoder import load_generator
+from indexer.encoders.generator import load_generator
 from indexer.index.writer import IndexWriter
 
 # Small chunks, frequent commits and pauses between them: a run of one second passes through as many stages as a long

@@ -12,27 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.datasets.image_sets import Pixels, Sets
 from benchmarks.experiments.latent_size.classifier import Classifier, features
 from benchmarks.experiments.latent_size.models import Model, Search
 from benchmarks.judges.inverters import to_images, to_pixels
+from benchmarks.judges.realism import frechet_distance
 
 REFERENCE = 10_000
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"  # the file that torch-fidelity downloads
-
-
-def frechet_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """The distance between the Gaussians fitted to two sets of features (n, d) and (m, d).
-
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
-    """
-    (mean1, c1), (mean2, c2) = ((rows.mean(0), np.cov(rows, rowvar=False)) for rows in (first, second))
-    # The product of two positive semi-definite matrices has real, non-negative eigenvalues, apart from rounding.
-    roots = np.sqrt(np.maximum(np.linalg.eigvals(c1 @ c2).real, 0))
-    return float(np.square(mean1 - mean2).sum() + np.trace(c1) + np.trace(c2) - 2 * roots.sum())
 
 
 def drawn_images(model: Model, images: Tensor, seed: int) -> Tensor:

@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from indexer.encoders.encoder import available_encoders, find_bundle, load_encoder, load_generator
+from indexer.encoders.encoder import available_encoders, find_bundle, load_encoder
 from indexer.encoders.framing import CELEBA
+from indexer.encoders.generator import load_generator
 from indexer.errors import EncoderError
 from tests.support import draw_picture, make_bundle
 

@@ -20,7 +20,8 @@ import pytest
 from PIL import Image
 
 from indexer.encoders.attributes import load_attribute_encoder
-from indexer.encoders.encoder import load_encoder, load_generator
+from indexer.encoders.encoder import load_encoder
+from indexer.encoders.generator import load_generator
 from indexer.index.writer import IndexWriter
 from indexer.pipeline import predict_labels
 from indexer.workers import tasks

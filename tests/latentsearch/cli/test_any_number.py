@@ -201,7 +201,7 @@ def test_any_number_in_a_sample(
 
 def test_samples_are_drawn_a_batch_at_a_time(bundle: Path) -> None:
     """So many codes at once would fill any memory."""
-    from indexer.encoders.encoder import load_generator
+    from indexer.encoders.generator import load_generator
 
     generator = load_generator(bundle)
     many = generator.draw(10**15)

@@ -11,8 +11,9 @@ torch = pytest.importorskip("torch")
 from click.testing import CliRunner  # noqa: E402
 
 from indexer.decoding.decode import decode  # noqa: E402
-from indexer.encoders.encoder import load_encoder, load_generator  # noqa: E402
+from indexer.encoders.encoder import load_encoder  # noqa: E402
 from indexer.encoders.framing import CELEBA  # noqa: E402
+from indexer.encoders.generator import load_generator  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.training.engine.trained import load_trained  # noqa: E402
 from tests.support import make_folder  # noqa: E402

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from indexer.encoders.encoder import load_encoder, load_generator
+from indexer.encoders.encoder import load_encoder
+from indexer.encoders.generator import load_generator
 from latentsearch.cli import main
 from tests.latentsearch.collection import call
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from indexer.encoders.encoder import SHIPPED, load_generator  # noqa: E402
+from indexer.encoders.encoder import SHIPPED  # noqa: E402
 from indexer.encoders.framing import CELEBA  # noqa: E402
+from indexer.encoders.generator import load_generator  # noqa: E402
 from indexer.errors import EncoderError  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.inversion.onnx_module import load_differentiable  # noqa: E402

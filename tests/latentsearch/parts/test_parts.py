@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from indexer.decoding.decode import decode
-from indexer.encoders.encoder import load_encoder, load_generator
+from indexer.encoders.encoder import load_encoder
+from indexer.encoders.generator import load_generator
 from latentsearch.cli import main
 from latentsearch.training.families.parts import Recipe
 from tests.support import draw_picture, make_folder

@@ -53,3 +53,14 @@ def test_what_has_no_classes_is_refused(tmp_path):
     make_drawn_celeba(tmp_path / "celeba")
     with pytest.raises(InputError, match="no classes"):
         run([NAME, f"--data={tmp_path / 'celeba'}", "--bundle=contrastive", f"--results={tmp_path}"])
+
+
+def test_rows_of_an_earlier_run_are_kept_if_the_protocol_is_the_same(tmp_path):
+    before, _ = measured(tmp_path, "mnist", colours=False)
+    run([NAME, f"--data={tmp_path / 'mnist.npz'}", "--bundle=aegan", "--keep", f"--results={tmp_path}"])
+    after = load(f"{NAME}-mnist", tmp_path)["result"]
+    assert [row["key"] for row in after["rows"]] == ["pixels", "pca-100", "contrastive", "aegan"]
+    assert after["rows"][2] == before["rows"][2]
+    assert [kept["methods"] for kept in after["kept"]] == [["contrastive"]]
+    with pytest.raises(InputError, match="another protocol"):
+        run([NAME, f"--data={tmp_path / 'mnist.npz'}", "--bundle=aegan", "--keep", "--seed=1", f"--results={tmp_path}"])

@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch")
 
 from click.testing import CliRunner  # noqa: E402
 
-from indexer.encoders.encoder import load_encoder, load_generator  # noqa: E402
+from indexer.encoders.encoder import load_encoder  # noqa: E402
+from indexer.encoders.generator import load_generator  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.export.bundle import middle  # noqa: E402
 from latentsearch.models.whitening import whitening  # noqa: E402
