@@ -83,14 +83,14 @@ class EncoderGraph(nn.Module):
 class InvertingGraph(nn.Module):
     """Framed pictures uint8 (n, h, w, 3) -> codes as EncoderGraph, and the network's own codes z of the pictures."""
 
-    def __init__(self, graph: EncoderGraph) -> None:
+    def __init__(self, encoding: EncoderGraph) -> None:
         super().__init__()
-        self.graph = graph
+        self.encoding = encoding
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Encode a batch."""
-        own = self.graph.of_views(images)
-        return self.graph.published(own), own[0]
+        own = self.encoding.of_views(images)
+        return self.encoding.published(own), own[0]
 
 
 def middle(x: Tensor) -> Tensor:

@@ -28,12 +28,19 @@ def report(record: dict[str, Any]) -> str:
         "are (|z| > 0.95 for U(-1, 1), 1.96 for N(0, 1)). Error of z: as a multiple of the prior's variance, which is "
         "what answering 0 would have.",
         table(summary),
-        "## Samples",
-        f"{record['result']['sheet']}, drawn with seed {record['seed']}, the first 64, not a selection.",
-        f"![64 generated faces](./{NAME}-samples.png)",
+        samples(record) if summary["sheet"] else "",
         "## How it was measured",
         provenance(record),
     )
+
+
+def samples(record: dict[str, Any]) -> str:
+    """The sheet of samples with its heading."""
+    return page(
+        "## Samples",
+        f"{record['result']['sheet']}, drawn with seed {record['seed']}: the first 64, not a selection.",
+        f"![64 generated faces](./{NAME}-samples.png)",
+    ).rstrip()
 
 
 def table(summary: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from benchmarks.judges.realism import FaceFeatures, frechet_distance
 from benchmarks.methods.dhash import dhash_bits, similarity
 from benchmarks.methods.encoders import import_torch
 from indexer.encoders.encoder import available_encoders, find_bundle, read_model
+from indexer.encoders.framing import Framing
 from indexer.encoders.generator import Generator, load_generator, load_inverse
 from indexer.errors import EncoderError
 
@@ -45,8 +46,10 @@ def measure(bundle: str, faces: Faces, realism: Realism, generated: int, seed: i
         return row
     if generator.labels:  # the codes of real faces would need labels, too
         return row
-    real = faces.pixels(inverse.framing)
-    row["real"] = _alike(real, generator.generate(inverse.invert(real)))
+    redrawn = generator.generate(inverse.invert(faces.pixels(inverse.framing)))
+    # Some generators draw smaller pictures than their encoders see.
+    height, width = redrawn.shape[1:3]
+    row["real"] = _alike(faces.pixels(Framing(width, height, inverse.framing.crops)), redrawn)
     if generator.prior != "none":
         codes = generator.draw_codes(np.random.default_rng([seed, CODES]), generated)
         pictures = generator.generate(codes)
@@ -140,6 +143,8 @@ def command(
     }
     click.echo(table(result))
     results.mkdir(parents=True, exist_ok=True)
-    save_samples(names[0], results / f"{NAME}-samples.png", seed)
-    result["sheet"] = rows[0]["bundle"]
+    drawing = [name for name, row in zip(names, rows, strict=False) if row["frechet"] is not None]
+    result["sheet"] = drawing[0] if drawing else None
+    if drawing:
+        save_samples(drawing[0], results / f"{NAME}-samples.png", seed)
     publish(NAME, result, results)

@@ -27,6 +27,8 @@ from latentsearch.training.engine.image_grids import save_image_grid
 from latentsearch.training.progress import Progress
 
 STATS_EVERY_STEPS = 20
+# Steps between two comparisons of codes with the prior; a multiple of STATS_EVERY_STEPS.
+CODES_EVERY_STEPS = 100
 
 
 class Examples(Protocol):
@@ -141,7 +143,7 @@ class Training:
                     rate = (self.position.step - clock_step) * self.family.batch / (time.monotonic() - clock)
                     self._look(stage, steps, {name: value.item() for name, value in losses.items()}, rate)
                     clock, clock_step = time.monotonic(), self.position.step
-                self._keep(stage)
+                self._keep()
         if steps:  # a stage without steps must not change a generator taken from another run
             stage.finish()
         if stage is not self.family.stages[-1]:  # stay in the last stage: it can be resumed with more epochs
@@ -154,17 +156,17 @@ class Training:
 
     def _look(self, stage: Stage, steps: int, losses: dict[str, float], rate: float) -> None:
         self.divergence.losses(self.position.total_step, losses, STATS_EVERY_STEPS)
-        self.stats.add(total_step=self.position.total_step, stage=stage.name, step=self.position.step, **losses)
+        where = {"total_step": self.position.total_step, "stage": stage.name, "step": self.position.step}
+        self.stats.add(**where, **losses, **self._compare_codes())
         left = (steps - self.position.step) * self.family.batch / rate
         self.report(Progress(stage.name, self.position.step, steps, rate, left, losses))
 
-    def _keep(self, stage: Stage) -> None:
+    def _keep(self) -> None:
         if self.interrupted.is_set():
             self.save()
             raise KeyboardInterrupt
         if self.position.total_step % self.schedule.grid_steps == 0:
             self.show()
-            self._compare_codes(stage)
         if time.monotonic() - self.saved_at > self.schedule.checkpoint_seconds:
             self.save()
 
@@ -178,14 +180,14 @@ class Training:
             save_image_grid(self.folder / "sheets" / f"{name}-{self.position.total_step:07d}.png", grid)
 
     @torch.no_grad()
-    def _compare_codes(self, stage: Stage) -> None:
-        """Log how far the codes of generated pictures are from the prior, and warn if they have left it."""
-        if pair := self.family.recovered_codes():
-            statistics = CodeStatistics.of(*pair, self.family.prior)
-            where = {"total_step": self.position.total_step, "stage": stage.name, "step": self.position.step}
-            self.stats.add(**where, **statistics.to_json())
-            if self.position.step >= WARM_UP_STEPS:
-                self.prior.look(self.position.total_step, statistics)
+    def _compare_codes(self) -> dict[str, float]:
+        """Return how far the codes of generated pictures are from the prior, and warn if they have left it."""
+        if self.position.total_step % CODES_EVERY_STEPS or (pair := self.family.recovered_codes()) is None:
+            return {}
+        statistics = CodeStatistics.of(*pair, self.family.prior)
+        if self.position.step >= WARM_UP_STEPS:
+            self.prior.look(self.position.total_step, statistics)
+        return statistics.to_json()
 
     def save(self) -> None:
         """Write a checkpoint."""

@@ -12,6 +12,7 @@ from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from latentsearch.cli import main  # noqa: E402
+from latentsearch.training.engine import loop  # noqa: E402
 from latentsearch.training.engine.divergence import CodeStatistics, PriorWatch  # noqa: E402
 from tests.support import make_folder  # noqa: E402
 
@@ -67,10 +68,12 @@ def test_a_saturated_encoder_is_warned_of_once(caplog):
         ("bigan", ["--epochs", "2"], "encoder and generator"),
     ],
 )
-def test_a_run_writes_the_comparison_to_its_statistics(tmp_path, family, options, stage):
+def test_a_run_writes_the_comparison_to_its_statistics(tmp_path, monkeypatch, family, options, stage):
+    monkeypatch.setattr(loop, "STATS_EVERY_STEPS", 1)
+    monkeypatch.setattr(loop, "CODES_EVERY_STEPS", 1)
     make_folder(tmp_path / "pictures", 16)
     command = ["train", family, str(tmp_path / "pictures"), "-o", str(tmp_path / "run"), "--batch", "8"]
-    sizes = ["--width", "4", "--latent-size", "12", "--threads", "1", "--sheet-steps", "1"]
+    sizes = ["--width", "4", "--latent-size", "12", "--threads", "1"]
     result = CliRunner().invoke(main, [*command, *sizes, *options])
     assert result.exit_code == 0, result.stderr
     lines = [json.loads(line) for line in (tmp_path / "run/stats.jsonl").read_text().splitlines()]
