@@ -10,16 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Integer, LargeBinary, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Integer, bindparam, delete, func, insert, select, update
 
 from indexer.catalog.schema import FINGERPRINT, IMAGE, REMOVED, SEQUENCE
 from indexer.catalog.sqlite import Statements
 from indexer.numbers import FIRST_ID
-
-# The columns of a fingerprint.
-VIEWS = ("white", "black", "frames")
-# The image that gets a fingerprint: a parameter of the statements that store one.
-TARGET = bindparam("target", type_=Integer)
 
 
 class ImageRecord(NamedTuple):
@@ -205,27 +200,20 @@ class Copies(Statements):
 
     def add_fingerprints(self, fingerprints: Iterable[tuple[int, tuple[bytes, bytes, bytes | None]]]) -> None:
         """Store fingerprints (see indexer.decoding.fingerprint) by image id; ids that no longer exist are skipped."""
-        rows = [
-            {"target": image_id, **dict(zip(VIEWS, fingerprint, strict=True))} for image_id, fingerprint in fingerprints
-        ]
+        rows = [(image_id, *fingerprint, image_id) for image_id, fingerprint in fingerprints]
         if rows:
-            views: Iterator[ColumnElement[Any]] = (bindparam(view, type_=LargeBinary) for view in VIEWS)
-            self._add_fingerprints(views, exists().where(IMAGE.c.id == TARGET), rows)
+            self._fast.add_fingerprints(rows)
 
     def copy_fingerprints(self, copies: Iterable[tuple[int, int]]) -> None:
         """Copy fingerprints between images, given as (target id, source id); sources without one are skipped."""
         rows = [{"target": target, "source": source} for target, source in copies]
         if rows:
-            views: Iterator[ColumnElement[Any]] = (FINGERPRINT.c[view] for view in VIEWS)
-            self._add_fingerprints(views, FINGERPRINT.c.image_id == bindparam("source"), rows)
-
-    def _add_fingerprints(
-        self, views: Iterable[ColumnElement[Any]], where: ColumnElement[bool], rows: Sequence[dict[str, Any]]
-    ) -> None:
-        """Store a fingerprint with these views for the target of each row of parameters, where a condition holds."""
-        found = select(TARGET, *views).where(where)
-        add = insert(FINGERPRINT).prefix_with("OR REPLACE").from_select(["image_id", *VIEWS], found)
-        self._connection.execute(add, rows)
+            views = [column for column in FINGERPRINT.columns if column.name != "image_id"]
+            target = bindparam("target", type_=Integer)
+            found = select(target, *views).where(FINGERPRINT.c.image_id == bindparam("source"))
+            self._connection.execute(
+                insert(FINGERPRINT).prefix_with("OR REPLACE").from_select(["image_id", *views], found), rows
+            )
 
 
 def _record_of(row: Sequence[Any]) -> ImageRecord:

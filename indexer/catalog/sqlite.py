@@ -30,6 +30,7 @@ VALUES_AT_ONCE = 10_000
 
 IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 ADD_IMAGE = f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES ({', '.join('?' * len(IMAGE.columns))})"
+ADD_FINGERPRINT = "REPLACE INTO fingerprint SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM image WHERE id = ?)"
 # CROSS JOIN fixes the join order; otherwise SQLite may scan all values of a label.
 LABELS_OF_IDS = (
     "SELECT image_id, name, value FROM label CROSS JOIN label_value ON label_id = label.id "
@@ -148,6 +149,10 @@ class FastSql:
     def add_images(self, rows: Sequence[Sequence[Any]]) -> None:
         """Add images, all columns each. Core: 114 instead of 63 ms for 20,000, 8 % of an import."""
         self._execute(ADD_IMAGE, rows, many=True)
+
+    def add_fingerprints(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Store image id, three views and the id again, unless the image is gone. Core: 0.2 s more for 21,000, 3 % of a run."""
+        self._execute(ADD_FINGERPRINT, rows, many=True)
 
     def add_labels(self, label_id: int, ids: Sequence[int], values: Sequence[Any], predicted: bool) -> None:
         """Store one label's values. Core: 1.8 instead of 0.4 s for 40 labels of 20,000 images."""
