@@ -69,7 +69,8 @@ def measure(
 ) -> Any:
     """Run the verbs for several rounds, the two checkouts in alternating order.
 
-    The second folder, if there is one, holds planted copies; they are indexed untimed, for `duplicates`. large: an index to search, and a file of queries.
+    The second folder, if there is one, holds planted copies; they are indexed untimed, for `duplicates`. large: an
+    index to search, and a file of queries.
     Returns the seconds of each round, the medians of their ratios and the bars; a warm-up round is not counted.
     """
     measured: list[dict[str, dict[str, float]]] = []
