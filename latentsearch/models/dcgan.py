@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from latentsearch.models.layers import (
@@ -95,3 +96,10 @@ class InverseGenerator(nn.Module):
         """Encode images in [0, 1]."""
         codes: Tensor = self.codes(x * 2 - 1).float()
         return codes
+
+    def shrink_last_layer(self) -> None:
+        """Scale the last layer's weights to a tenth: its 8,192 inputs would otherwise saturate half of the Tanh."""
+        last = self.codes[-2]
+        assert isinstance(last, nn.Linear)
+        with torch.no_grad():
+            last.weight.mul_(0.1)

@@ -7,10 +7,12 @@ al.) and of the DCGAN implementation that has AEGAN's 5x5 kernels and widths: Ad
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from indexer.errors import InputError
 from latentsearch.models.dcgan import Discriminator, Generator, InverseGenerator
@@ -38,6 +40,11 @@ class Recipe(family.Recipe):
     inverse_epochs: epochs of the inverse generator's stage. flip: whether each real picture is mirrored with
     probability 1/2. r1: the weight of D's gradient penalty on real pictures, 0 for none. normalised: whether D has
     batch normalisation, as in Table 4.
+
+    Of the inverse generator: inverse_learning_rate: its Adam's. annealed: whether this rate falls to 0 along a cosine.
+    small_start: whether the initial weights of the last layer are a tenth of DCGAN's, which keeps the Tanh from
+    saturating in the first steps. code_weight: the weight of z's squared error beside eq. 7. real_share: real pictures
+    in a batch, as a share of the generated ones; they count in eq. 7 alone.
     """
 
     width: int = 64
@@ -47,6 +54,11 @@ class Recipe(family.Recipe):
     flip: bool = False
     r1: float = 0.0
     normalised: bool = True
+    inverse_learning_rate: float = 2e-4
+    annealed: bool = False
+    small_start: bool = False
+    code_weight: float = 0.0
+    real_share: float = 0.0
 
 
 PICTURES = {
@@ -79,6 +91,8 @@ class Aegan(Family):
         self.generator_network = Generator(width, latent_size)
         self.discriminator = Discriminator(width, self.recipe.normalised)
         self.inverse_generator = InverseGenerator(width, latent_size)
+        if self.recipe.small_start:
+            self.inverse_generator.shrink_last_layer()
         return {
             "generator": self.generator_network,
             "discriminator": self.discriminator,
@@ -145,18 +159,29 @@ class Aegan(Family):
         return self.recipe.r1 / 2 * R1_EVERY * squared_gradient(self.discriminator, x)
 
     def inverse_step(self, x: Tensor) -> dict[str, Tensor]:
-        """Take one step of IG on images from the frozen G (Algorithm 1); only the batch size of x is used."""
-        z = self.codes(len(x))
+        """Take one step of IG on images from the frozen G (Algorithm 1), and on a few of x if the recipe says so."""
+        z, recipe = self.codes(len(x)), self.recipe
+        real = x[: round(recipe.real_share * len(x))]
         with torch.no_grad(), self.precision.autocast():
-            generated = self.generator()(z)
+            images = torch.cat([self.generator()(z), mirrored(real, self.random) if recipe.flip else real])
         with self.precision.autocast():
-            loss = self.inverse_loss(z, generated, self.inverse_generator(generated))
+            z_hat = self.inverse_generator(images)
+            loss = self.inverse_loss(z, images, z_hat)
+        falling = (1 + math.cos(math.pi * self.progress)) / 2 if recipe.annealed else 1.0
+        self.set_rate("inverse_generator", falling * recipe.inverse_learning_rate)
         self.descend(loss, "inverse_generator")
         return {"reconstruction_loss": loss.detach()}
 
     def inverse_loss(self, z: Tensor, generated: Tensor, z_hat: Tensor) -> Tensor:
-        """Return the cross-entropy between x = G(z) and x' = G(z'), where z' = IG(x) (AEGAN eq. 7)."""
-        return image_cross_entropy(generated, self.generator().logits(z_hat))
+        """Return the cross-entropy between x = G(z) and x' = G(z'), where z' = IG(x) (AEGAN eq. 7).
+
+        z: the codes of the first images. If the recipe has a code_weight, z's squared error is added: different codes
+        of nearly equal pictures make eq. 7 alone drift to the prior's corners.
+        """
+        loss = image_cross_entropy(generated, self.generator().logits(z_hat))
+        if self.recipe.code_weight:
+            loss = loss + self.recipe.code_weight * mse_loss(z_hat[: len(z)].float(), z)
+        return loss
 
     def recovered_codes(self) -> tuple[Tensor, Tensor] | None:
         """Return drawn codes and IG's codes of their pictures, once IG is being trained."""

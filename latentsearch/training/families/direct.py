@@ -32,7 +32,7 @@ class Direct(aegan.Aegan):
 
     def inverse_loss(self, z: Tensor, generated: Tensor, z_hat: Tensor) -> Tensor:
         """Return ||z - IG(G(z))||^2, averaged over a code's dimensions and the batch (AEGAN eq. 3)."""
-        return mse_loss(z_hat, z)
+        return mse_loss(z_hat[: len(z)], z)
 
 
 FAMILY = Direct
