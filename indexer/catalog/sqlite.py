@@ -9,6 +9,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from indexer.numbers import can_be_kept
 SECONDS_TO_WAIT = 30
 # SQLite accepts at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
+# What sqlite3 says about a text value that is not UTF-8; the error has no code.
+NO_TEXT = "Could not decode to UTF-8"
 
 IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 ADD_IMAGE = f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES ({', '.join('?' * len(IMAGE.columns))})"
@@ -92,7 +95,8 @@ def raise_translated(error: BaseException | None) -> None:
 
 def _translated(original: Any) -> Exception | None:
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    is_no_text = isinstance(original, UnicodeDecodeError) or str(original).startswith(NO_TEXT)
+    if is_no_text or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return DamagedIndex(f"the catalogue is damaged ({original}): make the index anew")
     if code == sqlite3.SQLITE_FULL:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -170,13 +174,13 @@ class FastSql:
     def _under(self, columns: str, table: str, path: bytes) -> Iterator[Any]:
         """Yield columns, the path last, of the rows at and below a path, in pages."""
         select_them = f"SELECT {columns} FROM {table} WHERE"
-        yield from self._execute(f"{select_them} path = ?", (path,)).fetchall()
+        yield from self._rows(f"{select_them} path = ?", (path,))
         first, behind = bounds_of(path)
         least = ">="
         while True:
-            some = self._execute(
+            some = self._rows(
                 f"{select_them} path {least} ? AND path < ? ORDER BY path LIMIT {VALUES_AT_ONCE}", (first, behind)
-            ).fetchall()
+            )
             yield from some
             if len(some) < VALUES_AT_ONCE:
                 return
@@ -188,17 +192,27 @@ class FastSql:
         for start in range(0, len(values), VALUES_AT_ONCE):
             some = values[start : start + VALUES_AT_ONCE]
             marks = f"({','.join('?' * len(some))})"
-            found += self._execute(statement.replace("(?)", marks), some).fetchall()
+            found += self._rows(statement.replace("(?)", marks), some)
         return found
 
-    def _execute(self, statement: str, values: Sequence[Any], many: bool = False) -> sqlite3.Cursor:
-        """Execute a statement with one or many rows of values inside the open transaction."""
+    def _rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """Run a SELECT and return all rows; SQLite meets damage when it reads them, not when it begins."""
+        with self._translating_errors():
+            return self._sqlite.execute(statement, values).fetchall()
+
+    def _execute(self, statement: str, values: Sequence[Any], many: bool = False) -> None:
+        """Execute a statement with one or many rows of values."""
+        with self._translating_errors():
+            (self._sqlite.executemany if many else self._sqlite.execute)(statement, values)
+
+    @contextmanager
+    def _translating_errors(self) -> Iterator[None]:
+        """Work inside the open transaction, and raise our own errors for SQLite's."""
         if not self._connection.in_transaction():
             self._connection.begin()
-        execute = self._sqlite.executemany if many else self._sqlite.execute
         try:
-            return execute(statement, values)
-        except sqlite3.DatabaseError as error:
+            yield
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise_translated(error)
             raise
 
