@@ -55,7 +55,7 @@ class Duplicates(Found):
 
     def to_frame(self) -> Any:
         """Convert to a pandas DataFrame with one row per picture. Raises MissingExtra without pandas."""
-        from latentsearch.interface.frames import frame_of
+        from latentsearch.interface.notebook import frame_of
 
         return frame_of(self.to_dicts(), COLUMNS)
 

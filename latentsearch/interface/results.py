@@ -67,13 +67,13 @@ class Results(Answer):
         A label with the name of one of the hit's fields gets the column `label:NAME`. Raises MissingExtra without
         pandas.
         """
-        from latentsearch.interface.frames import frame_of
+        from latentsearch.interface.notebook import frame_of
 
         return frame_of([_row(hit) for hit in self.hits], COLUMNS)
 
     def _repr_html_(self) -> str:
         """Show the queried pictures and the hits as thumbnails in a notebook."""
-        from latentsearch.interface.html import as_html
+        from latentsearch.interface.notebook import as_html
 
         return as_html(self, self.given)
 

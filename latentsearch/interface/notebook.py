@@ -1,15 +1,18 @@
-"""Format results as HTML for notebooks, with embedded thumbnails and no references to files."""
+"""What notebooks show: results as pandas DataFrames, and as HTML with thumbnails embedded in it."""
 
 from __future__ import annotations
 
 import base64
 import html
+import importlib.util
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from PIL import Image
 
+from indexer.errors import MissingExtra
 from latentsearch.query import Results
 from latentsearch.search.contact_sheet import Tile, tiles_of, tiles_pictures
 from latentsearch.search.formats import readable
@@ -20,6 +23,23 @@ SHOWN = 48
 SIDE = 112
 QUALITY = 80
 STYLE = "display:inline-block;margin:4px;text-align:center;font:12px sans-serif"
+
+
+def frame_of(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Any:
+    """Convert rows to a DataFrame. columns: the names of the first columns; an empty frame has them, too.
+
+    Raises MissingExtra without pandas.
+    """
+    try:
+        is_missing = importlib.util.find_spec("pandas") is None
+    except ValueError:  # sys.modules holds a stub without a spec
+        is_missing = True
+    if is_missing:
+        raise MissingExtra("pandas is not installed: pip install pandas, or use to_dicts()")
+    import pandas
+
+    others = dict.fromkeys(name for row in rows for name in row if name not in columns)
+    return pandas.DataFrame(rows, columns=[*columns, *others])
 
 
 def as_html(results: Results, given: Mapping[str, bytes]) -> str:
