@@ -21,9 +21,10 @@ from sqlalchemy.exc import DatabaseError
 
 from indexer.catalog.images import Copies, Images
 from indexer.catalog.schema import LABEL, LABEL_SOURCE, META, migrate, schema_version
-from indexer.catalog.sqlite import Statements, connect
+from indexer.catalog.sqlite import Statements, connect, values_checked
 from indexer.encoders.encoder import Encoder
 from indexer.errors import EncoderError
+from indexer.numbers import GREATEST
 from indexer.paths import printable
 from indexer.vectors.faiss_file import AUTO
 
@@ -142,9 +143,13 @@ class Catalog(Statements):
         return schema_version(self._connection)
 
     def stored_metadata(self) -> IndexMetadata | None:
-        """Return the index's metadata; None if the first run has not written it yet."""
-        stored = {key: json.loads(value) for key, value in self._connection.execute(select(META.c.key, META.c.value))}
-        return IndexMetadata.from_json(stored)
+        """Return the index's metadata; None if the first run has not written it yet.
+
+        Raises DamagedIndex for values that are not JSON, or not of their types.
+        """
+        rows = self._connection.execute(select(META.c.key, META.c.value)).all()
+        with values_checked():
+            return IndexMetadata.from_json({key: json.loads(value) for key, value in rows})
 
     def store_metadata(self, metadata: IndexMetadata) -> None:
         """Write the index's metadata."""
@@ -158,6 +163,10 @@ class Catalog(Statements):
         except DatabaseError as error:
             return [str(error.orig)]
         return [] if list(found) == ["ok"] else [str(line) for line in found]
+
+
+# The types in JSON of a field's type.
+JSON_TYPES = {"str": str, "int": int, "float": int | float, "dict": dict, "tuple": list | tuple}
 
 
 @dataclass(frozen=True)
@@ -206,9 +215,15 @@ class IndexMetadata:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> IndexMetadata | None:
-        """Read the metadata from a catalogue; None if the first run was killed before it wrote all of it."""
+        """Read the metadata from a catalogue; None if the first run was killed before it wrote all of it.
+
+        Raises ValueError for a value of another type than its field's, and for a number that is out of range.
+        """
         needed = [field.name for field in fields(cls) if field.default is MISSING]
         known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
+        for field in fields(cls):
+            if field.name in known and not _is_sound(known[field.name], str(field.type).partition("[")[0]):
+                raise ValueError(f"{field.name} is {known[field.name]!r}")
         known["drives"] = tuple(known.get("drives", ()))
         return cls(**known) if all(name in known for name in needed) else None
 
@@ -226,3 +241,10 @@ class IndexMetadata:
                 f"(sha256 {self.encoder_sha256[:12]}…), not with {encoder.name} (sha256 {encoder.sha256[:12]}…): "
                 "leave --encoder out, or make another index with --index"
             )
+
+
+def _is_sound(value: Any, field_type: str) -> bool:
+    """Return whether a value from JSON has the type of its field; counts are not negative and fit into SQLite."""
+    if isinstance(value, bool) or not isinstance(value, JSON_TYPES[field_type]):
+        return False
+    return not isinstance(value, int | float) or 0 <= value <= GREATEST

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Integer, bindparam, delete, func, insert, select, update
 
 from indexer.catalog.schema import FINGERPRINT, IMAGE, REMOVED, SEQUENCE
-from indexer.catalog.sqlite import Statements
+from indexer.catalog.sqlite import Statements, values_checked
 from indexer.numbers import FIRST_ID
 
 
@@ -166,10 +166,12 @@ class Copies(Statements):
 
         ids, pixels = array("q"), bytearray()
         columns = select(FINGERPRINT.c.image_id, FINGERPRINT.c.white).order_by(FINGERPRINT.c.image_id)
-        for image_id, white in self._connection.execute(columns):
-            ids.append(image_id)
-            pixels += white
-        return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+        rows = self._connection.execute(columns)
+        with values_checked():
+            for image_id, white in rows:
+                ids.append(image_id)
+                pixels += white
+            return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
 
     def further_views(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Return the additional views of images with transparency or several frames.
@@ -180,13 +182,13 @@ class Copies(Statements):
 
         ids, pixels = array("q"), bytearray()
         has_more = (FINGERPRINT.c.black != b"") | (FINGERPRINT.c.frames != b"")
-        for image_id, _, black, frames in self._connection.execute(
-            select(FINGERPRINT).where(has_more).order_by(FINGERPRINT.c.image_id)
-        ):
-            views = black + (frames or b"")
-            ids.extend([image_id] * (len(views) // BYTES))
-            pixels += views
-        return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+        rows = self._connection.execute(select(FINGERPRINT).where(has_more).order_by(FINGERPRINT.c.image_id))
+        with values_checked():
+            for image_id, _, black, frames in rows:
+                views = black + (frames or b"")
+                ids.extend([image_id] * (len(views) // BYTES))
+                pixels += views
+            return np.frombuffer(ids, np.int64), np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
 
     def without_fingerprint(self) -> list[int]:
         """Return the ids of images without a fingerprint, or with frames that have not been read yet."""
@@ -223,5 +225,6 @@ def _record_of(row: Sequence[Any]) -> ImageRecord:
 
 def _columns(rows: Iterable[Iterable[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the two columns of rows as arrays."""
-    numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
+    with values_checked():
+        numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
     return numbers[0::2], numbers[1::2]

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
-from indexer.errors import IndexStateError
+from indexer.errors import DamagedIndex, IndexStateError
 
 
 class FilePath(UserDefinedType[str]):
@@ -187,11 +187,14 @@ _VERSION_KEY = "schema_version"
 
 
 def schema_version(connection: Connection) -> int:
-    """Return a catalogue's schema version, 0 for an empty file."""
+    """Return a catalogue's schema version, 0 for an empty file. Raises DamagedIndex if it is not a number."""
     if not inspect(connection).has_table("meta"):
         return 0
     version = connection.execute(select(META.c.value).where(META.c.key == _VERSION_KEY)).scalar()
-    return int(version or 0)
+    try:
+        return int(version or 0)
+    except ValueError:
+        raise DamagedIndex(f"the catalogue is damaged (schema version {version!r}): make the index anew") from None
 
 
 def migrate(connection: Connection, location: str) -> None:

@@ -28,8 +28,9 @@ from indexer.numbers import can_be_kept
 SECONDS_TO_WAIT = 30
 # SQLite accepts at most 32,766 values in one statement.
 VALUES_AT_ONCE = 10_000
-# What sqlite3 says about a text value that is not UTF-8; the error has no code.
-NO_TEXT = "Could not decode to UTF-8"
+# What SQLite says about a text that is not UTF-8, and about a schema with damaged names; these errors have no code, or
+# the general one.
+DAMAGE = ("Could not decode to UTF-8", "no such table", "no such column", "unsupported file format")
 
 IMAGE_COLUMNS = ", ".join(column.name for column in IMAGE.columns)
 ADD_IMAGE = f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES ({', '.join('?' * len(IMAGE.columns))})"
@@ -93,10 +94,19 @@ def raise_translated(error: BaseException | None) -> None:
         raise translated
 
 
+@contextmanager
+def values_checked() -> Iterator[None]:
+    """Raise DamagedIndex where stored values turn out to have another type or length than their columns'."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise DamagedIndex(f"the catalogue is damaged ({error}): make the index anew") from error
+
+
 def _translated(original: Any) -> Exception | None:
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
-    is_no_text = isinstance(original, UnicodeDecodeError) or str(original).startswith(NO_TEXT)
-    if is_no_text or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    is_damage = isinstance(original, UnicodeDecodeError) or str(original).startswith(DAMAGE)
+    if is_damage or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return DamagedIndex(f"the catalogue is damaged ({original}): make the index anew")
     if code == sqlite3.SQLITE_FULL:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

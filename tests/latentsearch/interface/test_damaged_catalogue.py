@@ -1,6 +1,7 @@
 """A catalogue with damaged bytes: every method works or raises one of the project's own errors."""
 
 import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -36,6 +37,18 @@ def sound(tmp_path_factory):
     return folder
 
 
+def problem_of(folder, use):
+    """What a use of the index raises beside the project's own errors."""
+    try:
+        with ls.open(folder) as pictures:
+            use(pictures)
+    except (ls.LatentsearchError, OSError):
+        return None
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
 def test_damage_is_never_a_traceback(sound):
     random = np.random.default_rng(0)
     content, wrong = (sound / "index" / "catalog.sqlite").read_bytes(), []
@@ -44,12 +57,26 @@ def test_damage_is_never_a_traceback(sound):
         shutil.copytree(sound / "index", victim)
         mutation, damaged = mutate(content, random)
         (victim / "catalog.sqlite").write_bytes(damaged)
-        try:
-            with ls.open(victim) as pictures:
-                use(pictures)
-        except (ls.LatentsearchError, OSError):
-            pass
-        except Exception as error:
-            wrong.append(f"{number}, {mutation}, {name}: {type(error).__name__}: {error}")
+        if problem := problem_of(victim, use):
+            wrong.append(f"{number}, {mutation}, {name}: {problem}")
+        shutil.rmtree(victim.parent)
+    assert not wrong
+
+
+@pytest.mark.parametrize("value", ["", "x", "null", "[]", "{}", "-1", "1e400", "99999999999999999999", '"x"', "true"])
+def test_a_damaged_value_of_the_metadata_is_never_a_traceback(sound, value):
+    with sqlite3.connect(sound / "index" / "catalog.sqlite") as catalogue:
+        keys = [key for (key,) in catalogue.execute("SELECT key FROM meta ORDER BY key")]
+    catalogue.close()
+    wrong = []
+    for number, key in enumerate(keys):
+        victim = sound / "meta" / "index"
+        shutil.copytree(sound / "index", victim)
+        with sqlite3.connect(victim / "catalog.sqlite") as catalogue:
+            catalogue.execute("UPDATE meta SET value = ? WHERE key = ?", (value, key))
+        catalogue.close()
+        for name in ("search", "status", list(USES)[number % len(USES)]):
+            if problem := problem_of(victim, USES[name]):
+                wrong.append(f"{key}, {name}: {problem}")
         shutil.rmtree(victim.parent)
     assert not wrong
