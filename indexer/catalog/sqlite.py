@@ -106,7 +106,8 @@ def values_checked() -> Iterator[None]:
 def _translated(original: Any) -> Exception | None:
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     is_damage = isinstance(original, UnicodeDecodeError) or str(original).startswith(DAMAGE)
-    if is_damage or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    # The code looks up what exists before it adds anything, so only a damaged key can contradict a constraint.
+    if is_damage or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT):
         return DamagedIndex(f"the catalogue is damaged ({original}): make the index anew")
     if code == sqlite3.SQLITE_FULL:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
