@@ -126,7 +126,7 @@ def _export_fitted(asked: Request) -> dict[str, Any]:
 
     require_extra("cpu", "onnx")
     if asked.read is not None:
-        raise InputError(f"{asked.run} is read by parts already: leave out --read")
+        raise InputError(f"{asked.run} is read by parts already: leave read out")
     return export_fitted(asked.run, asked.target, **asked.form, terms=asked.terms or OF_THE_PICTURES)
 
 

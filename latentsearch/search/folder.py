@@ -35,7 +35,7 @@ AT_ONCE = 32
 class FolderSearch:
     """Searches an open index with every picture of a folder; iterates over the answers.
 
-    subtracted: a query of which only `minus`, `minus_ids` and `minus_codes` count; the caller has checked it and the
+    subtracted: a query; only its `minus`, `minus_ids` and `minus_codes` are used. The caller has checked it and the
     options. watch: a stopwatch with the time spent on loading. label_names: all labels of the index.
     matching: how many pictures of the index satisfy the conditions; None without conditions.
     A picture of the folder that cannot be read yields Unreadable. Otherwise raises what
