@@ -26,7 +26,7 @@ def report(record: dict[str, Any]) -> str:
         f"are {summary['floor']:.0f} apart. Squared error: of a colour value in [0, 1]; the mean picture of the "
         f"validation faces has {summary['mean_picture_error']:.4f}. Outer numbers: the share where 5 % of the prior's "
         "are (|z| > 0.95 for U(-1, 1), 1.96 for N(0, 1)). Error of z: as a multiple of the prior's variance, which is "
-        "what answering 0 would have. Each encoder sees pictures at its own size (`parts`: 128x128, all others: 64x64); "
+        "what answering 0 would have. Each encoder sees pictures at its own size (`parts`: 128x128, others: 64x64); "
         "errors are measured at the size that the generator draws.",
         table(summary),
         samples(record) if summary["sheet"] else "",
