@@ -13,7 +13,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from latentsearch.models.layers import convolution, deconvolution, dense, initialise, last_deconvolution, leaky
+from latentsearch.models.layers import (
+    convolution,
+    deconvolution,
+    dense,
+    initialise,
+    initialise_by_activation,
+    last_deconvolution,
+    leaky,
+)
 
 KERNEL = 4  # Table 1
 FIRST_SIZE = 4
@@ -78,9 +86,14 @@ def _first_deconvolution(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 class Discriminator(nn.Module):
-    """D, Table 1: images and labels -> logits (n,), above 0 for a real image with its own y."""
+    """D, Table 1: images and labels -> logits (n,), above 0 for a real image with its own y.
 
-    def __init__(self, width: int = 64, labels: int = 18, position: int = 1, channels: int = 3) -> None:
+    normalised: False leaves out the table's batch normalisation, as in AEGAN's D (`latentsearch.models.dcgan`).
+    """
+
+    def __init__(
+        self, width: int = 64, labels: int = 18, position: int = 1, channels: int = 3, normalised: bool = True
+    ) -> None:
         super().__init__()
         large = channels == 3
 
@@ -90,13 +103,13 @@ class Discriminator(nn.Module):
         last = width * (8 if large else 4)
         layers: list[nn.Module] = [
             convolution(joined(channels, 0), width, leaky(), KERNEL, normalise=False),
-            convolution(joined(width, 1), width * 2, leaky(), KERNEL),
-            convolution(joined(width * 2, 2), width * 4, leaky(), KERNEL),
-            *([convolution(joined(width * 4, 3), width * 8, leaky(), KERNEL)] if large else []),
+            convolution(joined(width, 1), width * 2, leaky(), KERNEL, normalise=normalised),
+            convolution(joined(width * 2, 2), width * 4, leaky(), KERNEL, normalise=normalised),
+            *([convolution(joined(width * 4, 3), width * 8, leaky(), KERNEL, normalise=normalised)] if large else []),
             nn.Conv2d(joined(last, 4 if large else 3), 1, FIRST_SIZE),
         ]
         self.layers = Joined(layers, position)
-        initialise(self)
+        (initialise if normalised else initialise_by_activation)(self)
 
     def read(self, x: Tensor) -> Tensor:
         """Compute the features of images before y is joined; they do not depend on y."""

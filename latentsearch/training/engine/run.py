@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ STATS = "stats.jsonl"
 def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
     """Create a run's folder, or check that an existing one can be resumed with these settings.
 
-    On resuming, only the numbers of epochs may differ. Raises InputError if the folder contains a run and `resume` is
+    On resuming, only the numbers of epochs may differ; fields that the recipe did not have when the run began must be
+    at their defaults. Raises InputError if the folder contains a run and `resume` is
     False, if it contains a run with other settings, or if there is no run to resume.
     """
     about = folder / RUN
@@ -29,6 +30,7 @@ def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
         if not resume:
             raise InputError(f"{folder} already holds a run: go on with --resume, or name another folder")
         before = json.loads(about.read_text())
+        before["recipe"] = _defaults(recipe) | before["recipe"]
         if _fixed(before) != _fixed(settings):
             raise InputError(f"{folder} holds a run with other settings: resume it with the ones in {about}")
         describe(folder, **settings, commands=[*before["commands"], sys.argv])
@@ -37,6 +39,10 @@ def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
         raise InputError(f"{folder} holds no run to resume: start one without --resume")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(about, {**settings, "commands": [sys.argv], "commit": _commit()})
+
+
+def _defaults(recipe: Any) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(recipe) if field.default is not MISSING}
 
 
 def _fixed(settings: dict[str, Any]) -> dict[str, Any]:

@@ -11,98 +11,25 @@ Where the paper is silent, this module chooses:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.models.icgan import HIDDEN, Discriminator, Encoder, Generator, SingleEncoder
 from latentsearch.training.datasets.digits import pad_digits
-from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.datasets.transforms import mirrored
 from latentsearch.training.engine.ema import Ema, recalibrate
-from latentsearch.training.engine.family import Family, LabelledRecipe, Stage
+from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import beside
-from latentsearch.training.engine.losses import generator_loss, matching_aware_loss
+from latentsearch.training.engine.losses import generator_loss, lazy_penalty, matching_aware_loss
 from latentsearch.training.engine.precision import Precision
 from latentsearch.training.families.icgan_published import Conditioned, Reader, SideBySide
+from latentsearch.training.families.icgan_recipe import DESIGNS, PRESETS, Recipe
 
-DESIGNS = ("IND", "IND-COND", "SNG")
+__all__ = ["DESIGNS", "FAMILY", "PRESETS", "Icgan", "Recipe"]
+
 SHOWN = 64
-
-
-@dataclass(frozen=True)
-class Recipe(LabelledRecipe):
-    """The sizes and schedule of an IcGAN run.
-
-    data: "pictures" or "digits". width: channels of the last hidden layer of G and the first of D. encoder_width:
-    channels of the encoders' first convolution (Table 2). design: one of DESIGNS, for the encoders.
-    generator_position, discriminator_position: the number of layers before y is joined, 0 for the input.
-    attribute_epochs: epochs for Ey. inverse_epochs: epochs for Ez, or for both encoders with SNG. flip: whether each
-    real picture is mirrored with probability 1/2. annealed: whether the encoders' learning rate falls linearly to 0.
-    """
-
-    data: str = "pictures"
-    width: int = 64
-    encoder_width: int = 32
-    design: str = "IND"
-    generator_position: int = 0
-    discriminator_position: int = 1
-    generator_epochs: int = 25
-    attribute_epochs: int = 25
-    inverse_epochs: int = 25
-    encoder_learning_rate: float = 2e-4
-    average_decay: float = 0.999
-    flip: bool = False
-    annealed: bool = False
-
-    @property
-    def framing(self) -> Framing:
-        """How pictures are cropped and scaled to the networks' input."""
-        return FRAMINGS[28 if self.data == "digits" else 64]
-
-
-PICTURES = Recipe()
-DIGITS = replace(PICTURES, data="digits")
-PRESETS = {
-    "pictures": {
-        # For a GPU; never run to the end.
-        "paper": PICTURES,
-        # Command: `latentsearch train icgan celeba -o runs/icgan --preset small --threads 1`, 20,000 faces.
-        # Time: 89 minutes on one core of a very busy machine.
-        # Anet detects an edited attribute in half of the cases (`python -m benchmarks attribute-editing`).
-        "small": replace(
-            PICTURES,
-            width=32,
-            encoder_width=24,
-            batch=32,
-            generator_epochs=3,
-            attribute_epochs=2,
-            inverse_epochs=1,
-            encoder_learning_rate=1e-3,
-            average_decay=0.997,
-            flip=True,
-            annealed=True,
-        ),
-    },
-    "digits": {
-        "paper": DIGITS,
-        "small": replace(
-            DIGITS,
-            width=16,
-            encoder_width=16,
-            generator_epochs=3,
-            attribute_epochs=1,
-            inverse_epochs=1,
-            encoder_learning_rate=1e-3,
-            average_decay=0.997,
-            annealed=True,
-        ),
-    },
-}
 
 
 class Icgan(Family):
@@ -122,7 +49,9 @@ class Icgan(Family):
         self.generator_network = Generator(
             recipe.width, recipe.latent_size, labels, recipe.generator_position, channels
         )
-        self.discriminator = Discriminator(recipe.width, labels, recipe.discriminator_position, channels)
+        self.discriminator = Discriminator(
+            recipe.width, labels, recipe.discriminator_position, channels, recipe.normalised
+        )
         networks: dict[str, nn.Module] = {"generator": self.generator_network, "discriminator": self.discriminator}
         width = recipe.encoder_width
         if recipe.design == "SNG":
@@ -168,9 +97,24 @@ class Icgan(Family):
         return self.gaussian(count, self.recipe.latent_size)
 
     def drawn_labels(self, count: int) -> Tensor:
-        """Draw the labels y' of random training images: float32 (count, labels)."""
+        """Draw y', the labels of random training images, half with one flipped if the recipe has `flipped_labels`.
+
+        float32 (count, labels).
+        """
         rows = torch.randint(len(self.values), (count,), generator=self.random)
-        return self.values[rows.to(self.values.device)]
+        drawn = self.values[rows.to(self.values.device)]
+        return self._one_flipped(drawn, 0.5) if self.recipe.flipped_labels else drawn
+
+    def wrong_labels(self, y: Tensor) -> Tensor:
+        """Draw the wrong labels of images with the labels y: float32 (n, labels)."""
+        return self._one_flipped(y, 1.0) if self.recipe.flipped_labels else self.drawn_labels(len(y))
+
+    def _one_flipped(self, y: Tensor, share: float) -> Tensor:
+        """Flip one random label of each of a share of the rows."""
+        columns = torch.randint(y.shape[1], (len(y), 1), generator=self.random)
+        chosen = (torch.rand(len(y), 1, generator=self.random) < share).float()
+        flips = torch.zeros(y.shape).scatter_(1, columns, chosen).to(y.device)
+        return (y - flips).abs()
 
     def prepare(self, x: Tensor) -> Tensor:
         """Convert a batch to the networks' input: pad digits, and mirror random pictures if the recipe has `flip`."""
@@ -181,7 +125,7 @@ class Icgan(Family):
     def generator_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Take one step of the matching-aware D and one of G (eq. 2)."""
         x, z = self.prepare(x), self.codes(len(x))
-        drawn, wrong = self.drawn_labels(len(x)), self.drawn_labels(len(x))
+        drawn, wrong = self.drawn_labels(len(x)), self.wrong_labels(y)
         with self.precision.autocast():
             fake = self.generator_network(z, drawn)
             read = self.discriminator.read(x)
@@ -191,7 +135,8 @@ class Icgan(Family):
                 self.discriminator(fake.detach(), drawn),
                 (wrong != y).any(1),
             )
-        self.descend(d_loss, "discriminator")
+        penalty = lazy_penalty(lambda points: self.discriminator(points, y), x, self.recipe.r1, self.ema.steps)
+        self.descend(d_loss + penalty, "discriminator")
         self.discriminator.requires_grad_(False)  # G's loss does not need gradients of D's weights
         with self.precision.autocast():
             g_loss = generator_loss(self.discriminator(fake, drawn))

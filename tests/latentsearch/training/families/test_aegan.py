@@ -5,9 +5,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from latentsearch.models.dcgan import Discriminator, InverseGenerator  # noqa: E402
-from latentsearch.training.engine.losses import squared_gradient  # noqa: E402
+from latentsearch.training.engine.losses import PENALTY_EVERY, lazy_penalty, squared_gradient  # noqa: E402
 from latentsearch.training.engine.precision import Precision  # noqa: E402
-from latentsearch.training.families.aegan import R1_EVERY, Aegan, Recipe  # noqa: E402
+from latentsearch.training.families.aegan import Aegan, Recipe  # noqa: E402
 from tests.latentsearch.one_family import changed, copy_of, same_end_after_a_kill  # noqa: E402
 from tests.support import make_folder  # noqa: E402
 
@@ -37,12 +37,10 @@ def test_the_squared_gradient_of_a_linear_critic_is_that_of_its_weights(x):
 
 def test_the_gradient_penalty_counts_in_every_sixteenth_step_for_all_of_them(x):
     family = made(r1=2.0, normalised=False)
-    family.ema.steps = R1_EVERY
-    expected = R1_EVERY * squared_gradient(family.discriminator, x).item()
-    assert family._r1_penalty(x).item() == pytest.approx(expected, rel=1e-4)
-    family.ema.steps += 1
-    assert family._r1_penalty(x).item() == 0
-    assert made(r1=0.0)._r1_penalty(x).item() == 0
+    expected = PENALTY_EVERY * squared_gradient(family.discriminator, x).item()
+    at = [lazy_penalty(family.discriminator, x, 2.0, step).item() for step in (0, 1, 15, 16)]
+    assert at == [pytest.approx(expected, rel=1e-4), 0, 0, pytest.approx(expected, rel=1e-4)]
+    assert lazy_penalty(family.discriminator, x, 0.0, 16).item() == 0
 
 
 def test_a_small_start_is_a_tenth_of_dcgans_last_layer(x):

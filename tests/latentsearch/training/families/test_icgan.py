@@ -305,3 +305,31 @@ def test_another_familys_generator_is_refused(celeba, tmp_path):
     train("attributes", celeba, tmp_path / "anet", *SIZES, "--epochs", "1")
     done = invoked("icgan", celeba, "-o", tmp_path / "run", *SIZES, "--generator", tmp_path / "anet")
     assert done.exit_code == 2 and "needs a run of icgan" in done.stderr
+
+
+def test_flipped_labels_differ_in_exactly_one_label():
+    family = made(flipped_labels=True)
+    y = torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 1, 0]]).repeat(40, 1)
+    wrong = family.wrong_labels(y)
+    assert ((wrong == 0) | (wrong == 1)).all() and ((wrong - y).abs().sum(1) == 1).all()
+    assert (wrong != y).any(0).all()  # each label has its turn
+
+
+def test_half_of_the_drawn_labels_have_one_flipped():
+    family = made(flipped_labels=True)
+    family.take_labels(torch.zeros(8, 3))
+    drawn = family.drawn_labels(400).sum(1)
+    assert set(drawn.tolist()) == {0.0, 1.0} and 150 < drawn.sum() < 250
+
+
+@pytest.mark.parametrize("r1", [0.0, 5.0])
+def test_the_gradient_penalty_moves_the_discriminator_alone(r1):
+    with_penalty, without = made(r1=r1, normalised=False), made(r1=0.0, normalised=False)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in with_penalty.discriminator.modules())
+    for family in (with_penalty, without):
+        family.generator_step(*batch())
+    same = [
+        torch.equal(mine, other)
+        for mine, other in zip(with_penalty.discriminator.parameters(), without.discriminator.parameters(), strict=True)
+    ]
+    assert all(same) == (r1 == 0)
