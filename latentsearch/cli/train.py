@@ -78,7 +78,11 @@ def _latent_size(context: click.Context, option: click.Parameter, value: Any) ->
     metavar="NAME=VALUE",
     help="Set a field of the recipe that has no option; may be repeated.",
 )
-@family_option("--generator", type=PATH, help="direct, icgan: use the generator of this finished run.")
+@family_option(
+    "--generator",
+    type=PATH,
+    help="aegan, direct, icgan: start from the generator of this finished run; it learns on for --generator-epochs.",
+)
 @family_option("--generator-epochs", type=COUNT_OR_NONE, help="aegan, direct, icgan: epochs of the generator.")
 @family_option(
     "--inverse-epochs",

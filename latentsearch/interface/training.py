@@ -202,7 +202,8 @@ def _recipe(asked: Request) -> Recipe:
     changes = [(name, value) for name, value in asked.changes if name not in sizes]
     if dict(changes).get("latent_size") == AUTO:
         changes = [(name, value) for name, value in changes if value != AUTO] + [("latent_size", _chosen_size(asked))]
-    settings = sizes | {"labels": asked.labels or None}
+    untrained = {"generator_epochs": 0} if asked.generator else {}
+    settings = sizes | untrained | {"labels": asked.labels or None}
     recipe = registry.make_recipe(asked.family, examples.content_of(asked.data), asked.preset, changes, settings)
     if isinstance(recipe, LabelledRecipe):
         return replace(recipe, labels=choose_labels(asked.data, asked.label_file, recipe.labels))
@@ -212,12 +213,12 @@ def _recipe(asked: Request) -> Recipe:
 
 
 def _sizes_of_generator(run: Path) -> dict[str, Any]:
-    """Return the sizes of a finished run's generator, and 0 epochs for training one."""
+    """Return the sizes of a finished run's generator."""
     from latentsearch.training.engine import run as runs
 
     names = ("width", "latent_size", "generator_position", "discriminator_position")
     recipe = runs.read(run)["recipe"]
-    return {name: recipe[name] for name in names if recipe.get(name) is not None} | {"generator_epochs": 0}
+    return {name: recipe[name] for name in names if recipe.get(name) is not None}
 
 
 def _chosen_size(asked: Request) -> int:

@@ -216,12 +216,12 @@ def bound(network: nn.Module) -> None:
 
 
 def picture_networks(
-    width: int = 128, latent_size: int = 1024, noise_size: int = 16, size: int = 128
+    width: int = 128, latent_size: int = 1024, noise_size: int = 16, size: int = 128, normalised: bool = True
 ) -> dict[str, nn.Module]:
     """Build Table 3's E, G, D_enc, D and D' for pictures (n, 3, size, size).
 
     At size 64 there is one stage fewer: E and D_enc lack the table's second line, G its seventh and eighth transposed
-    convolutions.
+    convolutions. normalised: whether D_enc has batch normalisation.
     """
     large = size == 128
     # The order of construction fixes the initial weights for a seed: keep it, so that old runs can be reproduced.
@@ -237,25 +237,31 @@ def picture_networks(
         dense(width, 1),
     )
     encoder_end = dense(width * 8, latent_size, nn.Tanh())
+    encoder = _picture_reader(width, encoder_end, large)
+    features = _picture_reader(width, dense(width * 8, width * 8, leaky()), large, normalised)
     return {
-        "encoder": Reader(_picture_reader(width, encoder_end, large), pictures=True),
+        "encoder": Reader(encoder, pictures=True),
         "generator": Generator(generator, torch.sigmoid),
-        "features": Reader(_picture_reader(width, dense(width * 8, width * 8, leaky()), large), pictures=True),
+        "features": Reader(features, pictures=True),
         "discriminator": Discriminator(discriminator),
         "prior_discriminator": Discriminator(prior_discriminator),
     }
 
 
-def _picture_reader(width: int, last: nn.Sequential, large: bool) -> nn.Sequential:
-    """Build the layers of E or D_enc, which differ only in the last one."""
+def _picture_reader(width: int, last: nn.Sequential, large: bool, normalise: bool = True) -> nn.Sequential:
+    """Build the layers of E or D_enc, which differ in the last one and in batch normalisation."""
+
+    def line(before: int, after: int, kernel: int, stride: int = 2) -> nn.Sequential:
+        return convolution(before, after, leaky(), kernel, stride, normalise)
+
     return nn.Sequential(
-        convolution(3, width, leaky(), kernel=5, stride=2),
-        *([convolution(width, width, leaky(), kernel=5, stride=2)] if large else []),
-        convolution(width, width * 2, leaky(), kernel=5, stride=2),
-        convolution(width * 2, width * 2, leaky(), kernel=3, stride=2),
-        convolution(width * 2, width * 4, leaky(), kernel=3, stride=2),
-        convolution(width * 4, width * 4, leaky(), kernel=3, stride=2),
-        convolution(width * 4, width * 8, leaky(), kernel=2, stride=1),
+        line(3, width, kernel=5),
+        *([line(width, width, kernel=5)] if large else []),
+        line(width, width * 2, kernel=5),
+        line(width * 2, width * 2, kernel=3),
+        line(width * 2, width * 4, kernel=3),
+        line(width * 4, width * 4, kernel=3),
+        line(width * 4, width * 8, kernel=2, stride=1),
         nn.Flatten(),
         last,
     )

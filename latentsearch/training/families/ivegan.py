@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from latentsearch.models.ivegan import DIGIT_SIZE, digit_networks, picture_networks, ring_networks
 from latentsearch.models.matcher import matcher, predictor
@@ -26,9 +27,11 @@ from latentsearch.training.engine.ema import Ema
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import beside
 from latentsearch.training.engine.losses import (
+    PENALTY_EVERY,
     contrastive_loss,
     discriminator_loss,
     generator_loss,
+    lazy_penalty,
     matching_aware_loss,
     prediction_loss,
 )
@@ -65,7 +68,7 @@ class Ivegan(Family):
         if recipe.data == "digits":
             networks, channels, size = digit_networks(*sizes, recipe.compared, recipe.spectral), 1, DIGIT_SIZE
         else:
-            networks, channels, size = picture_networks(*sizes, recipe.size), 3, recipe.size
+            networks, channels, size = picture_networks(*sizes, recipe.size, recipe.normalised), 3, recipe.size
         if recipe.matching:
             networks["matcher"] = matcher(recipe.width, channels, size)
             networks["predictor"] = predictor(recipe.latent_size)
@@ -107,7 +110,7 @@ class Ivegan(Family):
             reconstructed, generated = self.generate(codes)
             d_loss = self.judge(x, self.transform(x, self.random), reconstructed.detach(), generated.detach())
         discriminators = [name for name in DISCRIMINATORS if name in self.networks]
-        self.descend(d_loss, *discriminators)
+        self.descend(d_loss + self._penalty(x), *discriminators)
         self._freeze(discriminators, True)  # the loss of G and E does not need gradients of their weights
         with self.precision.autocast():
             g_loss = self.persuade(x, codes, reconstructed, generated)
@@ -155,7 +158,21 @@ class Ivegan(Family):
             predicted = self.networks["predictor"](codes)
             loss = loss + self.recipe.matching * prediction_loss(of_reconstructed, of_x)
             loss = loss + self.recipe.prediction * prediction_loss(predicted, of_x)
+        if self.recipe.reconstruction:
+            loss = loss + self.recipe.reconstruction * mse_loss(reconstructed, x)
         return loss
+
+    def _penalty(self, x: Tensor) -> Tensor:
+        """Return the gradient penalty of D(x, x) + D'(x), in one step of sixteen at random."""
+        if not self.recipe.r1:
+            return x.new_zeros(())
+
+        def critic(points: Tensor) -> Tensor:
+            (features,) = self.features(points)
+            return self._pair(features, features) + self._single(features)
+
+        turn = int(torch.randint(PENALTY_EVERY, (), generator=self.random))
+        return lazy_penalty(critic, x, self.recipe.r1, turn)
 
     def mismatch(self, x: Tensor, transformed: Tensor) -> Tensor:
         """Return the matcher's loss: NT-Xent for identifying the T(x) that belongs to each x in the batch."""

@@ -35,6 +35,9 @@ class Recipe(family.Recipe):
     - prediction: weight of BYOL's loss between the matcher's output for x and the output that the predictor, a network
       with two hidden layers, computes from E's code.
     - temperature: of the matcher's NT-Xent loss.
+    - reconstruction: for digits and pictures, weight of the squared error of a colour value between G(z', E(x)) and x.
+    - r1: for digits and pictures, weight of the discriminators' gradient penalty on real pictures (`lazy_penalty`), 0
+      for none. normalised: for pictures, whether D_enc has batch normalisation, as in Table 3.
     """
 
     data: str = "pictures"
@@ -63,6 +66,9 @@ class Recipe(family.Recipe):
     matching: float = 0.0
     prediction: float = 0.0
     temperature: float = 0.5
+    reconstruction: float = 0.0
+    r1: float = 0.0
+    normalised: bool = True
 
     @property
     def framing(self) -> Framing:
