@@ -27,7 +27,8 @@ def report(record: dict[str, Any]) -> str:
         f"validation faces has {summary['mean_picture_error']:.4f}. Outer numbers: the share where 5 % of the prior's "
         "are (|z| > 0.95 for U(-1, 1), 1.96 for N(0, 1)). Error of z: as a multiple of the prior's variance, which is "
         "what answering 0 would have. Each encoder sees pictures at its own size (`parts`: 128x128, others: 64x64); "
-        "errors are measured at the size that the generator draws.",
+        "errors are measured at the size that the generator draws. A conditional generator gets the labels that the "
+        "bundle's attribute encoder computes.",
         table(summary),
         samples(record) if summary["sheet"] else "",
         "## How it was measured",

@@ -19,9 +19,10 @@ from benchmarks.experiments.inversion.page import table
 from benchmarks.judges.realism import FaceFeatures, frechet_distance
 from benchmarks.methods.dhash import dhash_bits, similarity
 from benchmarks.methods.encoders import import_torch
+from indexer.encoders.attributes import load_attribute_encoder
 from indexer.encoders.encoder import available_encoders, find_bundle, read_model
 from indexer.encoders.framing import Framing
-from indexer.encoders.generator import Generator, load_generator, load_inverse
+from indexer.encoders.generator import Generator, Inverse, load_generator, load_inverse
 from indexer.errors import EncoderError
 
 NAME = "inversion"
@@ -44,18 +45,26 @@ def measure(bundle: str, faces: Faces, realism: Realism, generated: int, seed: i
         inverse = load_inverse(bundle)
     except EncoderError:
         return row
-    if generator.labels:  # the codes of real faces would need labels, too
-        return row
-    redrawn = generator.generate(inverse.invert(faces.pixels(inverse.framing)))
+    redrawn = generator.generate(encode(bundle, inverse, generator, faces.pixels(inverse.framing)))
     # Some generators draw smaller pictures than their encoders see.
     height, width = redrawn.shape[1:3]
     row["real"] = _alike(faces.pixels(Framing(width, height, inverse.framing.crops)), redrawn)
     if generator.prior != "none":
         codes = generator.draw_codes(np.random.default_rng([seed, CODES]), generated)
         pictures = generator.generate(codes)
-        found = inverse.invert(pictures)
-        row["generated"] = _alike(pictures, generator.generate(found)) | compare_codes(codes, found, generator.prior)
+        found = encode(bundle, inverse, generator, pictures)
+        own = slice(inverse.latent_size)  # without labels
+        statistics = compare_codes(codes[:, own], found[:, own], generator.prior)
+        row["generated"] = _alike(pictures, generator.generate(found)) | statistics
     return row
+
+
+def encode(bundle: str, inverse: Inverse, generator: Generator, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """E(x), for a conditional generator with the labels that the bundle's attribute encoder computes."""
+    codes = inverse.invert(pixels)
+    if not generator.labels:
+        return codes
+    return np.concatenate([codes, load_attribute_encoder(bundle).values(pixels)], 1)
 
 
 def _alike(pixels: NDArray[np.uint8], redrawn: NDArray[np.uint8]) -> dict[str, Any]:

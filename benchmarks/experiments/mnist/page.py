@@ -19,18 +19,20 @@ NAMES = {
     "autoencoder": "autoencoder",
     "variational-autoencoder": "variational autoencoder",
 }
-# Code size of IVE-GAN -> bars: same digit, nearest neighbours.
-BARS = {3: (0.80, 0.85), 16: (0.93, 0.95)}
+# Code size of IVE-GAN -> bars: same digit, same digit for each of the ten, nearest neighbours.
+BARS = {3: (0.80, 0.60, 0.85), 16: (0.93, 0.85, 0.95)}
+DIGITS = range(10)
 GAP = 2  # white pixels between digits
 
 Summary = dict[str, Any]
+Arrays = dict[str, Any]
 
 
 def write(record: dict[str, Any], folder: Path) -> list[Path]:
     """Write mnist.md, mnist.png and, for codes of three numbers, mnist-cloud.png and mnist-cloud.html."""
     with np.load(folder / f"{NAME}.npz") as stored:
         arrays = dict(stored)
-    written = write_page(folder, NAME, report(record))
+    written = write_page(folder, NAME, report(record, arrays))
     made = [written, save(draw(record["result"], arrays), folder / f"{NAME}.png")]
     if _has_cloud(record["result"]):
         points, labels = arrays["ivegan-3_cloud"], arrays["labels"]
@@ -43,8 +45,8 @@ def write(record: dict[str, Any], folder: Path) -> list[Path]:
     return made
 
 
-def report(record: dict[str, Any]) -> str:
-    """The text of the page: protocol, verdict, table, pictures, provenance."""
+def report(record: dict[str, Any], arrays: Arrays) -> str:
+    """The text of the page: protocol, verdict, tables, pictures, provenance. arrays: what mnist.npz holds."""
     summary = record["result"]
     cloud = (
         f"![codes of test digits, coloured by digit](./{NAME}-cloud.png)\n\n"
@@ -54,9 +56,11 @@ def report(record: dict[str, Any]) -> str:
         "# MNIST",
         _protocol_text(summary),
         "## Verdict",
-        verdict(summary),
+        verdict(summary, arrays),
         "## Codes and reconstructions",
         table(summary),
+        "Same digit, by the digit:",
+        digit_table(summary, arrays),
         f"![originals, reconstructions and samples](./{NAME}.png)",
         *(["## Three numbers", cloud] if _has_cloud(summary) else []),
         "## How it was measured",
@@ -78,20 +82,39 @@ def _protocol_text(summary: Summary) -> str:
     )
 
 
-def verdict(summary: Summary) -> str:
+def verdict(summary: Summary, arrays: Arrays) -> str:
     """One sentence per code size of IVE-GAN."""
     rows = {row["size"]: row for row in summary["rows"] if row["kind"] == "ivegan"}
     lines = []
-    for size, (same, neighbours) in BARS.items():
+    for size, (same, each, neighbours) in BARS.items():
         if size not in rows:
             lines.append(f"- {size} numbers: not measured.")
             continue
+        shares = same_by_digit(rows[size]["key"], arrays)
+        worst = min(DIGITS, key=shares.__getitem__)
         parts = [
             _compare("same digit", rows[size]["same_digit"]["mean"], same),
+            _compare(f"the worst digit, {worst},", shares[worst], each),
             _compare("nearest neighbours", rows[size]["knn"]["mean"], neighbours),
         ]
         lines.append(f"- {size} numbers: {'; '.join(parts)}.")
     return "\n".join(lines)
+
+
+def same_by_digit(key: str, arrays: Arrays) -> list[float]:
+    """The share of each digit's test pictures that are read as the same digit in original and reconstruction."""
+    same = arrays["read"] == arrays[f"{key}_read"]
+    return [float(same[arrays["labels"] == digit].mean()) for digit in DIGITS]
+
+
+def digit_table(summary: Summary, arrays: Arrays) -> str:
+    """One row per model, one column per digit: same digit."""
+    rows = []
+    for row in summary["rows"]:
+        if "same_digit" in row:
+            shares = [f"{share:.3f}" for share in same_by_digit(row["key"], arrays)]
+            rows.append([NAMES.get(row["kind"], row["kind"]), str(row["size"]), *shares])
+    return markdown(["code", "numbers", *map(str, DIGITS)], rows, words=1)
 
 
 def _compare(name: str, score: float, bar: float) -> str:
@@ -130,14 +153,23 @@ def _helped(recipe: dict[str, Any]) -> str:
     }
     said = [text for name, text in helps.items() if recipe.get(name)]
     judged = f" Unlike the paper's, D {' and '.join(said)}." if said else ""
+    return judged + _drawn(recipe) + _matched(recipe)
+
+
+def _matched(recipe: dict[str, Any]) -> str:
     if not recipe.get("matching"):
-        return judged
-    return judged + (
+        return ""
+    return (
         " A matcher, which the paper does not have, learns to find T(x) for each x in a batch (NT-Xent). G and E also "
         f"minimise {recipe['matching']:g} times the squared distance between the matcher's directions for G(z', E(x)) "
         f"and x; E and a predictor on its code minimise {recipe['prediction']:g} times the squared distance between "
         "the prediction and the matcher's direction for x."
     )
+
+
+def _drawn(recipe: dict[str, Any]) -> str:
+    weight = recipe.get("reconstruction")
+    return f" E and G also minimise {weight:g} times the squared error of a pixel of G(0, E(x))." if weight else ""
 
 
 def _has_cloud(summary: Summary) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.core.experiment import experiment, publish
 from benchmarks.core.options import results_option
+from benchmarks.statistics.ring_coverage import coverage
 from latentsearch.data import draw_ring, load_manifest
 from latentsearch.data.manifest import Ring
 
@@ -20,33 +21,8 @@ NAME = "ring"
 LOOKS = 5  # Figure 2 shows the start and five later moments
 GENERATED = 10_000
 KEPT = 2_500  # points kept for the density plots
-WITHIN = 3.0  # standard deviations
-COVERED = 0.1  # of an even share
 
 Floats = NDArray[np.float32]
-
-
-def measure(points: Floats, ring: Ring) -> dict[str, Any]:
-    """How points (n, 2) cover the ring.
-
-    within: the share within three sigma of a mode; shares: the same by mode; covered: the number of modes with at least
-    a tenth of an even share; spread: the standard deviation, per dimension and in sigma, of the points within, about
-    their mode (0.98 for the ring's own points, because three sigma cut off their tails).
-    """
-    angles = 2 * np.pi * np.arange(ring.modes) / ring.modes
-    means = ring.radius * np.stack([np.cos(angles), np.sin(angles)], 1)
-    away = points[:, None] - means
-    distances = np.linalg.norm(away, axis=2)
-    nearest = distances.argmin(1)
-    inside = distances.min(1) <= WITHIN * ring.sigma
-    shares = np.bincount(nearest[inside], minlength=ring.modes) / len(points)
-    own = away[np.arange(len(points)), nearest][inside]
-    return {
-        "within": round(float(inside.mean()), 4),
-        "covered": int((shares >= COVERED / ring.modes).sum()),
-        "shares": [round(float(share), 4) for share in shares],
-        "spread": round(float(np.sqrt((own**2).mean()) / ring.sigma), 3) if inside.any() else None,
-    }
 
 
 @experiment(NAME)
@@ -87,14 +63,14 @@ def command(
     runs = []
     for model in MODELS:
         for one in range(seed, seed + seeds):
-            runs.append(run_one(model, replace(recipe, seed=one), points, ring, arrays))
+            runs.append(measure(model, replace(recipe, seed=one), points, ring, arrays))
     summary = {
         "seed": seed,
         "ring": asdict(ring),
         "preset": preset,
         "recipe": asdict(recipe),
         "generated": GENERATED,
-        "data": measure(draw_ring(ring, GENERATED, seed + 1)[0], ring),
+        "data": coverage(draw_ring(ring, GENERATED, seed + 1)[0], ring),
         "runs": runs,
     }
     results.mkdir(parents=True, exist_ok=True)
@@ -102,7 +78,7 @@ def command(
     publish(NAME, summary, results)
 
 
-def run_one(model: str, recipe: Any, points: Any, ring: Ring, arrays: dict[str, Floats]) -> dict[str, Any]:
+def measure(model: str, recipe: Any, points: Any, ring: Ring, arrays: dict[str, Floats]) -> dict[str, Any]:
     """Train one model with one seed; store up to KEPT points of every look in `arrays`, as float16."""
     from benchmarks.experiments.ring.ring_training import learn
 
@@ -118,7 +94,7 @@ def run_one(model: str, recipe: Any, points: Any, ring: Ring, arrays: dict[str, 
         for codes, made in look.points.items():
             arrays[f"{model}_{recipe.seed}_{codes}_{look.step}"] = made[:KEPT].astype(np.float16)
     measured = [
-        {"step": look.step} | {codes: measure(made, ring) for codes, made in look.points.items()} for look in looks
+        {"step": look.step} | {codes: coverage(made, ring) for codes, made in look.points.items()} for look in looks
     ]
     click.echo(f"{model}, seed {recipe.seed}: {measured[-1]} in {seconds:.0f} s")
     return {"model": model, "seed": recipe.seed, "seconds": round(seconds, 1), "looks": measured}

@@ -107,17 +107,21 @@ class Ivegan(Family):
         x = self.prepare(x)
         with self.precision.autocast():
             codes = self.networks["encoder"](x)
-            reconstructed, generated = self.generate(codes)
+            reconstructed, generated, *noiseless = self.generate(codes)
             d_loss = self.judge(x, self.transform(x, self.random), reconstructed.detach(), generated.detach())
         discriminators = [name for name in DISCRIMINATORS if name in self.networks]
-        self.descend(d_loss + self._penalty(x), *discriminators)
+        if d_loss.requires_grad:  # there is nothing to judge without D, D' and a matcher
+            self.descend(d_loss + self._penalty(x), *discriminators)
         self._freeze(discriminators, True)  # the loss of G and E does not need gradients of their weights
         with self.precision.autocast():
             g_loss = self.persuade(x, codes, reconstructed, generated)
+        for made in noiseless:
+            g_loss = g_loss + self.recipe.reconstruction * mse_loss(made, x)
         self.descend(g_loss, *(name for name in self.networks if name not in discriminators))
         self._freeze(discriminators, False)
         self._follow(x)
-        return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
+        judged = {"discriminator_loss": d_loss.detach()} if self.recipe.adversarial else {}
+        return judged | {"generator_loss": g_loss.detach()}
 
     def set_rates(self) -> None:
         """If the recipe has falling_rates, lower all learning rates along a cosine in the second half of the steps."""
@@ -131,14 +135,28 @@ class Ivegan(Family):
             return MATCHING_RATE
         return self.recipe.discriminator_learning_rate if name in DISCRIMINATORS else self.recipe.learning_rate
 
-    def generate(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Return G(z', E(x)) and G(z', z), computed in one pass so that both share the batch statistics."""
+    def generate(self, codes: Tensor) -> tuple[Tensor, ...]:
+        """Return G(z', E(x)), G(z', z) and, if the recipe has `reconstruction`, G(0, E(x)).
+
+        They are computed in one pass, so that they share the batch statistics.
+        """
+        made: Tensor = self.networks["generator"](*self._inputs(codes))
+        parts: tuple[Tensor, ...] = torch.split(made, len(codes))
+        return parts
+
+    def _inputs(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z' and z of `generate`."""
         z = torch.cat([codes, self.codes(len(codes))])
-        made: Tensor = self.networks["generator"](self.noise(len(z)), z)
-        return made[: len(codes)], made[len(codes) :]
+        noise = self.noise(len(z))
+        if not self.recipe.reconstruction:
+            return noise, z
+        return torch.cat([noise, torch.zeros_like(noise[: len(codes)])]), torch.cat([z, codes])
 
     def judge(self, x: Tensor, transformed: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
         """Return the loss of D_enc, D and D': minus eq. 3, plus the matcher's loss."""
+        loss = self.mismatch(x, transformed) if self.recipe.matching else x.new_zeros(())
+        if not self.recipe.adversarial:
+            return loss
         real, real_transformed, fake, fake_prior = self.features(x, transformed, reconstructed, generated)
         real_pair, fake_pair = self._pair(real_transformed, real), self._pair(fake, real)
         if self.recipe.mismatched:
@@ -146,25 +164,24 @@ class Ivegan(Family):
             by_pair = matching_aware_loss(real_pair, wrong, fake_pair, torch.ones_like(wrong, dtype=torch.bool))
         else:
             by_pair = discriminator_loss(real_pair, fake_pair)
-        by_prior = discriminator_loss(self._single(real), self._single(fake_prior))
-        return by_pair + by_prior + (self.mismatch(x, transformed) if self.recipe.matching else 0)
+        return by_pair + discriminator_loss(self._single(real), self._single(fake_prior)) + loss
 
     def persuade(self, x: Tensor, codes: Tensor, reconstructed: Tensor, generated: Tensor) -> Tensor:
-        """Return the loss of G, E and the predictor."""
-        real, fake, fake_prior = self.features(x, reconstructed, generated)
-        loss = generator_loss(self._pair(fake, real.detach())) + generator_loss(self._single(fake_prior))
+        """Return the loss of G, E and the predictor, except that of the reconstruction."""
+        loss = x.new_zeros(())
+        if self.recipe.adversarial:
+            real, fake, fake_prior = self.features(x, reconstructed, generated)
+            loss = generator_loss(self._pair(fake, real.detach())) + generator_loss(self._single(fake_prior))
         if self.recipe.matching:
             of_x, of_reconstructed = self.matched(x, reconstructed)
             predicted = self.networks["predictor"](codes)
             loss = loss + self.recipe.matching * prediction_loss(of_reconstructed, of_x)
             loss = loss + self.recipe.prediction * prediction_loss(predicted, of_x)
-        if self.recipe.reconstruction:
-            loss = loss + self.recipe.reconstruction * mse_loss(reconstructed, x)
         return loss
 
     def _penalty(self, x: Tensor) -> Tensor:
         """Return the gradient penalty of D(x, x) + D'(x), in one step of sixteen at random."""
-        if not self.recipe.r1:
+        if not (self.recipe.r1 and self.recipe.adversarial):
             return x.new_zeros(())
 
         def critic(points: Tensor) -> Tensor:
@@ -222,8 +239,7 @@ class Ivegan(Family):
         if self.emas and self.emas["encoder"].steps % READ_EVERY == 1:
             encoder, generator = (self.emas[name].network.train() for name in ("encoder", "generator"))
             with self.precision.autocast():
-                z = torch.cat([encoder(x), self.codes(len(x))])
-                generator(self.noise(len(z)), z)
+                generator(*self._inputs(encoder(x)))
             encoder.eval()
             generator.eval()
 

@@ -35,7 +35,9 @@ class Recipe(family.Recipe):
     - prediction: weight of BYOL's loss between the matcher's output for x and the output that the predictor, a network
       with two hidden layers, computes from E's code.
     - temperature: of the matcher's NT-Xent loss.
-    - reconstruction: for digits and pictures, weight of the squared error of a colour value between G(z', E(x)) and x.
+    - reconstruction: weight of the squared error of a number between G(0, E(x)) and x. Without it, a whole class of
+      digits or mode of points can come back as another one, and D then passes no gradient that would change this.
+    - adversarial: whether there are D and D'; without them, G and E learn from the other losses alone.
     - r1: for digits and pictures, weight of the discriminators' gradient penalty on real pictures (`lazy_penalty`), 0
       for none. normalised: for pictures, whether D_enc has batch normalisation, as in Table 3.
     """
@@ -67,6 +69,7 @@ class Recipe(family.Recipe):
     prediction: float = 0.0
     temperature: float = 0.5
     reconstruction: float = 0.0
+    adversarial: bool = True
     r1: float = 0.0
     normalised: bool = True
 
@@ -147,6 +150,7 @@ PRESETS = {
             matching=60.0,
             prediction=30.0,
             temperature=0.2,
+            reconstruction=100.0,
         ),
     },
     "ring": {
@@ -163,6 +167,7 @@ PRESETS = {
             discriminator_learning_rate=5e-3,
             instance_noise=0.2,
             falling_rates=True,
+            reconstruction=3.0,
             sharpness=8.0,
             discriminator_sharpness=100.0,
             prior_sharpness=20.0,

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from benchmarks.__main__ import run  # noqa: E402
 from benchmarks.core.results import load  # noqa: E402
 from benchmarks.experiments.ring.page import report  # noqa: E402
-from benchmarks.experiments.ring.run import measure  # noqa: E402
+from benchmarks.statistics.ring_coverage import coverage  # noqa: E402
 from latentsearch.data import draw_ring  # noqa: E402
 from latentsearch.training.datasets.ring import ring  # noqa: E402
 
@@ -34,7 +34,7 @@ def record(results):
 
 def test_the_rings_own_points_lie_on_it():
     points, modes = draw_ring(ring(), 20_000)
-    found = measure(points, ring())
+    found = coverage(points, ring())
     assert found["covered"] == 8
     assert found["within"] == pytest.approx(1 - np.exp(-4.5), abs=0.003)  # a Rayleigh variable below 3
     assert found["spread"] == pytest.approx(0.97, abs=0.02)
@@ -44,15 +44,15 @@ def test_the_rings_own_points_lie_on_it():
 def test_points_elsewhere_count_for_nothing():
     points, modes = draw_ring(ring(), 8_000)
     points[modes >= 2] = 0
-    found = measure(points, ring())
+    found = coverage(points, ring())
     assert found["covered"] == 2 and found["within"] == pytest.approx(0.25, abs=0.03)
-    nowhere = measure(np.zeros((10, 2), np.float32), ring())
+    nowhere = coverage(np.zeros((10, 2), np.float32), ring())
     assert nowhere["within"] == 0 and nowhere["covered"] == 0 and nowhere["spread"] is None
 
 
 def test_points_at_the_modes_have_no_spread():
     angles = np.arange(8) * np.pi / 4
-    found = measure(np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32), ring())
+    found = coverage(np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32), ring())
     assert found["within"] == 1 and found["spread"] < 1e-3 and found["shares"] == [0.125] * 8
 
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from latentsearch.models.ivegan import compared, digit_networks, picture_networks, ring_networks  # noqa: E402
 from latentsearch.training.datasets.transforms import Jitter  # noqa: E402
-from latentsearch.training.engine.losses import prediction_loss  # noqa: E402
+from latentsearch.training.engine.losses import prediction_loss, squared_gradient  # noqa: E402
 from latentsearch.training.engine.precision import Precision  # noqa: E402
 from latentsearch.training.families.ivegan import DISCRIMINATORS, NOISY, READ_EVERY, Ivegan  # noqa: E402
 from latentsearch.training.families.ivegan_recipe import PRESETS, RING_SCALE  # noqa: E402
@@ -379,13 +379,13 @@ def test_the_encoder_learns_from_the_pair_and_not_from_the_prior(family):
     x = family.prepare(batch(family.recipe.data))
     family.recipe = replace(family.recipe, prediction=0.0)
     codes = family.networks["encoder"](x)
-    reconstructed, generated = family.generate(codes)
+    reconstructed, generated, *_ = family.generate(codes)
     weights = list(family.networks["encoder"].parameters())
     with_pair = torch.autograd.grad(family.persuade(x, codes, reconstructed, generated), weights, retain_graph=True)
     assert all(gradient.any() for gradient in with_pair)
     # In evaluation mode the two halves of a batch do not meet in the batch statistics.
     family.networks["generator"].eval()
-    _, generated = family.generate(codes)
+    _, generated, *_ = family.generate(codes)
     assert not any(
         gradient is not None and gradient.any()
         for gradient in torch.autograd.grad(generated.sum(), weights, allow_unused=True)
@@ -405,6 +405,52 @@ def test_the_discriminator_sees_what_was_transformed_and_the_encoder_what_was_no
     family.step(batch(family.recipe.data))
     assert all(torch.equal(given, x) for given in seen["encoder"])
     assert len(seen["transformed"]) == 1 and not torch.allclose(seen["transformed"][0], x, atol=1e-3)
+
+
+def small(kind, **changes):
+    recipe = replace(PRESETS[kind]["small"], width=4, latent_size=6, batch=8, average_decay=0.9, **changes)
+    return Ivegan(recipe, Precision.choose("cpu", "fp32"))
+
+
+@pytest.mark.parametrize("kind", ["pictures", "digits"])
+def test_a_reconstruction_is_of_the_code_without_noise(kind):
+    family, codes = small(kind, reconstruction=3.0), torch.rand(8, 6)
+    with family.in_eval_mode():
+        *_, noiseless = family.generate(codes)
+        expected = family.networks["generator"](torch.zeros(8, family.recipe.noise_size), codes)
+    assert torch.allclose(noiseless, expected, atol=1e-6)
+    assert len(small(kind).generate(codes)) == 2
+
+
+@pytest.mark.parametrize("kind", ["pictures", "digits"])
+def test_the_reconstruction_gets_closer_to_the_picture(kind):
+    # No other loss moves G and E here, except those of discriminators that stand still.
+    family, x = small(kind, reconstruction=100.0, learning_rate=1e-3), batch(kind)
+    hold(family, "features", "discriminator", "prior_discriminator", "matcher")
+
+    def error():
+        prepared = family.prepare(x)
+        return (family.generate(family.networks["encoder"](prepared))[2] - prepared).square().mean().item()
+
+    before = error()
+    for _ in range(5):
+        family.step(x)
+    assert error() < before
+
+
+def test_the_gradient_penalty_is_of_the_discriminators_alone():
+    with_penalty, without = (small("pictures", r1=r1, normalised=False) for r1 in (1e4, 0.0))
+    for family in (with_penalty, without):
+        assert not [layer for layer in family.networks["features"].modules() if "BatchNorm" in type(layer).__name__]
+        hold(family, "encoder", "generator", "predictor", "matcher")
+        for _ in range(40):  # it counts in one step of sixteen at random
+            family.step(batch("pictures"))
+    x = batch("pictures")
+    assert slope(with_penalty, x) < slope(without, x) / 2
+
+
+def slope(family, x):
+    return squared_gradient(lambda points: family._single(family.features(points)[0]), x).item()
 
 
 def test_published_networks_take_and_give_rgb(family):
