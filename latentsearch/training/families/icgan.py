@@ -4,7 +4,8 @@ Where the paper is silent, this module chooses:
 
 - Wrong labels (the third kind of pair) are drawn from the training labels, like the labels of generated images.
 - IND-COND joins Ey's output after Ez's first convolution, where D joins its y; Ey is trained first.
-- SNG minimises the sum of both losses, z's on generated images and y's on real ones, in one step.
+- SNG minimises the sum of both losses, z's on generated images and y's on real ones, in one step, for as many epochs
+  as the longer of the two encoders of IND.
 - Squared errors are averaged over dimensions, so that the losses of z and y have equal weight.
 - Digits are padded to 32x32, with one stage fewer in G and D.
 """
@@ -72,7 +73,8 @@ class Icgan(Family):
         recipe = self.recipe
         gan = Stage("conditional GAN", recipe.generator_epochs, self.generator_step, self.recalibrate)
         if recipe.design == "SNG":
-            return [gan, Stage("single encoder", recipe.inverse_epochs, self.single_step)]
+            epochs = max(recipe.attribute_epochs, recipe.inverse_epochs)
+            return [gan, Stage("single encoder", epochs, self.single_step)]
         return [
             gan,
             Stage("attribute encoder", recipe.attribute_epochs, self.attribute_step),

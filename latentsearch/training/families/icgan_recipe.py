@@ -18,8 +18,9 @@ class Recipe(LabelledRecipe):
     data: "pictures" or "digits". width: channels of the last hidden layer of G and the first of D. encoder_width:
     channels of the encoders' first convolution (Table 2). design: one of DESIGNS, for the encoders.
     generator_position, discriminator_position: the number of layers before y is joined, 0 for the input.
-    attribute_epochs: epochs for Ey. inverse_epochs: epochs for Ez, or for both encoders with SNG. flip: whether each
-    real picture is mirrored with probability 1/2. annealed: whether the encoders' learning rate falls linearly to 0.
+    attribute_epochs: epochs for Ey. inverse_epochs: epochs for Ez. With SNG, both encoders learn for the larger of the
+    two. flip: whether each real picture is mirrored with probability 1/2. annealed: whether the encoders' learning rate
+    falls linearly to 0.
 
     These fields are not in the paper:
 

@@ -178,6 +178,12 @@ def test_each_step_moves_its_own_networks_alone(kind, design, step, moved):
     assert changed(family, before) == moved
 
 
+@pytest.mark.parametrize(("attribute_epochs", "inverse_epochs"), [(4, 1), (1, 4)])
+def test_the_single_encoder_learns_as_long_as_the_longer_of_two(attribute_epochs, inverse_epochs):
+    family = made(design="SNG", attribute_epochs=attribute_epochs, inverse_epochs=inverse_epochs)
+    assert [stage.epochs for stage in family.stages] == [family.recipe.generator_epochs, 4]
+
+
 def test_the_losses_of_the_encoders_are_those_of_code_and_labels(monkeypatch):
     family, (x, y) = made(), batch()
     monkeypatch.setattr(family, "generate", lambda count: (torch.ones(count, 6), torch.rand(count, 3, 64, 64)))
