@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from indexer.system.extras import import_onnxruntime
-from latentsearch.export.stored_weights import store_as_fp16
+from latentsearch.export.stored_weights import store_as_fp16, store_as_int8
 
 OPSET = 20
 CALIBRATION_IMAGES = 512
@@ -62,11 +62,15 @@ def fold_batch_normalisation(network: nn.Module) -> nn.Module:
 
 
 def compress(path: Path, precision: str, images: NDArray[np.uint8]) -> None:
-    """Rewrite a graph in a precision, fp32, fp16 or int8; int8 is calibrated on images uint8 (n, h, w, 3)."""
+    """Rewrite a graph in a precision, fp32, fp16 or int8; int8 is calibrated on images uint8 (n, h, w, 3).
+
+    With int8, convolutions compute with integers; matrix products compute in fp32 and only store their weights as int8.
+    """
     if precision == "fp16":
         store_as_fp16(path)
     elif precision == "int8":
         quantise(path, images[:: max(1, len(images) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES])
+        store_as_int8(path)
 
 
 def quantise(path: Path, images: NDArray[np.uint8]) -> None:
@@ -96,7 +100,7 @@ def quantise(path: Path, images: NDArray[np.uint8]) -> None:
 
 
 def _last_products(path: Path) -> list[str]:
-    """Return the names of the matrix products. They stay fp32: no later layer compensates for their errors."""
+    """Return the names of the matrix products. They compute in fp32: no later layer compensates for their errors."""
     return [node.name for node in onnx.load(path).graph.node if node.op_type in ("Gemm", "MatMul")]
 
 

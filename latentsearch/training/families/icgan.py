@@ -126,6 +126,8 @@ class Icgan(Family):
 
     def generator_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Take one step of the matching-aware D and one of G (eq. 2)."""
+        if self.recipe.guidance:
+            self.attribute_step(x, y)
         x, z = self.prepare(x), self.codes(len(x))
         drawn, wrong = self.drawn_labels(len(x)), self.wrong_labels(y)
         with self.precision.autocast():
@@ -142,10 +144,20 @@ class Icgan(Family):
         self.discriminator.requires_grad_(False)  # G's loss does not need gradients of D's weights
         with self.precision.autocast():
             g_loss = generator_loss(self.discriminator(fake, drawn))
+        if self.recipe.guidance:
+            g_loss = g_loss + self.recipe.guidance * self._label_error(fake, drawn)
         self.descend(g_loss, "generator")
         self.discriminator.requires_grad_(True)
         self.ema.update(self.generator_network)
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
+
+    def _label_error(self, fake: Tensor, y: Tensor) -> Tensor:
+        """Return the squared error between the labels of generated images and Ey's values, which Ey does not learn."""
+        self.attribute_encoder.requires_grad_(False).eval()
+        with self.precision.autocast():
+            error = mse_loss(self.attribute_encoder(fake), y)
+        self.attribute_encoder.requires_grad_(True).train()
+        return error
 
     def attribute_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Take one step of Ey on real images (eq. 4)."""

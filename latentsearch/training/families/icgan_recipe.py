@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from indexer.encoders.framing import Framing
+from indexer.errors import InputError
 from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.engine.family import LabelledRecipe
 
@@ -29,6 +30,9 @@ class Recipe(LabelledRecipe):
     - flipped_labels: whether the wrong labels of D's third kind of pair are a picture's own with one of them flipped,
       so that D must look at each attribute, rare ones too; and whether half of the generated pictures' labels have one
       flipped. Otherwise both are those of other training pictures.
+    - guidance: weight in G's loss of the squared error between the labels that G was given and Ey's values of its
+      picture. Ey then learns from real pictures beside D (eq. 4), and again in its own stage. D judges labels together
+      and rejects rare combinations whatever the picture shows; Ey judges each label by itself.
     """
 
     data: str = "pictures"
@@ -47,6 +51,13 @@ class Recipe(LabelledRecipe):
     r1: float = 0.0
     normalised: bool = True
     flipped_labels: bool = False
+    guidance: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse guidance by an attribute encoder that the design does not have."""
+        super().__post_init__()
+        if self.guidance and self.design == "SNG":
+            raise InputError("guidance needs an attribute encoder of its own: choose the design IND or IND-COND")
 
     @property
     def framing(self) -> Framing:

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from click.testing import CliRunner  # noqa: E402
 
+from indexer.errors import InputError  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.models.icgan import Discriminator, Encoder, Generator, SingleEncoder  # noqa: E402
 from latentsearch.training.datasets.labelled import papers_attributes  # noqa: E402
@@ -339,3 +340,21 @@ def test_the_gradient_penalty_moves_the_discriminator_alone(r1):
         for mine, other in zip(with_penalty.discriminator.parameters(), without.discriminator.parameters(), strict=True)
     ]
     assert all(same) == (r1 == 0)
+
+
+def test_guidance_draws_the_generator_towards_its_labels():
+    """Ey learns beside D, and the error of its values moves G but not Ey."""
+    family = made(guidance=5.0)
+    before = copy_of(family)
+    family.generator_step(*batch())
+    assert changed(family, before) == {"generator", "discriminator", "generator average", "attribute_encoder"}
+    fake = torch.rand(4, 3, 64, 64, requires_grad=True)
+    family.optimisers["attribute_encoder"].zero_grad()
+    family._label_error(fake, torch.ones(4, 3)).backward()
+    assert fake.grad.abs().max() > 0
+    assert all(weight.grad is None for weight in family.attribute_encoder.parameters())
+
+
+def test_guidance_needs_an_attribute_encoder_of_its_own():
+    with pytest.raises(InputError, match="IND or IND-COND"):
+        made(design="SNG", guidance=1.0)
