@@ -18,6 +18,7 @@ from indexer.errors import InputError
 from latentsearch.models.dcgan import Discriminator, Generator, InverseGenerator
 from latentsearch.training.datasets.transforms import mirrored
 from latentsearch.training.engine import family
+from latentsearch.training.engine.divergence import VARIANCE
 from latentsearch.training.engine.ema import Ema, recalibrate
 from latentsearch.training.engine.family import Family, Stage
 from latentsearch.training.engine.image_grids import beside
@@ -40,8 +41,9 @@ class Recipe(family.Recipe):
 
     Of the inverse generator: inverse_learning_rate: its Adam's. annealed: whether this rate falls to 0 along a cosine.
     small_start: whether the initial weights of the last layer are a tenth of DCGAN's, which keeps the Tanh from
-    saturating in the first steps. code_weight: the weight of z's squared error beside eq. 7. real_share: real pictures
-    in a batch, as a share of the generated ones; they count in eq. 7 alone.
+    saturating in the first steps. code_weight: the weight of z's squared error beside eq. 7. length_weight: the weight
+    of `length_error`, because the code of least squared error is too short. real_share: real pictures in a batch, as a
+    share of the generated ones; they count in eq. 7 and in the length.
     """
 
     width: int = 64
@@ -55,6 +57,7 @@ class Recipe(family.Recipe):
     annealed: bool = False
     small_start: bool = False
     code_weight: float = 0.0
+    length_weight: float = 0.0
     real_share: float = 0.0
 
 
@@ -170,6 +173,8 @@ class Aegan(Family):
         loss = image_cross_entropy(generated, self.generator().logits(z_hat))
         if self.recipe.code_weight:
             loss = loss + self.recipe.code_weight * mse_loss(z_hat[: len(z)].float(), z)
+        if self.recipe.length_weight:
+            loss = loss + self.recipe.length_weight * length_error(z_hat.float())
         return loss
 
     def recovered_codes(self) -> tuple[Tensor, Tensor] | None:
@@ -191,6 +196,11 @@ class Aegan(Family):
         with self.in_eval_mode():
             reconstructions = self.generator()(self.inverse_generator(originals))
         return {"samples": samples, "reconstructions": beside(originals, reconstructions)}
+
+
+def length_error(z: Tensor) -> Tensor:
+    """(|z|^2 / d / variance - 1)^2 of codes (n, d), averaged, with the variance of U(-1, 1)."""
+    return (z.square().mean(1) / VARIANCE["uniform"] - 1).square().mean()
 
 
 FAMILY = Aegan

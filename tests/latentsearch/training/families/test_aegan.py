@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 from latentsearch.models.dcgan import Discriminator, InverseGenerator  # noqa: E402
 from latentsearch.training.engine.losses import PENALTY_EVERY, lazy_penalty, squared_gradient  # noqa: E402
 from latentsearch.training.engine.precision import Precision  # noqa: E402
-from latentsearch.training.families.aegan import Aegan, Recipe  # noqa: E402
+from latentsearch.training.families.aegan import Aegan, Recipe, length_error  # noqa: E402
 from tests.latentsearch.one_family import changed, copy_of, same_end_after_a_kill  # noqa: E402
 from tests.support import make_folder  # noqa: E402
 
@@ -87,3 +87,17 @@ def test_a_killed_run_with_all_of_it_ends_as_an_undisturbed_one(tmp_path):
     changes = ("r1=1", "normalised=false", "flip=true", "small_start=true", "code_weight=0.1", "real_share=0.25")
     options = [word for change in (*changes, "annealed=true") for word in ("--change", change)]
     assert same_end_after_a_kill("aegan", tmp_path / "pictures", tmp_path, *sizes, *options, after_steps=20)
+
+
+def test_the_length_error_is_0_for_codes_as_long_as_the_priors():
+    z = torch.rand(64, 20_000, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert length_error(z).item() == pytest.approx(0, abs=1e-3)
+    assert length_error(z / 2).item() == pytest.approx(9 / 16, abs=0.02)
+    assert length_error(torch.zeros(4, 6)).item() == 1
+
+
+def test_the_length_counts_in_the_inverses_loss():
+    without, with_length = made(), made(length_weight=2.0)
+    z, x = torch.zeros(4, 6), torch.rand(4, 3, 64, 64)
+    found = without.inverse_loss(z, x, z + 0.1), with_length.inverse_loss(z, x, z + 0.1)
+    assert (found[1] - found[0]).item() == pytest.approx(2 * length_error(z + 0.1).item(), rel=1e-3)
