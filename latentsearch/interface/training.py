@@ -264,8 +264,10 @@ def _family(
     from latentsearch.training.datasets.images import Images
     from latentsearch.training.datasets.labelled import with_labels
     from latentsearch.training.engine import registry
+    from latentsearch.training.engine import run as runs
     from latentsearch.training.engine.family import LabelledRecipe
     from latentsearch.training.engine.trained import load_family
+    from latentsearch.training.engine.training_facts import generator_facts
 
     family = registry.load_module(asked.family).FAMILY(recipe, precision)
     if isinstance(recipe, LabelledRecipe) and isinstance(found, Images):
@@ -273,4 +275,5 @@ def _family(
         family.take_labels(found.all_labels())
     if asked.generator and not asked.resume:
         family.take_generator(load_family(asked.generator))
+        runs.describe(asked.run, generator=generator_facts(asked.generator))
     return family, found

@@ -21,8 +21,8 @@ def begin(folder: Path, family: str, recipe: Any, resume: bool) -> None:
     """Create a run's folder, or check that an existing one can be resumed with these settings.
 
     On resuming, only the numbers of epochs may differ; fields that the recipe did not have when the run began must be
-    at their defaults. Raises InputError if the folder contains a run and `resume` is
-    False, if it contains a run with other settings, or if there is no run to resume.
+    at their defaults. Raises InputError if the folder contains a run and `resume` is False, if it contains a run with
+    other settings, or if there is no run to resume.
     """
     about = folder / RUN
     settings = json.loads(json.dumps({"family": family, "recipe": asdict(recipe)}))  # tuples become lists

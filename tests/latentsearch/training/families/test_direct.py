@@ -10,7 +10,7 @@ from click.testing import CliRunner  # noqa: E402
 
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.training.engine.precision import Precision  # noqa: E402
-from latentsearch.training.engine.trained import load_family  # noqa: E402
+from latentsearch.training.engine.trained import load_family, load_trained  # noqa: E402
 from latentsearch.training.families.direct import Direct, Recipe  # noqa: E402
 from tests.support import make_folder  # noqa: E402
 
@@ -45,13 +45,41 @@ def test_it_takes_the_generator_of_an_aegan_run_and_leaves_it_as_it_is(place):
 
 
 def test_it_goes_on_after_the_generator_with_resume(place):
-    options = ("--generator", str(place / "aegan"), "--inverse-epochs")
+    # A rate that falls depends on the number of epochs.
+    options = ("--generator", str(place / "aegan"), "--change", "annealed=false", "--inverse-epochs")
     assert train(place, "direct", "resumed", *options, "1").exit_code == 0
     assert train(place, "direct", "resumed", *options, "3", "--resume").exit_code == 0
     assert train(place, "direct", "undisturbed", *options, "3").exit_code == 0
     ours, theirs = load_family(place / "resumed"), load_family(place / "undisturbed")
     pictures = torch.rand(2, 3, 64, 64)
     assert torch.equal(ours.encoder()(pictures), theirs.encoder()(pictures))
+
+
+def test_a_generator_learns_on_if_epochs_are_named(place):
+    options = ("--generator", str(place / "aegan"), "--generator-epochs", "1", "--inverse-epochs", "1")
+    assert train(place, "aegan", "longer", *options).exit_code == 0
+    before, after = (load_family(place / name).networks["generator"].parameters() for name in ("aegan", "longer"))
+    assert not all(torch.equal(ours, theirs) for ours, theirs in zip(after, before, strict=True))
+
+
+def test_a_runs_facts_count_the_steps_of_the_generator_that_it_started_from(place):
+    options = ("--generator", str(place / "aegan"), "--inverse-epochs", "2")
+    assert train(place, "direct", "counted", *options).exit_code == 0
+    first, second = (load_trained(place / name, terms="")[0].facts for name in ("aegan", "counted"))
+    assert second["steps"] == first["steps"] + 2 * 2 and second["seconds"] >= first["seconds"]
+    assert second["commands"][:-1] == first["commands"] and len(second["commands"]) == len(first["commands"]) + 1
+
+
+def test_a_run_that_began_before_a_setting_existed_can_be_resumed(place):
+    options = ("--width", "4", "--latent-size", "12", "--generator-epochs", "1", "--inverse-epochs")
+    assert train(place, "aegan", "early", *options, "1", "--preset", "paper").exit_code == 0
+    about = json.loads((place / "early/run.json").read_text())
+    for name in ("length_weight", "code_weight"):
+        del about["recipe"][name]
+    (place / "early/run.json").write_text(json.dumps(about))
+    assert train(place, "aegan", "early", *options, "2", "--preset", "paper", "--resume").exit_code == 0
+    changed = ("--change", "code_weight=0.5", "--preset", "paper", "--resume")
+    assert train(place, "aegan", "early", *options, "2", *changed).exit_code == 2
 
 
 def test_it_learns_a_generator_of_its_own_without_one(place):
