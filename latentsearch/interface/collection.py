@@ -43,6 +43,7 @@ class Collection(OpenIndex):
         recall: float | None = None,
         device: str = "cpu",
         memory: int | str | None = None,
+        faces: bool | str | Path = False,
         on_progress: StepReport | None = None,
     ) -> Summary:
         """Add the pictures of folders, or update the index after they have changed; single files may be named, too.
@@ -54,6 +55,8 @@ class Collection(OpenIndex):
         size and modification time are unchanged. kind, recall, device: of the search index, as the options of
         `latentsearch index`. memory: the most to use, in bytes or as a string such as "2GB". on_progress: called
         several times a second with the name of the step, the number done and the total (None until it is known).
+        faces: also find and encode the faces in pictures, with the default encoder of faces (True) or another, by name
+        or folder; an index that has faces finds them in any case.
 
         Returns a summary: found, encoded, copied, unchanged, moved, changed, failed and further counts. A file that
         cannot be used does not end the run; `failures` lists it. Ctrl-C ends the run and keeps the pictures encoded so
@@ -67,6 +70,7 @@ class Collection(OpenIndex):
         from latentsearch.interface.indexing import Wanted, add_folders
 
         wanted = Wanted(exclude, labels, prune, predict_labels, retry_failed, rehash, kind, recall, device, memory)
+        wanted = wanted._replace(faces=faces)
         return add_folders(self._now(), self._encoder(), folders, wanted, on_progress)
 
     def add_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> ImportSummary:
