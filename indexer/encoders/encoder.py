@@ -99,6 +99,11 @@ class Encoder:
         """Map distances to similarities in [0, 1]: the share of random training pairs that are farther apart."""
         return 1 - np.interp(np.asarray(distances, np.float64), *_shares_of_pairs(self.model))
 
+    def distance_of(self, similarity: float) -> float:
+        """Return the distance that a similarity, 0 to 1, stands for: the inverse of `similarity`."""
+        quantiles, shares = _shares_of_pairs(self.model)
+        return float(np.interp(1 - similarity, shares, quantiles))
+
 
 def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
     """Load an encoder by name or bundle folder; None loads DEFAULT_ENCODER.
