@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -146,6 +147,8 @@ def test_moved_copied_and_changed_photographs(folder: Path, bundles: Path) -> No
     (copy,) = {*names} - {moved}
     assert [face[3:] for face in faces_of(folder, copy)] == [face[3:] for face in faces_of(folder, moved)]
     assert counts(folder, [*names, ONE, NONE]) == [3, 3, 2, 0]
+    found = json.loads(call("duplicates", "--exact", "--json", "--index", folder / "index").stdout)
+    assert [sorted(Path(one["path"]).name for one in group["pictures"]) for group in found["groups"]] == [sorted(names)]
     assert_sound(folder)
 
 
@@ -184,6 +187,28 @@ def test_faces_that_were_not_committed_are_not_there(folder: Path, bundles: Path
     assert index(folder, bundles)["faces"] == 1
     assert counts(folder, [THREE, "new.jpg"]) == [3, 1]
     assert_sound(folder)
+
+
+def test_an_export_has_the_faces_and_an_import_leaves_them(made: Path, bundles: Path, tmp_path: Path) -> None:
+    table = tmp_path / "codes.parquet"
+    exported = call("export", "-o", table, "--index", made / "index")
+    assert exported.exit_code == 0, exported.stderr
+    rows = pq.read_table(table, columns=["path", "faces"]).to_pylist()
+    assert {Path(row["path"]).name: len(row["faces"]) for row in rows} == {THREE: 3, ONE: 1, NONE: 0}
+    [row] = [row for row in rows if Path(row["path"]).name == THREE]
+    stored = sorted(faces_of(made, THREE))
+    assert [face["id"] for face in row["faces"]] == [face.id for face in stored]
+    assert list(places_of([[face[e] for e in ("left", "top", "right", "bottom")] for face in row["faces"]], PLACES))
+    with Index.open(made / "index") as opened:
+        assert opened.faces is not None
+        codes = opened.faces.codes([face.id for face in stored])
+    assert np.array_equal(np.array([face["code"] for face in row["faces"]], np.float32), codes)
+    imported = call("import", table, "--index", tmp_path / "again", "--encoder", made / "index" / "none")
+    assert imported.exit_code != 0
+    imported = call("import", table, "--index", tmp_path / "again")
+    assert imported.exit_code == 0, imported.stderr
+    found = call("index", made / "photos", "--index", tmp_path / "again", "--face-encoder", bundles / "aligned")
+    assert "4 new faces" in found.stdout, found.output
 
 
 def test_another_encoder_is_refused(folder: Path, bundles: Path) -> None:
