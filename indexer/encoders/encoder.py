@@ -215,8 +215,7 @@ def open_session(
 ) -> InferenceSession:
     """Load a bundle's graph into ONNX Runtime; `threads` work on one batch, 0 for one per core.
 
-    on_cpu: for worker processes: use no other device, where each would take memory, and keep no memory between runs;
-    inputs of many sizes would make the detector's grow from 200 to 300 MB, at the same speed.
+    on_cpu: use no other device, as in worker processes, each of which would take memory there.
     Raises EncoderError if the graph is damaged, MissingExtra without ONNX Runtime.
     """
     require("onnxruntime")
@@ -226,7 +225,6 @@ def open_session(
     options.intra_op_num_threads = threads or cores()
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = not on_cpu
     options.log_severity_level = 4  # the exception reports everything that is wrong with a graph
     # Threads that spin while waiting would take cores from the decoding processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

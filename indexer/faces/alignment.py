@@ -54,7 +54,7 @@ def laid_on(picture: Image.Image, transform: Array, size: tuple[int, int]) -> Im
     if shrink > 1:
         smaller = max(round(part.width / shrink), 1), max(round(part.height / shrink), 1)
         across, down = part.width / smaller[0], part.height / smaller[1]
-        part = part.resize(smaller, Image.Resampling.BILINEAR)
+        part = part.resize(smaller, Image.Resampling.BILINEAR, reducing_gap=2)
     else:
         across = down = 1.0
     into_part = np.diag([1 / across, 1 / down]) @ (back - np.array([[0, 0, left], [0, 0, top]]))

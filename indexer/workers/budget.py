@@ -26,7 +26,7 @@ PROGRAM_BYTES = 50_000_000
 WORKER_BYTES = 40_000_000 + FREE_BYTES
 # Bytes for each worker that finds faces: ONNX Runtime, the detector with what it computes for the largest first look,
 # and the pixels of a chunk's faces.
-DETECTOR_BYTES = 220_000_000
+DETECTOR_BYTES = 300_000_000
 # This process's own memory can shrink without notice, so waiting workers look again at this interval; when no other
 # worker holds memory that could be returned, they give up after this many seconds.
 SECONDS_BETWEEN_LOOKS, SECONDS_OF_PATIENCE = 0.5, 10.0
