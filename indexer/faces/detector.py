@@ -93,19 +93,19 @@ class FaceDetector:
 
     def find(self, picture: Image.Image) -> list[Face]:
         """Find the faces in an upright RGB picture, the largest first."""
-        candidates = self._candidates(picture)
+        scaled = _scaled(picture, LARGE) if max(picture.size) > LARGE else picture
+        candidates = self._candidates(picture, scaled)
         candidates = candidates.only(_distinct(candidates)[: 2 * MOST])
-        found = self._confirmed(picture, candidates)
+        found = self._confirmed(picture, scaled, candidates)
         faces = [
             Face(tuple(box.tolist()), tuple(map(tuple, points.tolist())), float(score))
             for box, points, score in zip(*found.only(_distinct(found)[:MOST]), strict=True)
         ]
         return sorted(faces, key=lambda face: -face.area)
 
-    def _candidates(self, picture: Image.Image) -> Found:
-        """Return the finds of the first look, in the picture's pixels."""
+    def _candidates(self, picture: Image.Image, scaled: Image.Image) -> Found:
+        """Return the finds of the first look, in the picture's pixels. scaled: the picture, at most LARGE."""
         longer = max(picture.size)
-        scaled = _scaled(picture, LARGE) if longer > LARGE else picture
         factor = np.array([picture.width / scaled.width, picture.height / scaled.height])
         looks = [self._look(scaled, min(longer, LARGE))] if longer > SMALL * 1.25 else []
         found = _joined([*looks, self._look(scaled, SMALL)])
@@ -121,14 +121,14 @@ class FaceDetector:
         factor = np.array([picture.width / size[0], picture.height / size[1]])
         return Found(found.boxes * np.tile(factor, 2), found.points * factor, found.scores)
 
-    def _confirmed(self, picture: Image.Image, candidates: Found) -> Found:
+    def _confirmed(self, picture: Image.Image, scaled: Image.Image, candidates: Found) -> Found:
         """Look at each candidate again, upright and at one size; return the points and scores of this look."""
         upright = _upright()
         transforms = [similarity(points, upright) for points in candidates.points]
         rows, points, scores = [], [], []
         for start in range(0, len(transforms), AT_ONCE):
             some = transforms[start : start + AT_ONCE]
-            looks = [np.asarray(laid_on(picture, transform, (SIDE, SIDE))) for transform in some]
+            looks = [_second_look(picture, scaled, transform) for transform in some]
             for row, found in enumerate(self._run(np.stack(looks), CONFIRMED), start):
                 best = _nearest(found, upright)
                 if best is not None:
@@ -150,6 +150,14 @@ def _scaled(picture: Image.Image, side: int) -> Image.Image:
     scale = side / max(picture.size)
     size = max(round(scale * picture.width), 1), max(round(scale * picture.height), 1)
     return picture if size == picture.size else picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+
+
+def _second_look(picture: Image.Image, scaled: Image.Image, transform: Array) -> NDArray[np.uint8]:
+    """Return what a transform maps into the second look, from the scaled picture where that is fine enough."""
+    ratio = picture.width / scaled.width
+    if np.sqrt(abs(np.linalg.det(transform[:, :2]))) * ratio <= 1:
+        picture, transform = scaled, np.column_stack([transform[:, :2] * ratio, transform[:, 2]])
+    return np.asarray(laid_on(picture, transform, (SIDE, SIDE)))
 
 
 def _up(size: int) -> int:
