@@ -24,8 +24,7 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 # The default of Options.set_by: set labels by their directions in code space, without a generator.
 DIRECTIONS = "directions"
-# A diverse ranking chooses k results from the POOL * k nearest pictures.
-POOL = 10
+POOL = 10  # a diverse ranking chooses k results from the POOL * k nearest pictures
 Label = int | float | str
 
 
@@ -97,13 +96,14 @@ class Change(NamedTuple):
 class Options:
     """How many pictures a search returns, and which.
 
-    k: the most to return, at least 1.
-    exclude_self: leave out the queried pictures and exact copies of them.
+    k: the most to return, at least 1. exclude_self: leave out the queried pictures and exact copies of them.
     max_distance: the greatest distance, from 0. min_similarity: the least similarity, 0 to 1.
     diverse: λ of the diverse ranking, from 1 (only similarity counts) to 0 (only variety); None ranks by distance.
     where, under: conditions and folders, as in `indexer.catalog.filters`; a picture must satisfy every condition and
     lie in one of the folders.
-    changes: labels to set. set_by: "directions", or the name or folder of a bundle whose generator redraws the query.
+    face: which face of the queried picture to search for, 1 for the largest; None for the largest, or the whole picture
+    if it shows none. whole: search whole pictures in an index with faces. changes: labels to set.
+    set_by: "directions", or the name or folder of a bundle whose generator redraws the query.
     """
 
     k: int = 20
@@ -115,6 +115,8 @@ class Options:
     under: tuple[Path, ...] = ()
     changes: tuple[Change, ...] = ()
     set_by: str = DIRECTIONS
+    face: int | None = None
+    whole: bool = False
 
     @property
     def drawn_anew(self) -> bool:
@@ -142,6 +144,8 @@ class Options:
             raise InputError("set_by needs a label to set: give one in set, or leave out set_by")
         if self.k < 1:
             raise InputError(f"k is {self.k}: ask for at least 1 picture")
+        if self.face is not None and (self.face < 1 or self.whole):
+            raise InputError(f"face is {self.face}: count from 1, the largest, and leave whole out")
         for name, share in (("least similarity", self.min_similarity), ("lambda of a diverse ranking", self.diverse)):
             if share is not None and not 0 <= share <= 1:
                 raise InputError(f"the {name} is {share:g}: it must be a number from 0 to 1")
@@ -165,14 +169,31 @@ def check_files(files: Sequence[Name], for_folders: str = "`search_folder`") -> 
             raise InputError(f"there is no picture at {printable(path)}: check the path")
 
 
+class FaceBox(NamedTuple):
+    """A face in a picture; box: left, top, right, bottom in pixels of the upright picture; score: the detector's."""
+
+    id: int
+    box: tuple[float, float, float, float]
+    score: float
+
+
+class QueriedFace(NamedTuple):
+    """The face of a queried picture that was searched for: the number-th largest of `total`, and its box."""
+
+    query: str
+    number: int
+    total: int
+    box: tuple[float, float, float, float]
+
+
 @dataclass(frozen=True)
 class Hit:
     """One result of a query: a picture of the index.
 
     rank: from 1. distance: between its code and the query's, Euclidean or 1 - cosine, depending on the encoder.
     similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1.
-    predicted: the names of the labels that were predicted rather than given.
-    incomplete: whether the file is truncated.
+    predicted: the names of the labels that were predicted rather than given. incomplete: whether the file is truncated.
+    face: the face in the picture that was found; None in a search of whole pictures.
     """
 
     rank: int
@@ -183,14 +204,15 @@ class Hit:
     labels: dict[str, Label] = field(default_factory=dict)
     predicted: frozenset[str] = frozenset()
     incomplete: bool = False
+    face: FaceBox | None = None
 
 
 @dataclass(frozen=True)
 class Timings:
     """Milliseconds that the stages of a query took.
 
-    load: opening the index and the encoder. encode: making the query's code. search: ranking.
-    filter: finding the pictures that satisfy the conditions; None without conditions.
+    load: opening the index and the encoder. encode: making the query's code. search: ranking. filter: finding the
+    pictures that satisfy the conditions; None without conditions.
     """
 
     load: float
@@ -225,13 +247,14 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of one query: hits by rank, from 1, each picture once.
+    """The results of one query: hits by rank, from 1, each picture, or each face, once.
 
     query, minus: the names of the pictures that were searched for, and of those that were subtracted.
     matching: how many pictures of the index satisfy the conditions; None without conditions.
     diverse: λ of the diverse ranking, None for a ranking by distance. Distances ascend without it; with it, only the
     first hit is certain to be the nearest.
-    changes: the labels that were set. They count in the ranking, so distances need not ascend.
+    changes: the labels that were set. They count in the ranking, so distances need not ascend. faces: the faces that
+    were searched for; () for whole pictures. faceless: a queried picture without a face: whole pictures were searched.
     Raises ValueError if the hits break these rules.
     """
 
@@ -244,6 +267,8 @@ class Results:
     matching: int | None = None
     diverse: float | None = None
     changes: tuple[str, ...] = ()
+    faces: tuple[QueriedFace, ...] = ()
+    faceless: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError for results that no search may return."""
@@ -251,7 +276,7 @@ class Results:
             raise ValueError("a hit's distance is not a number")
         if any(earlier.distance > later.distance for earlier, later in self._pairs_in_order()):
             raise ValueError("hits are not sorted by distance")
-        if len({hit.id for hit in self.hits}) != len(self.hits):
+        if len({(hit.id, hit.face and hit.face.id) for hit in self.hits}) != len(self.hits):
             raise ValueError("a picture occurs twice among the hits")
         if [hit.rank for hit in self.hits] != list(range(1, len(self.hits) + 1)):
             raise ValueError("ranks do not count from 1")

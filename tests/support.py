@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 
-from indexer.encoders.framing import CELEBA, Framing
+from indexer.encoders.framing import CELEBA, Framing, template_of
 
 FACE_SIZE = (178, 218)
 FRAMED = 64
@@ -84,13 +84,14 @@ def make_bundle(
     framing: Framing = CELEBA,
     generator: bool = False,
     attributes: bool = False,
+    aligned: bool = False,
 ) -> Path:
     """Write the encoder bundle `folder/name` and return its path.
 
     The encoder averages 8x8 blocks of the 64x64 picture and projects them with a random matrix to `latent_size`
     numbers; if `distance` is "cosine", codes have length 1. attributes: whether the bundle predicts ATTRIBUTES, which
     are the amounts of red, green and blue. With `generator` as well, the generator reads attributes after a code and
-    fills its pictures with these amounts.
+    fills its pictures with these amounts. aligned: whether it counts as learned on CelebA's aligned faces.
     """
     bundle = folder / name
     bundle.mkdir(parents=True, exist_ok=True)
@@ -119,6 +120,8 @@ def make_bundle(
         "fidelity": {},
         "random_pair_distances": _random_pair_distances(projection, distance),
     }
+    if aligned:
+        model["template"] = template_of(framing)
     if generator:
         model["generator"] = {"latent_size": GENERATOR_LATENT, "prior": "uniform"}
     if attributes:

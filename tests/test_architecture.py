@@ -27,10 +27,10 @@ RUN = "from latentsearch.cli import main\nmain({arguments}, prog_name='latentsea
 
 # Each folder imports only from those above it; an experiment is a folder of its own below all of them.
 ROOMS = (
-    "indexer", "indexer/system", "indexer/encoders", "indexer/decoding/formats", "indexer/decoding", "indexer/files",
-    "indexer/vectors", "indexer/catalog", "indexer/index", "indexer/workers", "indexer/parquet", "indexer/pipeline",
-    "indexer/watch", "latentsearch", "latentsearch/data", "latentsearch/models", "latentsearch/parts",
-    "latentsearch/training", "latentsearch/training/datasets", "latentsearch/training/engine",
+    "indexer", "indexer/system", "indexer/encoders", "indexer/decoding/formats", "indexer/decoding", "indexer/faces",
+    "indexer/files", "indexer/vectors", "indexer/catalog", "indexer/index", "indexer/workers", "indexer/parquet",
+    "indexer/pipeline", "indexer/watch", "latentsearch", "latentsearch/data", "latentsearch/models",
+    "latentsearch/parts", "latentsearch/training", "latentsearch/training/datasets", "latentsearch/training/engine",
     "latentsearch/training/families", "latentsearch/export", "latentsearch/attributes", "latentsearch/search",
     "latentsearch/inversion", "latentsearch/duplicates/compare", "latentsearch/duplicates", "latentsearch/interface",
     "latentsearch/cli",
@@ -51,7 +51,8 @@ FOR_ARGUMENTS = (
 )  # fmt: skip
 FOR_PRINTING = (
     "indexer.paths.printable", "indexer.files.passed.EXCLUDED", "indexer.files.passed.in_words",
-    "latentsearch.search.formats", "latentsearch.search.contact_sheet", "latentsearch.duplicates.formats",
+    "latentsearch.search.formats", "latentsearch.search.contact_sheet", "latentsearch.search.face_sheets",
+    "latentsearch.duplicates.formats",
     "latentsearch.data.by_hand", "latentsearch.data.manifest",
 )  # fmt: skip
 HELPERS = FOR_ARGUMENTS + FOR_PRINTING
@@ -151,8 +152,8 @@ def test_the_verbs_reach_the_engine_through_the_python_interface() -> None:
     used = set().union(*beside.values())
     assert not [helper for helper in HELPERS if not any(is_of(name, (helper,)) for name in used)]
     for verb in (
-        "attributes", "check", "data", "duplicates", "encoders", "export", "import_", "index_run", "invert", "labels",
-        "query", "remove", "sample", "status", "train",
+        "attributes", "check", "data", "duplicates", "encoders", "export", "faces", "import_", "index_run", "invert",
+        "labels", "query", "remove", "sample", "status", "train",
     ):  # fmt: skip
         assert any(name == "latentsearch" or is_of(name, INTERFACE[:1]) for name in verbs[verb]), verb
 

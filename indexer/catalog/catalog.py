@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +29,13 @@ from indexer.paths import printable
 from indexer.vectors.faiss_file import AUTO
 
 if TYPE_CHECKING:
+    from indexer.catalog.faces import Faces
     from indexer.catalog.failures import Failures
     from indexer.catalog.labels import Labels
 
 
 class Catalog(Statements):
-    """An open catalogue, divided into images, labels, failures and copies.
+    """An open catalogue, divided into images, labels, failures, copies and faces.
 
     Every method raises DamagedIndex if SQLite finds the file damaged.
     """
@@ -59,6 +60,13 @@ class Catalog(Statements):
         from indexer.catalog.failures import Failures
 
         return Failures(self._connection)
+
+    @cached_property
+    def faces(self) -> Faces:
+        """The faces in photographs."""
+        from indexer.catalog.faces import Faces
+
+        return Faces(self._connection)
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
@@ -120,6 +128,8 @@ class Catalog(Statements):
 
     def _note_unchanged(self) -> None:
         self.images.have_changed = False
+        if "faces" in vars(self):
+            self.faces.have_changed = False
         if self._uses_labels:
             self.labels.relabelled = False
 
@@ -179,7 +189,7 @@ class IndexMetadata:
     type of the base, and its recall. predictor_name, predictor_sha256: the attribute encoder that last predicted
     labels, "" for none. predicted_until: the last image id that this encoder has seen. relabelled: increases when
     existing images get labels. drives: folders with pictures that were mount points, on another drive than their parent
-    folder, in the last run.
+    folder, in the last run. faces: the same metadata of the faces of an index, as JSON, {} for an index without faces.
     """
 
     uuid: str
@@ -199,6 +209,7 @@ class IndexMetadata:
     predicted_until: int = 0
     relabelled: int = 0
     drives: tuple[str, ...] = ()
+    faces: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_new(cls, encoder: Encoder) -> IndexMetadata:
@@ -219,13 +230,22 @@ class IndexMetadata:
 
         Raises ValueError for a value of another type than its field's, and for a number that is out of range.
         """
-        needed = [field.name for field in fields(cls) if field.default is MISSING]
-        known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
-        for field in fields(cls):
-            if field.name in known and not _is_sound(known[field.name], str(field.type).partition("[")[0]):
-                raise ValueError(f"{field.name} is {known[field.name]!r}")
+        needed = [one.name for one in fields(cls) if one.default is MISSING and one.default_factory is MISSING]
+        known = {one.name: stored[one.name] for one in fields(cls) if one.name in stored}
+        for one in fields(cls):
+            if one.name in known and not _is_sound(known[one.name], str(one.type).partition("[")[0]):
+                raise ValueError(f"{one.name} is {known[one.name]!r}")
         known["drives"] = tuple(known.get("drives", ()))
         return cls(**known) if all(name in known for name in needed) else None
+
+    @classmethod
+    def of_faces(cls, stored: Mapping[str, Any]) -> IndexMetadata:
+        """Read the field `faces`. Raises DamagedIndex for values of other types."""
+        with values_checked():
+            found = cls.from_json(stored)
+            if found is None:
+                raise ValueError("what is known of the faces is incomplete")
+            return found
 
     def to_json(self) -> dict[str, Any]:
         """Return the metadata for storage in a catalogue."""

@@ -6,13 +6,13 @@ import itertools
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Integer, bindparam, delete, func, insert, select, update
 
-from indexer.catalog.schema import FINGERPRINT, IMAGE, REMOVED, SEQUENCE
+from indexer.catalog.schema import FACE_SEARCH, FINGERPRINT, IMAGE, REMOVED, SEQUENCE
 from indexer.catalog.sqlite import Statements, values_checked
 from indexer.numbers import FIRST_ID
 
@@ -36,6 +36,22 @@ class ImageRecord(NamedTuple):
     position: int
     added: float
     incomplete: int = 0
+
+
+class Rows(Protocol):
+    """A table of the catalogue whose rows have codes: Images, or indexer.catalog.faces.Faces."""
+
+    def positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return ids and positions of all rows, ordered by position."""
+        ...
+
+    def positions_from(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return ids and positions, ordered by position, from a position on."""
+        ...
+
+    def removed(self) -> list[int]:
+        """Return removed ids that the base may still contain."""
+        ...
 
 
 class Images(Statements):
@@ -90,12 +106,12 @@ class Images(Statements):
 
     def positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return ids and code positions of all images, int64 (n,) each, ordered by position."""
-        return _columns(self._connection.execute(select(IMAGE.c.id, IMAGE.c.position).order_by(IMAGE.c.position)))
+        return columns_of(self._connection.execute(select(IMAGE.c.id, IMAGE.c.position).order_by(IMAGE.c.position)))
 
     def positions_from(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return ids and positions, int64 (n,) each, ordered by position, of images with positions from `first` on."""
         columns = select(IMAGE.c.id, IMAGE.c.position).where(IMAGE.c.position >= first)
-        return _columns(self._connection.execute(columns.order_by(IMAGE.c.position)))
+        return columns_of(self._connection.execute(columns.order_by(IMAGE.c.position)))
 
     def at(self, paths: Sequence[str]) -> dict[str, ImageRecord]:
         """Return the images at some absolute paths, by path."""
@@ -108,9 +124,14 @@ class Images(Statements):
             return {}
         return self.at(paths)
 
-    def contents_of_size(self, size: int, before: int, at_most: int) -> tuple[bytes, ...]:
-        """Return the SHA-256 of up to `at_most` contents of `size` bytes among images with ids below `before`."""
+    def contents_of_size(self, size: int, before: int, at_most: int, with_faces: bool = False) -> tuple[bytes, ...]:
+        """Return the SHA-256 of up to `at_most` contents of `size` bytes among images with ids below `before`.
+
+        with_faces: only among images that were searched for faces.
+        """
         found = select(IMAGE.c.digest).where(IMAGE.c.size == size, IMAGE.c.id < before).distinct().limit(at_most)
+        if with_faces:
+            found = found.where(IMAGE.c.id.in_(select(FACE_SEARCH.c.image_id)))
         return tuple(row[0] for row in self.rows(found))
 
     def of_content(self, size: int, digest: bytes, after: int, at_most: int) -> list[ImageRecord]:
@@ -131,7 +152,7 @@ class Images(Statements):
         self._connection.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(values))
 
     def remove(self, ids: Iterable[int]) -> None:
-        """Remove images with their labels and fingerprints. Their ids are never reused."""
+        """Remove images with their labels, fingerprints and faces. Their ids are never reused."""
         removed = list(ids)
         if removed:
             self._fast.remove_images(removed)
@@ -223,7 +244,7 @@ def _record_of(row: Sequence[Any]) -> ImageRecord:
     return ImageRecord(row[0], os.fsdecode(row[1]), *row[2:])
 
 
-def _columns(rows: Iterable[Iterable[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def columns_of(rows: Iterable[Iterable[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the two columns of rows as arrays."""
     with values_checked():
         numbers = np.fromiter(itertools.chain.from_iterable(rows), np.int64)

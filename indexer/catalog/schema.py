@@ -166,6 +166,31 @@ FINGERPRINT = Table(
     Column("frames", LargeBinary),
 )
 
+# Faces in photographs. left, top, right and bottom of the box are in pixels of the upright photograph, and so are the
+# points, ten float32 numbers: x and y of the left and right eye, the nose, and the left and right corner of the mouth.
+# position is the row in faces.f32. AUTOINCREMENT: ids are never used again.
+FACE = Table(
+    "face",
+    TABLES,
+    _id(),
+    Column("image_id", Integer, nullable=False),
+    Column("position", Integer, nullable=False, unique=True),
+    Column("left", REAL, nullable=False),
+    Column("top", REAL, nullable=False),
+    Column("right", REAL, nullable=False),
+    Column("bottom", REAL, nullable=False),
+    Column("points", LargeBinary, nullable=False),
+    Column("score", REAL, nullable=False),
+    Index("face_image", "image_id"),
+    sqlite_autoincrement=True,
+)
+
+# Photographs that were searched for faces, with how many were stored.
+FACE_SEARCH = Table("face_search", TABLES, _id("image_id"), Column("count", Integer, nullable=False))
+
+# Ids removed from `face` that the FAISS index of faces may still contain.
+REMOVED_FACE = Table("removed_face", TABLES, _id())
+
 # The first entry migrates version 1, the first that was published, to version 2. Entries are only ever appended.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
@@ -180,6 +205,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP TABLE fingerprint",
         """CREATE TABLE fingerprint (
             image_id INTEGER PRIMARY KEY, white BLOB NOT NULL, black BLOB NOT NULL, frames BLOB)""",
+    ),
+    (
+        """CREATE TABLE face (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, image_id INTEGER NOT NULL, position INTEGER NOT NULL UNIQUE,
+            "left" REAL NOT NULL, top REAL NOT NULL, "right" REAL NOT NULL, bottom REAL NOT NULL,
+            points BLOB NOT NULL, score REAL NOT NULL)""",
+        "CREATE INDEX face_image ON face (image_id)",
+        "CREATE TABLE face_search (image_id INTEGER PRIMARY KEY, count INTEGER NOT NULL)",
+        "CREATE TABLE removed_face (id INTEGER PRIMARY KEY)",
     ),
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)

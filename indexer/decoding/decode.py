@@ -6,7 +6,7 @@ import functools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 BYTE_LIMIT = 2**29
 # Pictures are decoded or shrunk to this many times the size needed, so that the result is close to a full decode.
 HEADROOM = 2
+# For faces, the longer side of a picture stays at least this many pixels: twice what the detector looks at.
+LONGER_SIDE = 1600
 DRAFTED = ("JPEG", "MPO")
 
 
@@ -42,7 +44,8 @@ DRAFTED = ("JPEG", "MPO")
 class Decoded:
     """A decoded picture: framed pixels, uint8 RGB (h, w, 3), and the size of the whole picture when upright.
 
-    fingerprint: of the whole picture, if requested. incomplete: whether part of the file is missing or damaged, so that
+    fingerprint: of the whole picture, if requested. picture: the upright RGB picture, if requested, possibly reduced to
+    not less than LONGER_SIDE. incomplete: whether part of the file is missing or damaged, so that
     part of the picture is grey.
     """
 
@@ -52,6 +55,7 @@ class Decoded:
     format: str
     fingerprint: Fingerprint | None = None
     incomplete: bool = False
+    picture: Image.Image | None = None
 
 
 def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
@@ -103,20 +107,25 @@ def _load(picture: Image.Image, data: bytes, file_type: Format) -> None:
 
 
 def decode_bytes(
-    data: bytes, framing: Framing, reserve: Reserve = refuse_above_cap, *, with_fingerprint: bool = False
+    data: bytes,
+    framing: Framing,
+    reserve: Reserve = refuse_above_cap,
+    *,
+    with_fingerprint: bool = False,
+    with_picture: bool = False,
 ) -> Decoded:
     """Decode the first frame of a picture file's bytes, upright, in sRGB, with transparency on white.
 
     reserve: called once, before any pixel is decoded, with the bytes of memory that decoding will need.
-    with_fingerprint: also compute the picture's fingerprint. Raises only UnreadableImage, with the reason only,
-    whatever the bytes are; prints nothing. Thread-safe.
+    with_fingerprint: also compute the picture's fingerprint. with_picture: also return the picture.
+    Raises only UnreadableImage, with the reason only, whatever the bytes are; prints nothing. Thread-safe.
     """
     reserve = _once(reserve)
+    wanted = _Wanted(framing, with_fingerprint, with_picture)
     try:
-        with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
+        with opened(data, reserve, functools.partial(_draft, wanted=wanted)) as picture:
             _load(picture, data, identify(data))
-            seen = _Seen.of(picture, framing, with_fingerprint)
-            return seen.framed(framing, identify(data).name)
+            return _Seen.of(picture, wanted).framed(wanted, identify(data).name)
     except CutOff as error:
         reason = str(error)  # keeping the error itself would keep the picture in memory
     except UnreadableImage as error:
@@ -125,10 +134,24 @@ def decode_bytes(
         if error.may_pass or not is_cut_webp(data):
             raise
         reason = str(error)
-    return _as_far_as_it_goes(data, framing, reserve, reason, with_fingerprint)
+    return _as_far_as_it_goes(data, wanted, reserve, reason)
 
 
-def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: str, with_fingerprint: bool) -> Decoded:
+class _Wanted(NamedTuple):
+    """What is decoded: the framing, and whether the fingerprint and the picture are wanted, too."""
+
+    framing: Framing
+    with_fingerprint: bool
+    with_picture: bool
+
+    def spare(self, size: tuple[int, int]) -> float:
+        """Return the factor by which a picture can shrink and still be HEADROOM times as wide and high as needed."""
+        left, top, right, bottom = self.framing.box(*size)
+        spare = min((right - left) / self.framing.width, (bottom - top) / self.framing.height) / HEADROOM
+        return min(spare, max(size) / LONGER_SIDE) if self.with_picture else spare
+
+
+def _as_far_as_it_goes(data: bytes, wanted: _Wanted, reserve: Reserve, reason: str) -> Decoded:
     from indexer.decoding.incomplete import DARK, LEAST_SEEN, LIGHT, completed, load_partly, merged, rows_there
 
     file_type = identify(data)
@@ -137,16 +160,16 @@ def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: 
     fills: list[tuple[int, int, int]] = []
     rows, scale = 0, None
     for fill in (DARK, LIGHT):
-        with opened(whole, reserve, functools.partial(_draft, framing=framing)) as picture:
+        with opened(whole, reserve, functools.partial(_draft, wanted=wanted)) as picture:
             rows = rows or rows_there(data, file_type, picture.height)
             fills.append(load_partly(picture, fill, file_type, rows, scale))
             scale = scale_of_deep(picture)
-            seen.append(_Seen.of(picture, framing, with_fingerprint=False))
+            seen.append(_Seen.of(picture, wanted._replace(with_fingerprint=False)))
     rgb, share = merged(seen[0].rgb, seen[1].rgb, (fills[0], fills[1]))
     if share < LEAST_SEEN:
         raise UnreadableImage(f"{reason}; too little of the picture is present ({share:.0%})" if share else reason)
-    whole_picture = replace(seen[0], rgb=rgb, fingerprint=_fingerprint(rgb) if with_fingerprint else None)
-    return whole_picture.framed(framing, file_type.name, incomplete=True)
+    whole_picture = replace(seen[0], rgb=rgb, fingerprint=_fingerprint(rgb) if wanted.with_fingerprint else None)
+    return whole_picture.framed(wanted, file_type.name, incomplete=True)
 
 
 def _fingerprint(shown: Image.Image, picture: Image.Image | None = None) -> Fingerprint:
@@ -178,24 +201,27 @@ class _Seen:
     fingerprint: Fingerprint | None
 
     @classmethod
-    def of(cls, picture: Image.Image, framing: Framing, with_fingerprint: bool) -> _Seen:
+    def of(cls, picture: Image.Image, wanted: _Wanted) -> _Seen:
         """Convert a decoded picture to upright RGB, shrinking it if it is large."""
         orientation = orientation_of(picture)
         width, height = upright_size(picture.info.get(STORED_SIZE, picture.size), orientation)
         is_large = picture.width * picture.height > LARGE
-        factor = max(int(_spare(upright_size(picture.size, orientation), framing)), 1) if is_large else 1
+        factor = max(int(wanted.spare(upright_size(picture.size, orientation))), 1) if is_large else 1
         # For a picture with alpha, compute the fingerprint from a small version to avoid a full-size copy.
+        with_fingerprint = wanted.with_fingerprint
         small = _small_with_alpha(picture) if with_fingerprint and has_alpha(picture) else None
         rgb = upright(shrunk_srgb(picture, factor, on_white=True), orientation)
         shown = rgb if small is None else upright(small, orientation)
         return cls(rgb, width, height, _fingerprint(shown, picture) if with_fingerprint else None)
 
-    def framed(self, framing: Framing, format: str, incomplete: bool = False) -> Decoded:
+    def framed(self, wanted: _Wanted, format: str, incomplete: bool = False) -> Decoded:
         """Crop and scale to an encoder's framing."""
+        framing, picture = wanted.framing, self.rgb if wanted.with_picture else None
         across, down = self.rgb.width / self.width, self.rgb.height / self.height
         box = _scaled(framing.box(self.width, self.height), across, down)
         framed = self.rgb.resize((framing.width, framing.height), Image.Resampling.BILINEAR, box=box)
-        return Decoded(np.asarray(framed), self.width, self.height, format, self.fingerprint, incomplete)
+        pixels = np.asarray(framed)
+        return Decoded(pixels, self.width, self.height, format, self.fingerprint, incomplete, picture)
 
 
 def _small_with_alpha(picture: Image.Image) -> Image.Image:
@@ -204,20 +230,14 @@ def _small_with_alpha(picture: Image.Image) -> Image.Image:
     return shrunk_srgb(picture, max(min(picture.size) // (HEADROOM * SIDE), 1))
 
 
-def _draft(picture: Image.Image, framing: Framing) -> None:
+def _draft(picture: Image.Image, wanted: _Wanted) -> None:
     """Let libjpeg decode at 1/2, 1/4 or 1/8 size if that leaves at least HEADROOM times the size needed."""
     if picture.format not in DRAFTED:
         return
-    spare = _spare(upright_size(picture.size, orientation_of(picture)), framing)
+    spare = wanted.spare(upright_size(picture.size, orientation_of(picture)))
     scale = next(scale for scale in (8, 4, 2, 1) if spare >= scale or scale == 1)
     if scale > 1:
         picture.draft(None, (picture.width // scale, picture.height // scale))
-
-
-def _spare(size: tuple[int, int], framing: Framing) -> float:
-    """Return the factor by which a picture can shrink and still be HEADROOM times as wide and high as needed."""
-    left, top, right, bottom = framing.box(*size)
-    return min((right - left) / framing.width, (bottom - top) / framing.height) / HEADROOM
 
 
 def _scaled(box: Box, across: float, down: float) -> Box:

@@ -99,6 +99,11 @@ class Encoder:
         """Map distances to similarities in [0, 1]: the share of random training pairs that are farther apart."""
         return 1 - np.interp(np.asarray(distances, np.float64), *_shares_of_pairs(self.model))
 
+    def distance_of(self, similarity: float) -> float:
+        """Return the distance that a similarity, 0 to 1, stands for: the inverse of `similarity`."""
+        quantiles, shares = _shares_of_pairs(self.model)
+        return float(np.interp(1 - similarity, shares, quantiles))
+
 
 def load_encoder(name_or_path: str | Path | None = None, threads: int = 0, network: bool = True) -> Encoder:
     """Load an encoder by name or bundle folder; None loads DEFAULT_ENCODER.
@@ -205,9 +210,12 @@ def available_encoders() -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -> InferenceSession:
+def open_session(
+    folder: Path, model: dict[str, Any], file: str, threads: int, on_cpu: bool = False
+) -> InferenceSession:
     """Load a bundle's graph into ONNX Runtime; `threads` work on one batch, 0 for one per core.
 
+    on_cpu: use no other device, as in worker processes, each of which would take memory there.
     Raises EncoderError if the graph is damaged, MissingExtra without ONNX Runtime.
     """
     require("onnxruntime")
@@ -220,7 +228,7 @@ def open_session(folder: Path, model: dict[str, Any], file: str, threads: int) -
     options.log_severity_level = 4  # the exception reports everything that is wrong with a graph
     # Threads that spin while waiting would take cores from the decoding processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    known = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    known = ("CUDAExecutionProvider", "CPUExecutionProvider")[on_cpu:]
     providers = [name for name in known if name in onnxruntime.get_available_providers()]
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=providers)

@@ -60,4 +60,17 @@ class Whole(Framing):
         return 0.0, 0.0, float(width), float(height)
 
 
-CELEBA = Framing(64, 64, (Crop((178, 218), (15, 40, 163, 188)),))
+ALIGNED = Crop((178, 218), (15, 40, 163, 188))
+CELEBA = Framing(64, 64, (ALIGNED,))
+# Where CelebA's aligned pictures of 178x218 pixels have the left and right eye (as seen), the nose, and the left and
+# right corner of the mouth, on average.
+CELEBA_POINTS = ((69.9, 112.5), (108.8, 111.8), (87.9, 134.9), (72.8, 153.2), (105.4, 152.6))
+
+
+def template_of(framing: Framing) -> list[list[float]] | None:
+    """Return where CELEBA_POINTS lie in the framing's pixels; None for a framing without CelebA's crop."""
+    if ALIGNED not in framing.crops:
+        return None
+    left, top, right, bottom = ALIGNED.box
+    across, down = framing.width / (right - left), framing.height / (bottom - top)
+    return [[round((x - left) * across, 2), round((y - top) * down, 2)] for x, y in CELEBA_POINTS]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from indexer.catalog.failures import Failure
     from indexer.catalog.label_summary import LabelSummary
     from indexer.catalog.labels import LabelValue
+    from indexer.index.faces import FaceSpace
 
 
 class Index:
@@ -36,7 +37,8 @@ class Index:
         self.folder = folder
         self.catalog = catalog
         self.metadata = metadata
-        self.vectors = VectorSearch(folder, catalog, metadata)
+        self.vectors = VectorSearch(folder, catalog.images, metadata)
+        self._faces: FaceSpace | None = None
         self._catch_up()
 
     @staticmethod
@@ -197,6 +199,19 @@ class Index:
         """Return the files that could not be indexed, with reasons."""
         return self.catalog.failures.all()
 
+    def owned_by(self, image_ids: Iterable[int]) -> set[int]:
+        """Return the ids that searches return for images: their own."""
+        return set(image_ids)
+
+    @property
+    def faces(self) -> FaceSpace | None:
+        """The faces in the images; None for an index without faces."""
+        if self._faces is None and self.metadata.faces:
+            from indexer.index.faces import FaceSpace
+
+            self._faces = FaceSpace(self.folder, self.catalog, self.metadata.faces)
+        return self._faces
+
     @property
     def base(self) -> FaissFile | None:
         """The base that searches use; None if they compare every code."""
@@ -209,7 +224,9 @@ class Index:
 
     def _look_at(self, metadata: IndexMetadata) -> None:
         self.metadata = metadata
-        self.vectors = VectorSearch(self.folder, self.catalog, metadata, self.vectors)
+        self.vectors = VectorSearch(self.folder, self.catalog.images, metadata, self.vectors)
+        if self._faces is not None:
+            self._faces = self._faces.now(metadata.faces)
 
     def _catch_up(self) -> None:
         """Re-read the catalogue if a newer base was written after it was read."""

@@ -11,6 +11,7 @@ from indexer.vectors import faiss_file as bases
 
 if TYPE_CHECKING:
     from indexer.catalog.catalog import IndexMetadata
+    from indexer.index.faces import FaceSpace
     from indexer.index.index import Index
     from indexer.index.vector_search import VectorSearch
 
@@ -39,6 +40,26 @@ def status_of(index: Index) -> dict[str, Any]:
         "schema": SCHEMA_VERSION,
         "bytes": {name: code_files.size_of(index.folder / name) for name in names},
         "vectors": _vectors(metadata, index.vectors),
+        **({} if index.faces is None else {"faces": _faces(index, index.faces)}),
+    }
+
+
+def _faces(index: Index, faces: FaceSpace) -> dict[str, Any]:
+    searched, with_faces = index.catalog.faces.count_images()
+    return {
+        "faces": faces.count(),
+        "searched": searched,
+        "with_faces": with_faces,
+        "detector": index.metadata.faces.get("detector"),
+        "encoder": {
+            "name": faces.metadata.encoder_name,
+            "sha256": faces.metadata.encoder_sha256,
+            "source": printable(faces.metadata.encoder_source),
+            "latent_size": faces.latent_size,
+            "distance": faces.distance,
+        },
+        "bytes": {name: code_files.size_of(index.folder / name) for name in code_files.OF_FACES},
+        "vectors": _vectors(faces.metadata, faces.vectors),
     }
 
 

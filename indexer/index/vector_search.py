@@ -10,12 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.catalog import Catalog, IndexMetadata
+from indexer.catalog.catalog import IndexMetadata
+from indexer.catalog.images import Rows
 from indexer.errors import DamagedIndex
 from indexer.vectors import code_file as code_files
 from indexer.vectors import exact
+from indexer.vectors.code_file import OF_PICTURES, Files
 from indexer.vectors.exact import Selection, Subset
-from indexer.vectors.faiss_file import FILE_NAME, FLAT, FaissFile
+from indexer.vectors.faiss_file import FLAT, FaissFile
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.float32]
@@ -48,14 +50,21 @@ class Candidates(NamedTuple):
 class VectorSearch:
     """Searches the state of an index in its catalogue's open transaction.
 
-    before: the search over an earlier state, whose base is reused if it is still current.
+    catalogued: the rows of the space that is searched. before: the search over an earlier state, whose base is reused
+    if it is still current. files: those of the space.
     """
 
     def __init__(
-        self, folder: Path, catalog: Catalog, metadata: IndexMetadata, before: VectorSearch | None = None
+        self,
+        folder: Path,
+        catalogued: Rows,
+        metadata: IndexMetadata,
+        before: VectorSearch | None = None,
+        files: Files = OF_PICTURES,
     ) -> None:
         self._folder = folder
-        self._catalog = catalog
+        self._files = files
+        self.catalogued = catalogued
         self._metadata = metadata
         self.problem = ""
         self.newest_generation = metadata.generation
@@ -94,7 +103,7 @@ class VectorSearch:
     def codes(self) -> Codes:
         """All committed rows, float32 (rows, d), memory-mapped and read-only."""
         rows, size = self._metadata.code_rows, self._metadata.latent_size
-        return code_files.map_codes(self._folder / code_files.FILE_NAME, rows, size)
+        return code_files.map_codes(self._folder / self._files.codes, rows, size)
 
     @property
     def count(self) -> int:
@@ -109,14 +118,14 @@ class VectorSearch:
     @cached_property
     def delta(self) -> Delta:
         """The images that are not in the base."""
-        return Delta(*self._catalog.images.positions_from(self.base.header.rows if self.base else 0))
+        return Delta(*self.catalogued.positions_from(self.base.header.rows if self.base else 0))
 
     @cached_property
     def gone(self) -> Ids:
         """Ids in the base that the catalogue no longer has, ascending."""
         if self.base is None:
             return np.empty(0, np.int64)
-        removed = np.array(self._catalog.images.removed(), np.int64)
+        removed = np.array(self.catalogued.removed(), np.int64)
         return removed[self.base.rows_of(removed) >= 0]
 
     def ids(self) -> Ids:
@@ -144,7 +153,7 @@ class VectorSearch:
         if len(self.delta.ids):
             nearest = exact.nearest_rows(queries, self.codes, self.delta.rows, wanted)
             parts.append((self.delta.ids[np.searchsorted(self.delta.rows, nearest)], nearest))
-        found, rows = _beside(parts, len(queries))
+        found, rows = exact.side_by_side(parts, len(queries))
         if len(hidden):
             rows[np.isin(found, hidden)] = -1
         return Candidates(found, rows, available)
@@ -190,7 +199,7 @@ class VectorSearch:
         if in_base == len(some.ids):
             return Candidates(found, base.rows_of(found), in_base)
         new = self._exactly(queries, k, Subset(some.ids[in_base:], some.rows[in_base:]))
-        both = _beside([(found, base.rows_of(found)), (new.ids, new.rows)], len(queries))
+        both = exact.side_by_side([(found, base.rows_of(found)), (new.ids, new.rows)], len(queries))
         return Candidates(*both, in_base + new.available)
 
     def _among_few(self, queries: Codes, k: int, some: Subset) -> tuple[NDArray[np.float32], Ids]:
@@ -266,7 +275,7 @@ class VectorSearch:
 
     def _fitting_base(self, before: FaissFile | None) -> FaissFile | None:
         """Return the base if it is sound and covers this state apart from later changes, else None."""
-        path = self._folder / FILE_NAME
+        path = self._folder / self._files.base
         try:
             base = before if before is not None and before.is_still(path) else FaissFile(path)
         except FileNotFoundError:
@@ -285,13 +294,3 @@ class VectorSearch:
 def _for_each(queries: Codes, candidates: Ids) -> Ids:
     """Repeat the candidates for every query, (q, c), without copying."""
     return candidates[None] if len(queries) == 1 else np.broadcast_to(candidates, (len(queries), len(candidates)))
-
-
-def _beside(parts: list[tuple[Ids, Ids]], count: int) -> tuple[Ids, Ids]:
-    """Combine candidates from several sources: ids and rows, (count, c) each."""
-    if not parts:
-        return np.empty((count, 0), np.int64), np.empty((count, 0), np.int64)
-    if len(parts) == 1:
-        return parts[0]
-    found, rows = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
-    return found, rows

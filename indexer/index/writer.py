@@ -20,10 +20,11 @@ from indexer.index.index import Index, metadata_of, no_index
 from indexer.paths import CATALOGUE, printable
 from indexer.system.disk import LOCK_FILE, WriterLock, full_disk_told, is_full_disk, no_space_for
 from indexer.vectors import code_file
-from indexer.vectors.code_file import CodeWriter
+from indexer.vectors.code_file import OF_FACES, CodeWriter
 from indexer.vectors.faiss_file import FILE_NAME
 
 if TYPE_CHECKING:
+    from indexer.faces.framing import FaceFraming
     from indexer.index.check import CheckReport
     from indexer.progress import StepReport
 
@@ -41,6 +42,7 @@ class IndexWriter(Index):
     def __init__(self, folder: Path, catalog: Catalog, metadata: IndexMetadata, lock: WriterLock) -> None:
         self._lock = lock
         self._codes: CodeWriter | None = None
+        self._face_codes: CodeWriter | None = None
         super().__init__(folder, catalog, metadata)
 
     @classmethod
@@ -83,9 +85,9 @@ class IndexWriter(Index):
 
     def close(self) -> None:
         """Discard uncommitted changes and release the lock."""
-        if self._codes is not None:
-            self._codes.close()
-            self._codes = None
+        for codes in filter(None, (self._codes, self._face_codes)):
+            codes.close()
+        self._codes = self._face_codes = None
         super().close()
         self._lock.release()
 
@@ -104,6 +106,29 @@ class IndexWriter(Index):
         """Return the code at a position, float32 (d,), committed or not."""
         return self._writer().read(position)
 
+    def keep_faces(self, encoder: Encoder, framing: FaceFraming, detector: str) -> None:
+        """Give the index a space for faces, or check that the one it has is this encoder's; committed at once.
+
+        detector: the name of the detector, for information. Raises EncoderError for another encoder.
+        """
+        from indexer.index.faces import face_metadata, require
+
+        wanted = face_metadata(encoder, framing)
+        if self.faces is None:
+            self.change(faces={**wanted.to_json(), "detector": detector})
+        else:
+            require(self.faces.metadata, wanted, self.folder)
+            self.change(faces={**self.metadata.faces, "encoder_source": str(encoder.folder)})
+        self.commit()
+
+    def append_faces(self, codes: NDArray[np.float32]) -> range:
+        """Append codes of faces as `append` does."""
+        return self._face_writer().append(codes)
+
+    def face_code_at(self, position: int) -> NDArray[np.float32]:
+        """Return the code of a face at a position, float32 (d,), committed or not."""
+        return self._face_writer().read(position)
+
     def change(self, **metadata: Any) -> None:
         """Change fields of the index's IndexMetadata; stored with the next `commit`."""
         self.metadata = replace(self.metadata, **metadata)
@@ -116,6 +141,8 @@ class IndexWriter(Index):
             self.change(code_rows=self._codes.rows)
         if self.catalog.images.have_changed or self.metadata.code_rows != before.code_rows:
             self.change(generation=before.generation + 1)
+        if before.faces:
+            self._note_faces()
         if self.catalog.relabelled:
             self.change(relabelled=before.relabelled + 1)
         self._commit_metadata()
@@ -146,7 +173,23 @@ class IndexWriter(Index):
         if written:
             self.catalog.images.forget_removed()
             self.change(base_generation=self.metadata.generation)
+        written = self._rebuild_faces(device, report, anew) or written
         self._commit_metadata()
+        return written
+
+    def _rebuild_faces(self, device: str, report: StepReport | None, anew: bool) -> bool:
+        """Do for the faces what `rebuild` does for the images, with the same kind and recall."""
+        faces = self.faces
+        if faces is None:
+            return False
+        metadata = replace(faces.metadata, kind=self.metadata.kind, recall=self.metadata.recall)
+        path = self.folder / OF_FACES.base
+        written = maintenance.write_base(path, metadata, faces.vectors, device, report, anew)
+        changes: dict[str, Any] = {"kind": metadata.kind, "recall": metadata.recall}
+        if written:
+            self.catalog.faces.forget_removed()
+            changes["base_generation"] = metadata.generation
+        self.change(faces={**self.metadata.faces, **changes})
         return written
 
     def remove(self, paths: Sequence[str | Path]) -> list[str]:
@@ -168,12 +211,14 @@ class IndexWriter(Index):
 
     def check(self) -> CheckReport:
         """Check that the files agree with one another, and rebuild derived ones that do not."""
-        from indexer.index.check import check_files
+        from indexer.index.check import check_faces, check_files
 
         report = check_files(self.folder, self.catalog, self.metadata, self.vectors)
-        if report.wrong_with_base:
+        if self.faces is not None and not report.problems:
+            report.add(check_faces(self.folder, self.catalog, self.faces))
+        if report.wrong_bases:
             self.rebuild(anew=True)
-            report.rebuilt.append(f"{FILE_NAME}, which {report.wrong_with_base}")
+            report.rebuilt += [f"{name}, which {wrong}" for name, wrong in report.wrong_bases.items()]
         return report
 
     def _writer(self) -> CodeWriter:
@@ -181,6 +226,22 @@ class IndexWriter(Index):
             path = self.folder / code_file.FILE_NAME
             self._codes = CodeWriter(path, self.metadata.code_rows, self.latent_size)
         return self._codes
+
+    def _face_writer(self) -> CodeWriter:
+        if self._face_codes is None:
+            faces = IndexMetadata.of_faces(self.metadata.faces)
+            self._face_codes = CodeWriter(self.folder / OF_FACES.codes, faces.code_rows, faces.latent_size)
+        return self._face_codes
+
+    def _note_faces(self) -> None:
+        """Flush the codes of faces, and count the generation of the faces if any were added or removed."""
+        faces = self.metadata.faces
+        rows = faces["code_rows"]
+        if self._face_codes is not None and self._face_codes.rows > rows:
+            self._face_codes.flush()
+            rows = self._face_codes.rows
+        if self.catalog.images.have_changed or self.catalog.faces.have_changed or rows != faces["code_rows"]:
+            self.change(faces={**faces, "code_rows": rows, "generation": faces["generation"] + 1})
 
     def _commit_metadata(self) -> None:
         self.catalog.store_metadata(self.metadata)

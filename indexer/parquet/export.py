@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from indexer.catalog.labels import LabelValue
 from indexer.errors import DamagedIndex, InputError
@@ -15,6 +15,9 @@ from indexer.parquet.schema import Rows, import_pyarrow, label_columns, schema_o
 from indexer.paths import printable
 from indexer.progress import Report
 from indexer.system.disk import atomic_write
+
+if TYPE_CHECKING:
+    from indexer.parquet.faces import FaceColumn
 
 ROWS_AT_ONCE = 10_000
 
@@ -30,14 +33,27 @@ def export_codes(index: Index, target: Path, report: Report | None = None) -> in
 
     labels = label_columns(index.catalog)
     schema = schema_of(index.metadata, labels)
+    faces = _face_column(index)
+    whole = schema if faces is None else faces.schema(schema)
     total, done = index.count(), 0
-    with _written(target) as file, ParquetWriter(file, schema, compression="zstd") as writer:
+    with _written(target) as file, ParquetWriter(file, whole, compression="zstd") as writer:
         for rows in _rows(index):
-            writer.write_batch(to_batch(rows, schema, labels))
+            batch = to_batch(rows, schema, labels)
+            if faces is not None:
+                batch = faces.added(batch, [record.id for record in rows.records], whole)
+            writer.write_batch(batch)
             done += len(rows.records)
             if report:
                 report(done, total)
     return done
+
+
+def _face_column(index: Index) -> FaceColumn | None:
+    if index.faces is None:
+        return None
+    from indexer.parquet.faces import FaceColumn
+
+    return FaceColumn(index, index.faces)
 
 
 def _rows(index: Index) -> Iterator[Rows]:

@@ -25,19 +25,32 @@ NICENESS = 10
 
 
 class EncodedChunk(NamedTuple):
-    """A decoded chunk, its codes, float32 (n, d), with NaN rows for failures, and the seconds that encoding took."""
+    """A decoded chunk, its codes, float32 (n, d), with NaN rows for failures, and the seconds that encoding took.
+
+    faces: the codes of its faces, float32 (m, e), in the order of their pixels; None if no faces were wanted.
+    """
 
     decoded: DecodedChunk
     codes: NDArray[np.float32]
     seconds: float
+    faces: NDArray[np.float32] | None = None
 
 
 class EncodingPool(OrderedThreads[EncodedChunk]):
-    """Encodes several decoded chunks at once; decoded: chunks, with None while no chunk is ready."""
+    """Encodes several decoded chunks at once; decoded: chunks, with None while no chunk is ready.
 
-    def __init__(self, encoder: PictureEncoder, decoded: Iterator[DecodedChunk | None]) -> None:
+    faces: encodes the faces of the chunks; None to leave them.
+    """
+
+    def __init__(
+        self,
+        encoder: PictureEncoder,
+        decoded: Iterator[DecodedChunk | None],
+        faces: PictureEncoder | None = None,
+    ) -> None:
         super().__init__(cores())
         self._encoder = encoder
+        self._faces = faces
         self._decoded = decoded
         self._taking = threading.Lock()
         self._is_done = False
@@ -50,7 +63,8 @@ class EncodingPool(OrderedThreads[EncodedChunk]):
             if decoded is not None:
                 start = time.perf_counter()
                 codes = encode_surely(self._encoder, decoded.pixels)
-                self._put(EncodedChunk(decoded, codes, time.perf_counter() - start))
+                faces = None if self._faces is None else encode_surely(self._faces, decoded.faces)
+                self._put(EncodedChunk(decoded, codes, time.perf_counter() - start, faces))
 
     def _take(self) -> DecodedChunk | None:
         with self._taking:

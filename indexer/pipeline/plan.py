@@ -9,7 +9,7 @@ import threading
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -99,11 +99,19 @@ class Plan:
             return [self._look_at(file, None, None) for file in files]
         paths = [file.path for file in files]
         images, failures = self._known.images_at(paths), self._known.failures_at(paths)
-        jobs = [self._look_at(file, images.get(file.path), failures.get(file.path)) for file in files]
+        unsearched = self._known.unsearched(images.values())
+        jobs = [self._look_at(file, images.get(file.path), failures.get(file.path), unsearched) for file in files]
         self._known.look_again()
         return jobs
 
-    def _look_at(self, file: Found | Problem, image: ImageRecord | None, failure: Failure | None) -> Job | None:
+    def _look_at(
+        self,
+        file: Found | Problem,
+        image: ImageRecord | None,
+        failure: Failure | None,
+        unsearched: Collection[int] = (),
+    ) -> Job | None:
+        """Return the job for a file, None if it need not be decoded; unsearched: images to search for faces."""
         self.found += 1
         self.seen.add(file.path)
         if isinstance(file, Problem):
@@ -111,7 +119,8 @@ class Plan:
             self.hidden += [file.path] if file.is_hidden else []
             return None
         now = (file.size, file.mtime_ns)
-        if image is not None and (image.size, image.mtime_ns) == now and not self._rehash:
+        is_searched = image is None or image.id not in unsearched
+        if image is not None and (image.size, image.mtime_ns) == now and is_searched and not self._rehash:
             self.unchanged += 1
             self.recovered += [file.path] if failure is not None else []
             return None
@@ -119,7 +128,7 @@ class Plan:
             self.still_failing += 1
             return None
         contents = self._known.contents_of_size(file.size) if self._known else ()
-        if image is not None and image.size == file.size and image.digest not in contents:
+        if image is not None and image.size == file.size and is_searched and image.digest not in contents:
             contents = (image.digest, *contents)
         is_again = failure is not None and failure.may_pass
         return Job(file.path, file.size, file.mtime_ns, contents, is_again, unless_sheet=not file.is_asked_for)

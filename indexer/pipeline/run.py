@@ -33,6 +33,8 @@ from indexer.workers.tasks import DecodedChunk, in_chunks
 
 if TYPE_CHECKING:
     from indexer.encoders.attributes import AttributeEncoder
+    from indexer.encoders.framing import Framing
+    from indexer.faces.reading import FaceReading
     from indexer.progress import Report, StepReport
 
 
@@ -49,7 +51,8 @@ class IndexOptions(NamedTuple):
 
     label_cache: label files from an earlier run. predictor: predicts labels that were not given, None for none.
     retry_failed: retry all files that failed before. rehash: read every file, whatever its size and modification time.
-    memory: the cap on the run's memory in bytes, None for `indexer.system.limits.memory_cap`.
+    memory: the cap on the run's memory in bytes, None for `indexer.system.limits.memory_cap`. faces: finds and encodes
+    the faces in pictures; None for an index without faces.
     """
 
     prune: Prune = Prune.NO
@@ -60,6 +63,11 @@ class IndexOptions(NamedTuple):
     retry_failed: bool = False
     rehash: bool = False
     memory: int | None = None
+    faces: FaceReading | None = None
+
+    def framing(self, encoder: Encoder) -> Framing:
+        """Return the framing for workers: that of the encoder, with the faces if they are wanted."""
+        return encoder.framing if self.faces is None else self.faces.framing(encoder.framing)
 
 
 def check_sources(scope: Scope, options: IndexOptions, may_be_empty: bool = False) -> None:
@@ -113,6 +121,8 @@ def index_scope(
     """
     start = time.perf_counter()
     check_device(options.vectors.device)
+    if options.faces is not None:
+        index.keep_faces(*options.faces)
     label_store = LabelStore(index.catalog, scope.folders, options.labels, options.label_cache)
     with interruptible() as interrupted, ExitStack() as stack:
         if reading is None or index.catalog.images.next_id() != FIRST_ID:
@@ -120,10 +130,11 @@ def index_scope(
         plan = reading.plan
         store = Store(index, plan, label_store)
         show = _shown(plan, store, scope, report)
-        _store_all(store, plan, encoder, reading.results(), interrupted, show)
+        encoders = encoder, options.faces and options.faces.encoder
+        _store_all(store, plan, encoders, reading.results(), interrupted, show)
         while store.again and not interrupted.is_set():
-            with DecodingPool(encoder.framing, in_chunks(store.take_again()), memory=options.memory) as pool:
-                _store_all(store, plan, encoder, pool.results(), interrupted, show)
+            with DecodingPool(options.framing(encoder), in_chunks(store.take_again()), memory=options.memory) as pool:
+                _store_all(store, plan, encoders, pool.results(), interrupted, show)
         if interrupted.is_set():
             store.commit()
             raise KeyboardInterrupt
@@ -143,9 +154,10 @@ def _reading(index: IndexWriter, encoder: Encoder, scope: Scope, options: IndexO
     from indexer.pipeline.catalog_lookup import CatalogLookup
 
     passed = Passed()
-    known = CatalogLookup(stack.enter_context(index.catalog.beside()), index.catalog.images.next_id())
+    beside = stack.enter_context(index.catalog.beside())
+    known = CatalogLookup(beside, index.catalog.images.next_id(), options.faces is not None)
     plan = Plan(known, passed, retry_failed=options.retry_failed, rehash=options.rehash)
-    return stack.enter_context(Reading(scope.files(passed), encoder.framing, plan, options.memory))
+    return stack.enter_context(Reading(scope.files(passed), options.framing(encoder), plan, options.memory))
 
 
 def _shown(plan: Plan, store: Store, scope: Scope, report: Report | None) -> Callable[[], None]:
@@ -182,13 +194,17 @@ def _drives(index: IndexWriter, found: Sequence[str]) -> tuple[str, ...]:
 def _store_all(
     store: Store,
     plan: Plan,
-    encoder: Encoder,
+    encoders: tuple[Encoder, Encoder | None],
     decoded: Iterator[DecodedChunk | None],
     interrupted: threading.Event,
     show: Callable[[], None],
 ) -> None:
-    """Encode decoded chunks and store the results, along with problems that the plan encounters meanwhile."""
-    with EncodingPool(encoder, decoded) as encoding:
+    """Encode decoded chunks and store the results, along with problems that the plan encounters meanwhile.
+
+    encoders: for whole pictures, and for faces if they are wanted.
+    """
+    of_pictures, of_faces = encoders
+    with EncodingPool(of_pictures, decoded, of_faces) as encoding:
         for encoded in encoding.results():
             store.note(plan.take_problems(), plan.take_recovered())
             if encoded is not None:
@@ -216,9 +232,9 @@ class Summary:
     failed_before were not retried because they have not changed since an earlier run, and may_pass failed for causes
     outside the file and are retried in every run. vanished: images whose file was not found or is now excluded.
     removed: the vanished images that were removed. kept: folders that may be unmounted drives, whose images stay.
-    passed_over: skipped and excluded files, by type. predicted: images with newly predicted labels. seconds: by stage;
-    decode and encode are sums over workers and threads, and stages overlap, so total is less than their sum.
-    images_per_second: encoded / total.
+    passed_over: skipped and excluded files, by type. predicted: images with newly predicted labels. faces: faces
+    stored, None for an index without faces. seconds: by stage; decode, faces and encode are sums over workers and
+    threads, and stages overlap, so total is less than their sum. images_per_second: encoded / total.
     """
 
     found: int
@@ -237,6 +253,7 @@ class Summary:
     passed_over: dict[str, int]
     seconds: dict[str, float]
     images_per_second: float
+    faces: int | None = None
 
     @classmethod
     def of(cls, plan: Plan, store: Store, vanished: Vanished, predicted: int, total: float) -> Summary:
@@ -248,6 +265,8 @@ class Summary:
             "store": store.store_seconds,
             "total": total,
         }
+        if store.faces is not None:
+            seconds["faces"] = store.faces.seconds
         return cls(
             found=plan.found - store.gone - store.sheets,
             encoded=store.encoded,
@@ -265,8 +284,9 @@ class Summary:
             passed_over=plan.passed.by_type(),
             seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
             images_per_second=round(store.encoded / total, 1),
+            faces=None if store.faces is None else store.faces.found,
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the output of `latentsearch index --json`."""
-        return asdict(self)
+        """Return the output of `latentsearch index --json`; without faces, it has no `faces`."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

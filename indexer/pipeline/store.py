@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ from indexer.pipeline.encoding import NO_CODE, EncodedChunk
 from indexer.pipeline.labels import LabelStore
 from indexer.pipeline.plan import Plan
 from indexer.workers.tasks import NO_PIXELS, Job, Outcome, PlainFingerprint
+
+if TYPE_CHECKING:
+    from indexer.pipeline.faces import FaceStore
 
 # The most work, in seconds, that a killed run loses.
 SECONDS_BETWEEN_COMMITS = 2.0
@@ -39,6 +43,8 @@ class Changes:
     failures: list[Failure] = field(default_factory=list)
     fingerprints: list[tuple[int, PlainFingerprint]] = field(default_factory=list)
     copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
+    faces: list[tuple[int, Outcome]] = field(default_factory=list)
+    copied_faces: list[tuple[int, int]] = field(default_factory=list)
 
     def concern(self, image_id: int) -> bool:
         """Return whether an existing image is removed or moved by these changes."""
@@ -59,6 +65,7 @@ class Store:
         self._plan = plan
         self._labels = labels
         self._next_id = index.catalog.images.next_id()
+        self.faces = _face_store(index)
         self._looked_at: dict[bytes, int] = {}
         self._committed = time.monotonic()
         self.again: list[Job] = []
@@ -82,6 +89,10 @@ class Store:
         for outcome in decoded.outcomes:
             self._decide(outcome, before.get(outcome.job.path), positions, changes)
         self._write(changes)
+        if self.faces is not None and encoded.faces is not None:
+            self.faces.add(decoded.outcomes, encoded.faces, changes.faces)
+            self.faces.copy(changes.copied_faces)
+            self.faces.seconds += decoded.face_seconds
         self.decode_seconds += decoded.seconds
         self.encode_seconds += encoded.seconds
         self.store_seconds += time.perf_counter() - start
@@ -151,6 +162,7 @@ class Store:
             changes.unchanged.append(job.path)
             if (before.size, before.mtime_ns) != (job.size, job.mtime_ns):
                 changes.touched.append((before.id, job))
+            changes.faces.append((before.id, outcome))
         elif outcome.row == NO_PIXELS:
             self._reuse(outcome, before, changes)
         elif positions[outcome.row] < 0:
@@ -162,6 +174,7 @@ class Store:
             self.changed += before is not None
             position = int(positions[outcome.row])
             changes.added.append(self._record(outcome, outcome, position))
+            changes.faces.append((changes.added[-1].id, outcome))
             if outcome.fingerprint is not None:
                 changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
 
@@ -187,6 +200,7 @@ class Store:
         (position,) = self._index.append(self._index.code_at(twin.position)[None])
         changes.added.append(self._record(outcome, twin, position))
         changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
+        changes.copied_faces.append((changes.added[-1].id, twin.id))
 
     def _twin_without_file(self, outcome: Outcome, changes: Changes) -> ImageRecord | None:
         """Return an image with this content whose file is gone. Twins whose files exist are checked only once."""
@@ -240,6 +254,15 @@ class Store:
         here += [(record.id, record.path) for record in changes.added]
         catalog.failures.remove([*(path for _, path in here), *changes.unchanged])
         self._labels.add(here)
+
+
+def _face_store(index: IndexWriter) -> FaceStore | None:
+    """Return what stores faces, for an index with faces."""
+    if index.faces is None:
+        return None
+    from indexer.pipeline.faces import FaceStore
+
+    return FaceStore(index)
 
 
 def _is_gone(path: str) -> bool:

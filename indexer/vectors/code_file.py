@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,16 @@ from numpy.typing import NDArray
 from indexer.errors import DamagedIndex
 
 FILE_NAME = "codes.f32"
+
+
+class Files(NamedTuple):
+    """The names, in the index's folder, of the codes of whole pictures or of faces, and of the base made from them."""
+
+    codes: str
+    base: str
+
+
+OF_PICTURES, OF_FACES = Files(FILE_NAME, "vectors.faiss"), Files("faces.f32", "faces.faiss")
 CODE_TYPE = np.dtype("<f4")
 # Codes of half-precision encoders deviate from length 1 by up to about this much.
 LENGTH_TOLERANCE = 0.01

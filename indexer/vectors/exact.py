@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -192,3 +192,15 @@ def _by_faiss(queries: Codes, codes: Codes, rows: Rows, wanted: int) -> Rows:
 
 def _are_consecutive(rows: Rows) -> bool:
     return int(rows[-1] - rows[0]) + 1 == len(rows)
+
+
+def side_by_side(
+    parts: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Combine candidates from several sources: ids and rows, (count, c) each."""
+    if not parts:
+        return np.empty((count, 0), np.int64), np.empty((count, 0), np.int64)
+    if len(parts) == 1:
+        return parts[0]
+    found, rows = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+    return found, rows

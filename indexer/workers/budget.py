@@ -24,6 +24,9 @@ MAIN_BYTES = 200_000_000
 PROGRAM_BYTES = 50_000_000
 # Bytes reserved for each worker: an interpreter with Pillow (38 MB), and what it uses without asking.
 WORKER_BYTES = 40_000_000 + FREE_BYTES
+# Bytes for each worker that finds faces: ONNX Runtime, the detector with what it computes for the largest first look,
+# and the pixels of a chunk's faces.
+DETECTOR_BYTES = 300_000_000
 # This process's own memory can shrink without notice, so waiting workers look again at this interval; when no other
 # worker holds memory that could be returned, they give up after this many seconds.
 SECONDS_BETWEEN_LOOKS, SECONDS_OF_PATIENCE = 0.5, 10.0
@@ -33,9 +36,12 @@ class Closed(Exception):
     """The budget was closed while a worker was waiting."""
 
 
-def workers_within(cap: int, wanted: int) -> int:
-    """Return how many workers to start: `wanted`, or fewer, so that most of the cap remains for large pictures."""
-    return max(1, min(wanted, (cap // 3 - MAIN_BYTES) // WORKER_BYTES))
+def workers_within(cap: int, wanted: int, more: int = 0) -> int:
+    """Return how many workers to start: `wanted`, or fewer, so that most of the cap remains for large pictures.
+
+    more: bytes that each worker needs beside WORKER_BYTES.
+    """
+    return max(1, min(wanted, (cap // 3 - MAIN_BYTES) // (WORKER_BYTES + more)))
 
 
 class Budget:
@@ -46,9 +52,9 @@ class Budget:
     otherwise, two could wait for each other.
     """
 
-    def __init__(self, cap: int, workers: int) -> None:
+    def __init__(self, cap: int, workers: int, more: int = 0) -> None:
         self._cap = cap
-        self._apart = MAIN_BYTES + workers * WORKER_BYTES
+        self._apart = MAIN_BYTES + workers * (WORKER_BYTES + more)
         self._changed = threading.Condition()
         self._held: dict[object, int] = {}
         self._line: deque[object] = deque()

@@ -16,7 +16,7 @@ import numpy as np
 
 from indexer.encoders.framing import Framing
 from indexer.system.limits import cores, memory_cap
-from indexer.workers.budget import Budget, workers_within
+from indexer.workers.budget import DETECTOR_BYTES, Budget, workers_within
 from indexer.workers.tasks import CHUNK_FILES, DecodedChunk, FileTask, Job, Outcome
 from indexer.workers.worker import OutOfTime, Worker
 
@@ -168,11 +168,11 @@ class WorkerPool(OrderedThreads[Chunk], Generic[Item, Chunk]):
         workers: int | None = None,
         memory: int | None = None,
     ) -> None:
-        cap = memory or memory_cap()
-        threads = workers or workers_within(cap, cores())
+        cap, more = memory or memory_cap(), DETECTOR_BYTES if getattr(work, "faces", None) is not None else 0
+        threads = workers or workers_within(cap, cores(), more)
         super().__init__(threads, ahead and max(2, min(max(2 * threads, CHUNKS_AHEAD), ahead)))
         self._what = work
-        self._budget = Budget(cap, threads)
+        self._budget = Budget(cap, threads, more)
         self._chunks = ChunkQueue(chunks, self._ending)
 
     def __exit__(

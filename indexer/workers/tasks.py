@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 
 # An indexer.decoding.fingerprint.Fingerprint as a plain tuple, which is unpickled without importing that module.
 PlainFingerprint = tuple[bytes, bytes, bytes | None]
+# An indexer.faces.detector.Face as a plain tuple: box, points, score.
+PlainFace = tuple[tuple[float, ...], tuple[tuple[float, ...], ...], float]
 # The row of an outcome without pixels.
 NO_PIXELS = -1
 # Limits of a chunk, the unit sent to a worker: enough files to hide the transfer, few enough bytes to finish soon.
@@ -45,6 +47,7 @@ class Outcome(NamedTuple):
     reason: why the file cannot be used, "" if it can. digest: SHA-256 of its content. width, height: of the upright
     picture. row: index of its pixels, NO_PIXELS if the content is known or the file unusable. fingerprint: None without
     pixels. incomplete: whether part of the picture is missing. may_pass: whether the cause lies outside the file.
+    faces: the faces in the picture; None if it was not searched for any.
     """
 
     job: Job
@@ -56,15 +59,25 @@ class Outcome(NamedTuple):
     fingerprint: PlainFingerprint | None = None
     incomplete: bool = False
     may_pass: bool = False
+    faces: tuple[PlainFace, ...] | None = None
+
+
+NO_FACES: NDArray[np.uint8] = np.empty((0, 1, 1, 3), np.uint8)
 
 
 @dataclass(frozen=True)
 class DecodedChunk:
-    """A decoded chunk: outcomes, pixels uint8 (n, h, w, 3) for n of them, and the seconds that decoding took."""
+    """A decoded chunk: outcomes, pixels uint8 (n, h, w, 3) for n of them, and the seconds that decoding took.
+
+    faces: pixels of the outcomes' faces, in their order, uint8 (m, h, w, 3). face_seconds: how long finding them took,
+    which `seconds` leaves out.
+    """
 
     outcomes: list[Outcome]
     pixels: NDArray[np.uint8]
     seconds: float
+    faces: NDArray[np.uint8] = field(default_factory=lambda: NO_FACES)
+    face_seconds: float = 0.0
 
 
 class FileTask(ABC, Generic[Item, Result]):

@@ -93,10 +93,11 @@ class Worker:
         Raises EOFError or OSError if the process dies, OutOfTime if it takes more than `seconds`, counted anew after
         each wait for memory.
         """
-        outcomes, shape, taken = self._answer_to(jobs, seconds)
-        pixels = np.empty(shape, np.uint8)
+        outcomes, shape, taken, face_shape, face_seconds = self._answer_to(jobs, seconds)
+        pixels, faces = np.empty(shape, np.uint8), np.empty(face_shape, np.uint8)
         _read_into(self._connection.fileno(), pixels)
-        return DecodedChunk(outcomes, pixels, taken)
+        _read_into(self._connection.fileno(), faces)
+        return DecodedChunk(outcomes, pixels, taken, faces, face_seconds)
 
     def do(self, items: list[Any], seconds: float | None = None) -> list[Any]:
         """Run the task on a chunk in the worker. Missing results and errors are as in `decode`."""

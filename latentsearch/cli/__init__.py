@@ -22,6 +22,7 @@ VERBS = {
     "labels": "List the labels of the pictures in the index.",
     "attributes": "Predict which attributes pictures show.",
     "duplicates": "Find pictures that are copies of one another.",
+    "faces": "Group the faces in pictures that look alike.",
     "status": "Show what the index holds.",
     "remove": "Remove pictures from the index; their files stay.",
     "check": "Check the index and repair its search data.",

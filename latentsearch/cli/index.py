@@ -86,6 +86,12 @@ def _checked_prune(ctx: click.Context, parameter: click.Parameter, given: str | 
     help="The most memory to use, such as 2GB; large pictures are decoded one after another.  [default: a quarter of "
     "the machine's memory]",
 )
+@click.option("--faces", is_flag=True, help="Find the faces in pictures, too, and encode each of them.")
+@click.option(
+    "--face-encoder",
+    metavar="NAME",
+    help="The encoder of faces, by name or folder; implies --faces.  [default: the index's, or parts]",
+)
 @click.option("--watch", is_flag=True, help="Keep running and follow changes in the folders, until Ctrl-C.")
 @json_option("Print the summary as one JSON object; with --watch, one line per batch.")
 def command(**options: Any) -> None:
@@ -106,6 +112,10 @@ def command(**options: Any) -> None:
     attributes` does, and stores them as predicted labels. Labels from a file or from CelebA are never replaced. NAME is
     an encoder bundle trained with labels; the included bundle `attributes` knows 18 attributes of faces. Write
     --predict-labels after the folders, or it takes the next word for NAME.
+
+    --faces finds every face in a picture and encodes it, laid upright on the template of an encoder that was learned on
+    aligned faces. The index then holds faces beside whole pictures, and a query with a face searches the faces.
+    Pictures that are already in the index are read once more for it. Later runs find faces without --faces.
 
     The index remembers --kind and --recall, and rebuilds its search index when that no longer meets them.
 

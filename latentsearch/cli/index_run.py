@@ -48,6 +48,8 @@ class Request(NamedTuple):
     recall: float | None
     device: str
     memory: int | None
+    faces: bool
+    face_encoder: str | None
     watch: bool
     as_json: bool
 
@@ -126,6 +128,7 @@ def _options(asked: Request) -> AddOptions:
         "recall": asked.recall,
         "device": asked.device,
         "memory": asked.memory,
+        "faces": asked.face_encoder or asked.faces,
     }
 
 
@@ -161,6 +164,8 @@ def _for_people(summary: Summary) -> str:
         "got predicted labels": summary.predicted,
     }
     lines += [f"{count} {what}" for what, count in others.items() if count]
+    if summary.faces is not None:
+        lines.append(f"{summary.faces} new faces")
     if summary.failed:
         lines.append(f"{summary.failed} cannot be used: `latentsearch status --failures` says why")
     if summary.may_pass:

@@ -102,6 +102,10 @@ def _fetched(address: str) -> bytes:
     help="How to set labels: by learned directions, or by redrawing the query with the generator of an icgan BUNDLE.",
 )
 @click.option("--batch", type=PATH, metavar="DIR", help="Search for every picture of a folder, one by one.")
+@click.option(
+    "--face", type=COUNT, metavar="N", help="In an index with faces: search for the N-th largest face of the IMAGE."
+)
+@click.option("--whole", is_flag=True, help="In an index with faces: search whole pictures.")
 @click.option("-k", "k", type=WHOLE, default=20, show_default=True, help="The most pictures to return.")
 @click.option(
     "--where",
@@ -167,6 +171,10 @@ def command(
     to the unchanged IMAGE. With --set-by BUNDLE, the bundle's generator redraws IMAGE with the label set and the
     drawing is searched for; the index needs no labels, but the bundle must have been trained with them.
 
+    In an index with faces (`latentsearch index --faces`), the largest face of IMAGE is searched for among the faces;
+    results are the pictures, with the box of each face in pixels: left, top, right, bottom. If IMAGE shows no face,
+    whole pictures are searched. Codes of faces are similar where faces look similar; they identify nobody.
+
     A terminal gets a table with the labels that are true. A pipe gets lines with tabs between rank, id, distance,
     similarity, path and labels.
     """
@@ -215,12 +223,29 @@ def _check(is_picture_named: bool, batch: Path | None, sheet: Path | None) -> No
 
 def _show(results: Results, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None) -> None:
     form.show(results)
+    _tell_of_faces(results)
     if sheet:
         from latentsearch.search.contact_sheet import write_sheet
 
         write_sheet(results, sheet, given)
     if len(results.hits) < options.k:
         tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
+
+
+def _tell_of_faces(results: Results) -> None:
+    """Say which face was searched for, if a picture shows several, or that whole pictures were searched."""
+    from indexer.paths import printable
+
+    for face in results.faces:
+        if face.total > 1:
+            which = "the largest" if face.number == 1 else f"face {face.number}"
+            left, top, right, bottom = map(round, face.box)
+            where = f"from ({left}, {top}) to ({right}, {bottom})"
+            tell(
+                f"{printable(face.query)} has {face.total} faces: searched for {which}, {where}; --face N takes another"
+            )
+    if results.faceless:
+        tell(f"no face found in {printable(results.faceless)}: searched whole pictures")
 
 
 def _why_fewer(results: Results, options: Options) -> str:

@@ -63,9 +63,22 @@ def _for_people(index: Collection) -> str:
         "failures": _counted(status["failures"], status["failures_that_may_pass"]),
         "encoder": f"{encoder['name']}, {encoder['latent_size']} numbers, {encoder['distance']}",
         "search": _search(status["vectors"]),
-        "size": f"{sum(status['bytes'].values()) / 1e6:.1f} MB",
+        **_faces(status.get("faces")),
+        "size": f"{_bytes(status) / 1e6:.1f} MB",
     }
     return "\n".join(f"{name:11} {value}" for name, value in facts.items())
+
+
+def _faces(faces: dict[str, Any] | None) -> dict[str, str]:
+    """Describe the faces of an index, if it has any."""
+    if faces is None:
+        return {}
+    counts = f"{faces['faces']} faces in {faces['with_faces']} of {faces['searched']} pictures searched"
+    return {"faces": f"{counts}, encoder {faces['encoder']['name']}, {faces['encoder']['latent_size']} numbers"}
+
+
+def _bytes(status: dict[str, Any]) -> int:
+    return sum(sum(part["bytes"].values()) for part in (status, status.get("faces")) if part)
 
 
 def _incomplete(count: int) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.encoders.encoder import FORMAT
-from indexer.encoders.framing import Framing
+from indexer.encoders.framing import Framing, template_of
 from indexer.errors import InputError
 from latentsearch.export.calibration import closest_pairs, random_pair_distances
 
@@ -59,6 +59,7 @@ def describe_bundle(
         "latent_size": codes.shape[1],
         "framing": framing.to_json(),
         "distance": distance,
+        **_template(framing, trained),
         "precision": precision,
         "files": {path.name: _file_facts(path) for path in sorted(folder.glob("*.onnx"))},
         "trained": trained,
@@ -67,6 +68,12 @@ def describe_bundle(
         "random_pair_distances": quantiles,
         "closest_pairs": closest_pairs(codes, distance, quantiles),
     }
+
+
+def _template(framing: Framing, trained: dict[str, Any]) -> dict[str, Any]:
+    """Return the template of an encoder that was learned on CelebA's aligned faces; {} for another one."""
+    template = template_of(framing) if trained.get("data") == "celeba" else None
+    return {"template": template} if template else {}
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from indexer.errors import InputError
 from latentsearch.interface.open_index import OpenIndex
 from latentsearch.interface.results import FolderResults, Results
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from latentsearch.interface.duplicates import Duplicates
     from latentsearch.interface.queries import Queried, SearchOptions
     from latentsearch.query import Options, Query, Stopwatch
+    from latentsearch.search.faces import FaceSearch
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class Collection(OpenIndex):
         recall: float | None = None,
         device: str = "cpu",
         memory: int | str | None = None,
+        faces: bool | str | Path = False,
         on_progress: StepReport | None = None,
     ) -> Summary:
         """Add the pictures of folders, or update the index after they have changed; single files may be named, too.
@@ -54,6 +59,8 @@ class Collection(OpenIndex):
         size and modification time are unchanged. kind, recall, device: of the search index, as the options of
         `latentsearch index`. memory: the most to use, in bytes or as a string such as "2GB". on_progress: called
         several times a second with the name of the step, the number done and the total (None until it is known).
+        faces: also find and encode the faces in pictures, with the default encoder of faces (True) or another, by name
+        or folder; an index that has faces finds them in any case.
 
         Returns a summary: found, encoded, copied, unchanged, moved, changed, failed and further counts. A file that
         cannot be used does not end the run; `failures` lists it. Ctrl-C ends the run and keeps the pictures encoded so
@@ -67,6 +74,7 @@ class Collection(OpenIndex):
         from latentsearch.interface.indexing import Wanted, add_folders
 
         wanted = Wanted(exclude, labels, prune, predict_labels, retry_failed, rehash, kind, recall, device, memory)
+        wanted = wanted._replace(faces=faces)
         return add_folders(self._now(), self._encoder(), folders, wanted, on_progress)
 
     def add_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> ImportSummary:
@@ -94,6 +102,8 @@ class Collection(OpenIndex):
         max_distance: float | None = None,
         min_similarity: float | None = None,
         diverse: float | None = None,
+        face: int | None = None,
+        whole: bool = False,
     ) -> Results:
         """Find the pictures most like the query, or like the mean of several.
 
@@ -104,6 +114,8 @@ class Collection(OpenIndex):
         them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
         generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
         max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
+        face: which face of the queried picture to search for in an index with faces, 1 for the largest; None for the
+        largest, or the whole picture if it shows none. whole: search whole pictures in such an index, too.
 
         Raises InputError for an unknown picture, id or label and for numbers out of range, UnreadableImage for a
         picture that cannot be read, TransferError for a failed download, IndexStateError for an empty index,
@@ -115,17 +127,8 @@ class Collection(OpenIndex):
         """
         from latentsearch.interface.queries import options_of, query_of
 
-        options = options_of(
-            where,
-            under,
-            set,
-            k=k,
-            set_by=set_by,
-            exclude_self=exclude_self,
-            max_distance=max_distance,
-            min_similarity=min_similarity,
-            diverse=diverse,
-        )
+        options = options_of(where, under, set, k=k, set_by=set_by, exclude_self=exclude_self, diverse=diverse)
+        options = replace(options, max_distance=max_distance, min_similarity=min_similarity, face=face, whole=whole)
         return self._answer(query_of(query, minus, given), options)
 
     def search_folder(
@@ -136,7 +139,7 @@ class Collection(OpenIndex):
         given: Mapping[str, bytes] | None = None,
         **options: Unpack[SearchOptions],
     ) -> FolderResults:
-        """Search with every picture of a folder, one by one; files are decoded in parallel.
+        """Search with every picture of a folder, one by one; files are decoded in parallel. Compares whole pictures.
 
         minus, given, options: as for `search`. Iterate over the answers while the collection is open: each is `Results`
         or, for a picture that cannot be used, an object with its path, `query`, and the `reason`.
@@ -152,6 +155,8 @@ class Collection(OpenIndex):
 
         chosen, subtracted = options_of(**options), query_of([], minus, given)
         chosen.check()
+        if chosen.face is not None:
+            raise InputError("a search with every picture of a folder compares whole pictures: leave face out")
         check_files(subtracted.minus)
         encoder, watch = self._ready_to_search(network=True)
         return FolderResults(FolderSearch(self._index, encoder, Path(folder), chosen, subtracted, watch))
@@ -160,8 +165,32 @@ class Collection(OpenIndex):
         from latentsearch.search.search import check, search_in
 
         check(query, options)
+        faceless = ""
+        if self._searches_faces(query, options):
+            from latentsearch.search.faces import FacelessPicture
+
+            _, watch = self._ready_to_search(network=False)
+            try:
+                return Results.of(self._face_search.search(query, options, watch), query.given)
+            except FacelessPicture as error:
+                faceless = str(error)
         encoder, watch = self._ready_to_search(network=bool(query.files))
-        return Results.of(search_in(self._index, encoder, query, options, watch), query.given)
+        return Results.of(search_in(self._index, encoder, query, options, watch, faceless), query.given)
+
+    def _searches_faces(self, query: Query, options: Options) -> bool:
+        """Return whether a query is about faces. Raises InputError if it names one in an index without faces."""
+        faces = self._now().metadata.faces
+        if options.face is not None and not faces:
+            raise InputError(
+                f"the index at {self.folder} has no faces: find them with `latentsearch index DIR --faces`"
+            )
+        return bool(faces) and not options.whole and not (query.codes or query.minus_codes)
+
+    @cached_property
+    def _face_search(self) -> FaceSearch:
+        from latentsearch.search.faces import FaceSearch
+
+        return FaceSearch(self._index)
 
     def _ready_to_search(self, *, network: bool) -> tuple[Encoder, Stopwatch]:
         """Return the encoder, and a stopwatch with the time that loading took. Raises IndexStateError if empty."""

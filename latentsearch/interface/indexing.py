@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack
 
 from indexer.errors import InputError
+from latentsearch.interface.faces import face_reading, faces_at
 
 if TYPE_CHECKING:
     from indexer.encoders.attributes import AttributeEncoder
@@ -33,6 +34,7 @@ class AddOptions(TypedDict, total=False):
     recall: float | None
     device: str
     memory: int | str | None
+    faces: bool | str | Path
 
 
 class Wanted(NamedTuple):
@@ -48,6 +50,7 @@ class Wanted(NamedTuple):
     recall: float | None = None
     device: str = "cpu"
     memory: int | str | None = None
+    faces: bool | str | Path = False
 
 
 def index(
@@ -120,7 +123,7 @@ def add_folders(
     """Bring an index that is open for reading up to date with folders; see `Collection.add`."""
     from indexer.pipeline.run import check_sources
 
-    scope, chosen = _scope(folders, _checked(wanted)), _chosen(wanted)
+    scope, chosen = _scope(folders, _checked(wanted)), _chosen(wanted, index.metadata.faces)
     if index.count() == 0:
         check_sources(scope, chosen)
     return _write(index.folder, encoder, scope, chosen, on_progress)
@@ -152,7 +155,7 @@ def _of_new_or_existing(
     from indexer.index.index import Index
     from indexer.pipeline.run import check_sources
 
-    loaded, chosen = encoder_for(location, encoder), _chosen(wanted)
+    loaded, chosen = encoder_for(location, encoder), _chosen(wanted, faces_at(location))
     if not Index.exists(location):
         check_sources(scope, chosen, may_be_empty)
     return loaded, chosen
@@ -173,6 +176,9 @@ def _reading_ahead(
 
     passed = Passed()
     framing = Framing.from_json(read_model(find_bundle(encoder))["framing"])
+    faces = face_reading(wanted.faces, {})
+    if faces is not None:
+        framing = faces.framing(framing)
     return Reading(scope.files(passed), framing, Plan(passed=passed), _bytes(wanted.memory))
 
 
@@ -185,7 +191,7 @@ def _carry_over(
 
     if wanted.prune or wanted.exclude:
         raise InputError("an older index goes without prune and exclude: index the folders afterwards")
-    loaded, chosen = encoder_for(location, encoder), _chosen(wanted)
+    loaded, chosen = encoder_for(location, encoder), _chosen(wanted, faces_at(location))
     if older.resolve() == location.resolve():
         raise InputError(f"{older} is the index itself: name another folder for the new one")
     with Index.open(older) as opened:
@@ -251,7 +257,8 @@ def _scope(folders: Sequence[str | Path], wanted: Wanted) -> Scope:
     return Scope(folders, rules=Rules((wanted.exclude,) if isinstance(wanted.exclude, str) else tuple(wanted.exclude)))
 
 
-def _chosen(wanted: Wanted) -> IndexOptions:
+def _chosen(wanted: Wanted, faces: dict[str, Any]) -> IndexOptions:
+    """Return the options of a run. faces: what the index knows of its faces."""
     from indexer.pipeline.labels import LabelCache
     from indexer.pipeline.run import IndexOptions, Vectors
     from indexer.pipeline.vanished import Prune
@@ -265,6 +272,7 @@ def _chosen(wanted: Wanted) -> IndexOptions:
         wanted.retry_failed,
         wanted.rehash,
         _bytes(wanted.memory),
+        face_reading(wanted.faces, faces),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latentsearch.interface.duplicates import Duplicates
     from latentsearch.interface.queries import Picture
     from latentsearch.query import Stopwatch
+    from latentsearch.search.face_groups import FaceGroups
 
 
 class OpenIndex:
@@ -150,6 +151,22 @@ class OpenIndex:
             raise InputError("exact and near exclude each other: leave both out to find both")
         self._now()
         return Duplicates.of(find(str(self.folder), exact=exact, near=near, report=on_progress))
+
+    def faces(
+        self, *, min_similarity: float | None = None, least: int = 2, on_progress: StepReport | None = None
+    ) -> FaceGroups:
+        """Group the faces of an index with faces that are alike; a person may be in several groups, or in none.
+
+        min_similarity: how alike, 0 to 1, as in a search; None for 0.9998, at which 2 in 10,000 random pairs of the
+        encoder's training faces are as close. least: the fewest faces in a group. on_progress: as for `add`. Nobody is
+        named or identified: codes of faces say how alike faces look.
+
+        Returns the groups, the largest first: tuples of faces with id and path of the picture, and face (id, box and
+        score). Raises InputError for an index without faces and for numbers out of range.
+        """
+        from latentsearch.interface.faces import groups_of_faces
+
+        return groups_of_faces(self._now(), min_similarity, least, on_progress)
 
     def to_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> int:
         """Write paths, digests, sizes, times, labels and codes to a Parquet file. Returns the number of pictures.

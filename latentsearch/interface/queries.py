@@ -34,6 +34,8 @@ class SearchOptions(TypedDict, total=False):
     max_distance: float | None
     min_similarity: float | None
     diverse: float | None
+    face: int | None
+    whole: bool
 
 
 def query_of(

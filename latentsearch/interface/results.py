@@ -24,8 +24,9 @@ class Results(Answer):
 
     query, minus: the names of the pictures that were searched for and subtracted. hits: a tuple of `Hit`, whose fields
     are rank (from 1), id, path, distance, similarity (the share of random pairs of pictures that are farther apart,
-    0 to 1), labels, predicted and incomplete. matching: how many pictures satisfy `where` and `under`; None without
-    them. took_ms: milliseconds by stage. A notebook shows hits as thumbnails.
+    0 to 1), labels, predicted, incomplete, and face (id, box and score) in a search of faces. faces: the faces that
+    were searched for. matching: how many pictures satisfy `where` and `under`; None without them. took_ms: milliseconds
+    by stage. A notebook shows hits as thumbnails.
     """
 
     given: Mapping[str, bytes] = field(default_factory=dict, repr=False, kw_only=True)
@@ -55,11 +56,13 @@ class Results(Answer):
     def to_dicts(self) -> list[dict[str, Any]]:
         """Convert to one dictionary per hit, with the fields of `Hit`; `predicted` is a sorted list.
 
+        `face` is there in a search of faces only: id, box and score.
+
         >>> with ls.open(folder / "index") as pictures:
         ...     [row["rank"] for row in pictures.search(1, k=2).to_dicts()]
         [1, 2]
         """
-        return [{**vars(hit), "labels": dict(hit.labels), "predicted": sorted(hit.predicted)} for hit in self.hits]
+        return [_facts(hit) for hit in self.hits]
 
     def to_frame(self) -> Any:
         """Convert to a pandas DataFrame: rank, id, path, distance, similarity, and one column per label.
@@ -94,6 +97,12 @@ class FolderResults:
     def __iter__(self) -> Iterator[Results | Unreadable]:
         for answer in self._search:
             yield answer if isinstance(answer, Unreadable) else Results.of(answer, {})
+
+
+def _facts(hit: Hit) -> dict[str, Any]:
+    facts = {**vars(hit), "labels": dict(hit.labels), "predicted": sorted(hit.predicted)}
+    face = facts.pop("face")
+    return facts if face is None else {**facts, "face": face._asdict()}
 
 
 def _row(hit: Hit) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -25,8 +26,18 @@ GAP = 8
 BACKGROUND = (255, 255, 255)
 MISSING = (210, 210, 210)
 INK = (30, 30, 30)
-# A path or the bytes of a file, and the caption below the picture.
-Tile = tuple[str | bytes, str]
+
+
+class FaceOf(NamedTuple):
+    """A face to show: the path or the bytes of its picture's file, and its box in the upright picture's pixels."""
+
+    picture: str | bytes
+    box: tuple[float, float, float, float]
+
+
+# A path or the bytes of a file, or a face, and the caption below the picture.
+Pictured = str | bytes | FaceOf
+Tile = tuple[Pictured, str]
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -78,11 +89,13 @@ def _save(sheet: Image.Image, target: Path) -> None:
 def tiles_of(results: Results, given: Mapping[str, bytes] | None) -> Iterator[Tile]:
     """Yield the pictures of an answer with their captions, the queried ones first."""
     asked = ", ".join(("query", *results.changes))
+    boxes = {face.query: face.box for face in results.faces}
     for names, caption in ((results.query, asked), (results.minus, "minus")):
         for name in names:
-            yield (given or {}).get(name, name), caption
+            picture = (given or {}).get(name, name)
+            yield FaceOf(picture, boxes[name]) if name in boxes and caption != "minus" else picture, caption
     for hit in results.hits:
-        yield hit.path, _caption(hit)
+        yield hit.path if hit.face is None else FaceOf(hit.path, hit.face.box), _caption(hit)
 
 
 def _caption(hit: Hit) -> str:
@@ -91,19 +104,31 @@ def _caption(hit: Hit) -> str:
     return f"{hit.rank}: no pair as close" if share == NONE else f"{hit.rank}: {share} pairs"
 
 
-def tiles_pictures(pictures: Sequence[str | bytes]) -> Iterator[Image.Image]:
-    """Decode paths and file contents to square tiles with the whole upright picture in the middle.
+def tiles_pictures(pictures: Sequence[Pictured]) -> Iterator[Image.Image]:
+    """Decode paths and file contents to square tiles with the whole upright picture in the middle, faces to theirs.
 
     Files are decoded in worker processes. A picture that cannot be decoded, or crashes its decoder, is a grey tile.
     """
     jobs = [job_at(picture) for picture in pictures if isinstance(picture, str)]
     squeezed = decoded_in_order(Whole(TILE, TILE), jobs, min(cores(), max(len(jobs), 1)))
+    faces = _faces([picture for picture in pictures if isinstance(picture, FaceOf)])
     for picture in pictures:
+        if isinstance(picture, FaceOf):
+            yield next(faces)
+            continue
         if isinstance(picture, bytes):
             yield _piped(picture)
             continue
         outcome, pixels = next(squeezed)
         yield _missing() if pixels is None else _tile(Image.fromarray(pixels), outcome.width, outcome.height)
+
+
+def _faces(faces: Sequence[FaceOf]) -> Iterator[Image.Image]:
+    if not faces:
+        return iter(())
+    from latentsearch.search.face_sheets import tiles_of_faces
+
+    return iter(tiles_of_faces(faces))
 
 
 def _piped(content: bytes) -> Image.Image:

@@ -46,7 +46,16 @@ def as_json_line(answer: Answer) -> bytes:
 def as_csv(results: Results) -> bytes:
     """Write CSV with a header, a row per result and a column per label, in UTF-8."""
     names = list(dict.fromkeys(name for hit in results.hits for name in hit.labels))
-    return csv_rows([["rank", "id", "path", "distance", "similarity", *map(readable, names)], *_cells(results, names)])
+    heading = [
+        "rank",
+        "id",
+        "path",
+        "distance",
+        "similarity",
+        *map(readable, names),
+        *(["box"] if results.faces else []),
+    ]
+    return csv_rows([heading, *_cells(results, names)])
 
 
 def csv_header(names: Sequence[str]) -> bytes:
@@ -67,13 +76,13 @@ def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def as_lines(results: Results, *, named: bool = False) -> bytes:
-    """Write a line per result with tabs between rank, id, distance, similarity, path and labels.
+    """Write a line per result with tabs between rank, id, distance, similarity, path and labels, and the box of a face.
 
     named: begin each line with the query's name.
     """
     name = (readable(name_of(results)),) if named else ()
     shown = zip(results.hits, shown_labels(results), strict=True)
-    rows = ((*name, hit.rank, hit.id, *_rounded(hit), readable(hit.path), labels) for hit, labels in shown)
+    rows = ((*name, hit.rank, hit.id, *_rounded(hit), readable(hit.path), labels, *_box(hit)) for hit, labels in shown)
     return _encoded("".join("\t".join(map(str, row)) + "\n" for row in rows))
 
 
@@ -146,7 +155,7 @@ def _fitted(results: Results, width: int) -> tuple[list[str], list[str]]:
     longest_id = max((len(str(hit.id)) for hit in results.hits), default=2)
     similarities = max([len(SIMILARITY_HEADING), *(len(pairs_as_close(hit.similarity)) for hit in results.hits)])
     room = width - len("rank") - longest_id - len("distance") - similarities - 5 * GAP
-    paths = [readable(hit.path) for hit in results.hits]
+    paths = [" ".join([readable(hit.path), *_box(hit)]) for hit in results.hits]
     labels = shown_labels(results)
     for_labels = max(len("labels"), *map(len, labels), 0)
     for_path = max(room // 2, room - for_labels, len("path"))
@@ -167,6 +176,12 @@ def _plain(results: Results) -> dict[str, Any]:
         "took_ms": {stage: milliseconds for stage, milliseconds in spent.items() if milliseconds is not None},
         "matching": results.matching,
         "diverse": results.diverse,
+        "faces": [
+            {"query": face.query, "face": face.number, "of": face.total, "box": _whole(face.box)}
+            for face in results.faces
+        ]
+        or None,
+        "faceless": results.faceless or None,
         "results": [_plain_hit(hit) for hit in results.hits],
     }
     return {key: value for key, value in plain.items() if value is not None}
@@ -183,13 +198,27 @@ def _plain_hit(hit: Hit) -> dict[str, Any]:
         "labels": hit.labels,
         **({"predicted": [name for name in hit.labels if name in hit.predicted]} if hit.predicted else {}),
         **({"incomplete": True} if hit.incomplete else {}),
+        **(
+            {}
+            if hit.face is None
+            else {"face": {"id": hit.face.id, "box": _whole(hit.face.box), "score": hit.face.score}}
+        ),
     }
 
 
 def _cells(results: Results, names: Sequence[str]) -> Iterator[list[object]]:
     for hit in results.hits:
         values = [hit.labels.get(name, "") for name in names]
-        yield [hit.rank, hit.id, printable(hit.path), *_rounded(hit), *values]
+        yield [hit.rank, hit.id, printable(hit.path), *_rounded(hit), *values, *_box(hit)]
+
+
+def _box(hit: Hit) -> list[str]:
+    """Return the box of a face as `left,top,right,bottom` in pixels; [] for a whole picture."""
+    return [] if hit.face is None else [",".join(map(str, _whole(hit.face.box)))]
+
+
+def _whole(box: Sequence[float]) -> list[int]:
+    return [round(edge) for edge in box]
 
 
 def _rounded(hit: Hit) -> tuple[float, float]:

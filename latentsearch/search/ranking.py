@@ -18,9 +18,10 @@ from indexer.catalog.images import ImageRecord
 from indexer.encoders.encoder import Encoder
 from indexer.index.index import Index
 from indexer.vectors.exact import Selection
-from latentsearch.query import Hit, Label, Name, Options, Stopwatch
+from latentsearch.query import FaceBox, Hit, Label, Name, Options, Stopwatch
 
 if TYPE_CHECKING:
+    from indexer.index.faces import FaceSpace
     from latentsearch.attributes.search import EditedSearch
 
 # The first search fetches this many spare results to make up for copies of the query that are left out. If a picture
@@ -31,21 +32,30 @@ COPIES = 4
 class Finder:
     """Finds hits in one index under fixed options, for any number of query codes.
 
-    edited: the search with labels set; None if no label is set by directions.
+    edited: the search with labels set; None if no label is set by directions. faces: the faces to find, with their
+    encoder, instead of whole pictures.
     matching: how many pictures satisfy the conditions of the options; None without conditions.
     """
 
     def __init__(
-        self, index: Index, encoder: Encoder, options: Options, watch: Stopwatch, edited: EditedSearch | None = None
+        self,
+        index: Index,
+        encoder: Encoder,
+        options: Options,
+        watch: Stopwatch,
+        edited: EditedSearch | None = None,
+        faces: FaceSpace | None = None,
     ) -> None:
         self._index = index
+        self._faces = faces
+        self._space: Index | FaceSpace = index if faces is None else faces
         self._edited = edited
         self._encoder = encoder
         self._options = options
         self._within: Selection | None = None
         if options.filtered:
             with watch.stage("filter"):
-                self._within = index.matching(options.where, options.under)
+                self._within = self._space.matching(options.where, options.under)
         self.matching = None if self._within is None else len(self._within)
 
     def hits(self, codes: NDArray[np.float32], themselves: Sequence[Excluded]) -> list[tuple[Hit, ...]]:
@@ -53,24 +63,24 @@ class Finder:
         if self.matching == 0:
             return [()] * len(codes)
         wanted = self._options.candidates
-        nearest = nearest_others(self._index, self._search(), codes, wanted, themselves, self._within)
+        nearest = nearest_others(self._space, self._search(), codes, wanted, themselves, self._within)
         chosen = [self._chosen(neighbours) for neighbours in nearest]
         if self._edited is not None:
             chosen = list(map(self._with_own_distances, codes, chosen))
-        ids = list({record.id for neighbours in chosen for _, record in neighbours})
+        ids = list({found.record.id for neighbours in chosen for found in neighbours})
         labels, predicted = self._index.labels(ids), self._index.predicted_labels(ids)
         return [self._ranked(neighbours, labels, predicted) for neighbours in chosen]
 
     def _search(self) -> Search:
         if self._edited is None:
-            return self._index.search
+            return self._space.search
         return partial(self._edited.search, near=self._are_near) if self._options.bounded else self._edited.search
 
     def _with_own_distances(self, code: NDArray[np.float32], neighbours: list[Neighbour]) -> list[Neighbour]:
         """Replace the distances with labels set by the plain distances from the query."""
         assert self._edited is not None
-        records = [found.record for found in neighbours]
-        return list(map(Neighbour, self._edited.own_distances(code, [record.id for record in records]), records))
+        records, ids = [found.record for found in neighbours], [found.id for found in neighbours]
+        return list(map(Neighbour, self._edited.own_distances(code, ids), records, ids))
 
     def _are_near(self, distances: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which distances satisfy max_distance and min_similarity."""
@@ -94,15 +104,15 @@ class Finder:
         from latentsearch.search.diversity import diverse_order
 
         distances = np.array([found.distance for found in neighbours], np.float32)
-        codes = self._index.codes([found.record.id for found in neighbours])
-        order = diverse_order(distances, codes, self._options.k, weight, self._index.distance)
+        codes = self._space.codes([found.id for found in neighbours])
+        order = diverse_order(distances, codes, self._options.k, weight, self._space.distance)
         return [neighbours[row] for row in order]
 
     def _ranked(
         self, neighbours: list[Neighbour], labels: dict[int, dict[str, Label]], predicted: dict[int, set[str]]
     ) -> tuple[Hit, ...]:
         similarities = self._encoder.similarity([found.distance for found in neighbours]).tolist()
-        ranked = enumerate(zip(neighbours, similarities, strict=True), start=1)
+        ranked = enumerate(zip(neighbours, similarities, self._boxes(neighbours), strict=True), start=1)
         return tuple(
             Hit(
                 rank,
@@ -113,9 +123,16 @@ class Finder:
                 labels.get(record.id, {}),
                 frozenset(predicted.get(record.id, ())),
                 bool(record.incomplete),
+                face,
             )
-            for rank, ((distance, record), similarity) in ranked
+            for rank, ((distance, record, _), similarity, face) in ranked
         )
+
+    def _boxes(self, neighbours: list[Neighbour]) -> list[FaceBox | None]:
+        if self._faces is None:
+            return [None] * len(neighbours)
+        records = self._faces.faces([found.id for found in neighbours])
+        return [FaceBox(record.id, record.box, record.score) for record in records]
 
 
 class Search(Protocol):
@@ -132,10 +149,11 @@ class Search(Protocol):
 
 
 class Neighbour(NamedTuple):
-    """An image and the distance of its code from the query's."""
+    """An image, the distance of its code or a face's from the query's, and the id that the search returned."""
 
     distance: float
     record: ImageRecord
+    id: int
 
 
 @dataclass(frozen=True)
@@ -169,14 +187,14 @@ def ids_at(path: str | Path, index: Index) -> list[int]:
 
 
 def nearest_others(
-    index: Index,
+    index: Index | FaceSpace,
     search: Search,
     codes: NDArray[np.float32],
     k: int,
     themselves: Sequence[Excluded],
     within: Selection | None,
 ) -> list[list[Neighbour]]:
-    """Return the k nearest images of each code (q, d), by ascending distance; fewer if the index has no more.
+    """Return the k nearest images or faces of each code (q, d), by ascending distance; fewer if there are no more.
 
     search: `Index.search`, or another function with its signature. themselves: for each code, the images to leave out.
     within: the images to search; None for all.
@@ -188,7 +206,8 @@ def nearest_others(
     found = []
     for code, itself, row_distances, row_ids in zip(codes, themselves, distances.tolist(), ids.tolist(), strict=True):
         row = [
-            Neighbour(distance, records[image_id]) for distance, image_id in zip(row_distances, row_ids, strict=True)
+            Neighbour(distance, records[found_id], found_id)
+            for distance, found_id in zip(row_distances, row_ids, strict=True)
         ]
         others = [neighbour for neighbour in row if not itself.has(neighbour.record)]
         if len(others) < k and len(row) == k + spare:
@@ -198,7 +217,7 @@ def nearest_others(
 
 
 def _one_by_one(
-    index: Index,
+    index: Index | FaceSpace,
     search: Search,
     code: NDArray[np.float32],
     k: int,
@@ -206,11 +225,12 @@ def _one_by_one(
     within: Selection | None,
 ) -> list[Neighbour]:
     """Search for one code, excluding the copies of the query that turn up, until a search returns none."""
-    excluded = set(itself.ids)
+    excluded = index.owned_by(itself.ids)
     while True:
         distances, ids = search(code[None], k, exclude_ids=sorted(excluded), within=within)
-        records = index.images(ids[0].tolist())
-        copies = {record.id for record in records if itself.has(record)}
+        found = ids[0].tolist()
+        records = index.images(found)
+        copies = {found_id for found_id, record in zip(found, records, strict=True) if itself.has(record)}
         if not copies:
-            return list(map(Neighbour, distances[0].tolist(), records))
+            return list(map(Neighbour, distances[0].tolist(), records, found))
         excluded |= copies

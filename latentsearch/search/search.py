@@ -39,13 +39,19 @@ def check(query: Query, options: Options) -> None:
 
 
 def search_in(
-    index: Index, encoder: Encoder, query: Query, options: Options, watch: Stopwatch | None = None
+    index: Index,
+    encoder: Encoder,
+    query: Query,
+    options: Options,
+    watch: Stopwatch | None = None,
+    faceless: str = "",
 ) -> Results:
     """Search an index that is open, with its encoder; query and options were checked by `check`.
 
     encoder: may lack its network if no picture of the query has to be encoded. watch: a stopwatch with the time spent
-    so far, such as on loading. Raises InputError for an unknown id or label and for codes that cancel one another out,
-    UnreadableImage for a picture that cannot be read, DamagedIndex if the files of the index contradict one another.
+    so far, such as on loading. faceless: as in Results. Raises InputError for an unknown id or label and for codes that
+    cancel one another out, UnreadableImage for a picture that cannot be read, DamagedIndex if the files of the index
+    contradict one another.
     """
     watch = watch or Stopwatch()
     with watch.stage("load"):
@@ -70,6 +76,7 @@ def search_in(
         finder.matching,
         options.diverse,
         tuple(map(str, options.changes)),
+        faceless=faceless,
     )
 
 

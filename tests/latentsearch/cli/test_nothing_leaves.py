@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(STRACE is None, reason="strace is not installed:
 
 OWN = Path(".local/share/latentsearch")
 TINY = "--width 4 --batch 8 --generator-epochs 1 --inverse-epochs 1 --threads 1 --precision fp32"
-INDEX = "index {faces} --index {index} --encoder {bundle} --predict-labels {bundle}"
+INDEX = "index {faces} --index {index} --encoder {bundle} --predict-labels {bundle} --faces"
 TRAIN = f"train aegan {{faces}} -o {{run}} {TINY}"
 EXPORT = "export -o {table} --index {index}"
 # The rest goes on from what these leave.
@@ -34,6 +34,7 @@ VERB_BY_VERB = (
     "labels --index {index}",
     "attributes {first} {second} --encoder {bundle}",
     "duplicates --index {index} --delete-plan {out}/plan.json",
+    "faces --index {index} --sheet {out}/groups.png",
     "status --index {index} --failures",
     "check --index {index}",
     "encoders",

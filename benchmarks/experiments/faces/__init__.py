@@ -1,0 +1,1 @@
+"""Faces in photographs: how many are found, where, how their codes search and group, and how fast."""
