@@ -38,6 +38,11 @@ class ImageRecord(NamedTuple):
     incomplete: int = 0
 
 
+def megapixels(width: int, height: int) -> float:
+    """Return the size of a picture in millions of pixels, to two decimals."""
+    return (width * height + 5_000) // 10_000 / 100
+
+
 class Images(Statements):
     """The images, by id, path and position.
 
@@ -131,7 +136,7 @@ class Images(Statements):
         self._connection.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(values))
 
     def remove(self, ids: Iterable[int]) -> None:
-        """Remove images with their labels and fingerprints. Their ids are never reused."""
+        """Remove images with their labels, fingerprints and facts. Their ids are never reused."""
         removed = list(ids)
         if removed:
             self._fast.remove_images(removed)

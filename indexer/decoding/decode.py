@@ -30,6 +30,7 @@ from indexer.system.limits import Reserve, refuse_above_cap
 
 if TYPE_CHECKING:
     from indexer.decoding.fingerprint import Fingerprint
+    from indexer.facts.facts import Facts
 
 # Files of more than this many bytes are not read.
 BYTE_LIMIT = 2**29
@@ -43,7 +44,7 @@ class Decoded:
     """A decoded picture: framed pixels, uint8 RGB (h, w, 3), and the size of the whole picture when upright.
 
     fingerprint: of the whole picture, if requested. incomplete: whether part of the file is missing or damaged, so that
-    part of the picture is grey.
+    part of the picture is grey. facts: what the picture states about itself, if requested.
     """
 
     pixels: NDArray[np.uint8]
@@ -52,6 +53,7 @@ class Decoded:
     format: str
     fingerprint: Fingerprint | None = None
     incomplete: bool = False
+    facts: Facts | None = None
 
 
 def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
@@ -103,20 +105,27 @@ def _load(picture: Image.Image, data: bytes, file_type: Format) -> None:
 
 
 def decode_bytes(
-    data: bytes, framing: Framing, reserve: Reserve = refuse_above_cap, *, with_fingerprint: bool = False
+    data: bytes,
+    framing: Framing,
+    reserve: Reserve = refuse_above_cap,
+    *,
+    with_fingerprint: bool = False,
+    with_facts: bool = False,
 ) -> Decoded:
     """Decode the first frame of a picture file's bytes, upright, in sRGB, with transparency on white.
 
     reserve: called once, before any pixel is decoded, with the bytes of memory that decoding will need.
-    with_fingerprint: also compute the picture's fingerprint. Raises only UnreadableImage, with the reason only,
-    whatever the bytes are; prints nothing. Thread-safe.
+    with_fingerprint: also compute the picture's fingerprint. with_facts: also read its facts. Raises only
+    UnreadableImage, with the reason only, whatever the bytes are; prints nothing. Thread-safe.
     """
     reserve = _once(reserve)
+    facts = None
     try:
         with opened(data, reserve, functools.partial(_draft, framing=framing)) as picture:
+            facts = _facts(picture, data) if with_facts else None
             _load(picture, data, identify(data))
             seen = _Seen.of(picture, framing, with_fingerprint)
-            return seen.framed(framing, identify(data).name)
+            return replace(seen.framed(framing, identify(data).name), facts=facts)
     except CutOff as error:
         reason = str(error)  # keeping the error itself would keep the picture in memory
     except UnreadableImage as error:
@@ -125,7 +134,7 @@ def decode_bytes(
         if error.may_pass or not is_cut_webp(data):
             raise
         reason = str(error)
-    return _as_far_as_it_goes(data, framing, reserve, reason, with_fingerprint)
+    return replace(_as_far_as_it_goes(data, framing, reserve, reason, with_fingerprint), facts=facts)
 
 
 def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: str, with_fingerprint: bool) -> Decoded:
@@ -147,6 +156,12 @@ def _as_far_as_it_goes(data: bytes, framing: Framing, reserve: Reserve, reason: 
         raise UnreadableImage(f"{reason}; too little of the picture is present ({share:.0%})" if share else reason)
     whole_picture = replace(seen[0], rgb=rgb, fingerprint=_fingerprint(rgb) if with_fingerprint else None)
     return whole_picture.framed(framing, file_type.name, incomplete=True)
+
+
+def _facts(picture: Image.Image, data: bytes) -> Facts:
+    from indexer.facts.read import facts_of
+
+    return facts_of(picture, data)
 
 
 def _fingerprint(shown: Image.Image, picture: Image.Image | None = None) -> Fingerprint:

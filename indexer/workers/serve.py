@@ -51,7 +51,7 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
         digest = hashlib.sha256(content).digest()
         if digest in job.known:
             return Outcome(job, "", digest)
-        decoded = decode_bytes(content, framing, share.reserve, with_fingerprint=True)
+        decoded = decode_bytes(content, framing, share.reserve, with_fingerprint=True, with_facts=True)
     except UnreadableImage as error:
         return Outcome(job, str(error), digest, may_pass=error.may_pass)
     except MemoryError:
@@ -59,7 +59,8 @@ def _decode_one(job: Job, framing: Framing, pixels: NDArray[np.uint8], row: int,
     pixels[row] = decoded.pixels
     size = decoded.width, decoded.height
     fingerprint = decoded.fingerprint and decoded.fingerprint[:]
-    return Outcome(job, "", digest, *size, row, fingerprint, decoded.incomplete)
+    facts = decoded.facts and decoded.facts[:]
+    return Outcome(job, "", digest, *size, row, fingerprint, decoded.incomplete, facts=facts)
 
 
 def do_chunk(task: FileTask[Item, Result], items: list[Item], share: Share) -> list[Result]:

@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 
 # An indexer.decoding.fingerprint.Fingerprint as a plain tuple, which is unpickled without importing that module.
 PlainFingerprint = tuple[bytes, bytes, bytes | None]
+# An indexer.facts.facts.Facts as a plain tuple, for the same reason.
+PlainFacts = tuple[int | float | str | None, ...]
 # The row of an outcome without pixels.
 NO_PIXELS = -1
 # Limits of a chunk, the unit sent to a worker: enough files to hide the transfer, few enough bytes to finish soon.
@@ -45,6 +47,7 @@ class Outcome(NamedTuple):
     reason: why the file cannot be used, "" if it can. digest: SHA-256 of its content. width, height: of the upright
     picture. row: index of its pixels, NO_PIXELS if the content is known or the file unusable. fingerprint: None without
     pixels. incomplete: whether part of the picture is missing. may_pass: whether the cause lies outside the file.
+    facts: what the picture states about itself, None without pixels.
     """
 
     job: Job
@@ -56,6 +59,7 @@ class Outcome(NamedTuple):
     fingerprint: PlainFingerprint | None = None
     incomplete: bool = False
     may_pass: bool = False
+    facts: PlainFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ class Collection(OpenIndex):
         max_distance: float | None = None,
         min_similarity: float | None = None,
         diverse: float | None = None,
+        sort: str = "similarity",
     ) -> Results:
         """Find the pictures most like the query, or like the mean of several.
 
@@ -104,6 +105,8 @@ class Collection(OpenIndex):
         them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
         generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
         max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
+        sort: the order of the hits: "similarity", "taken" (the oldest first, without a date last) or "name"; hits keep
+        their ranks by similarity.
 
         Raises InputError for an unknown picture, id or label and for numbers out of range, UnreadableImage for a
         picture that cannot be read, TransferError for a failed download, IndexStateError for an empty index,
@@ -125,6 +128,7 @@ class Collection(OpenIndex):
             max_distance=max_distance,
             min_similarity=min_similarity,
             diverse=diverse,
+            sort=sort,
         )
         return self._answer(query_of(query, minus, given), options)
 

@@ -34,6 +34,7 @@ class SearchOptions(TypedDict, total=False):
     max_distance: float | None
     min_similarity: float | None
     diverse: float | None
+    sort: str
 
 
 def query_of(

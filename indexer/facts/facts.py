@@ -1,0 +1,43 @@
+"""The facts that an index stores of a picture, and how they are shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from indexer.facts.moments import iso_of
+
+FactValue = int | float | str
+# Facts as a plain tuple, which is unpickled without importing this module.
+PlainFacts = tuple[FactValue | None, ...]
+TEXTS = ("camera", "lens")
+
+
+class Facts(NamedTuple):
+    """The facts of a picture; None for those that its file does not state.
+
+    taken: when the picture was taken by the clock there, as seconds since 1970 without a time zone. offset: that
+    clock's offset from UTC, in minutes. camera: make and model. latitude, longitude: in degrees, north and east
+    positive. orientation: Exif's, 1 to 8. The catalogue numbers the fields from 1, in this order: append only.
+    """
+
+    taken: int | float | None = None
+    offset: int | None = None
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    orientation: int | None = None
+
+    def shown(self) -> dict[str, FactValue]:
+        """Return the stated facts as users see them, by name: `taken` in ISO 8601, with its offset if known."""
+        found = {name: value for name, value in self._asdict().items() if value is not None and name != "offset"}
+        if self.taken is not None:
+            found["taken"] = iso_of(self.taken, self.offset)
+        return found
+
+    def checked(self) -> Facts:
+        """Return the facts. Raises ValueError for a value of another type than its field's, as in a damaged index."""
+        for name, value in self._asdict().items():
+            if value is not None and not isinstance(value, str if name in TEXTS else int | float):
+                raise ValueError(f"{name} is {value!r}")
+        return self
