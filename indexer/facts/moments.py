@@ -76,13 +76,16 @@ def seconds_of(moment: datetime) -> int:
     return int((moment - EPOCH) // timedelta(seconds=1))
 
 
+# The years 1 to 9999.
+SECONDS = (seconds_of(datetime.min), seconds_of(datetime.max))
+
+
 def iso_of(seconds: float, offset: int | None = None) -> str:
     """Write a time in ISO 8601, with milliseconds if it has a fraction, and with its offset, in minutes, if given.
 
     Times outside the years 1 to 9999 are written as the nearest of these.
     """
-    least, most = seconds_of(datetime.min), seconds_of(datetime.max)
-    moment = EPOCH + timedelta(milliseconds=round(1000 * min(max(seconds, least), most)))
+    moment = EPOCH + timedelta(milliseconds=round(1000 * min(max(seconds, SECONDS[0]), SECONDS[1])))
     text = moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
     if offset is None:
         return text

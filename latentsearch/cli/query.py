@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentsearch.cli import tell
-from latentsearch.cli.options import COUNT, PATH, WHOLE, Form, Verb, encoder_option, form_options, index_option
-from latentsearch.cli.sort import sort_option
+from latentsearch.cli.options import (
+    COUNT,
+    PATH,
+    WHOLE,
+    Form,
+    Verb,
+    encoder_option,
+    form_options,
+    index_option,
+    sort_option,
+)
 
 if TYPE_CHECKING:
     from latentsearch.interface.results import FolderResults, Results
