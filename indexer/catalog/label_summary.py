@@ -108,9 +108,8 @@ def _of_many(catalog: Catalog, name: str, values: _Values) -> LabelSummary:
 
 def _of_times(catalog: Catalog, name: str, values: _Values) -> LabelSummary:
     value = values.value
-    ((least, greatest, count),) = catalog.rows(
-        select(func.min(value), func.max(value), func.count()).where(values.which)
-    )
+    extremes: Any = select(func.min(value), func.max(value), func.count()).where(values.which)
+    ((least, greatest, count),) = catalog.rows(extremes)
     with values_checked():
         return LabelSummary(name, DATE, count, None, iso_of(least), iso_of(greatest)) if count else _nothing(name)
 

@@ -49,7 +49,8 @@ class Circle(NamedTuple):
         south, north = self.latitudes()
         if south <= -90 or north >= 90:
             return None
-        half = math.degrees(math.asin(math.sin(self.kilometres / RADIUS) / math.cos(math.radians(self.latitude))))
+        share = math.sin(self.kilometres / RADIUS) / math.cos(math.radians(self.latitude))
+        half = math.degrees(math.asin(min(share, 1.0)))
         west, east = self.longitude - half - SPARE, self.longitude + half + SPARE
         return None if west < -180 or east > 180 else (west, east)
 

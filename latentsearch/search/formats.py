@@ -182,7 +182,7 @@ def _plain_hit(hit: Hit) -> dict[str, Any]:
         "distance": distance,
         "similarity": similarity,
         "labels": hit.labels,
-        "facts": hit.facts,
+        **({"facts": hit.facts} if hit.facts else {}),
         **({"predicted": [name for name in hit.labels if name in hit.predicted]} if hit.predicted else {}),
         **({"incomplete": True} if hit.incomplete else {}),
     }
