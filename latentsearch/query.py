@@ -24,7 +24,11 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 # The default of Options.set_by: set labels by their directions in code space, without a generator.
 DIRECTIONS = "directions"
-POOL = 10  # a diverse ranking chooses k results from the POOL * k nearest pictures
+# The orders of results: by rank, by the time the picture was taken, or by the file's name.
+SIMILARITY = "similarity"
+SORTS = (SIMILARITY, "taken", "name")
+# A diverse ranking chooses k results from the POOL * k nearest pictures.
+POOL = 10
 Label = int | float | str
 
 
@@ -102,8 +106,9 @@ class Options:
     where, under: conditions and folders, as in `indexer.catalog.filters`; a picture must satisfy every condition and
     lie in one of the folders.
     face: which face of the queried picture to search for, 1 for the largest; None for the largest, or the whole picture
-    if it shows none. whole: search whole pictures in an index with faces. changes: labels to set.
-    set_by: "directions", or the name or folder of a bundle whose generator redraws the query.
+    if it shows none. whole: search whole pictures in an index with faces. changes: labels to set. set_by: "directions",
+    or the name or folder of a bundle whose generator redraws the query. sort: the order of the pictures found, one of
+    SORTS.
     """
 
     k: int = 20
@@ -117,6 +122,7 @@ class Options:
     set_by: str = DIRECTIONS
     face: int | None = None
     whole: bool = False
+    sort: str = SIMILARITY
 
     @property
     def drawn_anew(self) -> bool:
@@ -142,6 +148,8 @@ class Options:
         """Raise InputError for a number out of range, and for `set_by` without a label to set."""
         if self.drawn_anew and not self.changes:
             raise InputError("set_by needs a label to set: give one in set, or leave out set_by")
+        if self.sort not in SORTS:
+            raise InputError(f"sort is {printable(self.sort)!r}: it must be one of {', '.join(SORTS)}")
         if self.k < 1:
             raise InputError(f"k is {self.k}: ask for at least 1 picture")
         if self.face is not None and (self.face < 1 or self.whole):
@@ -194,6 +202,8 @@ class Hit:
     similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1.
     predicted: the names of the labels that were predicted rather than given. incomplete: whether the file is truncated.
     face: the face in the picture that was found; None in a search of whole pictures.
+    facts: what the picture states about itself, as far as it does: taken (ISO 8601, by the clock at the place, with its
+    offset if known), camera, lens, latitude, longitude (degrees) and orientation (Exif's); and always megapixels.
     """
 
     rank: int
@@ -205,6 +215,7 @@ class Hit:
     predicted: frozenset[str] = frozenset()
     incomplete: bool = False
     face: FaceBox | None = None
+    facts: dict[str, Label] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -247,7 +258,7 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of one query: hits by rank, from 1, each picture, or each face, once.
+    """The results of one query: hits by rank, from 1, or as `sort` says; each picture, or each face, once.
 
     query, minus: the names of the pictures that were searched for, and of those that were subtracted.
     matching: how many pictures of the index satisfy the conditions; None without conditions.
@@ -255,6 +266,7 @@ class Results:
     first hit is certain to be the nearest.
     changes: the labels that were set. They count in the ranking, so distances need not ascend. faces: the faces that
     were searched for; () for whole pictures. faceless: a queried picture without a face: whole pictures were searched.
+    sort: the order of the hits, one of SORTS; their ranks are the same in every order.
     Raises ValueError if the hits break these rules.
     """
 
@@ -269,6 +281,7 @@ class Results:
     changes: tuple[str, ...] = ()
     faces: tuple[QueriedFace, ...] = ()
     faceless: str = ""
+    sort: str = SIMILARITY
 
     def __post_init__(self) -> None:
         """Raise ValueError for results that no search may return."""
@@ -278,15 +291,18 @@ class Results:
             raise ValueError("hits are not sorted by distance")
         if len({(hit.id, hit.face and hit.face.id) for hit in self.hits}) != len(self.hits):
             raise ValueError("a picture occurs twice among the hits")
-        if [hit.rank for hit in self.hits] != list(range(1, len(self.hits) + 1)):
+        if [hit.rank for hit in self._by_rank] != list(range(1, len(self.hits) + 1)):
             raise ValueError("ranks do not count from 1")
+
+    @property
+    def _by_rank(self) -> Sequence[Hit]:
+        return self.hits if self.sort == SIMILARITY else sorted(self.hits, key=lambda hit: hit.rank)
 
     def _pairs_in_order(self) -> list[tuple[Hit, Hit]]:
         if self.changes:
             return []
-        if self.diverse is None:
-            return list(itertools.pairwise(self.hits))
-        return [(self.hits[0], later) for later in self.hits[1:]]
+        hits = self._by_rank
+        return list(itertools.pairwise(hits)) if self.diverse is None else [(hits[0], later) for later in hits[1:]]
 
 
 @dataclass(frozen=True)

@@ -1,49 +1,77 @@
-"""Photographs with faces for tests: a bundled generator draws the faces, and they are put on drawn scenes."""
+"""Drawn photographs with Exif data or an XMP document, written by Pillow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+import io
+from typing import Any
 
-import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
-from indexer.encoders.generator import load_generator
+from tests.support import draw_picture
 
-# Generated faces that the detector finds.
-FACES = (0, 1, 2, 3, 5)
-# A place in a photograph: left, top and side of the square picture of a face, in pixels.
-Place = tuple[int, int, int]
-PLACES: tuple[Place, ...] = ((20, 30, 180), (240, 200, 220), (480, 60, 150))
-
-
-@cache
-def generated() -> list[Image.Image]:
-    """Generated faces, 64x64."""
-    drawn = list(load_generator("aegan", 1).draw(max(FACES) + 1, 0))
-    return [Image.fromarray(drawn[number]) for number in FACES]
+BASE, GPS, IFD = ExifTags.Base, ExifTags.GPS, ExifTags.IFD
+VIENNA = (48.2085, 16.3721)
+DESCRIPTION = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" '
+    'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:aux="http://ns.adobe.com/exif/1.0/aux/" '
+    'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" {attributes}>{children}</rdf:Description>'
+    "</rdf:RDF></x:xmpmeta>"
+)
 
 
-def photograph(
-    faces: Sequence[int], places: Sequence[Place] = PLACES, size: tuple[int, int] = (640, 480), seed: int = 0
-) -> Image.Image:
-    """A smooth scene with generated faces, given by number, at places."""
-    colours = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
-    scene = Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC)
-    for number, (left, top, side) in zip(faces, places, strict=False):
-        scene.paste(generated()[number].resize((side, side), Image.Resampling.BICUBIC), (left, top))
-    return scene
+def exif_of(
+    taken: str = "",
+    offset: str = "",
+    fraction: str = "",
+    make: str = "",
+    model: str = "",
+    lens: str = "",
+    place: tuple[float, float] | None = None,
+    orientation: int = 0,
+    changed: str = "",
+) -> Image.Exif:
+    """Exif data with these facts; changed: the time of the file's last change. place: degrees north and east."""
+    exif = Image.Exif()
+    given: dict[int, Any] = {
+        BASE.Make: make, BASE.Model: model, BASE.Orientation: orientation, BASE.DateTime: changed,
+    }  # fmt: skip
+    details: dict[int, Any] = {
+        BASE.DateTimeOriginal: taken, BASE.OffsetTimeOriginal: offset, BASE.SubsecTimeOriginal: fraction,
+        BASE.LensModel: lens,
+    }  # fmt: skip
+    exif.update({tag: value for tag, value in given.items() if value})
+    exif.get_ifd(IFD.Exif).update({tag: value for tag, value in details.items() if value})
+    if place is not None:
+        latitude, longitude = place
+        exif.get_ifd(IFD.GPSInfo).update(
+            {
+                GPS.GPSLatitudeRef: "N" if latitude >= 0 else "S",
+                GPS.GPSLatitude: sexagesimal(latitude),
+                GPS.GPSLongitudeRef: "E" if longitude >= 0 else "W",
+                GPS.GPSLongitude: sexagesimal(longitude),
+            }
+        )
+    for tag in (IFD.Exif, IFD.GPSInfo):  # Pillow saves a TIFF's directories only if the main one names them
+        if directory := exif.get_ifd(tag):
+            exif[tag] = directory
+    return exif
 
 
-def is_inside(box: Sequence[float], place: Place) -> bool:
-    """Whether a box lies at a place: its centre in the middle third, and a side from a third to all of it."""
-    left, top, side = place
-    across, down = (box[0] + box[2]) / 2 - left, (box[1] + box[3]) / 2 - top
-    middle = all(side / 3 < centre < side * 2 / 3 for centre in (across, down))
-    return middle and side / 3 < box[3] - box[1] <= side * 1.1
+def sexagesimal(degrees: float) -> tuple[float, float, float]:
+    """Degrees, minutes and seconds without a sign."""
+    minutes, seconds = divmod(round(abs(degrees) * 3600, 4), 60)
+    return (minutes // 60, minutes % 60, round(seconds, 4))
 
 
-def places_of(boxes: Sequence[Sequence[float]], places: Sequence[Place]) -> Iterator[int]:
-    """Yield, for each box, the number of the place at which it lies; -1 for none."""
-    for box in boxes:
-        yield next((number for number, place in enumerate(places) if is_inside(box, place)), -1)
+def xmp_of(children: str = "", **attributes: str) -> bytes:
+    """An XMP document; attributes: properties such as exif__DateTimeOriginal, with __ for a colon."""
+    written = " ".join(f'{name.replace("__", ":")}="{value}"' for name, value in attributes.items())
+    return DESCRIPTION.format(attributes=written, children=children).encode()
+
+
+def photograph(seed: int = 0, file_format: str = "JPEG", size: tuple[int, int] = (64, 48), **saved: Any) -> bytes:
+    """A drawn picture as the bytes of a file; saved: options of Image.save, such as exif and xmp."""
+    file = io.BytesIO()
+    draw_picture(seed, size).save(file, file_format, **saved)
+    return file.getvalue()

@@ -27,9 +27,9 @@ RUN = "from latentsearch.cli import main\nmain({arguments}, prog_name='latentsea
 
 # Each folder imports only from those above it; an experiment is a folder of its own below all of them.
 ROOMS = (
-    "indexer", "indexer/system", "indexer/encoders", "indexer/decoding/formats", "indexer/decoding", "indexer/faces",
-    "indexer/files", "indexer/vectors", "indexer/catalog", "indexer/index", "indexer/workers", "indexer/parquet",
-    "indexer/pipeline", "indexer/watch", "latentsearch", "latentsearch/data", "latentsearch/models",
+    "indexer", "indexer/system", "indexer/facts", "indexer/encoders", "indexer/decoding/formats", "indexer/decoding",
+    "indexer/faces", "indexer/files", "indexer/vectors", "indexer/catalog", "indexer/index", "indexer/workers",
+    "indexer/parquet", "indexer/pipeline", "indexer/watch", "latentsearch", "latentsearch/data", "latentsearch/models",
     "latentsearch/parts", "latentsearch/training", "latentsearch/training/datasets", "latentsearch/training/engine",
     "latentsearch/training/families", "latentsearch/export", "latentsearch/attributes", "latentsearch/search",
     "latentsearch/inversion", "latentsearch/duplicates/compare", "latentsearch/duplicates", "latentsearch/interface",

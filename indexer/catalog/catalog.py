@@ -20,7 +20,7 @@ from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import DatabaseError
 
 from indexer.catalog.images import Copies, Images
-from indexer.catalog.schema import LABEL, LABEL_SOURCE, META, migrate, schema_version
+from indexer.catalog.schema import FACT, FACTS_UNREAD, LABEL, LABEL_SOURCE, META, migrate, schema_version
 from indexer.catalog.sqlite import Statements, connect, values_checked
 from indexer.encoders.encoder import Encoder
 from indexer.errors import EncoderError
@@ -30,12 +30,13 @@ from indexer.vectors.faiss_file import AUTO
 
 if TYPE_CHECKING:
     from indexer.catalog.faces import Faces
+    from indexer.catalog.facts import PictureFacts
     from indexer.catalog.failures import Failures
     from indexer.catalog.labels import Labels
 
 
 class Catalog(Statements):
-    """An open catalogue, divided into images, labels, failures, copies and faces.
+    """An open catalogue, divided into images, labels, facts, failures, copies and faces.
 
     Every method raises DamagedIndex if SQLite finds the file damaged.
     """
@@ -67,6 +68,13 @@ class Catalog(Statements):
         from indexer.catalog.faces import Faces
 
         return Faces(self._connection)
+
+    @cached_property
+    def facts(self) -> PictureFacts:
+        """The facts that pictures state about themselves."""
+        from indexer.catalog.facts import PictureFacts
+
+        return PictureFacts(self._connection)
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
@@ -136,6 +144,14 @@ class Catalog(Statements):
     def has_labels(self) -> bool:
         """Return whether images have, or had, labels; without any, indexer.catalog.labels need not be imported."""
         return self._uses_labels or self._connection.execute(select(LABEL.c.id).limit(1)).first() is not None
+
+    def has_facts(self) -> bool:
+        """Return whether any picture states facts; if none does, indexer.catalog.facts need not be imported."""
+        return self._connection.execute(select(FACT.c.fact).limit(1)).first() is not None
+
+    def has_unread_facts(self) -> bool:
+        """Return whether the facts of some images have not been read yet."""
+        return self._connection.execute(select(FACTS_UNREAD.c.image_id).limit(1)).first() is not None
 
     def label_sources(self) -> dict[str, bytes]:
         """Return the label files whose values have all been stored: path to SHA-256 of the content."""

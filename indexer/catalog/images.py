@@ -54,6 +54,11 @@ class Rows(Protocol):
         ...
 
 
+def megapixels(width: int, height: int) -> float:
+    """Return the size of a picture in millions of pixels, to two decimals."""
+    return (width * height + 5_000) // 10_000 / 100
+
+
 class Images(Statements):
     """The images, by id, path and position.
 
@@ -152,7 +157,7 @@ class Images(Statements):
         self._connection.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(values))
 
     def remove(self, ids: Iterable[int]) -> None:
-        """Remove images with their labels, fingerprints and faces. Their ids are never reused."""
+        """Remove images with their labels, fingerprints, facts and faces. Their ids are never reused."""
         removed = list(ids)
         if removed:
             self._fast.remove_images(removed)

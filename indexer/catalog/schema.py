@@ -191,6 +191,21 @@ FACE_SEARCH = Table("face_search", TABLES, _id("image_id"), Column("count", Inte
 # Ids removed from `face` that the FAISS index of faces may still contain.
 REMOVED_FACE = Table("removed_face", TABLES, _id())
 
+# Facts that a picture's own metadata states: the numbers are those of the fields of indexer.facts.facts.Facts, from 1.
+# Clustered by fact like label_value, so that a filter on a fact reads one range.
+FACT = Table(
+    "fact",
+    TABLES,
+    Column("fact", Integer, primary_key=True),
+    Column("image_id", Integer, primary_key=True),
+    Column("value", NumberOrText, nullable=False),
+    sqlite_with_rowid=False,
+)
+FACT_NAMES = ("taken", "offset", "camera", "lens", "latitude", "longitude", "orientation")
+
+# Images whose facts have not been read yet, because an earlier version indexed them.
+FACTS_UNREAD = Table("facts_unread", TABLES, _id("image_id"))
+
 # The first entry migrates version 1, the first that was published, to version 2. Entries are only ever appended.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("CREATE TABLE fingerprint (image_id INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",),
@@ -214,6 +229,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX face_image ON face (image_id)",
         "CREATE TABLE face_search (image_id INTEGER PRIMARY KEY, count INTEGER NOT NULL)",
         "CREATE TABLE removed_face (id INTEGER PRIMARY KEY)",
+    ),
+    (
+        """CREATE TABLE fact (
+            fact INTEGER NOT NULL, image_id INTEGER NOT NULL, value NOT NULL, PRIMARY KEY (fact, image_id)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE facts_unread (image_id INTEGER PRIMARY KEY)",
+        "INSERT INTO facts_unread SELECT id FROM image",
     ),
 )
 SCHEMA_VERSION = 1 + len(MIGRATIONS)

@@ -30,6 +30,7 @@ from indexer.system.limits import Reserve, refuse_above_cap
 
 if TYPE_CHECKING:
     from indexer.decoding.fingerprint import Fingerprint
+    from indexer.facts.facts import Facts
 
 # Files of more than this many bytes are not read.
 BYTE_LIMIT = 2**29
@@ -45,8 +46,8 @@ class Decoded:
     """A decoded picture: framed pixels, uint8 RGB (h, w, 3), and the size of the whole picture when upright.
 
     fingerprint: of the whole picture, if requested. picture: the upright RGB picture, if requested, possibly reduced to
-    not less than LONGER_SIDE. incomplete: whether part of the file is missing or damaged, so that
-    part of the picture is grey.
+    not less than LONGER_SIDE. incomplete: whether part of the file is missing or damaged, so that part of the picture
+    is grey. facts: what the picture states about itself, if requested.
     """
 
     pixels: NDArray[np.uint8]
@@ -56,6 +57,7 @@ class Decoded:
     fingerprint: Fingerprint | None = None
     incomplete: bool = False
     picture: Image.Image | None = None
+    facts: Facts | None = None
 
 
 def decode(path: str | Path, framing: Framing) -> NDArray[np.uint8]:
@@ -113,19 +115,23 @@ def decode_bytes(
     *,
     with_fingerprint: bool = False,
     with_picture: bool = False,
+    with_facts: bool = False,
 ) -> Decoded:
     """Decode the first frame of a picture file's bytes, upright, in sRGB, with transparency on white.
 
     reserve: called once, before any pixel is decoded, with the bytes of memory that decoding will need.
-    with_fingerprint: also compute the picture's fingerprint. with_picture: also return the picture.
-    Raises only UnreadableImage, with the reason only, whatever the bytes are; prints nothing. Thread-safe.
+    with_fingerprint: also compute the picture's fingerprint. with_picture: also return the picture. with_facts: also
+    read its facts. Raises only UnreadableImage, with the reason only, whatever the bytes are; prints nothing.
+    Thread-safe.
     """
     reserve = _once(reserve)
     wanted = _Wanted(framing, with_fingerprint, with_picture)
+    facts = None
     try:
         with opened(data, reserve, functools.partial(_draft, wanted=wanted)) as picture:
+            facts = _facts(picture, data) if with_facts else None
             _load(picture, data, identify(data))
-            return _Seen.of(picture, wanted).framed(wanted, identify(data).name)
+            return replace(_Seen.of(picture, wanted).framed(wanted, identify(data).name), facts=facts)
     except CutOff as error:
         reason = str(error)  # keeping the error itself would keep the picture in memory
     except UnreadableImage as error:
@@ -134,7 +140,7 @@ def decode_bytes(
         if error.may_pass or not is_cut_webp(data):
             raise
         reason = str(error)
-    return _as_far_as_it_goes(data, wanted, reserve, reason)
+    return replace(_as_far_as_it_goes(data, wanted, reserve, reason), facts=facts)
 
 
 class _Wanted(NamedTuple):
@@ -170,6 +176,12 @@ def _as_far_as_it_goes(data: bytes, wanted: _Wanted, reserve: Reserve, reason: s
         raise UnreadableImage(f"{reason}; too little of the picture is present ({share:.0%})" if share else reason)
     whole_picture = replace(seen[0], rgb=rgb, fingerprint=_fingerprint(rgb) if wanted.with_fingerprint else None)
     return whole_picture.framed(wanted, file_type.name, incomplete=True)
+
+
+def _facts(picture: Image.Image, data: bytes) -> Facts:
+    from indexer.facts.read import facts_of
+
+    return facts_of(picture, data)
 
 
 def _fingerprint(shown: Image.Image, picture: Image.Image | None = None) -> Fingerprint:

@@ -177,6 +177,18 @@ class Index:
         """Return the names of predicted labels of images that have any, by id."""
         return self.catalog.labels.predicted(ids) if self.metadata.predictor_name else {}
 
+    def facts(self, ids: Sequence[int]) -> dict[int, dict[str, LabelValue]]:
+        """Return the facts that images state about themselves, as indexer.facts.facts.Facts.shown, by id."""
+        if not self.catalog.has_facts():
+            return {}
+        return {image_id: facts.shown() for image_id, facts in self.catalog.facts.of_ids(ids).items()}
+
+    def fact_summaries(self) -> list[LabelSummary]:
+        """Summarise each fact that images state about themselves, as `label_summaries` does labels."""
+        from indexer.catalog.label_summary import summarise_facts
+
+        return summarise_facts(self.catalog) if self.catalog.has_facts() else []
+
     def label_summaries(self) -> list[LabelSummary]:
         """Summarise each label: its type, how many images have it, and its values."""
         from indexer.catalog.label_summary import summarise_labels

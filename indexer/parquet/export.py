@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from indexer.catalog.labels import LabelValue
 from indexer.errors import DamagedIndex, InputError
+from indexer.facts.facts import Facts
 from indexer.index.index import Index
 from indexer.parquet.schema import Rows, import_pyarrow, label_columns, schema_of, to_batch
 from indexer.paths import printable
@@ -67,8 +68,10 @@ def _rows(index: Index) -> Iterator[Rows]:
                 f"the files of the index at {printable(index.folder)} contradict one another: "
                 "run `latentsearch check` for details"
             )
-        given, predicted = given_and_predicted(index, [record.id for record in records])
-        yield Rows(records, given, codes[positions], predicted)
+        ids = [record.id for record in records]
+        given, predicted = given_and_predicted(index, ids)
+        facts = index.catalog.facts.of_ids(ids)
+        yield Rows(records, given, codes[positions], predicted, [facts.get(image_id, Facts()) for image_id in ids])
 
 
 def given_and_predicted(

@@ -6,12 +6,14 @@ After a kill, the same import continues: images that are already in the index ar
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from indexer.catalog.images import ImageRecord
+from indexer.facts.facts import Facts
 from indexer.index.writer import IndexWriter
 from indexer.parquet.reader import ParquetReader
 from indexer.parquet.schema import Rows
@@ -95,6 +97,7 @@ def _add(index: IndexWriter, rows: Rows, summary: ImportSummary, keeps_predicted
         for row, number, position in zip(new, numbers, positions, strict=True)
     )
     catalog.failures.remove(paths[row] for row in new)
+    _add_facts(index, rows, new, numbers)
     ids = dict(zip(new, numbers, strict=True))
     images = [ids.get(row) or before[path].id for row, path in enumerate(paths)]
     catalog.labels.add(zip(images, rows.labels, strict=True))
@@ -104,6 +107,13 @@ def _add(index: IndexWriter, rows: Rows, summary: ImportSummary, keeps_predicted
     summary.added += len(new)
     summary.replaced += len(replaced)
     summary.unchanged += len(paths) - len(new)
+
+
+def _add_facts(index: IndexWriter, rows: Rows, new: Sequence[int], ids: Sequence[int]) -> None:
+    """Store the facts of new images; those without any may be of an older file, and are read by the next run."""
+    facts = [rows.facts[row] if rows.facts else Facts() for row in new]
+    index.catalog.facts.add(zip(ids, facts, strict=True))
+    index.catalog.facts.mark_unread(image_id for image_id, of_one in zip(ids, facts, strict=True) if of_one == Facts())
 
 
 def _is_same(index: IndexWriter, known: ImageRecord | None, rows: Rows, row: int) -> bool:

@@ -17,6 +17,7 @@ from indexer.catalog.labels import LabelValue
 from indexer.encoders.encoder import Encoder
 from indexer.errors import EncoderError, InputError
 from indexer.numbers import can_be_kept
+from indexer.parquet.facts import COLUMNS as FACT_COLUMNS
 from indexer.parquet.schema import (
     FORMAT,
     GIVEN,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 10_000
 # Columns that may hold nulls, and columns that files of earlier versions lack.
-OPTIONAL, LATER = ("path_bytes",), ("incomplete",)
+OPTIONAL, LATER = ("path_bytes", *FACT_COLUMNS), ("incomplete", *FACT_COLUMNS)
 ENCODER_TYPES = {"name": str, "sha256": str, "distance": str, "latent_size": int, "framing": dict}
 
 
@@ -189,7 +190,7 @@ class ParquetReader:
         for name in names:
             column = batch.column(name)
             if name in self._columns:
-                column = nanoseconds(column).cast(self._columns[name])
+                column = (column if name in FACT_COLUMNS else nanoseconds(column)).cast(self._columns[name])
                 if (column.null_count and name not in OPTIONAL) or (name == "code" and column.flatten().null_count):
                     raise ValueError(f"{name} is missing")
             arrays.append(column)

@@ -2,9 +2,9 @@
 
 Columns: id, path (text, with backslash escapes for bytes that are not UTF-8; path_bytes then holds the exact bytes),
 digest (SHA-256), size in bytes, mtime and added in UTC, width and height in pixels, incomplete (whether part of the
-file is missing), labels (a struct with one field per given label), predicted_labels (the same for predicted ones) and
-code (a list of float32). The schema's metadata names the encoder, and the attribute encoder that predicted labels.
-Earlier versions wrote neither incomplete nor predicted_labels.
+file is missing), facts of the picture (see indexer.parquet.facts), labels (a struct with one field per given label),
+predicted_labels (the same for predicted ones) and code (a list of float32). The schema's metadata names the encoder,
+and the attribute encoder that predicted labels. Earlier versions wrote neither incomplete, predicted_labels nor facts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from indexer.catalog.catalog import Catalog, IndexMetadata
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.labels import LabelValue
+from indexer.facts.facts import Facts
 from indexer.numbers import GREATEST, NANOSECONDS, SECONDS_AT_MOST
+from indexer.parquet.facts import fact_types, fact_values, facts_in
 from indexer.paths import printable
 from indexer.system.extras import require_extra
 
@@ -54,13 +56,14 @@ class LabelColumn(NamedTuple):
 class Rows:
     """A batch of images: records (their `position` is unused), given labels, codes float32 (n, d), predicted labels.
 
-    labels and predicted have one dictionary per image; predicted may also be empty.
+    labels and predicted have one dictionary per image; predicted may also be empty. facts: one per image, or empty.
     """
 
     records: list[ImageRecord]
     labels: list[dict[str, LabelValue]]
     codes: NDArray[np.float32]
     predicted: list[dict[str, LabelValue]] = field(default_factory=list)
+    facts: list[Facts] = field(default_factory=list)
 
 
 class LabelColumns(NamedTuple):
@@ -99,7 +102,7 @@ def schema_of(metadata: IndexMetadata, labels: LabelColumns) -> pyarrow.Schema:
 
 
 def columns(latent_size: int) -> dict[str, Any]:
-    """Return the names and types of the columns apart from labels; `incomplete` is missing in older files."""
+    """Return the names and types of the columns apart from labels; older files lack `incomplete` and facts."""
     arrow = import_pyarrow()
     moment = arrow.timestamp("ns", tz="UTC")
     return {
@@ -113,6 +116,7 @@ def columns(latent_size: int) -> dict[str, Any]:
         "height": arrow.int32(),
         "added": moment,
         "incomplete": arrow.bool_(),
+        **fact_types(arrow),
         "code": arrow.list_(arrow.float32(), latent_size),
     }
 
@@ -143,6 +147,7 @@ def to_batch(rows: Rows, schema: pyarrow.Schema, labels: LabelColumns) -> pyarro
         "height": heights,
         "added": _nanoseconds(np.array(added, np.float64)),
         "incomplete": np.array(incomplete, np.bool_),
+        **fact_values(rows.facts or [Facts()] * len(ids)),
     }
     arrays = [arrow.array(contents[name], schema.field(name).type) for name in schema.names[: len(contents)]]
     values = {GIVEN: rows.labels, PREDICTED: rows.predicted}
@@ -178,7 +183,8 @@ def from_batch(batch: pyarrow.RecordBatch, labels: LabelColumns) -> Rows:
         _labels(content.get(name), found, batch.num_rows)
         for name, found in zip((GIVEN, PREDICTED), labels, strict=True)
     )
-    return Rows(list(records), given, codes.reshape(batch.num_rows, -1), predicted)
+    facts = facts_in(content, batch.num_rows)
+    return Rows(list(records), given, codes.reshape(batch.num_rows, -1), predicted, facts)
 
 
 def label_columns_of(schema: pyarrow.Schema, name: str) -> list[LabelColumn]:

@@ -142,11 +142,12 @@ def index_scope(
         vanished = _take_vanished(index, scope, plan, label_store, options.prune)
         label_store.finish()
         store.commit()
+        facts_read = _read_facts(index, options, interrupted, report)
         predicted = _predict(index, options, interrupted, report)
         if interrupted.is_set():
             raise KeyboardInterrupt
         index.rebuild(options.vectors.kind, options.vectors.recall, options.vectors.device, report_base)
-    return Summary.of(plan, store, vanished, predicted, time.perf_counter() - min(start, reading.began))
+    return Summary.of(plan, store, vanished, predicted, facts_read, time.perf_counter() - min(start, reading.began))
 
 
 def _reading(index: IndexWriter, encoder: Encoder, scope: Scope, options: IndexOptions, stack: ExitStack) -> Reading:
@@ -215,6 +216,15 @@ def _store_all(
     store.note(plan.take_problems(), plan.take_recovered())
 
 
+def _read_facts(index: IndexWriter, options: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
+    """Read the facts of images that an earlier version indexed."""
+    if interrupted.is_set() or not index.catalog.has_unread_facts():
+        return 0
+    from indexer.pipeline.read_facts import read_facts
+
+    return read_facts(index, interrupted, report, options.memory)
+
+
 def _predict(index: IndexWriter, options: IndexOptions, interrupted: threading.Event, report: Report | None) -> int:
     if options.predictor is None:
         return 0
@@ -233,8 +243,9 @@ class Summary:
     outside the file and are retried in every run. vanished: images whose file was not found or is now excluded.
     removed: the vanished images that were removed. kept: folders that may be unmounted drives, whose images stay.
     passed_over: skipped and excluded files, by type. predicted: images with newly predicted labels. faces: faces
-    stored, None for an index without faces. seconds: by stage; decode, faces and encode are sums over workers and
-    threads, and stages overlap, so total is less than their sum. images_per_second: encoded / total.
+    stored, None for an index without faces. facts_read: images of an earlier version whose facts have now been read.
+    seconds: by stage; decode, faces and encode are sums over workers and threads, and stages overlap, so total is less
+    than their sum. images_per_second: encoded / total.
     """
 
     found: int
@@ -249,6 +260,7 @@ class Summary:
     vanished: int
     removed: int
     predicted: int
+    facts_read: int
     kept: tuple[Kept, ...]
     passed_over: dict[str, int]
     seconds: dict[str, float]
@@ -256,7 +268,7 @@ class Summary:
     faces: int | None = None
 
     @classmethod
-    def of(cls, plan: Plan, store: Store, vanished: Vanished, predicted: int, total: float) -> Summary:
+    def of(cls, plan: Plan, store: Store, vanished: Vanished, predicted: int, facts_read: int, total: float) -> Summary:
         """Summarise a run that took `total` seconds."""
         seconds = {
             "walk": plan.seconds,
@@ -280,6 +292,7 @@ class Summary:
             vanished=vanished.count,
             removed=vanished.removed,
             predicted=predicted,
+            facts_read=facts_read,
             kept=vanished.kept,
             passed_over=plan.passed.by_type(),
             seconds={stage: round(spent, 3) for stage, spent in seconds.items()},

@@ -20,7 +20,7 @@ from indexer.numbers import clamp_seconds
 from indexer.pipeline.encoding import NO_CODE, EncodedChunk
 from indexer.pipeline.labels import LabelStore
 from indexer.pipeline.plan import Plan
-from indexer.workers.tasks import NO_PIXELS, Job, Outcome, PlainFingerprint
+from indexer.workers.tasks import NO_PIXELS, Job, Outcome, PlainFacts, PlainFingerprint
 
 if TYPE_CHECKING:
     from indexer.pipeline.faces import FaceStore
@@ -42,9 +42,10 @@ class Changes:
     added: list[ImageRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     fingerprints: list[tuple[int, PlainFingerprint]] = field(default_factory=list)
-    copied_fingerprints: list[tuple[int, int]] = field(default_factory=list)
+    facts: list[tuple[int, PlainFacts]] = field(default_factory=list)
     faces: list[tuple[int, Outcome]] = field(default_factory=list)
-    copied_faces: list[tuple[int, int]] = field(default_factory=list)
+    # New images and images with the same content, whose fingerprints, facts and faces they get.
+    copied: list[tuple[int, int]] = field(default_factory=list)
 
     def concern(self, image_id: int) -> bool:
         """Return whether an existing image is removed or moved by these changes."""
@@ -91,7 +92,7 @@ class Store:
         self._write(changes)
         if self.faces is not None and encoded.faces is not None:
             self.faces.add(decoded.outcomes, encoded.faces, changes.faces)
-            self.faces.copy(changes.copied_faces)
+            self.faces.copy(changes.copied)
             self.faces.seconds += decoded.face_seconds
         self.decode_seconds += decoded.seconds
         self.encode_seconds += encoded.seconds
@@ -177,6 +178,8 @@ class Store:
             changes.faces.append((changes.added[-1].id, outcome))
             if outcome.fingerprint is not None:
                 changes.fingerprints.append((changes.added[-1].id, outcome.fingerprint))
+            if outcome.facts is not None and any(fact is not None for fact in outcome.facts):
+                changes.facts.append((changes.added[-1].id, outcome.facts))
 
     def _replace(self, before: ImageRecord | None, changes: Changes) -> None:
         if before is not None:
@@ -199,8 +202,7 @@ class Store:
         self.changed += before is not None
         (position,) = self._index.append(self._index.code_at(twin.position)[None])
         changes.added.append(self._record(outcome, twin, position))
-        changes.copied_fingerprints.append((changes.added[-1].id, twin.id))
-        changes.copied_faces.append((changes.added[-1].id, twin.id))
+        changes.copied.append((changes.added[-1].id, twin.id))
 
     def _twin_without_file(self, outcome: Outcome, changes: Changes) -> ImageRecord | None:
         """Return an image with this content whose file is gone. Twins whose files exist are checked only once."""
@@ -248,7 +250,11 @@ class Store:
             catalog.images.relocate(image_id, job.path, job.size, job.mtime_ns)
         catalog.images.add(changes.added)
         catalog.copies.add_fingerprints(changes.fingerprints)
-        catalog.copies.copy_fingerprints(changes.copied_fingerprints)
+        if changes.facts:
+            catalog.facts.add(changes.facts)
+        if changes.copied:
+            catalog.copies.copy_fingerprints(changes.copied)
+            catalog.facts.copy(changes.copied)
         catalog.failures.add(changes.failures)
         here = [(image_id, job.path) for image_id, job in changes.moved]
         here += [(record.id, record.path) for record in changes.added]

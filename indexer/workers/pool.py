@@ -238,10 +238,10 @@ class DecodingPool(WorkerPool[Job, DecodedChunk]):
 
 
 class TaskPool(WorkerPool[Item, list[Result]], Generic[Item, Result]):
-    """Runs a task on chunks of items."""
+    """Runs a task on chunks of items. Memory: see WorkerPool."""
 
-    def __init__(self, task: FileTask[Item, Result], chunks: Iterable[list[Item]]) -> None:
-        super().__init__(task, chunks)
+    def __init__(self, task: FileTask[Item, Result], chunks: Iterable[list[Item]], memory: int | None = None) -> None:
+        super().__init__(task, chunks, memory=memory)
         self._task = task
 
     def _run(self, worker: Worker, items: list[Item], seconds: float) -> list[Result]:

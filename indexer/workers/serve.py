@@ -65,8 +65,8 @@ def _decode_one(
         digest = hashlib.sha256(content).digest()
         if digest in job.known:
             return Outcome(job, "", digest)
-        with_picture = faces is not None
-        decoded = decode_bytes(content, framing, share.reserve, with_fingerprint=True, with_picture=with_picture)
+        options = {"with_fingerprint": True, "with_picture": faces is not None, "with_facts": True}
+        decoded = decode_bytes(content, framing, share.reserve, **options)
         found = faces.find(decoded) if faces is not None else None
     except UnreadableImage as error:
         return Outcome(job, str(error), digest, may_pass=error.may_pass)
@@ -75,7 +75,8 @@ def _decode_one(
     pixels[row] = decoded.pixels
     size = decoded.width, decoded.height
     fingerprint = decoded.fingerprint and decoded.fingerprint[:]
-    return Outcome(job, "", digest, *size, row, fingerprint, decoded.incomplete, faces=found)
+    facts = decoded.facts and decoded.facts[:]
+    return Outcome(job, "", digest, *size, row, fingerprint, decoded.incomplete, faces=found, facts=facts)
 
 
 class FacesOfChunk:

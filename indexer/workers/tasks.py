@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 PlainFingerprint = tuple[bytes, bytes, bytes | None]
 # An indexer.faces.detector.Face as a plain tuple: box, points, score.
 PlainFace = tuple[tuple[float, ...], tuple[tuple[float, ...], ...], float]
+# An indexer.facts.facts.Facts as a plain tuple, for the same reason.
+PlainFacts = tuple[int | float | str | None, ...]
 # The row of an outcome without pixels.
 NO_PIXELS = -1
 # Limits of a chunk, the unit sent to a worker: enough files to hide the transfer, few enough bytes to finish soon.
@@ -48,6 +50,7 @@ class Outcome(NamedTuple):
     picture. row: index of its pixels, NO_PIXELS if the content is known or the file unusable. fingerprint: None without
     pixels. incomplete: whether part of the picture is missing. may_pass: whether the cause lies outside the file.
     faces: the faces in the picture; None if it was not searched for any.
+    facts: what the picture states about itself, None without pixels.
     """
 
     job: Job
@@ -60,6 +63,7 @@ class Outcome(NamedTuple):
     incomplete: bool = False
     may_pass: bool = False
     faces: tuple[PlainFace, ...] | None = None
+    facts: PlainFacts | None = None
 
 
 NO_FACES: NDArray[np.uint8] = np.empty((0, 1, 1, 3), np.uint8)

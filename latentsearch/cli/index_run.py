@@ -162,6 +162,7 @@ def _for_people(summary: Summary) -> str:
         "had moved": summary.moved,
         "had changed": summary.changed,
         "got predicted labels": summary.predicted,
+        "of an earlier version got their facts (date, camera, lens, place)": summary.facts_read,
     }
     lines += [f"{count} {what}" for what, count in others.items() if count]
     if summary.faces is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -19,21 +20,28 @@ COLUMNS = ("name", "type", "pictures", "values")
 
 @click.command("labels", cls=Verb)
 @index_option
-@json_option("Print a JSON array with one object per label.")
+@json_option("Print a JSON array with one object per label or fact; facts have `fact`: true.")
 def command(location: str | None, as_json: bool) -> None:
     """List the labels of the pictures in the index, for `latentsearch query --where` and --set.
 
+    After the labels come facts that pictures state about themselves, for --where: file:taken, file:camera and so on,
+    where `file:` tells them from labels of the same name and may be left out otherwise.
+
     A terminal gets a table. A pipe gets a line per label, without a heading, with tabs between name, type (yes/no,
-    whole number, number, text or mixed), the number of pictures that have it, and its values. These are the count of
-    each value, or the range from least to greatest if there are many, and the number of predicted ones, if any.
+    whole number, number, text, mixed or date), the number of pictures that have it, and its values. These are the count
+    of each value, or the range from least to greatest if there are many, and the number of predicted ones, if any.
     """
     from latentsearch.interface.collection import open
 
     with open(location) as index:
         labels = index.labels()
+        facts = [replace(fact, name=f"file:{fact.name}") for fact in index.facts()]
     if as_json:
-        click.echo(json.dumps([_plain(label) for label in labels], indent=2))
-    elif not labels:
+        found = [*map(_plain, labels), *({**_plain(fact), "fact": True} for fact in facts)]
+        click.echo(json.dumps(found, indent=2))
+        return
+    labels += facts
+    if not labels:
         tell("no picture has a label: add some with `latentsearch index --labels FILE.csv`")
     elif _in_terminal():
         _print_table([_row(label) for label in labels])

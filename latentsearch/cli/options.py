@@ -29,6 +29,17 @@ DEBUG = "--debug"
 # `train`, `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
 STEPS = ("latentsearch.interface.training", "latentsearch.export.", "latentsearch.data.")
 images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=PATH)
+# As latentsearch.query.SORTS, which is imported later.
+SORTS = ("similarity", "taken", "name")
+
+sort_option = click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    default=SORTS[0],
+    show_default=True,
+    help="The order of the pictures found: the most similar first, the oldest first (pictures without a date last), or "
+    "by file name. Ranks are those by similarity.",
+)
 index_option = click.option(
     "--index",
     "location",

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentsearch.cli import tell
-from latentsearch.cli.options import COUNT, PATH, WHOLE, Form, Verb, encoder_option, form_options, index_option
+from latentsearch.cli.options import (
+    COUNT,
+    PATH,
+    WHOLE,
+    Form,
+    Verb,
+    encoder_option,
+    form_options,
+    index_option,
+    sort_option,
+)
 
 if TYPE_CHECKING:
     from latentsearch.interface.results import FolderResults, Results
@@ -131,6 +141,7 @@ def _fetched(address: str) -> bytes:
     help="Return pictures that differ from one another. LAMBDA is from 0 (only variety) to 1 (only similarity), 0.5 if "
     "left out.  [default: rank by distance]",
 )
+@sort_option
 @index_option
 @encoder_option("Require this encoder, by name or folder: fail if the index has another.  [default: the index's]")
 @click.option("--exclude-self", is_flag=True, help="Leave out the queried pictures and exact copies of them.")
@@ -162,9 +173,11 @@ def command(
 
     A CONDITION is a label or a file fact, an operator and a value. Operators are = != < <= > >=, and ~ and !~ for a
     pattern with * ? [a-z] that must or must not match: --where Eyeglasses=1 --where 'age>=30' --where
-    'added>2026-01-31' --where 'name~IMG_*'. A picture without the label never matches. File facts are id, path, name,
-    size (bytes), width and height (pixels), incomplete (1 for truncated files), added and changed (dates). Put names
-    and values with operators or outer spaces in "quotation marks". Write label:NAME or file:NAME where both exist.
+    'taken>=2024-05' --where 'camera~*iPhone*' --where near=48.2,16.3,5km. A picture without the label or fact never
+    matches. File facts are id, path, name, size (bytes), width and height (pixels), megapixels, shape (landscape,
+    portrait or square), incomplete (1 for truncated files), added and changed (dates), and what the picture itself
+    states: taken (a date), camera, lens, latitude, longitude and orientation (Exif's). Put names and values with
+    operators or outer spaces in "quotation marks". Write label:NAME or file:NAME where both exist.
 
     --set Eyeglasses=1 searches for pictures like IMAGE but with glasses. The label must be 1 or 0 in this index; the
     first such query learns from the labelled pictures what labels look like in codes. Distance and similarity are those

@@ -104,18 +104,20 @@ class Collection(OpenIndex):
         diverse: float | None = None,
         face: int | None = None,
         whole: bool = False,
+        sort: str = "similarity",
     ) -> Results:
         """Find the pictures most like the query, or like the mean of several.
 
         query, minus: each a path, a URL, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the id of
         a stored picture, a code float (d,), or several of these; the mean code of `minus` is subtracted. given: the
         bytes of picture files, by the names that stand for them in query and minus. k: the most hits to return.
-        where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit lies in one of
+        where: conditions such as "Eyeglasses=1" or "taken>=2024"; all must hold. under: folders; a hit lies in one of
         them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
         generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
         max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
         face: which face of the queried picture to search for in an index with faces, 1 for the largest; None for the
         largest, or the whole picture if it shows none. whole: search whole pictures in such an index, too.
+        sort: "similarity", "taken" (oldest first, without a date last) or "name"; hits keep their ranks by similarity.
 
         Raises InputError for an unknown picture, id or label and for numbers out of range, UnreadableImage for a
         picture that cannot be read, TransferError for a failed download, IndexStateError for an empty index,
@@ -127,7 +129,8 @@ class Collection(OpenIndex):
         """
         from latentsearch.interface.queries import options_of, query_of
 
-        options = options_of(where, under, set, k=k, set_by=set_by, exclude_self=exclude_self, diverse=diverse)
+        others = {"exclude_self": exclude_self, "diverse": diverse, "sort": sort}
+        options = options_of(where, under, set, k=k, set_by=set_by, **others)
         options = replace(options, max_distance=max_distance, min_similarity=min_similarity, face=face, whole=whole)
         return self._answer(query_of(query, minus, given), options)
 

@@ -101,6 +101,7 @@ class _Source:
 
     def rows(self) -> Iterator[Rows]:
         """Yield the readable pictures with their codes, ROWS_AT_ONCE files at a time."""
+        from indexer.facts.facts import Facts
         from indexer.parquet.schema import Rows
 
         for start in range(0, self.count, ROWS_AT_ONCE):
@@ -108,7 +109,8 @@ class _Source:
             readable = [row for row, outcome in enumerate(outcomes, start) if not outcome.reason]
             self.failures += [_failure(outcome) for outcome in outcomes if outcome.reason]
             records = [_record(outcome) for outcome in outcomes if not outcome.reason]
-            yield Rows(records, [{} for _ in records], self._codes[readable])
+            facts = [Facts.of(outcome.facts or ()) for outcome in outcomes if not outcome.reason]
+            yield Rows(records, [{} for _ in records], self._codes[readable], facts=facts)
 
     def _looked_at(self, start: int) -> Iterator[Outcome]:
         from indexer.encoders.framing import Whole

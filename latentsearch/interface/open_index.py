@@ -121,6 +121,13 @@ class OpenIndex:
         """Summarise each label: name, type, count (pictures that have it), values, least, greatest, predicted."""
         return self._now().label_summaries()
 
+    def facts(self) -> list[LabelSummary]:
+        """Summarise each fact that pictures state about themselves (taken, camera, lens, …), as `labels` does labels.
+
+        The extremes of dates are in ISO 8601. Pictures that an earlier version indexed get their facts in the next run.
+        """
+        return self._now().fact_summaries()
+
     def status(self) -> dict[str, Any]:
         """Describe the index: pictures, failures, labels, encoder, bytes by file and the search index."""
         from indexer.index.status import status_of

@@ -36,6 +36,7 @@ class SearchOptions(TypedDict, total=False):
     diverse: float | None
     face: int | None
     whole: bool
+    sort: str
 
 
 def query_of(

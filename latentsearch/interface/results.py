@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COLUMNS = ("rank", "id", "path", "distance", "similarity")
 # The most hits that `repr` lists.
 LISTED = 20
-FACTS = {*COLUMNS, "labels", "predicted", "incomplete"}
+FACTS = {*COLUMNS, "labels", "predicted", "incomplete", "facts"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,9 +24,9 @@ class Results(Answer):
 
     query, minus: the names of the pictures that were searched for and subtracted. hits: a tuple of `Hit`, whose fields
     are rank (from 1), id, path, distance, similarity (the share of random pairs of pictures that are farther apart,
-    0 to 1), labels, predicted, incomplete, and face (id, box and score) in a search of faces. faces: the faces that
-    were searched for. matching: how many pictures satisfy `where` and `under`; None without them. took_ms: milliseconds
-    by stage. A notebook shows hits as thumbnails.
+    0 to 1), labels, predicted, incomplete, facts, and face (id, box and score) in a search of faces. faces: the faces
+    that were searched for. matching: how many pictures satisfy `where` and `under`; None without them. took_ms:
+    milliseconds by stage. A notebook shows hits as thumbnails.
     """
 
     given: Mapping[str, bytes] = field(default_factory=dict, repr=False, kw_only=True)
@@ -65,14 +65,15 @@ class Results(Answer):
         return [_facts(hit) for hit in self.hits]
 
     def to_frame(self) -> Any:
-        """Convert to a pandas DataFrame: rank, id, path, distance, similarity, and one column per label.
+        """Convert to a pandas DataFrame: rank, id, path, distance, similarity, and one column per label and per fact.
 
-        A label with the name of one of the hit's fields gets the column `label:NAME`. Raises MissingExtra without
-        pandas.
+        A label with the name of one of the hit's fields gets the column `label:NAME`, and a fact with the name of a
+        label `file:NAME`. Raises MissingExtra without pandas.
         """
         from latentsearch.interface.notebook import frame_of
 
-        return frame_of([_row(hit) for hit in self.hits], COLUMNS)
+        labels = {name for hit in self.hits for name in hit.labels}
+        return frame_of([_row(hit, labels) for hit in self.hits], COLUMNS)
 
     def _repr_html_(self) -> str:
         """Show the queried pictures and the hits as thumbnails in a notebook."""
@@ -100,11 +101,14 @@ class FolderResults:
 
 
 def _facts(hit: Hit) -> dict[str, Any]:
-    facts = {**vars(hit), "labels": dict(hit.labels), "predicted": sorted(hit.predicted)}
+    own = {"labels": dict(hit.labels), "predicted": sorted(hit.predicted), "facts": dict(hit.facts)}
+    facts = {**vars(hit), **own}
     face = facts.pop("face")
     return facts if face is None else {**facts, "face": face._asdict()}
 
 
-def _row(hit: Hit) -> dict[str, Any]:
+def _row(hit: Hit, names: set[str]) -> dict[str, Any]:
+    """Return the row of a hit; names: all labels."""
     labels = {f"label:{name}" if name in FACTS else name: value for name, value in hit.labels.items()}
-    return {**{name: getattr(hit, name) for name in COLUMNS}, **labels}
+    facts = {f"file:{name}" if name in names else name: value for name, value in hit.facts.items()}
+    return {**{name: getattr(hit, name) for name in COLUMNS}, **labels, **facts}

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from indexer.paths import printable
-from latentsearch.query import Answer, Hit, Label, Results, Unreadable
+from latentsearch.query import SIMILARITY, Answer, Hit, Label, Results, Unreadable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -182,6 +182,7 @@ def _plain(results: Results) -> dict[str, Any]:
         ]
         or None,
         "faceless": results.faceless or None,
+        "sort": None if results.sort == SIMILARITY else results.sort,
         "results": [_plain_hit(hit) for hit in results.hits],
     }
     return {key: value for key, value in plain.items() if value is not None}
@@ -196,6 +197,7 @@ def _plain_hit(hit: Hit) -> dict[str, Any]:
         "distance": distance,
         "similarity": similarity,
         "labels": hit.labels,
+        **({"facts": hit.facts} if hit.facts else {}),
         **({"predicted": [name for name in hit.labels if name in hit.predicted]} if hit.predicted else {}),
         **({"incomplete": True} if hit.incomplete else {}),
         **(

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.images import ImageRecord
+from indexer.catalog.images import ImageRecord, megapixels
 from indexer.encoders.encoder import Encoder
 from indexer.index.index import Index
 from indexer.vectors.exact import Selection
-from latentsearch.query import FaceBox, Hit, Label, Name, Options, Stopwatch
+from latentsearch.query import SIMILARITY, FaceBox, Hit, Label, Name, Options, Stopwatch
 
 if TYPE_CHECKING:
     from indexer.index.faces import FaceSpace
@@ -68,8 +68,8 @@ class Finder:
         if self._edited is not None:
             chosen = list(map(self._with_own_distances, codes, chosen))
         ids = list({found.record.id for neighbours in chosen for found in neighbours})
-        labels, predicted = self._index.labels(ids), self._index.predicted_labels(ids)
-        return [self._ranked(neighbours, labels, predicted) for neighbours in chosen]
+        labels, predicted, facts = self._index.labels(ids), self._index.predicted_labels(ids), self._index.facts(ids)
+        return [self._sorted(self._ranked(neighbours, labels, predicted, facts)) for neighbours in chosen]
 
     def _search(self) -> Search:
         if self._edited is None:
@@ -108,8 +108,19 @@ class Finder:
         order = diverse_order(distances, codes, self._options.k, weight, self._space.distance)
         return [neighbours[row] for row in order]
 
+    def _sorted(self, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+        if self._options.sort == SIMILARITY:
+            return hits
+        from latentsearch.search.order import in_order
+
+        return in_order(hits, self._options.sort)
+
     def _ranked(
-        self, neighbours: list[Neighbour], labels: dict[int, dict[str, Label]], predicted: dict[int, set[str]]
+        self,
+        neighbours: list[Neighbour],
+        labels: dict[int, dict[str, Label]],
+        predicted: dict[int, set[str]],
+        facts: dict[int, dict[str, Label]],
     ) -> tuple[Hit, ...]:
         similarities = self._encoder.similarity([found.distance for found in neighbours]).tolist()
         ranked = enumerate(zip(neighbours, similarities, self._boxes(neighbours), strict=True), start=1)
@@ -124,6 +135,7 @@ class Finder:
                 frozenset(predicted.get(record.id, ())),
                 bool(record.incomplete),
                 face,
+                {**facts.get(record.id, {}), "megapixels": megapixels(record.width, record.height)},
             )
             for rank, ((distance, record, _), similarity, face) in ranked
         )

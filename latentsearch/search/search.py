@@ -77,6 +77,7 @@ def search_in(
         options.diverse,
         tuple(map(str, options.changes)),
         faceless=faceless,
+        sort=options.sort,
     )
 
 

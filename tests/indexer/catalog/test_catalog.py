@@ -110,6 +110,9 @@ def test_a_newer_schema_is_refused(tmp_path: Path, catalog: Catalog) -> None:
 # The first with fingerprints of transparent pictures and of several frames; earlier ones are dropped.
 VIEWS_VERSION = next(number for number, step in enumerate(schema.MIGRATIONS, 2) if "DROP TABLE fingerprint" in step)
 
+# The first with facts of pictures, which are read from the files of images indexed before.
+FACTS_VERSION = next(n for n, step in enumerate(schema.MIGRATIONS, 2) if any("TABLE fact " in one for one in step))
+
 
 def make_version(path: Path, version: int) -> None:
     """A catalogue as that version made it, with something in each of its tables."""
@@ -178,6 +181,7 @@ def test_every_earlier_schema_is_brought_up_to_date(tmp_path: Path, catalog: Cat
     assert (migrated.labels.of_ids([7]), migrated.label_sources()) == ({7: {"age": 30}}, {"/p/labels.csv": b"e" * 32})
     assert migrated.copies.without_fingerprint() == ([7] if version < VIEWS_VERSION else [])
     assert (migrated.images.next_id(), migrated.damage()) == (8, [])
+    assert [record.id for record in migrated.facts.unread_from(0, 10)] == ([7] if version < FACTS_VERSION else [])
     migrated.close()
     # Created from the tables, not by migrations.
     assert the_schema(path) == the_schema(catalog.path)

@@ -16,7 +16,7 @@ from indexer.faces.alignment import mapped
 from indexer.faces.detector import DETECTOR, FaceDetector, load_detector
 from indexer.faces.finder import FaceFinder
 from indexer.faces.framing import FaceFraming
-from tests.photographs import PLACES, generated, photograph, places_of
+from tests.faces_in_photographs import PLACES, generated, photograph, places_of
 from tests.support import draw_picture, make_bundle
 
 

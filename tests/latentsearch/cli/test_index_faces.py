@@ -16,8 +16,8 @@ from PIL import Image
 from indexer.catalog.faces import FaceRecord, packed, unpacked
 from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
+from tests.faces_in_photographs import PLACES, photograph, places_of
 from tests.latentsearch.collection import assert_fails, call
-from tests.photographs import PLACES, photograph, places_of
 from tests.support import make_bundle
 
 THREE, ONE, NONE = "three.jpg", "one.jpg", "none.jpg"

@@ -110,6 +110,13 @@ def test_the_columns_are_what_other_programs_expect(made: Collection, file: Path
             "height",
             "added",
             "incomplete",
+            "taken",
+            "taken_offset",
+            "camera",
+            "lens",
+            "latitude",
+            "longitude",
+            "orientation",
             "labels",
             "code",
         )

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import latentsearch as ls
+from tests.faces_in_photographs import PLACES, photograph, places_of
 from tests.latentsearch.collection import assert_fails, call
-from tests.photographs import PLACES, photograph, places_of
 from tests.support import make_bundle
 
 

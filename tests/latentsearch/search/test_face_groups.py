@@ -16,8 +16,8 @@ import latentsearch as ls
 from indexer.vectors.exact import unit
 from latentsearch.search import face_groups
 from latentsearch.search.face_groups import grouped
+from tests.faces_in_photographs import photograph
 from tests.latentsearch.collection import assert_fails, call
-from tests.photographs import photograph
 from tests.support import make_bundle
 
 

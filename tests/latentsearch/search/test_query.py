@@ -36,7 +36,7 @@ def test_json_tells_what_was_asked_and_how_long_it_took(collection: Collection) 
     assert list(answer["took_ms"]) == ["load", "encode", "search"]
     assert all(spent > 0 for spent in answer["took_ms"].values())
     assert [hit["rank"] for hit in answer["results"]] == [1, 2, 3, 4, 5]
-    assert list(answer["results"][0]) == ["rank", "id", "path", "distance", "similarity", "labels"]
+    assert list(answer["results"][0]) == ["rank", "id", "path", "distance", "similarity", "labels", "facts"]
     # Picture 3: bits 0 and 1 set, third partition of three from 0, second pair of pictures.
     expected = {"Smiling": 1, "Young": 1, "Eyeglasses": 0, "partition": 0, "identity": 2}
     assert answer["results"][0]["labels"] == expected

@@ -14,7 +14,7 @@ from benchmarks.datasets.pasted_faces import paste, textures
 from benchmarks.experiments.faces import speed
 from indexer.encoders.framing import CELEBA_POINTS
 from indexer.faces.alignment import mapped
-from tests.photographs import generated
+from tests.faces_in_photographs import generated
 
 TRAIN, VALIDATION = 25, 5
 

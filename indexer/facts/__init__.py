@@ -1,0 +1,1 @@
+"""Facts of a picture itself: when, where and with what it was taken, read from its Exif and XMP metadata."""
