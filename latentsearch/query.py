@@ -26,6 +26,8 @@ CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 DIRECTIONS = "directions"
 # A diverse ranking chooses k results from the POOL * k nearest pictures.
 POOL = 10
+# The usual k, and the one for searches within a share of random pairs, which are about all pictures that close.
+USUAL_K, USUAL_K_WITHIN = 20, 200
 Label = int | float | str
 
 
@@ -99,14 +101,15 @@ class Options:
 
     k: the most to return, at least 1.
     exclude_self: leave out the queried pictures and exact copies of them.
-    max_distance: the greatest distance, from 0. min_similarity: the least similarity, 0 to 1.
+    max_distance: the greatest distance, from 0. min_similarity: the least similarity, 0 to 1. within: the share of
+    random pairs of the index's pictures that are as close as the farthest result, above 0, at most 1.
     diverse: λ of the diverse ranking, from 1 (only similarity counts) to 0 (only variety); None ranks by distance.
     where, under: conditions and folders, as in `indexer.catalog.filters`; a picture must satisfy every condition and
     lie in one of the folders.
     changes: labels to set. set_by: "directions", or the name or folder of a bundle whose generator redraws the query.
     """
 
-    k: int = 20
+    k: int = USUAL_K
     exclude_self: bool = False
     max_distance: float | None = None
     min_similarity: float | None = None
@@ -115,6 +118,7 @@ class Options:
     under: tuple[Path, ...] = ()
     changes: tuple[Change, ...] = ()
     set_by: str = DIRECTIONS
+    within: float | None = None
 
     @property
     def drawn_anew(self) -> bool:
@@ -129,7 +133,7 @@ class Options:
     @property
     def bounded(self) -> bool:
         """Whether results have a greatest distance or a least similarity."""
-        return self.max_distance is not None or self.min_similarity is not None
+        return any(bound is not None for bound in (self.max_distance, self.min_similarity, self.within))
 
     @property
     def candidates(self) -> int:
@@ -232,6 +236,7 @@ class Results:
     diverse: λ of the diverse ranking, None for a ranking by distance. Distances ascend without it; with it, only the
     first hit is certain to be the nearest.
     changes: the labels that were set. They count in the ranking, so distances need not ascend.
+    cutoff: the greatest distance that `within` allowed; None without it.
     Raises ValueError if the hits break these rules.
     """
 
@@ -244,6 +249,7 @@ class Results:
     matching: int | None = None
     diverse: float | None = None
     changes: tuple[str, ...] = ()
+    cutoff: float | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for results that no search may return."""

@@ -102,7 +102,7 @@ def _fetched(address: str) -> bytes:
     help="How to set labels: by learned directions, or by redrawing the query with the generator of an icgan BUNDLE.",
 )
 @click.option("--batch", type=PATH, metavar="DIR", help="Search for every picture of a folder, one by one.")
-@click.option("-k", "k", type=WHOLE, default=20, show_default=True, help="The most pictures to return.")
+@click.option("-k", "k", type=WHOLE, help="The most pictures to return.  [default: 20; 200 with --within]")
 @click.option(
     "--where",
     multiple=True,
@@ -119,6 +119,11 @@ def _fetched(address: str) -> bytes:
 @click.option("--max-distance", type=float, metavar="D", help="Return only pictures at this distance or nearer.")
 @click.option(
     "--min-similarity", type=float, metavar="S", help="Return only pictures with this similarity or more, 0 to 1."
+)
+@click.option(
+    "--within",
+    metavar="1/N",
+    help="Return all pictures that are as close as one random pair of the index's pictures in N, such as 1/1000.",
 )
 @click.option(
     "--diverse",
@@ -186,9 +191,9 @@ def command(
 def _options(set: tuple[Change, ...], **others: Any) -> Options:
     """Check the options before anything is opened or fetched."""
     from indexer.errors import InputError
-    from latentsearch.query import Options
+    from latentsearch.interface.queries import options_of
 
-    options = Options(changes=set, **others)
+    options = options_of(set=set, **others)
     if options.drawn_anew and not set:
         raise InputError("--set-by needs a label to set: name one with --set, or leave out --set-by")
     options.check()
@@ -219,8 +224,21 @@ def _show(results: Results, options: Options, given: Mapping[str, bytes], form: 
         from latentsearch.search.contact_sheet import write_sheet
 
         write_sheet(results, sheet, given)
-    if len(results.hits) < options.k:
+    if options.within is not None and options.max_distance is None and options.min_similarity is None:
+        _tell_of_cutoff(results, options.within, options.k)
+    elif len(results.hits) < options.k:
         tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
+
+
+def _tell_of_cutoff(results: Results, share: float, k: int) -> None:
+    """Say on stderr that no picture lies within the cut-off, or that -k left some out."""
+    from latentsearch.notation import share_in_words
+
+    if not results.hits:
+        among = "" if results.matching is None else f" of {results.matching} in the index that match"
+        tell(f"no picture{among} is as close as {share_in_words(share)} of this index")
+    elif len(results.hits) == k:
+        tell(f"the first {k} pictures returned: more may be as close as {share_in_words(share)}, see -k")
 
 
 def _why_fewer(results: Results, options: Options) -> str:
@@ -242,7 +260,7 @@ def _show_all(
         form.show_one(answer, answers.label_names)
         asked += 1
         if isinstance(answer, Results):
-            fewer += len(answer.hits) < options.k
+            fewer += len(answer.hits) < (options.k if options.within is None else 1)
             rows += [answer] if len(rows) < ROWS_OF_SHEET else []
         else:
             unread += 1
@@ -250,7 +268,8 @@ def _show_all(
         tell(f"{unread} of {asked} pictures could not be read")
     if fewer:
         matching = f": {answers.matching} in the index match" if answers.matching is not None else ""
-        tell(f"fewer than {options.k} pictures returned for {fewer} of {asked}{matching}")
+        few = f"fewer than {options.k} pictures" if options.within is None else "no pictures"
+        tell(f"{few} returned for {fewer} of {asked}{matching}")
     if sheet:
         from latentsearch.search.contact_sheet import write_rows
 

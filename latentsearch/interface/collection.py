@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from indexer.pipeline.run import Summary
     from indexer.progress import StepReport
     from latentsearch.interface.duplicates import Duplicates
-    from latentsearch.interface.queries import Queried, SearchOptions
+    from latentsearch.interface.queries import HitOptions, Queried, SearchOptions
     from latentsearch.query import Options, Query, Stopwatch
 
 logger = logging.getLogger(__name__)
@@ -82,28 +82,23 @@ class Collection(OpenIndex):
     def search(
         self,
         query: Queried | Iterable[Queried],
-        k: int = 20,
+        k: int | None = None,
         *,
         minus: Queried | Iterable[Queried] = (),
         given: Mapping[str, bytes] | None = None,
-        where: str | Iterable[str] = (),
-        under: str | Path | Iterable[str | Path] = (),
-        set: Mapping[str, int] | Iterable[tuple[str, int]] = (),
-        set_by: str = "directions",
-        exclude_self: bool = False,
-        max_distance: float | None = None,
-        min_similarity: float | None = None,
-        diverse: float | None = None,
+        **options: Unpack[HitOptions],
     ) -> Results:
         """Find the pictures most like the query, or like the mean of several.
 
         query, minus: each a path, a URL, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the id of
         a stored picture, a code float (d,), or several of these; the mean code of `minus` is subtracted. given: the
-        bytes of picture files, by the names that stand for them in query and minus. k: the most hits to return.
-        where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit lies in one of
-        them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
-        generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
-        max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
+        bytes of picture files, by the names that stand for them in query and minus. k: the most hits to return, 20 if
+        left out, 200 with `within`. where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under:
+        folders; a hit lies in one of them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by:
+        "directions", or the bundle whose generator redraws the query. exclude_self: leave out the queried pictures and
+        exact copies of them. max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity
+        counts) to 0 (only variety). within: a share of the pairs of pictures in the index, such as "1/1000"; hits are
+        as close as the closest pairs that make up this share, and `cutoff` of the results is that distance.
 
         Raises InputError for an unknown picture, id or label and for numbers out of range, UnreadableImage for a
         picture that cannot be read, TransferError for a failed download, IndexStateError for an empty index,
@@ -115,18 +110,7 @@ class Collection(OpenIndex):
         """
         from latentsearch.interface.queries import options_of, query_of
 
-        options = options_of(
-            where,
-            under,
-            set,
-            k=k,
-            set_by=set_by,
-            exclude_self=exclude_self,
-            max_distance=max_distance,
-            min_similarity=min_similarity,
-            diverse=diverse,
-        )
-        return self._answer(query_of(query, minus, given), options)
+        return self._answer(query_of(query, minus, given), options_of(k=k, **options))
 
     def search_folder(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
-from latentsearch.query import PIPED, Address, Change, InMemory, Name, Options, Query
+from latentsearch.query import PIPED, USUAL_K, USUAL_K_WITHIN, Address, Change, InMemory, Name, Options, Query
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,10 +22,9 @@ Picture: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], "I
 Queried: TypeAlias = Picture | int | NDArray[np.floating[Any]]
 
 
-class SearchOptions(TypedDict, total=False):
-    """The options of `Collection.search` and `search_folder`."""
+class HitOptions(TypedDict, total=False):
+    """The options of `Collection.search` apart from k."""
 
-    k: int
     where: str | Iterable[str]
     under: str | Path | Iterable[str | Path]
     set: Mapping[str, int] | Iterable[tuple[str, int]]
@@ -34,6 +33,13 @@ class SearchOptions(TypedDict, total=False):
     max_distance: float | None
     min_similarity: float | None
     diverse: float | None
+    within: str | float | None
+
+
+class SearchOptions(HitOptions, total=False):
+    """The options of `Collection.search_folder`."""
+
+    k: int | None
 
 
 def query_of(
@@ -66,10 +72,21 @@ def options_of(
     where: str | Iterable[str] = (),
     under: str | Path | Iterable[str | Path] = (),
     set: Mapping[str, int] | Iterable[tuple[str, int]] = (),
+    k: int | None = None,
+    within: str | float | None = None,
     **others: Any,
 ) -> Options:
-    """Build the options of a search; `others` are fields of Options. Raises InputError for a value of `set`."""
+    """Build the options of a search; `others` are fields of Options.
+
+    Raises InputError for a value of `set` or `within` that cannot be one.
+    """
+    if within is not None:
+        from latentsearch.notation import share_of
+
+        within = share_of(within)
     return Options(
+        k=k if k is not None else USUAL_K if within is None else USUAL_K_WITHIN,
+        within=within,
         where=(where,) if isinstance(where, str) else tuple(where),
         under=(Path(under),) if isinstance(under, str | os.PathLike) else tuple(map(Path, under)),
         changes=tuple(_changes(set.items() if isinstance(set, Mapping) else set)),

@@ -111,6 +111,7 @@ class FolderSearch:
                     self.matching,
                     self._options.diverse,
                     tuple(map(str, self._options.changes)),
+                    self._finder.cutoff,
                 ),
             )
 

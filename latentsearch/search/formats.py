@@ -167,6 +167,7 @@ def _plain(results: Results) -> dict[str, Any]:
         "took_ms": {stage: milliseconds for stage, milliseconds in spent.items() if milliseconds is not None},
         "matching": results.matching,
         "diverse": results.diverse,
+        "cutoff": results.cutoff if results.cutoff is None else round(results.cutoff, DISTANCE_DECIMALS),
         "results": [_plain_hit(hit) for hit in results.hits],
     }
     return {key: value for key, value in plain.items() if value is not None}

@@ -70,6 +70,7 @@ def search_in(
         finder.matching,
         options.diverse,
         tuple(map(str, options.changes)),
+        finder.cutoff,
     )
 
 
