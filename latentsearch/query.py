@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from latentsearch.notation import Part
+
 # The picture name `-` stands for standard input.
 PIPED = Path("-")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -54,7 +56,10 @@ class Query:
 
     The query code is the mean code of `images`, `ids` and `codes`, minus the mean code of `minus`, `minus_ids` and
     `minus_codes`. given: the bytes, by name, of pictures that are not files: PIPED, URLs and pictures in memory. codes:
-    each float32 (d,). minus_ids, minus_codes: stored pictures and codes to subtract.
+    each float32 (d,). minus_ids, minus_codes: stored pictures and codes to subtract. weights: of `images`, `ids` and
+    `codes`, in this order, in their mean; () if all are equal. minus_weights: of `minus`, `minus_ids` and
+    `minus_codes`, each the multiple of a code that is subtracted, so that 0.5 subtracts half; () if all are 1. parts:
+    the part of each of `images` that counts, None for all of it; () if all are whole.
     """
 
     images: tuple[Name, ...] = ()
@@ -64,6 +69,9 @@ class Query:
     codes: tuple[NDArray[np.float32], ...] = ()
     minus_ids: tuple[int, ...] = ()
     minus_codes: tuple[NDArray[np.float32], ...] = ()
+    weights: tuple[float, ...] = ()
+    minus_weights: tuple[float, ...] = ()
+    parts: tuple[Part | None, ...] = ()
 
     @property
     def files(self) -> tuple[Name, ...]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,15 +14,14 @@ from latentsearch.cli import tell
 from latentsearch.cli.options import COUNT, PATH, WHOLE, Form, Verb, encoder_option, form_options, index_option
 
 if TYPE_CHECKING:
-    from latentsearch.interface.results import FolderResults, Results
+    from latentsearch.interface.collection import Collection
+    from latentsearch.interface.results import Results
     from latentsearch.query import Change, Name, Options
 
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 # The value of a bare `--diverse`.
 USUAL_VARIETY = 0.5
-# The most queries on one contact sheet: file formats limit the height, and nobody looks at a taller sheet.
-ROWS_OF_SHEET = 50
 
 
 class QueryCommand(Verb):
@@ -45,46 +43,74 @@ def picture_name(given: str) -> Name:
     return Address(given) if Address.is_one(given) else Path(given)
 
 
+class Weighted(NamedTuple):
+    """What the user gave, without its weight, and the weight."""
+
+    item: Any
+    weight: float
+
+    @classmethod
+    def picture(cls, given: str) -> Weighted:
+        """Parse WEIGHT:PICTURE."""
+        name, weight = _without_weight(given)
+        return cls(picture_name(name), weight)
+
+
+class WeightedId(click.ParamType[Weighted]):
+    """Parses WEIGHT:ID."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Weighted:
+        """Parse the weight and the id; fail if the id is not a whole number from 1."""
+        number, weight = _without_weight(value)
+        return Weighted(COUNT.convert(number, param, ctx), weight)
+
+
+def _without_weight(given: str) -> tuple[str, float]:
+    if not given[:1].isdigit() and not given.startswith((".", "+", "-")):
+        return given, 1.0
+    from latentsearch.notation import weighted
+
+    weight, name = weighted(given)
+    return name, weight
+
+
 def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
     """Read standard input and fetch URLs; return their bytes by name. Files are not read here."""
     from latentsearch.query import PIPED, Address, check_files
 
     check_files(names, "--batch")
-    given = {str(PIPED): _piped()} if PIPED in names else {}
-    addresses = [name for name in dict.fromkeys(names) if isinstance(name, Address)]
-    return given | {address: _fetched(address) for address in addresses}
+    wanted = [name for name in dict.fromkeys(names) if isinstance(name, Address) or name == PIPED]
+    if not wanted:
+        return {}
+    from latentsearch.cli.query_sources import content_of
 
-
-def _piped() -> bytes:
-    if sys.stdin.isatty():
-        raise click.UsageError("- stands for a picture on standard input: pipe one in")
-    return sys.stdin.buffer.read()
-
-
-def _fetched(address: str) -> bytes:
-    from latentsearch.address import fetch_picture
-    from latentsearch.cli.stderr import Bar
-
-    with Bar("fetching", unit="bytes") as bar:
-        return fetch_picture(address, bar.show if bar.is_shown else None)
+    return {str(name): content_of(name) for name in sorted(wanted, key=lambda name: name != PIPED)}
 
 
 @click.command("query", cls=QueryCommand)
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=picture_name)
+@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=Weighted.picture)
 @click.option(
     "--id",
     "ids",
-    type=COUNT,
+    type=WeightedId(),
     multiple=True,
     metavar="N",
     help="Search for the stored picture with this id, alone or with IMAGEs; may be repeated.",
 )
 @click.option(
     "--minus",
-    type=picture_name,
+    type=Weighted.picture,
     multiple=True,
     metavar="IMAGE",
     help="Subtract the code of this picture; may be repeated.",
+)
+@click.option(
+    "--crop",
+    multiple=True,
+    metavar="X,Y,W,H",
+    help="Search for this part of IMAGE, in pixels or in shares such as 0.25,0,0.5,1; may be repeated, once per IMAGE.",
 )
 @click.option(
     "--set",
@@ -143,9 +169,10 @@ def _fetched(address: str) -> bytes:
     help="Also draw the query and its results on a contact sheet, a PNG, JPEG or WebP file.",
 )
 def command(
-    images: tuple[Name, ...],
-    ids: tuple[int, ...],
-    minus: tuple[Name, ...],
+    images: tuple[Weighted, ...],
+    ids: tuple[Weighted, ...],
+    minus: tuple[Weighted, ...],
+    crop: tuple[str, ...],
     batch: Path | None,
     location: str | None,
     encoder: str | None,
@@ -161,6 +188,9 @@ def command(
     and result, so it means the same for every encoder. Tables and contact sheets show the other pairs, as `pairs as
     close`: 1 in 15,000 means that one random pair in 15,000 is as close. JSON, CSV and lines say 0.999934.
 
+    A number and a colon before a picture are its weight: 2:one.jpg two.jpg counts one.jpg twice, --minus 0.5:three.jpg
+    subtracts half. A file literally named 2:one.jpg has no weight. --crop measures the upright IMAGE from the top left.
+
     A CONDITION is a label or a file fact, an operator and a value. Operators are = != < <= > >=, and ~ and !~ for a
     pattern with * ? [a-z] that must or must not match: --where Eyeglasses=1 --where 'age>=30' --where
     'added>2026-01-31' --where 'name~IMG_*'. A picture without the label never matches. File facts are id, path, name,
@@ -175,17 +205,19 @@ def command(
     A terminal gets a table with the labels that are true. A pipe gets lines with tabs between rank, id, distance,
     similarity, path and labels.
     """
-    _check(bool(images or ids), batch, sheet)
+    _check(len(images), len(ids), batch, crop, sheet)
     options = _options(**chosen)
-    given = contents_of(images + minus)
-    asked = {**chosen, "minus": minus, "given": given}
+    given = contents_of(tuple(one.item for one in images + minus))
+    chosen |= {"minus": [one.item for one in minus], "minus_weights": _weights(minus), "given": given}
     from latentsearch.interface.collection import open
 
     with open(location, encoder) as index:
         if batch is not None:
-            _show_all(index.search_folder(batch, **asked), options, given, form, sheet)
+            from latentsearch.cli.query_answers import show_all
+
+            show_all(index.search_folder(batch, **chosen), options, given, form, sheet)
         else:
-            _show(index.search([*images, *ids], **asked), options, given, form, sheet)
+            _show(_answer(index, images + ids, crop, chosen), options, given, form, sheet)
 
 
 def _options(set: tuple[Change, ...], **others: Any) -> Options:
@@ -206,16 +238,33 @@ def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
     return tuple(map(Change.parse, given))
 
 
-def _check(is_picture_named: bool, batch: Path | None, sheet: Path | None) -> None:
+def _check(pictures: int, others: int, batch: Path | None, crop: tuple[str, ...], sheet: Path | None) -> None:
     """Check that the arguments go together, before anything is opened."""
-    if batch is not None and is_picture_named:
+    if batch is not None and pictures + others:
         raise click.UsageError("--batch searches for the pictures of a folder: leave out IMAGE and --id")
-    if batch is None and not is_picture_named:
+    if batch is None and not pictures + others:
         raise click.UsageError("name a picture, or a stored one with --id, or a folder of them with --batch")
+    if crop and not pictures:
+        raise click.UsageError("--crop cuts a part from an IMAGE: name one")
+    if crop:
+        from latentsearch.notation import parts_of
+
+        parts_of(crop, pictures)
     if sheet:
         from latentsearch.search.contact_sheet import check_target
 
         check_target(sheet)
+
+
+def _answer(index: Collection, asked: tuple[Weighted, ...], crop: tuple[str, ...], chosen: dict[str, Any]) -> Results:
+    queried = [one.item for one in asked]
+    return index.search(queried, **chosen, weights=_weights(asked), crop=crop or None)
+
+
+def _weights(given: tuple[Weighted, ...]) -> list[float] | None:
+    """Return the weights, None if all are 1."""
+    weights = [one.weight for one in given]
+    return None if set(weights) <= {1.0} else weights
 
 
 def _show(results: Results, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None) -> None:
@@ -225,20 +274,11 @@ def _show(results: Results, options: Options, given: Mapping[str, bytes], form: 
 
         write_sheet(results, sheet, given)
     if options.within is not None and options.max_distance is None and options.min_similarity is None:
-        _tell_of_cutoff(results, options.within, options.k)
+        from latentsearch.cli.query_answers import tell_of_cutoff
+
+        tell_of_cutoff(results, options.within, options.k)
     elif len(results.hits) < options.k:
         tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
-
-
-def _tell_of_cutoff(results: Results, share: float, k: int) -> None:
-    """Say on stderr that no picture lies within the cut-off, or that -k left some out."""
-    from latentsearch.notation import share_in_words
-
-    if not results.hits:
-        among = "" if results.matching is None else f" of {results.matching} in the index that match"
-        tell(f"no picture{among} is as close as {share_in_words(share)} of this index")
-    elif len(results.hits) == k:
-        tell(f"the first {k} pictures returned: more may be as close as {share_in_words(share)}, see -k")
 
 
 def _why_fewer(results: Results, options: Options) -> str:
@@ -246,33 +286,3 @@ def _why_fewer(results: Results, options: Options) -> str:
         matching = "" if results.matching is None else f", of {results.matching} in the index that match"
         return f"no others are near enough{matching}"
     return "the index has no more" if results.matching is None else f"{results.matching} in the index match"
-
-
-def _show_all(
-    answers: FolderResults, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None
-) -> None:
-    from latentsearch.interface.results import Results
-
-    asked = unread = fewer = 0
-    rows: list[Results] = []
-    form.begin(answers.label_names)
-    for answer in answers:
-        form.show_one(answer, answers.label_names)
-        asked += 1
-        if isinstance(answer, Results):
-            fewer += len(answer.hits) < (options.k if options.within is None else 1)
-            rows += [answer] if len(rows) < ROWS_OF_SHEET else []
-        else:
-            unread += 1
-    if unread:
-        tell(f"{unread} of {asked} pictures could not be read")
-    if fewer:
-        matching = f": {answers.matching} in the index match" if answers.matching is not None else ""
-        few = f"fewer than {options.k} pictures" if options.within is None else "no pictures"
-        tell(f"{few} returned for {fewer} of {asked}{matching}")
-    if sheet:
-        from latentsearch.search.contact_sheet import write_rows
-
-        write_rows(rows, sheet, given)
-        if len(rows) < asked - unread:
-            tell(f"the sheet shows the first {len(rows)} of {asked - unread}")

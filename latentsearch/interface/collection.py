@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from indexer.pipeline.run import Summary
     from indexer.progress import StepReport
     from latentsearch.interface.duplicates import Duplicates
-    from latentsearch.interface.queries import HitOptions, Queried, SearchOptions
+    from latentsearch.interface.queries import Crop, HitOptions, Queried, SearchOptions
     from latentsearch.query import Options, Query, Stopwatch
 
 logger = logging.getLogger(__name__)
@@ -86,19 +86,25 @@ class Collection(OpenIndex):
         *,
         minus: Queried | Iterable[Queried] = (),
         given: Mapping[str, bytes] | None = None,
+        weights: Sequence[float] | None = None,
+        minus_weights: Sequence[float] | None = None,
+        crop: Crop | None = None,
         **options: Unpack[HitOptions],
     ) -> Results:
         """Find the pictures most like the query, or like the mean of several.
 
         query, minus: each a path, a URL, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the id of
         a stored picture, a code float (d,), or several of these; the mean code of `minus` is subtracted. given: the
-        bytes of picture files, by the names that stand for them in query and minus. k: the most hits to return, 20 if
-        left out, 200 with `within`. where: conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under:
-        folders; a hit lies in one of them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by:
-        "directions", or the bundle whose generator redraws the query. exclude_self: leave out the queried pictures and
-        exact copies of them. max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity
-        counts) to 0 (only variety). within: a share of the pairs of pictures in the index, such as "1/1000"; hits are
-        as close as the closest pairs that make up this share, and `cutoff` of the results is that distance.
+        bytes of picture files, by the names that stand for them in query and minus. weights: of the items of query in
+        their mean. minus_weights: the multiple of each item of minus that is subtracted, such as 0.5. crop: the part of
+        the pictures of query to search for, (x, y, w, h) in pixels or in shares such as (0.25, 0, 0.5, 1), for all of
+        them or a list with one for each. k: the most hits to return, 20 if left out, 200 with `within`. where:
+        conditions such as "Eyeglasses=1" or "width>=800"; all must hold. under: folders; a hit lies in one of them.
+        set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
+        generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
+        max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
+        within: a share of the pairs of pictures in the index, such as "1/1000"; hits are as close as the closest pairs
+        that make up this share, and `cutoff` of the results is that distance.
 
         Raises InputError for an unknown picture, id or label and for numbers out of range, UnreadableImage for a
         picture that cannot be read, TransferError for a failed download, IndexStateError for an empty index,
@@ -110,7 +116,7 @@ class Collection(OpenIndex):
         """
         from latentsearch.interface.queries import options_of, query_of
 
-        return self._answer(query_of(query, minus, given), options_of(k=k, **options))
+        return self._answer(query_of(query, minus, given, weights, minus_weights, crop), options_of(k=k, **options))
 
     def search_folder(
         self,
@@ -118,12 +124,13 @@ class Collection(OpenIndex):
         *,
         minus: Queried | Iterable[Queried] = (),
         given: Mapping[str, bytes] | None = None,
+        minus_weights: Sequence[float] | None = None,
         **options: Unpack[SearchOptions],
     ) -> FolderResults:
         """Search with every picture of a folder, one by one; files are decoded in parallel.
 
-        minus, given, options: as for `search`. Iterate over the answers while the collection is open: each is `Results`
-        or, for a picture that cannot be used, an object with its path, `query`, and the `reason`.
+        minus, given, minus_weights, options: as for `search`. Iterate over the answers while the collection is open:
+        each is `Results` or, for a picture that cannot be used, an object with its path, `query`, and the `reason`.
         Raises what `search` does, and InputError for a folder that does not exist or holds no picture.
 
         >>> with ls.open(folder / "index") as pictures:
@@ -134,7 +141,7 @@ class Collection(OpenIndex):
         from latentsearch.query import check_files
         from latentsearch.search.folder import FolderSearch
 
-        chosen, subtracted = options_of(**options), query_of([], minus, given)
+        chosen, subtracted = options_of(**options), query_of([], minus, given, minus_weights=minus_weights)
         chosen.check()
         check_files(subtracted.minus)
         encoder, watch = self._ready_to_search(network=True)

@@ -19,7 +19,9 @@ from latentsearch.query import PIPED, Name, Options, Query, Results, Stopwatch
 from latentsearch.search.ranking import Excluded, Finder
 
 if TYPE_CHECKING:
+    from indexer.encoders.framing import Framing
     from latentsearch.attributes.search import EditedSearch
+    from latentsearch.notation import Part
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +87,8 @@ def minus_codes(query: Query, index: Index, encoder: PictureEncoder, contents: S
     if contents is None:
         contents = read_contents(query.minus, query.given)
     encoded = encode_files(contents, query.minus, encoder)
-    return _with_codes(encoded, query.minus_ids, query.minus_codes, index)
+    codes = _with_codes(encoded, query.minus_ids, query.minus_codes, index)
+    return codes * np.array(query.minus_weights, np.float32)[:, None] if query.minus_weights else codes
 
 
 def _called(name: str, codes: Sequence[Codes]) -> list[str]:
@@ -152,30 +155,43 @@ def read_contents(files: Sequence[Name], given: Mapping[str, bytes] | None = Non
     return contents
 
 
-def encode_files(contents: Sequence[bytes], names: Sequence[Name], encoder: PictureEncoder) -> Codes:
-    """Decode and encode file contents: float32 (n, d). Raises UnreadableImage with the name and the reason."""
+def encode_files(
+    contents: Sequence[bytes], names: Sequence[Name], encoder: PictureEncoder, parts: Sequence[Part | None] = ()
+) -> Codes:
+    """Decode and encode file contents: float32 (n, d).
+
+    parts: the part of each picture that counts, None for all of it; () if all are whole. Raises UnreadableImage, and
+    InputError for a part beyond its picture, each with the name and the reason.
+    """
     framing = encoder.framing
     if not contents:
         return np.empty((0, encoder.latent_size), np.float32)
     pixels = np.empty((len(contents), framing.height, framing.width, 3), np.uint8)
     for row, (content, name) in enumerate(zip(contents, names, strict=True)):
+        part = parts[row] if parts else None
         try:
-            pixels[row] = decode_bytes(content, framing).pixels
-        except UnreadableImage as error:
+            pixels[row] = decode_bytes(content, framing).pixels if part is None else _part(content, framing, part)
+        except (InputError, UnreadableImage) as error:
             called = "standard input" if name == PIPED else printable(name)
-            raise UnreadableImage(f"{called}: {error}") from error
+            raise type(error)(f"{called}: {error}") from error
     return encoder.encode(pixels)
 
 
-def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
+def _part(content: bytes, framing: Framing, part: Part) -> NDArray[np.uint8]:
+    from latentsearch.search.parts import decode_part
+
+    return decode_part(content, framing, part)
+
+
+def combined(plus: Codes, minus: Codes, distance: str, weights: Sequence[float] = ()) -> Codes:
     """Combine codes to one query code (d,): mean(plus) - mean(minus), scaled to unit length for "cosine".
 
-    plus: (p, d) with p > 0. minus: (m, d). Raises InputError if the difference is zero up to rounding and
-    distance is "cosine".
+    plus: (p, d) with p > 0. minus: (m, d). weights: of the codes in the mean of plus; () if all are equal. Raises
+    InputError if the difference is zero up to rounding and distance is "cosine".
     """
     if len(plus) == 1 and not len(minus):
         return np.array(plus[0])
-    code = plus.mean(axis=0, dtype=np.float64)
+    code = np.average(plus.astype(np.float64), axis=0, weights=weights or None)
     if len(minus):
         code -= minus.mean(axis=0, dtype=np.float64)
     if distance == "cosine":
@@ -188,9 +204,9 @@ def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
 
 def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder, options: Options) -> Codes:
     count = len(query.images)
-    plus = encode_files(contents[:count], query.images, _picture_encoder(encoder, options))
+    plus = encode_files(contents[:count], query.images, _picture_encoder(encoder, options), query.parts)
     minus = minus_codes(query, index, encoder, contents[count:])
-    return combined(_with_codes(plus, query.ids, query.codes, index), minus, index.distance)
+    return combined(_with_codes(plus, query.ids, query.codes, index), minus, index.distance, query.weights)
 
 
 def _with_codes(encoded: Codes, ids: Sequence[int], codes: Sequence[Codes], index: Index) -> Codes:
