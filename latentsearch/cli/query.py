@@ -6,16 +6,26 @@ import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from latentsearch.cli import tell
-from latentsearch.cli.options import COUNT, PATH, WHOLE, Form, Verb, encoder_option, form_options, index_option
+from latentsearch.cli.options import (
+    PATH,
+    WHOLE,
+    Form,
+    Verb,
+    Weighted,
+    WeightedId,
+    encoder_option,
+    form_options,
+    index_option,
+)
 
 if TYPE_CHECKING:
     from latentsearch.interface.collection import Collection
-    from latentsearch.interface.results import Results
+    from latentsearch.interface.results import FolderResults, Results
     from latentsearch.query import Change, Name, Options
 
 
@@ -34,46 +44,6 @@ class QueryCommand(Verb):
             for word, after in itertools.pairwise([*args, ""])
         ]
         return super().parse_args(ctx, whole)
-
-
-def picture_name(given: str) -> Name:
-    """Parse the name of a picture: an Address for a URL, else a Path."""
-    from latentsearch.query import Address
-
-    return Address(given) if Address.is_one(given) else Path(given)
-
-
-class Weighted(NamedTuple):
-    """What the user gave, without its weight, and the weight."""
-
-    item: Any
-    weight: float
-
-    @classmethod
-    def picture(cls, given: str) -> Weighted:
-        """Parse WEIGHT:PICTURE."""
-        name, weight = _without_weight(given)
-        return cls(picture_name(name), weight)
-
-
-class WeightedId(click.ParamType[Weighted]):
-    """Parses WEIGHT:ID."""
-
-    name = "id"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Weighted:
-        """Parse the weight and the id; fail if the id is not a whole number from 1."""
-        number, weight = _without_weight(value)
-        return Weighted(COUNT.convert(number, param, ctx), weight)
-
-
-def _without_weight(given: str) -> tuple[str, float]:
-    if not given[:1].isdigit() and not given.startswith((".", "+", "-")):
-        return given, 1.0
-    from latentsearch.notation import weighted
-
-    weight, name = weighted(given)
-    return name, weight
 
 
 def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
@@ -98,6 +68,20 @@ def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
     multiple=True,
     metavar="N",
     help="Search for the stored picture with this id, alone or with IMAGEs; may be repeated.",
+)
+@click.option(
+    "--like",
+    type=Weighted.path,
+    multiple=True,
+    metavar="PATH",
+    help="Search for the stored picture with this path, by its stored code; may be repeated.",
+)
+@click.option(
+    "--vector",
+    type=Weighted.path,
+    multiple=True,
+    metavar="FILE",
+    help="Search by the vector in this .npy file, or the mean of several in it; may be repeated.",
 )
 @click.option(
     "--minus",
@@ -171,6 +155,8 @@ def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
 def command(
     images: tuple[Weighted, ...],
     ids: tuple[Weighted, ...],
+    like: tuple[Weighted, ...],
+    vector: tuple[Weighted, ...],
     minus: tuple[Weighted, ...],
     crop: tuple[str, ...],
     batch: Path | None,
@@ -205,7 +191,7 @@ def command(
     A terminal gets a table with the labels that are true. A pipe gets lines with tabs between rank, id, distance,
     similarity, path and labels.
     """
-    _check(len(images), len(ids), batch, crop, sheet)
+    _check(len(images), len(ids + like + vector), batch, crop, sheet)
     options = _options(**chosen)
     given = contents_of(tuple(one.item for one in images + minus))
     chosen |= {"minus": [one.item for one in minus], "minus_weights": _weights(minus), "given": given}
@@ -213,11 +199,9 @@ def command(
 
     with open(location, encoder) as index:
         if batch is not None:
-            from latentsearch.cli.query_answers import show_all
-
-            show_all(index.search_folder(batch, **chosen), options, given, form, sheet)
+            _show_all(index.search_folder(batch, **chosen), options, given, form, sheet)
         else:
-            _show(_answer(index, images + ids, crop, chosen), options, given, form, sheet)
+            _show(_answer(index, images + ids, like, vector, crop, chosen), options, given, form, sheet)
 
 
 def _options(set: tuple[Change, ...], **others: Any) -> Options:
@@ -241,9 +225,11 @@ def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
 def _check(pictures: int, others: int, batch: Path | None, crop: tuple[str, ...], sheet: Path | None) -> None:
     """Check that the arguments go together, before anything is opened."""
     if batch is not None and pictures + others:
-        raise click.UsageError("--batch searches for the pictures of a folder: leave out IMAGE and --id")
+        raise click.UsageError(
+            "--batch searches for the pictures of a folder: leave out IMAGE, --id, --like and --vector"
+        )
     if batch is None and not pictures + others:
-        raise click.UsageError("name a picture, or a stored one with --id, or a folder of them with --batch")
+        raise click.UsageError("name a picture, or a stored one with --id or --like, or a folder of them with --batch")
     if crop and not pictures:
         raise click.UsageError("--crop cuts a part from an IMAGE: name one")
     if crop:
@@ -256,9 +242,27 @@ def _check(pictures: int, others: int, batch: Path | None, crop: tuple[str, ...]
         check_target(sheet)
 
 
-def _answer(index: Collection, asked: tuple[Weighted, ...], crop: tuple[str, ...], chosen: dict[str, Any]) -> Results:
-    queried = [one.item for one in asked]
-    return index.search(queried, **chosen, weights=_weights(asked), crop=crop or None)
+def _answer(
+    index: Collection,
+    given: tuple[Weighted, ...],
+    like: tuple[Weighted, ...],
+    vector: tuple[Weighted, ...],
+    crop: tuple[str, ...],
+    chosen: dict[str, Any],
+) -> Results:
+    stored = tuple(Weighted(index.id_of(path), weight) for path, weight in like)
+    asked = given + stored + (_codes_in(vector) if vector else ())
+    return index.search([one.item for one in asked], **chosen, weights=_weights(asked), crop=crop or None)
+
+
+def _codes_in(files: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
+    """Return the vectors in .npy files."""
+    import numpy as np
+
+    from latentsearch.interface.vector_files import read_npy
+
+    read = [(np.atleast_2d(read_npy(file)), weight) for file, weight in files]
+    return tuple(Weighted(code, weight) for codes, weight in read for code in codes)
 
 
 def _weights(given: tuple[Weighted, ...]) -> list[float] | None:
@@ -286,3 +290,9 @@ def _why_fewer(results: Results, options: Options) -> str:
         matching = "" if results.matching is None else f", of {results.matching} in the index that match"
         return f"no others are near enough{matching}"
     return "the index has no more" if results.matching is None else f"{results.matching} in the index match"
+
+
+def _show_all(answers: FolderResults, *others: Any) -> None:
+    from latentsearch.cli.query_answers import show_all
+
+    show_all(answers, *others)

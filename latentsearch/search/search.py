@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.decoding.decode import decode_bytes, read_file
-from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
+from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder, read_model
 from indexer.errors import EncoderError, IndexStateError, InputError, UnreadableImage
 from indexer.index.index import Index
 from indexer.paths import printable
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 Codes = NDArray[np.float32]
 # The subfolder that holds the encoder, which has no network, in an index of codes that another program computed.
 ENCODER_FOLDER = "encoder"
+# The family of such an encoder in its model.json.
+COMPUTED_ELSEWHERE = "computed elsewhere"
 # Codes have unit length. If the difference of two means is shorter than this, it is rounding error, not a direction.
 LEAST_LENGTH = 1e-4
 
@@ -123,14 +125,22 @@ def encoder_of(index: Index, option: str | Path | None = None, *, network: bool 
     own = index.folder / ENCODER_FOLDER
     sources = [Path(index.encoder_source), own]
     found = next((folder for folder in sources if (folder / "model.json").is_file()), index.encoder_name)
-    if network and option is None and found == own:
+    if network and option is None and _has_no_network(found):
         raise EncoderError(
             f"the codes of {index.encoder_name} in the index at {printable(index.folder)} were computed elsewhere: "
-            "pictures cannot be encoded here, search for stored ones by id, or by code from Python"
+            "no encoder is known that could encode a picture; search for stored ones with --like PATH or --id N, or by "
+            "a vector with --vector FILE.npy"
         )
     encoder = load_encoder(option or found, network=network)
     index.metadata.require(encoder, index.folder)
     return encoder
+
+
+def _has_no_network(found: str | Path) -> bool:
+    """Return whether a bundle describes codes that another program computed."""
+    if not isinstance(found, Path) or (found / "encoder.onnx").is_file():
+        return False
+    return read_model(found).get("family") == COMPUTED_ELSEWHERE
 
 
 def require_pictures(index: Index) -> None:
