@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import latentsearch as ls
+from indexer.catalog.images import ImageRecord
+from indexer.encoders.encoder import load_encoder
+from indexer.index.writer import IndexWriter
 from latentsearch.notation import share_in_words, share_of
 from tests.latentsearch.collection import Collection, assert_fails, call, make_collection
 from tests.support import make_bundle, make_celeba, make_folder
@@ -36,6 +39,27 @@ def test_one_random_pair_in_n_lies_within_the_cutoff(drawn: tuple[Path, list[Pat
     close, pairs = (found - COUNT) / 2, COUNT * (COUNT - 1) / 2
     # A cut-off for many pairs is measured on a sample of the pictures: 50 of 150 for one pair in three.
     assert close == pytest.approx(pairs / number, rel=0.25 if number < 50 else 0, abs=1)
+
+
+def test_a_sample_measures_the_cutoff_of_a_large_index(tmp_path: Path) -> None:
+    """Cut-offs are compared with other random pairs of 20,000 pictures, which lie in 400 groups."""
+    random = np.random.default_rng(1)
+    centres = 3 * random.standard_normal((400, 16))
+    codes = (centres[random.integers(0, 400, 20_000)] + random.standard_normal((20_000, 16))).astype(np.float32)
+    bundle = load_encoder(make_bundle(tmp_path / "bundles", distance="euclidean"), network=False)
+    with IndexWriter.create(tmp_path / "index", bundle) as index:
+        records = enumerate(index.append(codes), start=1)
+        index.catalog.images.add(
+            ImageRecord(one, f"/{one}.jpg", 1, 0, one.to_bytes(32), 9, 9, row, 0.0) for one, row in records
+        )
+        index.commit()
+    with ls.open(tmp_path / "index") as opened:
+        cutoffs = {number: opened.search(1, k=1, within=f"1/{number}").cutoff for number in (50, 1_000, 100_000)}
+    first, second = random.integers(0, 20_000, (2, 5_000_000))
+    apart = np.linalg.norm(codes[first] - codes[second], axis=1)[first != second]
+    for number, cutoff in cutoffs.items():
+        assert cutoff is not None
+        assert (apart <= cutoff).mean() == pytest.approx(1 / number, rel=0.3)
 
 
 def test_hits_are_all_pictures_within_the_cutoff(drawn: tuple[Path, list[Path]]) -> None:
