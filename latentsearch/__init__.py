@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from latentsearch.interface.parquet import import_parquet
     from latentsearch.interface.results import Results
     from latentsearch.interface.training import train
+    from latentsearch.interface.vector_files import import_vectors
     from latentsearch.query import Hit
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "find_duplicates",
     "import_codes",
     "import_parquet",
+    "import_vectors",
     "index",
     "invert",
     "open",
@@ -91,6 +93,7 @@ _MODULES = {
     "find_duplicates": "latentsearch.interface.collection",
     "import_codes": "latentsearch.interface.foreign_codes",
     "import_parquet": "latentsearch.interface.parquet",
+    "import_vectors": "latentsearch.interface.vector_files",
     "index": "latentsearch.interface.indexing",
     "invert": "latentsearch.interface.bundles",
     "open": "latentsearch.interface.collection",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from latentsearch.notation import Part
+
 # The picture name `-` stands for standard input.
 PIPED = Path("-")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -29,6 +31,8 @@ SIMILARITY = "similarity"
 SORTS = (SIMILARITY, "taken", "name")
 # A diverse ranking chooses k results from the POOL * k nearest pictures.
 POOL = 10
+# The usual k, and the one for searches within a share of random pairs, which are about all pictures that close.
+USUAL_K, USUAL_K_WITHIN = 20, 200
 Label = int | float | str
 
 
@@ -55,7 +59,10 @@ class Query:
 
     The query code is the mean code of `images`, `ids` and `codes`, minus the mean code of `minus`, `minus_ids` and
     `minus_codes`. given: the bytes, by name, of pictures that are not files: PIPED, URLs and pictures in memory. codes:
-    each float32 (d,). minus_ids, minus_codes: stored pictures and codes to subtract.
+    each float32 (d,). minus_ids, minus_codes: stored pictures and codes to subtract. weights: of `images`, `ids` and
+    `codes`, in this order, in their mean; () if all are equal. minus_weights: of `minus`, `minus_ids` and
+    `minus_codes`, each the multiple of a code that is subtracted, so that 0.5 subtracts half; () if all are 1. parts:
+    the part of each of `images` that counts, None for all of it; () if all are whole.
     """
 
     images: tuple[Name, ...] = ()
@@ -65,6 +72,9 @@ class Query:
     codes: tuple[NDArray[np.float32], ...] = ()
     minus_ids: tuple[int, ...] = ()
     minus_codes: tuple[NDArray[np.float32], ...] = ()
+    weights: tuple[float, ...] = ()
+    minus_weights: tuple[float, ...] = ()
+    parts: tuple[Part | None, ...] = ()
 
     @property
     def files(self) -> tuple[Name, ...]:
@@ -101,7 +111,8 @@ class Options:
     """How many pictures a search returns, and which.
 
     k: the most to return, at least 1. exclude_self: leave out the queried pictures and exact copies of them.
-    max_distance: the greatest distance, from 0. min_similarity: the least similarity, 0 to 1.
+    max_distance: the greatest distance, from 0. min_similarity: the least similarity, 0 to 1. within: the share of
+    random pairs of the index's pictures that are as close as the farthest result, above 0, at most 1.
     diverse: λ of the diverse ranking, from 1 (only similarity counts) to 0 (only variety); None ranks by distance.
     where, under: conditions and folders, as in `indexer.catalog.filters`; a picture must satisfy every condition and
     lie in one of the folders.
@@ -111,7 +122,7 @@ class Options:
     SORTS.
     """
 
-    k: int = 20
+    k: int = USUAL_K
     exclude_self: bool = False
     max_distance: float | None = None
     min_similarity: float | None = None
@@ -123,6 +134,7 @@ class Options:
     face: int | None = None
     whole: bool = False
     sort: str = SIMILARITY
+    within: float | None = None
 
     @property
     def drawn_anew(self) -> bool:
@@ -137,7 +149,7 @@ class Options:
     @property
     def bounded(self) -> bool:
         """Whether results have a greatest distance or a least similarity."""
-        return self.max_distance is not None or self.min_similarity is not None
+        return any(bound is not None for bound in (self.max_distance, self.min_similarity, self.within))
 
     @property
     def candidates(self) -> int:
@@ -266,7 +278,8 @@ class Results:
     first hit is certain to be the nearest.
     changes: the labels that were set. They count in the ranking, so distances need not ascend. faces: the faces that
     were searched for; () for whole pictures. faceless: a queried picture without a face: whole pictures were searched.
-    sort: the order of the hits, one of SORTS; their ranks are the same in every order.
+    sort: the order of the hits, one of SORTS; their ranks are the same in every order. cutoff: the greatest distance
+    that `within` allowed; None without it.
     Raises ValueError if the hits break these rules.
     """
 
@@ -282,6 +295,7 @@ class Results:
     faces: tuple[QueriedFace, ...] = ()
     faceless: str = ""
     sort: str = SIMILARITY
+    cutoff: float | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for results that no search may return."""

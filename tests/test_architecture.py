@@ -46,8 +46,9 @@ FOR_ARGUMENTS = (
     "indexer.errors", "indexer.numbers", "indexer.encoders.encoder.bundle_folders", "indexer.system.limits.parse_size",
     "indexer.parquet.schema.import_pyarrow", "indexer.system.extras.require_training",
     "latentsearch.training.engine.limits", "latentsearch.training.engine.registry.FAMILIES",
-    "latentsearch.training.engine.registry.require_fields", "latentsearch.address.fetch_picture", "latentsearch.query",
-    "latentsearch.duplicates.compare.changes.CHANGES", "latentsearch.duplicates.deletion_plan.check_plan",
+    "latentsearch.training.engine.registry.require_fields", "latentsearch.address.fetch_picture",
+    "latentsearch.notation", "latentsearch.query", "latentsearch.duplicates.compare.changes.CHANGES",
+    "latentsearch.duplicates.deletion_plan.check_plan",
 )  # fmt: skip
 FOR_PRINTING = (
     "indexer.paths.printable", "indexer.files.passed.EXCLUDED", "indexer.files.passed.in_words",

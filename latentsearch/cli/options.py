@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -20,7 +20,7 @@ from indexer.numbers import GREATEST, LEAST
 from latentsearch.cli import Diagnostics, tell
 
 if TYPE_CHECKING:
-    from latentsearch.query import Answer, Results
+    from latentsearch.query import Answer, Name, Results
 
 F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -150,6 +150,52 @@ def json_option(text: str = "Print one JSON object.") -> Callable[[F], F]:
 def csv_option(text: str) -> Callable[[F], F]:
     """Declare --csv with this help, passed as `as_csv`."""
     return click.option("--csv", "as_csv", is_flag=True, help=text)
+
+
+def picture_name(given: str) -> Name:
+    """Parse the name of a picture: an Address for a URL, else a Path."""
+    from latentsearch.query import Address
+
+    return Address(given) if Address.is_one(given) else Path(given)
+
+
+class Weighted(NamedTuple):
+    """What the user gave, without its weight, and the weight."""
+
+    item: Any
+    weight: float
+
+    @classmethod
+    def picture(cls, given: str) -> Weighted:
+        """Parse WEIGHT:PICTURE."""
+        name, weight = _without_weight(given)
+        return cls(picture_name(name), weight)
+
+    @classmethod
+    def path(cls, given: str) -> Weighted:
+        """Parse WEIGHT:PATH."""
+        name, weight = _without_weight(given)
+        return cls(Path(name), weight)
+
+
+class WeightedId(click.ParamType[Weighted]):
+    """Parses WEIGHT:ID."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Weighted:
+        """Parse the weight and the id; fail if the id is not a whole number from 1."""
+        number, weight = _without_weight(value)
+        return Weighted(COUNT.convert(number, param, ctx), weight)
+
+
+def _without_weight(given: str) -> tuple[str, float]:
+    if not given[:1].isdigit() and not given.startswith((".", "+", "-")):
+        return given, 1.0
+    from latentsearch.notation import weighted
+
+    weight, name = weighted(given)
+    return name, weight
 
 
 @dataclass(frozen=True)

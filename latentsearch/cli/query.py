@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ from latentsearch.cli.options import (
     WHOLE,
     Form,
     Verb,
+    Weighted,
+    WeightedId,
     encoder_option,
     form_options,
     index_option,
@@ -25,6 +26,7 @@ from latentsearch.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from latentsearch.interface.collection import Collection
     from latentsearch.interface.results import FolderResults, Results
     from latentsearch.query import Change, Name, Options
 
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 # The value of a bare `--diverse`.
 USUAL_VARIETY = 0.5
-# The most queries on one contact sheet: file formats limit the height, and nobody looks at a taller sheet.
-ROWS_OF_SHEET = 50
 
 
 class QueryCommand(Verb):
@@ -48,53 +48,55 @@ class QueryCommand(Verb):
         return super().parse_args(ctx, whole)
 
 
-def picture_name(given: str) -> Name:
-    """Parse the name of a picture: an Address for a URL, else a Path."""
-    from latentsearch.query import Address
-
-    return Address(given) if Address.is_one(given) else Path(given)
-
-
 def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
     """Read standard input and fetch URLs; return their bytes by name. Files are not read here."""
     from latentsearch.query import PIPED, Address, check_files
 
     check_files(names, "--batch")
-    given = {str(PIPED): _piped()} if PIPED in names else {}
-    addresses = [name for name in dict.fromkeys(names) if isinstance(name, Address)]
-    return given | {address: _fetched(address) for address in addresses}
+    wanted = [name for name in dict.fromkeys(names) if isinstance(name, Address) or name == PIPED]
+    if not wanted:
+        return {}
+    from latentsearch.cli.query_sources import content_of
 
-
-def _piped() -> bytes:
-    if sys.stdin.isatty():
-        raise click.UsageError("- stands for a picture on standard input: pipe one in")
-    return sys.stdin.buffer.read()
-
-
-def _fetched(address: str) -> bytes:
-    from latentsearch.address import fetch_picture
-    from latentsearch.cli.stderr import Bar
-
-    with Bar("fetching", unit="bytes") as bar:
-        return fetch_picture(address, bar.show if bar.is_shown else None)
+    return {str(name): content_of(name) for name in sorted(wanted, key=lambda name: name != PIPED)}
 
 
 @click.command("query", cls=QueryCommand)
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=picture_name)
+@click.argument("images", nargs=-1, metavar="[IMAGE]...", type=Weighted.picture)
 @click.option(
     "--id",
     "ids",
-    type=COUNT,
+    type=WeightedId(),
     multiple=True,
     metavar="N",
     help="Search for the stored picture with this id, alone or with IMAGEs; may be repeated.",
 )
 @click.option(
+    "--like",
+    type=Weighted.path,
+    multiple=True,
+    metavar="PATH",
+    help="Search for the stored picture with this path, by its stored code; may be repeated.",
+)
+@click.option(
+    "--vector",
+    type=Weighted.path,
+    multiple=True,
+    metavar="FILE",
+    help="Search by the vector in this .npy file, or the mean of several in it; may be repeated.",
+)
+@click.option(
     "--minus",
-    type=picture_name,
+    type=Weighted.picture,
     multiple=True,
     metavar="IMAGE",
     help="Subtract the code of this picture; may be repeated.",
+)
+@click.option(
+    "--crop",
+    multiple=True,
+    metavar="X,Y,W,H",
+    help="Search for this part of IMAGE, in pixels or in shares such as 0.25,0,0.5,1; may be repeated, once per IMAGE.",
 )
 @click.option(
     "--set",
@@ -116,7 +118,7 @@ def _fetched(address: str) -> bytes:
     "--face", type=COUNT, metavar="N", help="In an index with faces: search for the N-th largest face of the IMAGE."
 )
 @click.option("--whole", is_flag=True, help="In an index with faces: search whole pictures.")
-@click.option("-k", "k", type=WHOLE, default=20, show_default=True, help="The most pictures to return.")
+@click.option("-k", "k", type=WHOLE, help="The most pictures to return.  [default: 20; 200 with --within]")
 @click.option(
     "--where",
     multiple=True,
@@ -133,6 +135,11 @@ def _fetched(address: str) -> bytes:
 @click.option("--max-distance", type=float, metavar="D", help="Return only pictures at this distance or nearer.")
 @click.option(
     "--min-similarity", type=float, metavar="S", help="Return only pictures with this similarity or more, 0 to 1."
+)
+@click.option(
+    "--within",
+    metavar="1/N",
+    help="Return all pictures that are as close as one random pair of the index's pictures in N, such as 1/1000.",
 )
 @click.option(
     "--diverse",
@@ -153,9 +160,12 @@ def _fetched(address: str) -> bytes:
     help="Also draw the query and its results on a contact sheet, a PNG, JPEG or WebP file.",
 )
 def command(
-    images: tuple[Name, ...],
-    ids: tuple[int, ...],
-    minus: tuple[Name, ...],
+    images: tuple[Weighted, ...],
+    ids: tuple[Weighted, ...],
+    like: tuple[Weighted, ...],
+    vector: tuple[Weighted, ...],
+    minus: tuple[Weighted, ...],
+    crop: tuple[str, ...],
     batch: Path | None,
     location: str | None,
     encoder: str | None,
@@ -170,6 +180,9 @@ def command(
     Similarity, from 0 to 1, is the share of random pairs of training pictures whose codes are farther apart than query
     and result, so it means the same for every encoder. Tables and contact sheets show the other pairs, as `pairs as
     close`: 1 in 15,000 means that one random pair in 15,000 is as close. JSON, CSV and lines say 0.999934.
+
+    A number and a colon before a picture are its weight: 2:one.jpg two.jpg counts one.jpg twice, --minus 0.5:three.jpg
+    subtracts half. A file literally named 2:one.jpg has no weight. --crop measures the upright IMAGE from the top left.
 
     A CONDITION is a label or a file fact, an operator and a value. Operators are = != < <= > >=, and ~ and !~ for a
     pattern with * ? [a-z] that must or must not match: --where Eyeglasses=1 --where 'age>=30' --where
@@ -191,25 +204,25 @@ def command(
     A terminal gets a table with the labels that are true. A pipe gets lines with tabs between rank, id, distance,
     similarity, path and labels.
     """
-    _check(bool(images or ids), batch, sheet)
+    _check(len(images), len(ids + like + vector), batch, crop, sheet)
     options = _options(**chosen)
-    given = contents_of(images + minus)
-    asked = {**chosen, "minus": minus, "given": given}
+    given = contents_of(tuple(one.item for one in images + minus))
+    chosen |= {"minus": [one.item for one in minus], "minus_weights": _weights(minus), "given": given}
     from latentsearch.interface.collection import open
 
     with open(location, encoder) as index:
         if batch is not None:
-            _show_all(index.search_folder(batch, **asked), options, given, form, sheet)
+            _show_all(index.search_folder(batch, **chosen), options, given, form, sheet)
         else:
-            _show(index.search([*images, *ids], **asked), options, given, form, sheet)
+            _show(_answer(index, images + ids, like, vector, crop, chosen), options, given, form, sheet)
 
 
 def _options(set: tuple[Change, ...], **others: Any) -> Options:
     """Check the options before anything is opened or fetched."""
     from indexer.errors import InputError
-    from latentsearch.query import Options
+    from latentsearch.interface.queries import options_of
 
-    options = Options(changes=set, **others)
+    options = options_of(set=set, **others)
     if options.drawn_anew and not set:
         raise InputError("--set-by needs a label to set: name one with --set, or leave out --set-by")
     options.check()
@@ -222,16 +235,53 @@ def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
     return tuple(map(Change.parse, given))
 
 
-def _check(is_picture_named: bool, batch: Path | None, sheet: Path | None) -> None:
+def _check(pictures: int, others: int, batch: Path | None, crop: tuple[str, ...], sheet: Path | None) -> None:
     """Check that the arguments go together, before anything is opened."""
-    if batch is not None and is_picture_named:
-        raise click.UsageError("--batch searches for the pictures of a folder: leave out IMAGE and --id")
-    if batch is None and not is_picture_named:
-        raise click.UsageError("name a picture, or a stored one with --id, or a folder of them with --batch")
+    if batch is not None and pictures + others:
+        raise click.UsageError(
+            "--batch searches for the pictures of a folder: leave out IMAGE, --id, --like and --vector"
+        )
+    if batch is None and not pictures + others:
+        raise click.UsageError("name a picture, or a stored one with --id or --like, or a folder of them with --batch")
+    if crop and not pictures:
+        raise click.UsageError("--crop cuts a part from an IMAGE: name one")
+    if crop:
+        from latentsearch.notation import parts_of
+
+        parts_of(crop, pictures)
     if sheet:
         from latentsearch.search.contact_sheet import check_target
 
         check_target(sheet)
+
+
+def _answer(
+    index: Collection,
+    given: tuple[Weighted, ...],
+    like: tuple[Weighted, ...],
+    vector: tuple[Weighted, ...],
+    crop: tuple[str, ...],
+    chosen: dict[str, Any],
+) -> Results:
+    stored = tuple(Weighted(index.id_of(path), weight) for path, weight in like)
+    asked = given + stored + (_codes_in(vector) if vector else ())
+    return index.search([one.item for one in asked], **chosen, weights=_weights(asked), crop=crop or None)
+
+
+def _codes_in(files: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
+    """Return the vectors in .npy files."""
+    import numpy as np
+
+    from latentsearch.interface.vector_files import read_npy
+
+    read = [(np.atleast_2d(read_npy(file)), weight) for file, weight in files]
+    return tuple(Weighted(code, weight) for codes, weight in read for code in codes)
+
+
+def _weights(given: tuple[Weighted, ...]) -> list[float] | None:
+    """Return the weights, None if all are 1."""
+    weights = [one.weight for one in given]
+    return None if set(weights) <= {1.0} else weights
 
 
 def _show(results: Results, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None) -> None:
@@ -241,7 +291,11 @@ def _show(results: Results, options: Options, given: Mapping[str, bytes], form: 
         from latentsearch.search.contact_sheet import write_sheet
 
         write_sheet(results, sheet, given)
-    if len(results.hits) < options.k:
+    if options.within is not None and options.max_distance is None and options.min_similarity is None:
+        from latentsearch.cli.query_answers import tell_of_cutoff
+
+        tell_of_cutoff(results, options.within, options.k)
+    elif len(results.hits) < options.k:
         tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
 
 
@@ -268,30 +322,7 @@ def _why_fewer(results: Results, options: Options) -> str:
     return "the index has no more" if results.matching is None else f"{results.matching} in the index match"
 
 
-def _show_all(
-    answers: FolderResults, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None
-) -> None:
-    from latentsearch.interface.results import Results
+def _show_all(answers: FolderResults, *others: Any) -> None:
+    from latentsearch.cli.query_answers import show_all
 
-    asked = unread = fewer = 0
-    rows: list[Results] = []
-    form.begin(answers.label_names)
-    for answer in answers:
-        form.show_one(answer, answers.label_names)
-        asked += 1
-        if isinstance(answer, Results):
-            fewer += len(answer.hits) < options.k
-            rows += [answer] if len(rows) < ROWS_OF_SHEET else []
-        else:
-            unread += 1
-    if unread:
-        tell(f"{unread} of {asked} pictures could not be read")
-    if fewer:
-        matching = f": {answers.matching} in the index match" if answers.matching is not None else ""
-        tell(f"fewer than {options.k} pictures returned for {fewer} of {asked}{matching}")
-    if sheet:
-        from latentsearch.search.contact_sheet import write_rows
-
-        write_rows(rows, sheet, given)
-        if len(rows) < asked - unread:
-            tell(f"the sheet shows the first {len(rows)} of {asked - unread}")
+    show_all(answers, *others)

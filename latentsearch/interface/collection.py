@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from indexer.pipeline.run import Summary
     from indexer.progress import StepReport
     from latentsearch.interface.duplicates import Duplicates
-    from latentsearch.interface.queries import Queried, SearchOptions
+    from latentsearch.interface.queries import Crop, HitOptions, Queried, SearchOptions
     from latentsearch.query import Options, Query, Stopwatch
     from latentsearch.search.faces import FaceSearch
 
@@ -90,34 +89,32 @@ class Collection(OpenIndex):
     def search(
         self,
         query: Queried | Iterable[Queried],
-        k: int = 20,
+        k: int | None = None,
         *,
         minus: Queried | Iterable[Queried] = (),
         given: Mapping[str, bytes] | None = None,
-        where: str | Iterable[str] = (),
-        under: str | Path | Iterable[str | Path] = (),
-        set: Mapping[str, int] | Iterable[tuple[str, int]] = (),
-        set_by: str = "directions",
-        exclude_self: bool = False,
-        max_distance: float | None = None,
-        min_similarity: float | None = None,
-        diverse: float | None = None,
-        face: int | None = None,
-        whole: bool = False,
-        sort: str = "similarity",
+        weights: Sequence[float] | None = None,
+        minus_weights: Sequence[float] | None = None,
+        crop: Crop | None = None,
+        **options: Unpack[HitOptions],
     ) -> Results:
         """Find the pictures most like the query, or like the mean of several.
 
         query, minus: each a path, a URL, an array uint8 (h, w, 3), a PIL image, the bytes of a picture file, the id of
         a stored picture, a code float (d,), or several of these; the mean code of `minus` is subtracted. given: the
-        bytes of picture files, by the names that stand for them in query and minus. k: the most hits to return.
-        where: conditions such as "Eyeglasses=1" or "taken>=2024"; all must hold. under: folders; a hit lies in one of
-        them. set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
+        bytes of picture files, by the names that stand for them in query and minus. weights: of the items of query in
+        their mean. minus_weights: the multiple of each item of minus that is subtracted, such as 0.5. crop: the part of
+        the pictures of query to search for, (x, y, w, h) in pixels or in shares such as (0.25, 0, 0.5, 1), for all of
+        them or a list with one for each. k: the most hits to return, 20 if left out, 200 with `within`. where:
+        conditions such as "Eyeglasses=1" or "taken>=2024"; all must hold. under: folders; a hit lies in one of them.
+        set: labels to set in the query, to 0 or 1, by name or in pairs. set_by: "directions", or the bundle whose
         generator redraws the query. exclude_self: leave out the queried pictures and exact copies of them.
         max_distance, min_similarity: bounds for each hit. diverse: from 1 (only similarity counts) to 0 (only variety).
         face: which face of the queried picture to search for in an index with faces, 1 for the largest; None for the
         largest, or the whole picture if it shows none. whole: search whole pictures in such an index, too.
         sort: "similarity", "taken" (oldest first, without a date last) or "name"; hits keep their ranks by similarity.
+        within: a share of the pairs of pictures in the index, such as "1/1000"; hits are as close as the closest pairs
+        that make up this share, and `cutoff` of the results is that distance.
 
         Raises InputError for an unknown picture, id or label and for numbers out of range, UnreadableImage for a
         picture that cannot be read, TransferError for a failed download, IndexStateError for an empty index,
@@ -129,10 +126,7 @@ class Collection(OpenIndex):
         """
         from latentsearch.interface.queries import options_of, query_of
 
-        others = {"exclude_self": exclude_self, "diverse": diverse, "sort": sort}
-        options = options_of(where, under, set, k=k, set_by=set_by, **others)
-        options = replace(options, max_distance=max_distance, min_similarity=min_similarity, face=face, whole=whole)
-        return self._answer(query_of(query, minus, given), options)
+        return self._answer(query_of(query, minus, given, weights, minus_weights, crop), options_of(k=k, **options))
 
     def search_folder(
         self,
@@ -140,12 +134,13 @@ class Collection(OpenIndex):
         *,
         minus: Queried | Iterable[Queried] = (),
         given: Mapping[str, bytes] | None = None,
+        minus_weights: Sequence[float] | None = None,
         **options: Unpack[SearchOptions],
     ) -> FolderResults:
         """Search with every picture of a folder, one by one; files are decoded in parallel. Compares whole pictures.
 
-        minus, given, options: as for `search`. Iterate over the answers while the collection is open: each is `Results`
-        or, for a picture that cannot be used, an object with its path, `query`, and the `reason`.
+        minus, given, minus_weights, options: as for `search`. Iterate over the answers while the collection is open:
+        each is `Results` or, for a picture that cannot be used, an object with its path, `query`, and the `reason`.
         Raises what `search` does, and InputError for a folder that does not exist or holds no picture.
 
         >>> with ls.open(folder / "index") as pictures:
@@ -156,7 +151,7 @@ class Collection(OpenIndex):
         from latentsearch.query import check_files
         from latentsearch.search.folder import FolderSearch
 
-        chosen, subtracted = options_of(**options), query_of([], minus, given)
+        chosen, subtracted = options_of(**options), query_of([], minus, given, minus_weights=minus_weights)
         chosen.check()
         if chosen.face is not None:
             raise InputError("a search with every picture of a folder compares whole pictures: leave face out")

@@ -7,9 +7,9 @@ same as for every other encoder. Pictures cannot be encoded in such an index: se
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from indexer.catalog.failures import Failure
     from indexer.catalog.images import ImageRecord
     from indexer.encoders.encoder import Encoder
+    from indexer.parquet.load import ImportSummary
     from indexer.parquet.reader import ParquetReader
     from indexer.parquet.schema import Rows
     from indexer.progress import StepReport
     from indexer.workers.tasks import Job, Outcome
     from latentsearch.interface.collection import Collection
 
-FAMILY = "computed elsewhere"
 # Codes sampled to measure the closest pairs: 12 million pairs, which takes a fraction of a second.
 MEASURED = 5_000
 ROWS_AT_ONCE = 10_000
@@ -66,25 +66,39 @@ def import_codes(
     ...     [Path(hit.path).name for hit in imported.search(np.array([9.0, 1.0]), k=2)]
     ['dawn.png', 'noon.png']
     """
+    from latentsearch.interface.collection import open
+
+    folder = Path(os.path.abspath(path))
+    import_into(folder, pictures, codes, encoder, distance, on_progress)
+    return open(folder)
+
+
+def import_into(
+    folder: Path,
+    pictures: Sequence[str | Path],
+    codes: ArrayLike,
+    encoder: str,
+    distance: str,
+    on_progress: StepReport | None,
+) -> tuple[ImportSummary, list[Failure]]:
+    """Import as `import_codes` into a folder, given by its absolute path; return counts and the files left out."""
     from indexer.index.writer import IndexWriter
     from indexer.parquet.load import import_codes as import_rows
-    from latentsearch.interface.collection import open
+    from latentsearch.interface.parquet import keep_model
     from latentsearch.search.search import ENCODER_FOLDER
 
     paths = [os.path.abspath(picture) for picture in pictures]
     checked = _checked(paths, codes, distance)
-    folder = Path(os.path.abspath(path))
     bundle = folder / ENCODER_FOLDER
     model = _model(bundle, checked, encoder, distance)
     with IndexWriter.create(folder, _without_network(bundle, model)) as writer:
-        if not (bundle / "model.json").is_file():
-            _write(bundle, model)
+        keep_model(folder, model)
         source = _Source(paths, checked, on_progress)
         # import_rows uses only the rows, the count and the predictor of a ParquetReader.
-        import_rows(writer, cast("ParquetReader", source))
+        summary = import_rows(writer, cast("ParquetReader", source))
         writer.catalog.failures.add(source.failures)
         writer.commit()
-    return open(folder)
+    return summary, source.failures
 
 
 class _Source:
@@ -131,7 +145,8 @@ def _checked(paths: Sequence[str], codes: ArrayLike, distance: str) -> NDArray[n
     if checked.ndim != 2 or len(checked) != len(paths) or not checked.size:
         raise InputError(f"codes have shape {checked.shape}: {len(paths)} paths need ({len(paths)}, d)")
     if len(set(paths)) != len(paths):
-        raise InputError("a path stands there twice: give each picture one code")
+        twice = next(path for path, count in Counter(paths).items() if count > 1)
+        raise InputError(f"{printable(twice)} stands there twice: give each picture one code")
     lengths = np.linalg.norm(checked.astype(np.float64), axis=1)
     unusable = ~np.isfinite(lengths) | (lengths == 0 if distance == "cosine" else False)
     if unusable.any():
@@ -144,8 +159,9 @@ def _model(bundle: Path, codes: NDArray[np.float32], name: str, distance: str) -
     from indexer.encoders.encoder import FORMAT, read_model
     from indexer.encoders.framing import Framing
     from latentsearch.export.calibration import closest_pairs, random_pair_distances
+    from latentsearch.search.search import COMPUTED_ELSEWHERE
 
-    sha256 = hashlib.sha256(f"{FAMILY}\0{name}\0{codes.shape[1]}\0{distance}".encode()).hexdigest()
+    sha256 = hashlib.sha256(f"{COMPUTED_ELSEWHERE}\0{name}\0{codes.shape[1]}\0{distance}".encode()).hexdigest()
     if (bundle / "model.json").is_file():
         stored = read_model(bundle)
         if stored["files"]["encoder.onnx"]["sha256"] == sha256:
@@ -157,7 +173,7 @@ def _model(bundle: Path, codes: NDArray[np.float32], name: str, distance: str) -
     return {
         "format": FORMAT,
         "name": name,
-        "family": FAMILY,
+        "family": COMPUTED_ELSEWHERE,
         "latent_size": codes.shape[1],
         "framing": Framing(SIDE, SIDE).to_json(),
         "distance": distance,
@@ -171,14 +187,6 @@ def _without_network(bundle: Path, model: dict[str, Any]) -> Encoder:
     from indexer.encoders.encoder import Encoder
 
     return Encoder(bundle, model, None)
-
-
-def _write(bundle: Path, model: dict[str, Any]) -> None:
-    from indexer.system.disk import atomic_write
-
-    bundle.mkdir(exist_ok=True)
-    with atomic_write(bundle / "model.json") as file:
-        file.write(json.dumps(model, indent=2).encode())
 
 
 def _job(path: str) -> Job:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from indexer.errors import InputError
+from indexer.paths import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,6 +86,15 @@ class OpenIndex:
     def distance(self) -> str:
         """How codes are compared: "cosine" (1 - cosine) or "euclidean"."""
         return self._index.distance
+
+    def id_of(self, path: str | Path) -> int:
+        """Return the id of the picture that is stored under a path. Raises InputError if there is none."""
+        from latentsearch.search.ranking import ids_at
+
+        found = ids_at(path, self._now())
+        if not found:
+            raise InputError(f"the index at {printable(self.folder)} has no picture with the path {printable(path)}")
+        return found[0]
 
     def codes(self, ids: Sequence[int] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return ids int64 (n,) and their stored codes float32 (n, d); those of all pictures if ids is None.

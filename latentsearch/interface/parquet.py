@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
@@ -52,11 +53,27 @@ def add_rows(
     """Check an open Parquet file, and then add its pictures to an index, which is made if there is none."""
     from indexer.index.writer import IndexWriter
     from indexer.parquet.load import import_codes
+    from latentsearch.search.search import COMPUTED_ELSEWHERE
 
     file.require(encoder)
     file.look_through()
     with IndexWriter.create(location, encoder) as writer:
+        if encoder.model.get("family") == COMPUTED_ELSEWHERE:
+            keep_model(location, encoder.model)
         return import_codes(writer, file, of_one_step(on_progress, "importing"))
+
+
+def keep_model(folder: Path, model: dict[str, Any]) -> None:
+    """Keep the description of an encoder without a network in the folder of its index, if it is not there."""
+    from indexer.system.disk import atomic_write
+    from latentsearch.search.search import ENCODER_FOLDER
+
+    bundle = folder / ENCODER_FOLDER
+    if (bundle / "model.json").is_file():
+        return
+    bundle.mkdir(exist_ok=True)
+    with atomic_write(bundle / "model.json") as file:
+        file.write(json.dumps(model, indent=2).encode())
 
 
 def of_one_step(on_progress: StepReport | None, step: str) -> Report | None:

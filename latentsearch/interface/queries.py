@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeGuard, Union
 
@@ -11,21 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
-from latentsearch.query import PIPED, Address, Change, InMemory, Name, Options, Query
+from latentsearch.query import PIPED, USUAL_K, USUAL_K_WITHIN, Address, Change, InMemory, Name, Options, Query
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from latentsearch.notation import Part
 
 # A path or address, the bytes of a picture file, an array uint8 (h, w, 3), or a PIL image.
 Picture: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], "Image.Image"]
 # The same, or the id of a picture of the index, or a code, float32 (d,).
 Queried: TypeAlias = Picture | int | NDArray[np.floating[Any]]
+# A part of a picture: x, y, w, h in pixels or in shares, also as "x,y,w,h". Or a list of parts and Nones.
+Crop: TypeAlias = str | Sequence[float] | Sequence[str | Sequence[float] | None]
 
 
-class SearchOptions(TypedDict, total=False):
-    """The options of `Collection.search` and `search_folder`."""
+class HitOptions(TypedDict, total=False):
+    """The options of `Collection.search` apart from k."""
 
-    k: int
     where: str | Iterable[str]
     under: str | Path | Iterable[str | Path]
     set: Mapping[str, int] | Iterable[tuple[str, int]]
@@ -37,23 +40,32 @@ class SearchOptions(TypedDict, total=False):
     face: int | None
     whole: bool
     sort: str
+    within: str | float | None
+
+
+class SearchOptions(HitOptions, total=False):
+    """The options of `Collection.search_folder`."""
+
+    k: int | None
 
 
 def query_of(
     query: Queried | Iterable[Queried],
     minus: Queried | Iterable[Queried] = (),
     given: Mapping[str, bytes] | None = None,
+    weights: Sequence[float] | None = None,
+    minus_weights: Sequence[float] | None = None,
+    crop: Crop | None = None,
 ) -> Query:
     """Build the query for pictures, ids and codes; addresses are fetched.
 
-    given: the bytes of picture files, by the names that stand for them in `query` and `minus`.
+    given: the bytes of picture files, by the names that stand for them in `query` and `minus`. weights, minus_weights:
+    of the items of `query` and `minus`. crop: the part of each picture file of `query`.
     Raises InputError for anything else, UnreadableImage and TransferError for an address that cannot be fetched.
     """
     plus, less = _Sorted("picture", given or {}), _Sorted("minus", given or {})
-    for one in several(query):
-        plus.take(one)
-    for one in several(minus):
-        less.take(one)
+    plus.take_all(several(query), weights)
+    less.take_all(several(minus), minus_weights)
     return Query(
         tuple(plus.names),
         tuple(plus.ids),
@@ -62,6 +74,9 @@ def query_of(
         tuple(plus.codes),
         tuple(less.ids),
         tuple(less.codes),
+        plus.weights,
+        less.weights,
+        () if crop is None else _parts(crop, len(plus.names)),
     )
 
 
@@ -69,10 +84,21 @@ def options_of(
     where: str | Iterable[str] = (),
     under: str | Path | Iterable[str | Path] = (),
     set: Mapping[str, int] | Iterable[tuple[str, int]] = (),
+    k: int | None = None,
+    within: str | float | None = None,
     **others: Any,
 ) -> Options:
-    """Build the options of a search; `others` are fields of Options. Raises InputError for a value of `set`."""
+    """Build the options of a search; `others` are fields of Options.
+
+    Raises InputError for a value of `set` or `within` that cannot be one.
+    """
+    if within is not None:
+        from latentsearch.notation import share_of
+
+        within = share_of(within)
     return Options(
+        k=k if k is not None else USUAL_K if within is None else USUAL_K_WITHIN,
+        within=within,
         where=(where,) if isinstance(where, str) else tuple(where),
         under=(Path(under),) if isinstance(under, str | os.PathLike) else tuple(map(Path, under)),
         changes=tuple(_changes(set.items() if isinstance(set, Mapping) else set)),
@@ -133,19 +159,50 @@ class _Sorted:
         self.ids: list[int] = []
         self.codes: list[NDArray[np.float32]] = []
         self.given: dict[str, bytes] = {}
+        self.weights: tuple[float, ...] = ()
+
+    def take_all(self, items: Iterable[Any], weights: Sequence[float] | None) -> None:
+        """Add pictures, ids and codes, with a weight for each, or None if all are equal."""
+        if weights is None:
+            for one in items:
+                self.take(one)
+            return
+        from latentsearch.notation import check_weights
+
+        taken, given = list(items), [float(weight) for weight in weights]
+        kinds = list(map(_kind_of, taken))
+        check_weights(given, [f"{self._called} {number}" for number in range(1, len(taken) + 1)])
+        for one in taken:
+            self.take(one)
+        # Queries list their pictures first, then ids, then codes.
+        self.weights = tuple(weight for _, weight in sorted(zip(kinds, given, strict=True), key=lambda pair: pair[0]))
 
     def take(self, one: Any) -> None:
         """Add one picture, id or code."""
         self._count += 1
-        if isinstance(one, int | np.integer) and not isinstance(one, bool):
+        kind = _kind_of(one)
+        if kind == 1:
             self.ids.append(int(one))
-        elif is_code(one):
+        elif kind == 2:
             self.codes.append(np.asarray(one, np.float32))
         else:
             name, content = source_of(one, f"{self._called} {self._count}", self._contents)
             self.names.append(name)
             if content is not None:
                 self.given[str(name)] = content
+
+
+def _kind_of(one: object) -> int:
+    """Return 0 for a picture, 1 for an id and 2 for a code: their order in a query."""
+    if isinstance(one, int | np.integer) and not isinstance(one, bool):
+        return 1
+    return 2 if is_code(one) else 0
+
+
+def _parts(crop: Crop, count: int) -> tuple[Part | None, ...]:
+    from latentsearch.notation import parts_of
+
+    return parts_of(crop, count)
 
 
 def _changes(wanted: Iterable[tuple[str, int]]) -> Iterator[Change]:

@@ -112,6 +112,7 @@ class FolderSearch:
                     self._options.diverse,
                     tuple(map(str, self._options.changes)),
                     sort=self._options.sort,
+                    cutoff=self._finder.cutoff,
                 ),
             )
 

@@ -183,6 +183,7 @@ def _plain(results: Results) -> dict[str, Any]:
         or None,
         "faceless": results.faceless or None,
         "sort": None if results.sort == SIMILARITY else results.sort,
+        "cutoff": results.cutoff if results.cutoff is None else round(results.cutoff, DISTANCE_DECIMALS),
         "results": [_plain_hit(hit) for hit in results.hits],
     }
     return {key: value for key, value in plain.items() if value is not None}

@@ -35,6 +35,7 @@ class Finder:
     edited: the search with labels set; None if no label is set by directions. faces: the faces to find, with their
     encoder, instead of whole pictures.
     matching: how many pictures satisfy the conditions of the options; None without conditions.
+    cutoff: the greatest distance that `within` allows; None without it.
     """
 
     def __init__(
@@ -57,6 +58,12 @@ class Finder:
             with watch.stage("filter"):
                 self._within = self._space.matching(options.where, options.under)
         self.matching = None if self._within is None else len(self._within)
+        self.cutoff: float | None = None
+        if options.within is not None:
+            from latentsearch.search.cutoff import cutoff_distance
+
+            with watch.stage("search"):
+                self.cutoff = cutoff_distance(index, encoder, options.within)
 
     def hits(self, codes: NDArray[np.float32], themselves: Sequence[Excluded]) -> list[tuple[Hit, ...]]:
         """Return the hits of each code, float32 (q, d). themselves: for each code, the pictures to leave out."""
@@ -83,11 +90,12 @@ class Finder:
         return list(map(Neighbour, self._edited.own_distances(code, ids), records, ids))
 
     def _are_near(self, distances: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which distances satisfy max_distance and min_similarity."""
+        """Which distances satisfy max_distance, within and min_similarity."""
         options = self._options
         near = np.full(distances.shape, True)
-        if options.max_distance is not None:
-            near &= distances <= options.max_distance
+        for limit in (options.max_distance, self.cutoff):
+            if limit is not None:
+                near &= distances <= limit
         if options.min_similarity is not None:
             near &= self._encoder.similarity(distances) >= options.min_similarity
         return near

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.decoding.decode import decode_bytes, read_file
-from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
+from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder, read_model
 from indexer.errors import EncoderError, IndexStateError, InputError, UnreadableImage
 from indexer.index.index import Index
 from indexer.paths import printable
@@ -19,13 +19,17 @@ from latentsearch.query import PIPED, Name, Options, Query, Results, Stopwatch
 from latentsearch.search.ranking import Excluded, Finder
 
 if TYPE_CHECKING:
+    from indexer.encoders.framing import Framing
     from latentsearch.attributes.search import EditedSearch
+    from latentsearch.notation import Part
 
 logger = logging.getLogger(__name__)
 
 Codes = NDArray[np.float32]
 # The subfolder that holds the encoder, which has no network, in an index of codes that another program computed.
 ENCODER_FOLDER = "encoder"
+# The family of such an encoder in its model.json.
+COMPUTED_ELSEWHERE = "computed elsewhere"
 # Codes have unit length. If the difference of two means is shorter than this, it is rounding error, not a direction.
 LEAST_LENGTH = 1e-4
 
@@ -78,6 +82,7 @@ def search_in(
         tuple(map(str, options.changes)),
         faceless=faceless,
         sort=options.sort,
+        cutoff=finder.cutoff,
     )
 
 
@@ -92,7 +97,8 @@ def minus_codes(query: Query, index: Index, encoder: PictureEncoder, contents: S
     if contents is None:
         contents = read_contents(query.minus, query.given)
     encoded = encode_files(contents, query.minus, encoder)
-    return _with_codes(encoded, query.minus_ids, query.minus_codes, index)
+    codes = _with_codes(encoded, query.minus_ids, query.minus_codes, index)
+    return codes * np.array(query.minus_weights, np.float32)[:, None] if query.minus_weights else codes
 
 
 def _called(name: str, codes: Sequence[Codes]) -> list[str]:
@@ -127,14 +133,22 @@ def encoder_of(index: Index, option: str | Path | None = None, *, network: bool 
     own = index.folder / ENCODER_FOLDER
     sources = [Path(index.encoder_source), own]
     found = next((folder for folder in sources if (folder / "model.json").is_file()), index.encoder_name)
-    if network and option is None and found == own:
+    if network and option is None and _has_no_network(found):
         raise EncoderError(
             f"the codes of {index.encoder_name} in the index at {printable(index.folder)} were computed elsewhere: "
-            "pictures cannot be encoded here, search for stored ones by id, or by code from Python"
+            "no encoder is known that could encode a picture; search for stored ones with --like PATH or --id N, or by "
+            "a vector with --vector FILE.npy"
         )
     encoder = load_encoder(option or found, network=network)
     index.metadata.require(encoder, index.folder)
     return encoder
+
+
+def _has_no_network(found: str | Path) -> bool:
+    """Return whether a bundle describes codes that another program computed."""
+    if not isinstance(found, Path) or (found / "encoder.onnx").is_file():
+        return False
+    return read_model(found).get("family") == COMPUTED_ELSEWHERE
 
 
 def require_pictures(index: Index) -> None:
@@ -159,30 +173,43 @@ def read_contents(files: Sequence[Name], given: Mapping[str, bytes] | None = Non
     return contents
 
 
-def encode_files(contents: Sequence[bytes], names: Sequence[Name], encoder: PictureEncoder) -> Codes:
-    """Decode and encode file contents: float32 (n, d). Raises UnreadableImage with the name and the reason."""
+def encode_files(
+    contents: Sequence[bytes], names: Sequence[Name], encoder: PictureEncoder, parts: Sequence[Part | None] = ()
+) -> Codes:
+    """Decode and encode file contents: float32 (n, d).
+
+    parts: the part of each picture that counts, None for all of it; () if all are whole. Raises UnreadableImage, and
+    InputError for a part beyond its picture, each with the name and the reason.
+    """
     framing = encoder.framing
     if not contents:
         return np.empty((0, encoder.latent_size), np.float32)
     pixels = np.empty((len(contents), framing.height, framing.width, 3), np.uint8)
     for row, (content, name) in enumerate(zip(contents, names, strict=True)):
+        part = parts[row] if parts else None
         try:
-            pixels[row] = decode_bytes(content, framing).pixels
-        except UnreadableImage as error:
+            pixels[row] = decode_bytes(content, framing).pixels if part is None else _part(content, framing, part)
+        except (InputError, UnreadableImage) as error:
             called = "standard input" if name == PIPED else printable(name)
-            raise UnreadableImage(f"{called}: {error}") from error
+            raise type(error)(f"{called}: {error}") from error
     return encoder.encode(pixels)
 
 
-def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
+def _part(content: bytes, framing: Framing, part: Part) -> NDArray[np.uint8]:
+    from latentsearch.search.parts import decode_part
+
+    return decode_part(content, framing, part)
+
+
+def combined(plus: Codes, minus: Codes, distance: str, weights: Sequence[float] = ()) -> Codes:
     """Combine codes to one query code (d,): mean(plus) - mean(minus), scaled to unit length for "cosine".
 
-    plus: (p, d) with p > 0. minus: (m, d). Raises InputError if the difference is zero up to rounding and
-    distance is "cosine".
+    plus: (p, d) with p > 0. minus: (m, d). weights: of the codes in the mean of plus; () if all are equal. Raises
+    InputError if the difference is zero up to rounding and distance is "cosine".
     """
     if len(plus) == 1 and not len(minus):
         return np.array(plus[0])
-    code = plus.mean(axis=0, dtype=np.float64)
+    code = np.average(plus.astype(np.float64), axis=0, weights=weights or None)
     if len(minus):
         code -= minus.mean(axis=0, dtype=np.float64)
     if distance == "cosine":
@@ -195,9 +222,9 @@ def combined(plus: Codes, minus: Codes, distance: str) -> Codes:
 
 def _code(query: Query, contents: Sequence[bytes], index: Index, encoder: Encoder, options: Options) -> Codes:
     count = len(query.images)
-    plus = encode_files(contents[:count], query.images, _picture_encoder(encoder, options))
+    plus = encode_files(contents[:count], query.images, _picture_encoder(encoder, options), query.parts)
     minus = minus_codes(query, index, encoder, contents[count:])
-    return combined(_with_codes(plus, query.ids, query.codes, index), minus, index.distance)
+    return combined(_with_codes(plus, query.ids, query.codes, index), minus, index.distance, query.weights)
 
 
 def _with_codes(encoded: Codes, ids: Sequence[int], codes: Sequence[Codes], index: Index) -> Codes:

@@ -17,7 +17,8 @@ PUBLIC = [
     "Collection", "DamagedIndex", "Duplicates", "EncoderError", "Hit", "IndexStateError", "InputError",
     "LatentsearchError", "LockedIndex", "MissingExtra", "Results", "TrainingError", "TransferError", "UnreadableImage",
     "create", "data_sets", "encode", "encoders", "export_bundle", "fetch_data", "find_duplicates", "import_codes",
-    "import_parquet", "index", "invert", "open", "predict_labels", "sample", "train", "verify_data", "watch",
+    "import_parquet", "import_vectors", "index", "invert", "open", "predict_labels", "sample", "train",
+    "verify_data", "watch",
 ]  # fmt: skip
 HEAVY = ("torch", "onnxruntime", "faiss", "sqlalchemy", "pandas", "pyarrow")
 MILLISECONDS_MORE_THAN_NUMPY = 60

@@ -113,7 +113,7 @@ def test_tables_stand_below_their_query(collection: Collection, folder: Path) ->
 def test_a_sheet_has_a_row_for_each_query(
     collection: Collection, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("latentsearch.cli.query.ROWS_OF_SHEET", 5)
+    monkeypatch.setattr("latentsearch.cli.query_answers.ROWS_OF_SHEET", 5)
     target = tmp_path / "sheet.png"
     result = collection.query("--batch", folder, "-k", "2", "--paths", "--sheet", target)
     assert result.stderr == f"latentsearch: the sheet shows the first 5 of {COUNT}\n"
