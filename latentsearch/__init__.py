@@ -36,12 +36,11 @@ if TYPE_CHECKING:
     from latentsearch.interface.data import data_sets, fetch_data, verify_data
     from latentsearch.interface.duplicates import Duplicates
     from latentsearch.interface.encoding import encode, encoders, predict_labels
-    from latentsearch.interface.foreign_codes import import_codes
+    from latentsearch.interface.foreign_codes import import_codes, import_vectors
     from latentsearch.interface.indexing import index, watch
     from latentsearch.interface.parquet import import_parquet
     from latentsearch.interface.results import Results
     from latentsearch.interface.training import train
-    from latentsearch.interface.vector_files import import_vectors
     from latentsearch.query import Hit
 
 __all__ = [
@@ -93,7 +92,7 @@ _MODULES = {
     "find_duplicates": "latentsearch.interface.collection",
     "import_codes": "latentsearch.interface.foreign_codes",
     "import_parquet": "latentsearch.interface.parquet",
-    "import_vectors": "latentsearch.interface.vector_files",
+    "import_vectors": "latentsearch.interface.foreign_codes",
     "index": "latentsearch.interface.indexing",
     "invert": "latentsearch.interface.bundles",
     "open": "latentsearch.interface.collection",

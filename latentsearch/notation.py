@@ -1,4 +1,4 @@
-"""Parse what people write in a query: cut-offs such as 1/1000, weights such as 2:one.jpg, and parts of pictures."""
+"""Parse what people write in a query: cut-offs (1/1000), weights (2:one.jpg), parts of pictures, labels to set."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ ONE_IN = re.compile(r"([\d,]+(?:\.\d+)?)\s*(?:/|in)\s*([\d,]+(?:\.\d+)?)")
 
 # A number before a colon. A drive of Windows, such as C:, is no number.
 WEIGHT = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)):(.+)", re.DOTALL)
+CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 # A greater weight would only lose the digits of the other pictures' codes.
 WEIGHT_AT_MOST = 1_000_000
 SHAPE_OF_PART = "write x,y,w,h in pixels, such as 0,0,200,100, or in shares of the picture, such as 0.25,0,0.5,1"
@@ -134,3 +135,21 @@ def parts_of(given: Any, count: int) -> tuple[Part | None, ...]:
 
 def _no_part(given: object) -> InputError:
     return InputError(f"{printable(str(given))!r} is no part of a picture: {SHAPE_OF_PART}")
+
+
+class Change(NamedTuple):
+    """A label to set in a query, and the value, 0 or 1, that results should have."""
+
+    label: str
+    value: int
+
+    @classmethod
+    def parse(cls, text: str) -> Change:
+        """Parse NAME=0 or NAME=1. Raises InputError for anything else."""
+        found = CHANGE.fullmatch(text)
+        if found is None:
+            raise InputError(f"{printable(text)!r} does not set a label: write NAME=1 or NAME=0, as in Eyeglasses=1")
+        return cls(found[1], int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.label}={self.value}"

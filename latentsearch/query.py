@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from latentsearch.notation import Part
+    from latentsearch.notation import Change, Part
 
 # The picture name `-` stands for standard input.
 PIPED = Path("-")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-CHANGE = re.compile(r"\s*(.+?)\s*=\s*([01])\s*")
 # The default of Options.set_by: set labels by their directions in code space, without a generator.
 DIRECTIONS = "directions"
 # The orders of results: by rank, by the time the picture was taken, or by the file's name.
@@ -86,24 +85,6 @@ class Query:
         if not (self.images or self.ids or self.codes):
             raise InputError("no picture to search for: name a file, or give the id of a stored picture")
         check_files(self.files)
-
-
-class Change(NamedTuple):
-    """A label to set in a query, and the value, 0 or 1, that results should have."""
-
-    label: str
-    value: int
-
-    @classmethod
-    def parse(cls, text: str) -> Change:
-        """Parse NAME=0 or NAME=1. Raises InputError for anything else."""
-        found = CHANGE.fullmatch(text)
-        if found is None:
-            raise InputError(f"{printable(text)!r} does not set a label: write NAME=1 or NAME=0, as in Eyeglasses=1")
-        return cls(found[1], int(found[2]))
-
-    def __str__(self) -> str:
-        return f"{self.label}={self.value}"
 
 
 @dataclass(frozen=True)

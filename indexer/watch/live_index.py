@@ -23,8 +23,9 @@ from indexer.index.index import Index
 from indexer.index.writer import IndexWriter
 from indexer.paths import CATALOGUE, is_under
 from indexer.pipeline.labels import LabelCache
-from indexer.pipeline.run import IndexOptions, Summary, index_scope
+from indexer.pipeline.run import IndexOptions, index_scope
 from indexer.pipeline.scope import Scope
+from indexer.pipeline.summary import Summary
 from indexer.progress import Report, StepReport
 from indexer.system.interrupts import interruptible
 from indexer.watch.debounce import Debouncer

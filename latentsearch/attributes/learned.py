@@ -23,7 +23,7 @@ from indexer.system.disk import atomic_write
 from latentsearch.attributes.directions import MISSING, Directions, Values
 from latentsearch.attributes.ranking import LEAST_PICTURES, EditedRanking, Setting, fit_ranking, settable
 from latentsearch.attributes.search import EditedSearch
-from latentsearch.query import Change
+from latentsearch.notation import Change
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from indexer.encoders.framing import Framing
 from indexer.encoders.generator import Generator, load_generator
 from indexer.errors import EncoderError, InputError
 from indexer.paths import printable
-from latentsearch.query import Change, Options
+from latentsearch.notation import Change
+from latentsearch.query import Options
 
 Pixels = NDArray[np.uint8]
 # A label is set to 0.5 ± reach / 2, one reach after another: to 1 or 0, then 1.5 or -0.5, then 2 or -1.

@@ -14,7 +14,7 @@ from latentsearch.cli.stderr import Bar
 
 if TYPE_CHECKING:
     from indexer.parquet.load import ImportSummary
-    from latentsearch.interface.vector_files import VectorSummary
+    from latentsearch.interface.foreign_codes import VectorSummary
 
 GOES_ON = "interrupted: the pictures imported so far are kept; run the same command again to continue"
 
@@ -47,8 +47,9 @@ def command(file: Path, location: str | None, encoder: str | None, as_json: bool
     Picture files are read for their sizes and hashes; those that cannot be read are left out. Search such an index with
     `query --like PATH`, `--id` or `--vector`; pictures that are not in it cannot be encoded.
     """
+    from latentsearch.interface.foreign_codes import import_vectors
     from latentsearch.interface.parquet import import_parquet
-    from latentsearch.interface.vector_files import holds_vectors, import_vectors
+    from latentsearch.vector_files import holds_vectors
 
     try:
         with Bar("importing") as bar:

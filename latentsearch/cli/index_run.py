@@ -14,7 +14,7 @@ from latentsearch.cli import Interrupted, tell
 from latentsearch.cli.stderr import Bar
 
 if TYPE_CHECKING:
-    from indexer.pipeline.run import Summary
+    from indexer.pipeline.summary import Summary
     from indexer.pipeline.vanished import Kept
     from indexer.progress import StepReport
     from latentsearch.interface.indexing import AddOptions

@@ -5,8 +5,10 @@ A value of the wrong type is reported in one sentence before any work starts. Th
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,6 +107,23 @@ class Verb(click.Command):
         if DEBUG in args[: args.index("--") if "--" in args else None]:
             ctx.ensure_object(Diagnostics).debug = True
         return super().parse_args(ctx, args)
+
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+# The value of a bare `--diverse`.
+USUAL_VARIETY = 0.5
+
+
+class QueryVerb(Verb):
+    """Accepts `--diverse` with and without a number. click alone would read any next word as the value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Replace a bare `--diverse` by its full form."""
+        whole = [
+            f"{word}={USUAL_VARIETY}" if word == "--diverse" and not NUMBER.fullmatch(after) else word
+            for word, after in itertools.pairwise([*args, ""])
+        ]
+        return super().parse_args(ctx, whole)
 
 
 def _log(context: click.Context, option: click.Parameter, verbose: bool) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,7 +14,7 @@ from latentsearch.cli.options import (
     PATH,
     WHOLE,
     Form,
-    Verb,
+    QueryVerb,
     Weighted,
     WeightedId,
     encoder_option,
@@ -26,26 +24,24 @@ from latentsearch.cli.options import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from latentsearch.interface.collection import Collection
     from latentsearch.interface.results import FolderResults, Results
-    from latentsearch.query import Change, Name, Options
+    from latentsearch.notation import Change
+    from latentsearch.query import Name, Options
 
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
-# The value of a bare `--diverse`.
-USUAL_VARIETY = 0.5
+class Asked(NamedTuple):
+    """The pictures that the command line names, with their weights, and the parts of the images."""
 
-
-class QueryCommand(Verb):
-    """Accepts `--diverse` with and without a number. click alone would read any next word as the value."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Replace a bare `--diverse` by its full form."""
-        whole = [
-            f"{word}={USUAL_VARIETY}" if word == "--diverse" and not NUMBER.fullmatch(after) else word
-            for word, after in itertools.pairwise([*args, ""])
-        ]
-        return super().parse_args(ctx, whole)
+    images: tuple[Weighted, ...]
+    ids: tuple[Weighted, ...]
+    like: tuple[Weighted, ...]
+    vector: tuple[Weighted, ...]
+    minus: tuple[Weighted, ...]
+    crop: tuple[str, ...]
 
 
 def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
@@ -61,7 +57,7 @@ def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
     return {str(name): content_of(name) for name in sorted(wanted, key=lambda name: name != PIPED)}
 
 
-@click.command("query", cls=QueryCommand)
+@click.command("query", cls=QueryVerb)
 @click.argument("images", nargs=-1, metavar="[IMAGE]...", type=Weighted.picture)
 @click.option(
     "--id",
@@ -160,18 +156,7 @@ def contents_of(names: tuple[Name, ...]) -> dict[str, bytes]:
     help="Also draw the query and its results on a contact sheet, a PNG, JPEG or WebP file.",
 )
 def command(
-    images: tuple[Weighted, ...],
-    ids: tuple[Weighted, ...],
-    like: tuple[Weighted, ...],
-    vector: tuple[Weighted, ...],
-    minus: tuple[Weighted, ...],
-    crop: tuple[str, ...],
-    batch: Path | None,
-    location: str | None,
-    encoder: str | None,
-    form: Form,
-    sheet: Path | None,
-    **chosen: Any,
+    batch: Path | None, location: str | None, encoder: str | None, form: Form, sheet: Path | None, **chosen: Any
 ) -> None:
     """Find the pictures of the index that are most like IMAGE, or like the mean of several; the most similar first.
 
@@ -204,17 +189,18 @@ def command(
     A terminal gets a table with the labels that are true. A pipe gets lines with tabs between rank, id, distance,
     similarity, path and labels.
     """
-    _check(len(images), len(ids + like + vector), batch, crop, sheet)
+    asked = Asked(*(chosen.pop(name) for name in Asked._fields))
+    _check(asked, batch, sheet)
     options = _options(**chosen)
-    given = contents_of(tuple(one.item for one in images + minus))
-    chosen |= {"minus": [one.item for one in minus], "minus_weights": _weights(minus), "given": given}
+    given = contents_of(tuple(one.item for one in asked.images + asked.minus))
+    chosen |= {"minus": [one.item for one in asked.minus], "minus_weights": _weights(asked.minus), "given": given}
     from latentsearch.interface.collection import open
 
     with open(location, encoder) as index:
         if batch is not None:
             _show_all(index.search_folder(batch, **chosen), options, given, form, sheet)
         else:
-            _show(_answer(index, images + ids, like, vector, crop, chosen), options, given, form, sheet)
+            _show(_answer(index, asked, chosen), options, given, form, sheet)
 
 
 def _options(set: tuple[Change, ...], **others: Any) -> Options:
@@ -230,52 +216,46 @@ def _options(set: tuple[Change, ...], **others: Any) -> Options:
 
 
 def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
-    from latentsearch.query import Change
+    from latentsearch.notation import Change
 
     return tuple(map(Change.parse, given))
 
 
-def _check(pictures: int, others: int, batch: Path | None, crop: tuple[str, ...], sheet: Path | None) -> None:
+def _check(asked: Asked, batch: Path | None, sheet: Path | None) -> None:
     """Check that the arguments go together, before anything is opened."""
-    if batch is not None and pictures + others:
+    named = bool(asked.images + asked.ids + asked.like + asked.vector)
+    if batch is not None and named:
         raise click.UsageError(
             "--batch searches for the pictures of a folder: leave out IMAGE, --id, --like and --vector"
         )
-    if batch is None and not pictures + others:
+    if batch is None and not named:
         raise click.UsageError("name a picture, or a stored one with --id or --like, or a folder of them with --batch")
-    if crop and not pictures:
+    if asked.crop and not asked.images:
         raise click.UsageError("--crop cuts a part from an IMAGE: name one")
-    if crop:
+    if asked.crop:
         from latentsearch.notation import parts_of
 
-        parts_of(crop, pictures)
+        parts_of(asked.crop, len(asked.images))
     if sheet:
         from latentsearch.search.contact_sheet import check_target
 
         check_target(sheet)
 
 
-def _answer(
-    index: Collection,
-    given: tuple[Weighted, ...],
-    like: tuple[Weighted, ...],
-    vector: tuple[Weighted, ...],
-    crop: tuple[str, ...],
-    chosen: dict[str, Any],
-) -> Results:
-    stored = tuple(Weighted(index.id_of(path), weight) for path, weight in like)
-    asked = given + stored + (_codes_in(vector) if vector else ())
-    return index.search([one.item for one in asked], **chosen, weights=_weights(asked), crop=crop or None)
+def _answer(index: Collection, asked: Asked, chosen: dict[str, Any]) -> Results:
+    stored = tuple(Weighted(index.id_of(path), weight) for path, weight in asked.like)
+    vectors = tuple(Weighted(code, weight) for file, weight in asked.vector for code in _codes_in(file))
+    plus = asked.images + asked.ids + stored + vectors
+    return index.search([one.item for one in plus], **chosen, weights=_weights(plus), crop=asked.crop or None)
 
 
-def _codes_in(files: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
-    """Return the vectors in .npy files."""
+def _codes_in(file: Path) -> NDArray[np.float32]:
+    """Return the vectors in a .npy file, (n, d)."""
     import numpy as np
 
-    from latentsearch.interface.vector_files import read_npy
+    from latentsearch.vector_files import read_npy
 
-    read = [(np.atleast_2d(read_npy(file)), weight) for file, weight in files]
-    return tuple(Weighted(code, weight) for codes, weight in read for code in codes)
+    return np.atleast_2d(read_npy(file))
 
 
 def _weights(given: tuple[Weighted, ...]) -> list[float] | None:
@@ -286,7 +266,10 @@ def _weights(given: tuple[Weighted, ...]) -> list[float] | None:
 
 def _show(results: Results, options: Options, given: Mapping[str, bytes], form: Form, sheet: Path | None) -> None:
     form.show(results)
-    _tell_of_faces(results)
+    if results.faces or results.faceless:
+        from latentsearch.cli.query_answers import tell_of_faces
+
+        tell_of_faces(results)
     if sheet:
         from latentsearch.search.contact_sheet import write_sheet
 
@@ -297,22 +280,6 @@ def _show(results: Results, options: Options, given: Mapping[str, bytes], form: 
         tell_of_cutoff(results, options.within, options.k)
     elif len(results.hits) < options.k:
         tell(f"{len(results.hits)} of {options.k} pictures returned: {_why_fewer(results, options)}")
-
-
-def _tell_of_faces(results: Results) -> None:
-    """Say which face was searched for, if a picture shows several, or that whole pictures were searched."""
-    from indexer.paths import printable
-
-    for face in results.faces:
-        if face.total > 1:
-            which = "the largest" if face.number == 1 else f"face {face.number}"
-            left, top, right, bottom = map(round, face.box)
-            where = f"from ({left}, {top}) to ({right}, {bottom})"
-            tell(
-                f"{printable(face.query)} has {face.total} faces: searched for {which}, {where}; --face N takes another"
-            )
-    if results.faceless:
-        tell(f"no face found in {printable(results.faceless)}: searched whole pictures")
 
 
 def _why_fewer(results: Results, options: Options) -> str:

@@ -1,4 +1,4 @@
-"""Print the answers of `latentsearch query --batch`, one after another, and what --within left out."""
+"""What `latentsearch query` prints less often: the answers of --batch, and on stderr what a search left out."""
 
 from __future__ import annotations
 
@@ -56,3 +56,19 @@ def tell_of_cutoff(results: Results, share: float, k: int) -> None:
         tell(f"no picture{among} is as close as {share_in_words(share)} of this index")
     elif len(results.hits) == k:
         tell(f"the first {k} pictures returned: more may be as close as {share_in_words(share)}, see -k")
+
+
+def tell_of_faces(results: Results) -> None:
+    """Say which face was searched for, if a picture shows several, or that whole pictures were searched."""
+    from indexer.paths import printable
+
+    for face in results.faces:
+        if face.total > 1:
+            which = "the largest" if face.number == 1 else f"face {face.number}"
+            left, top, right, bottom = map(round, face.box)
+            where = f"from ({left}, {top}) to ({right}, {bottom})"
+            tell(
+                f"{printable(face.query)} has {face.total} faces: searched for {which}, {where}; --face N takes another"
+            )
+    if results.faceless:
+        tell(f"no face found in {printable(results.faceless)}: searched whole pictures")

@@ -15,7 +15,7 @@ from latentsearch.interface.results import FolderResults, Results
 if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.parquet.load import ImportSummary
-    from indexer.pipeline.run import Summary
+    from indexer.pipeline.summary import Summary
     from indexer.progress import StepReport
     from latentsearch.interface.duplicates import Duplicates
     from latentsearch.interface.queries import Crop, HitOptions, Queried, SearchOptions

@@ -45,7 +45,7 @@ def groups_of_faces(
     index: Index, min_similarity: float | None, least: int, on_progress: StepReport | None
 ) -> FaceGroups:
     """Group the faces of an index; see `Collection.faces`."""
-    from latentsearch.interface.parquet import of_one_step
+    from indexer.progress import of_one_step
     from latentsearch.search.face_groups import MIN_SIMILARITY, group_faces
     from latentsearch.search.faces import encoder_of_faces
 

@@ -1,4 +1,4 @@
-"""Make an index of codes that another program computed; its encoder has a name but no network.
+"""Make an index of codes that another program computed, from arrays or files; its encoder has a name but no network.
 
 The distances between random pairs of these codes are measured when the index is made, so that similarities mean the
 same as for every other encoder. Pictures cannot be encoded in such an index: searches go by id or by code.
@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -213,3 +214,68 @@ def _failure(outcome: Outcome) -> Failure:
     from indexer.catalog.failures import Failure
 
     return Failure(outcome.job.path, outcome.reason, may_pass=outcome.may_pass)
+
+
+@dataclass(frozen=True)
+class VectorSummary:
+    """The result of an import: found = added + unchanged + unreadable. replaced: the added ones that replaced others.
+
+    unreadable: pictures that were left out because their files cannot be read; `Collection.failures` has the reasons.
+    """
+
+    found: int
+    added: int
+    replaced: int
+    unchanged: int
+    unreadable: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the output of `latentsearch import --json`."""
+        return asdict(self)
+
+
+def import_vectors(
+    file: str | Path,
+    path: str | Path | None = None,
+    *,
+    paths: str | Path | None = None,
+    vectors: str | None = None,
+    encoder: str | None = None,
+    distance: Literal["cosine", "euclidean"] | None = None,
+    on_progress: StepReport | None = None,
+) -> VectorSummary:
+    """Import a file of vectors that another program computed into an index of its own, which is made if there is none.
+
+    file: a .npy file with one vector per row, or a Parquet file. path: the folder of the index, as for `open`. paths:
+    for a .npy file, a text file with one path per line, in the order of the rows; for a Parquet file, the column of
+    paths, by default "path" or the like. vectors: the Parquet column of vectors, by default the only one with lists of
+    numbers. encoder: a name for the vectors' encoder. distance: "cosine" by default. Both may be left out for an
+    existing index. on_progress: as for `Collection.add`.
+
+    Relative paths are relative to the working directory. Otherwise as `import_codes`, which explains what such an index
+    can do. Raises InputError for a damaged file, a missing column and vectors that cannot be imported, too.
+
+    >>> np.save(folder / "vectors.npy", [[9, 1], [1, 9]])
+    >>> pictures = sorted((folder / "pictures").glob("n*.png"))[:2]
+    >>> _ = (folder / "paths.txt").write_text("".join(f"{one}\\n" for one in pictures))
+    >>> ls.import_vectors(folder / "vectors.npy", folder / "mine", paths=folder / "paths.txt", encoder="mine").added
+    2
+    """
+    from indexer.index.index import Index
+    from indexer.paths import locate
+    from latentsearch.vector_files import read_vectors, refusal
+
+    source, folder = Path(file), locate(path)
+    names, rows = read_vectors(source, paths, vectors)
+    if Index.exists(folder):
+        with Index.open(folder) as index:
+            encoder, distance = encoder or index.encoder_name, distance or index.distance  # type: ignore[assignment]
+            if rows.shape[1] != index.latent_size:
+                raise refusal(
+                    source, f"its vectors have {rows.shape[1]} numbers, and those of the index {index.latent_size}"
+                )
+    if not encoder:
+        raise InputError(f"the encoder of the vectors in {printable(source)} has no name: give it one, such as `clip`")
+    summary, failures = import_into(folder, names, rows, encoder, distance or "cosine", on_progress)
+    counts = summary.added, summary.replaced, summary.unchanged, len(failures)
+    return VectorSummary(summary.found + len(failures), *counts)

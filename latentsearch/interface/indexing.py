@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.index.index import Index
     from indexer.pipeline.plan import Reading
-    from indexer.pipeline.run import IndexOptions, Summary
+    from indexer.pipeline.run import IndexOptions
     from indexer.pipeline.scope import Scope
+    from indexer.pipeline.summary import Summary
     from indexer.progress import Report, StepReport
 
 

@@ -191,7 +191,7 @@ class OpenIndex:
         Raises MissingExtra without the extra `parquet`, InputError if the file cannot be written.
         """
         from indexer.parquet.export import export_codes
-        from latentsearch.interface.parquet import of_one_step
+        from indexer.progress import of_one_step
 
         return export_codes(self._now(), Path(path), of_one_step(on_progress, "exporting"))
 

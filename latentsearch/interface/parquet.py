@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
     from indexer.parquet.load import ImportSummary
     from indexer.parquet.reader import ParquetReader
-    from indexer.progress import Report, StepReport
+    from indexer.progress import StepReport
 
 
 def import_parquet(
@@ -53,6 +52,7 @@ def add_rows(
     """Check an open Parquet file, and then add its pictures to an index, which is made if there is none."""
     from indexer.index.writer import IndexWriter
     from indexer.parquet.load import import_codes
+    from indexer.progress import of_one_step
     from latentsearch.search.search import COMPUTED_ELSEWHERE
 
     file.require(encoder)
@@ -74,8 +74,3 @@ def keep_model(folder: Path, model: dict[str, Any]) -> None:
     bundle.mkdir(exist_ok=True)
     with atomic_write(bundle / "model.json") as file:
         file.write(json.dumps(model, indent=2).encode())
-
-
-def of_one_step(on_progress: StepReport | None, step: str) -> Report | None:
-    """Adapt a callback that takes a step's name to work with a single step."""
-    return None if on_progress is None else partial(on_progress, step)

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
-from latentsearch.query import PIPED, USUAL_K, USUAL_K_WITHIN, Address, Change, InMemory, Name, Options, Query
+from latentsearch.query import PIPED, USUAL_K, USUAL_K_WITHIN, Address, InMemory, Name, Options, Query
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from latentsearch.notation import Part
+    from latentsearch.notation import Change, Part
 
 # A path or address, the bytes of a picture file, an array uint8 (h, w, 3), or a PIL image.
 Picture: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], "Image.Image"]
@@ -207,6 +207,8 @@ def _parts(crop: Crop, count: int) -> tuple[Part | None, ...]:
 
 def _changes(wanted: Iterable[tuple[str, int]]) -> Iterator[Change]:
     """Return the labels to set. Raises InputError for a value other than 0 and 1."""
+    from latentsearch.notation import Change
+
     for label, value in wanted:
         if value not in (0, 1):
             raise InputError(f"label {label!r} cannot be set to {value!r}: give 0 or 1")

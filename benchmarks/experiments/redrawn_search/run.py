@@ -26,7 +26,7 @@ from benchmarks.methods.learned import FACTS
 from benchmarks.statistics.edited_queries import ASKED, RESAMPLES, K, in_first_half, lacking
 from indexer.encoders.encoder import Encoder, load_encoder, read_model
 from latentsearch.attributes.redraw import Redrawing, RedrawingEncoder
-from latentsearch.query import Change
+from latentsearch.notation import Change
 
 NAME = "redrawn-search"
 

@@ -14,8 +14,9 @@ from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.files.discover import discover
 from indexer.index.writer import IndexWriter
 from indexer.pipeline.plan import Reading
-from indexer.pipeline.run import IndexOptions, Summary, index_folders, index_scope
+from indexer.pipeline.run import IndexOptions, index_folders, index_scope
 from indexer.pipeline.scope import Scope
+from indexer.pipeline.summary import Summary
 from tests.support import make_bundle, make_folder
 
 COUNT = 6

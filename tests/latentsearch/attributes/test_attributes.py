@@ -26,7 +26,7 @@ from indexer.index.writer import IndexWriter
 from indexer.pipeline import predict_labels
 from indexer.workers import tasks
 from latentsearch.attributes.redraw import Redrawing
-from latentsearch.query import Change
+from latentsearch.notation import Change
 from tests.deadly import DEADLY_SIZE, DeadlyFraming
 from tests.latentsearch.collection import call
 from tests.support import ATTRIBUTES, make_bundle

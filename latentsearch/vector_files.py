@@ -1,11 +1,10 @@
-"""Read files of vectors that another program computed, .npy and Parquet, and import them into an index of their own."""
+"""Read files of vectors that another program computed, .npy and Parquet."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,76 +15,9 @@ from indexer.paths import printable
 if TYPE_CHECKING:
     import pyarrow
 
-    from indexer.progress import StepReport
-
 NPY, PARQUET = b"\x93NUMPY", b"PAR1"
 # The column of paths in a Parquet file, unless another is named.
 PATH_COLUMNS = ("path", "file", "filename", "image_path", "image")
-
-
-@dataclass(frozen=True)
-class VectorSummary:
-    """The result of an import: found = added + unchanged + unreadable. replaced: the added ones that replaced others.
-
-    unreadable: pictures that were left out because their files cannot be read; `Collection.failures` has the reasons.
-    """
-
-    found: int
-    added: int
-    replaced: int
-    unchanged: int
-    unreadable: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the output of `latentsearch import --json`."""
-        return asdict(self)
-
-
-def import_vectors(
-    file: str | Path,
-    path: str | Path | None = None,
-    *,
-    paths: str | Path | None = None,
-    vectors: str | None = None,
-    encoder: str | None = None,
-    distance: Literal["cosine", "euclidean"] | None = None,
-    on_progress: StepReport | None = None,
-) -> VectorSummary:
-    """Import a file of vectors that another program computed into an index of its own, which is made if there is none.
-
-    file: a .npy file with one vector per row, or a Parquet file. path: the folder of the index, as for `open`. paths:
-    for a .npy file, a text file with one path per line, in the order of the rows; for a Parquet file, the column of
-    paths, by default "path" or the like. vectors: the Parquet column of vectors, by default the only one with lists of
-    numbers. encoder: a name for the vectors' encoder. distance: "cosine" by default. Both may be left out for an
-    existing index. on_progress: as for `Collection.add`.
-
-    Relative paths are relative to the working directory. Otherwise as `import_codes`, which explains what such an index
-    can do. Raises InputError for a damaged file, a missing column and vectors that cannot be imported, too.
-
-    >>> np.save(folder / "vectors.npy", [[9, 1], [1, 9]])
-    >>> pictures = sorted((folder / "pictures").glob("n*.png"))[:2]
-    >>> _ = (folder / "paths.txt").write_text("".join(f"{one}\\n" for one in pictures))
-    >>> ls.import_vectors(folder / "vectors.npy", folder / "mine", paths=folder / "paths.txt", encoder="mine").added
-    2
-    """
-    from indexer.index.index import Index
-    from indexer.paths import locate
-    from latentsearch.interface.foreign_codes import import_into
-
-    source, folder = Path(file), locate(path)
-    names, rows = read_vectors(source, paths, vectors)
-    if Index.exists(folder):
-        with Index.open(folder) as index:
-            encoder, distance = encoder or index.encoder_name, distance or index.distance  # type: ignore[assignment]
-            if rows.shape[1] != index.latent_size:
-                raise _refusal(
-                    source, f"its vectors have {rows.shape[1]} numbers, and those of the index {index.latent_size}"
-                )
-    if not encoder:
-        raise InputError(f"the encoder of the vectors in {printable(source)} has no name: give it one, such as `clip`")
-    summary, failures = import_into(folder, names, rows, encoder, distance or "cosine", on_progress)
-    counts = summary.added, summary.replaced, summary.unchanged, len(failures)
-    return VectorSummary(summary.found + len(failures), *counts)
 
 
 def holds_vectors(file: Path) -> bool:
@@ -114,16 +46,16 @@ def read_vectors(
         with open(file, "rb") as opened:
             is_npy = opened.read(len(NPY)) == NPY
     except OSError as error:
-        raise _refusal(file, error.strerror or "it cannot be read") from error
+        raise refusal(file, error.strerror or "it cannot be read") from error
     if not is_npy:
         return _of_parquet(file, None if paths is None else str(paths), vectors)
     if paths is None:
-        raise _refusal(file, "it has no paths: name a text file that has one path per line with --paths")
+        raise refusal(file, "it has no paths: name a text file that has one path per line with --paths")
     names, rows = _lines(Path(paths)), read_npy(file)
     if rows.ndim != 2 or not rows.size:
-        raise _refusal(file, f"its shape is {rows.shape}, not (n, d)")
+        raise refusal(file, f"its shape is {rows.shape}, not (n, d)")
     if len(names) != len(rows):
-        raise _refusal(file, f"it has {len(rows)} vectors, and {printable(paths)} has {len(names)} paths")
+        raise refusal(file, f"it has {len(rows)} vectors, and {printable(paths)} has {len(names)} paths")
     return names, rows
 
 
@@ -158,7 +90,7 @@ def _parquet_of(file: Path) -> Any:
     try:
         return ParquetFile(file)
     except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
-        raise _refusal(file, "it is not a whole Parquet file") from error
+        raise refusal(file, "it is not a whole Parquet file") from error
 
 
 def _of_parquet(file: Path, paths: str | None, vectors: str | None) -> tuple[list[str], NDArray[np.float32]]:
@@ -168,14 +100,14 @@ def _of_parquet(file: Path, paths: str | None, vectors: str | None) -> tuple[lis
     vectors = _column(file, schema.names, vectors, lists, "vectors")
     paths = _column(file, schema.names, paths, [name for name in PATH_COLUMNS if name in schema.names][:1], "paths")
     if vectors not in lists:
-        raise _refusal(file, f"its column {printable(vectors)} has no lists of numbers")
+        raise refusal(file, f"its column {printable(vectors)} has no lists of numbers")
     try:
         table = opened.read([paths, vectors])
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise _refusal(file, "it is damaged") from error
+        raise refusal(file, "it is damaged") from error
     names = table.column(paths).to_pylist()
     if any(not isinstance(name, str) or not name for name in names):
-        raise _refusal(file, f"its column {printable(paths)} has a row without a path")
+        raise refusal(file, f"its column {printable(paths)} has a row without a path")
     return names, _rows(file, names, table.column(vectors).combine_chunks())
 
 
@@ -184,10 +116,10 @@ def _column(file: Path, columns: list[str], wanted: str | None, found: list[str]
     listed = ", ".join(map(printable, columns))
     if wanted is not None:
         if columns.count(wanted) != 1:
-            raise _refusal(file, f"it has no column {printable(wanted)}; its columns are {listed}")
+            raise refusal(file, f"it has no column {printable(wanted)}; its columns are {listed}")
         return wanted
     if len(found) != 1:
-        raise _refusal(file, f"its column of {what} is unknown: name it with --{what}; its columns are {listed}")
+        raise refusal(file, f"its column of {what} is unknown: name it with --{what}; its columns are {listed}")
     return found[0]
 
 
@@ -195,13 +127,13 @@ def _rows(file: Path, names: list[str], column: pyarrow.Array) -> NDArray[np.flo
     from pyarrow import compute
 
     if column.null_count:
-        raise _refusal(file, f"{printable(names[column.is_null().index(True).as_py()])} has no vector")
+        raise refusal(file, f"{printable(names[column.is_null().index(True).as_py()])} has no vector")
     lengths = compute.list_value_length(column).to_numpy(zero_copy_only=False)
     if not len(lengths) or not lengths[0]:
-        raise _refusal(file, "it has no vectors")
+        raise refusal(file, "it has no vectors")
     if (lengths != lengths[0]).any():
         other = int((lengths != lengths[0]).argmax())
-        raise _refusal(
+        raise refusal(
             file, f"{printable(names[0])} has {lengths[0]} numbers, and {printable(names[other])} {lengths[other]}"
         )
     # A missing number becomes NaN, which is refused with its path.
@@ -219,5 +151,6 @@ def _is_vector(field: pyarrow.Field) -> bool:
     return bool(is_list and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)))
 
 
-def _refusal(file: Path, reason: str) -> InputError:
+def refusal(file: Path, reason: str) -> InputError:
+    """Return the error for a file of vectors that is refused."""
     return InputError(f"{printable(file)} cannot be imported: {reason}")
