@@ -20,17 +20,15 @@ if TYPE_CHECKING:
 
     from latentsearch.notation import Change, Part
 
-# The picture name `-` stands for standard input.
-PIPED = Path("-")
+PIPED = Path("-")  # stands for standard input
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# The default of Options.set_by: set labels by their directions in code space, without a generator.
-DIRECTIONS = "directions"
+DIRECTIONS = "directions"  # the default of Options.set_by: no generator redraws the query
 # The orders of results: by rank, by the time the picture was taken, or by the file's name.
 SIMILARITY = "similarity"
 SORTS = (SIMILARITY, "taken", "name")
 # A diverse ranking chooses k results from the POOL * k nearest pictures.
 POOL = 10
-# The usual k, and the one for searches within a share of random pairs, which are about all pictures that close.
+# The usual k, and the one for searches within a share of random pairs.
 USUAL_K, USUAL_K_WITHIN = 20, 200
 Label = int | float | str
 
@@ -48,8 +46,7 @@ class Address(str):
         return ADDRESS.match(text) is not None
 
 
-# How a query names a picture.
-Name = Path | Address | InMemory
+Name = Path | Address | InMemory  # how a query names a picture
 
 
 @dataclass(frozen=True)
@@ -93,14 +90,12 @@ class Options:
 
     k: the most to return, at least 1. exclude_self: leave out the queried pictures and exact copies of them.
     max_distance: the greatest distance, from 0. min_similarity: the least similarity, 0 to 1. within: the share of
-    random pairs of the index's pictures that are as close as the farthest result, above 0, at most 1.
-    diverse: λ of the diverse ranking, from 1 (only similarity counts) to 0 (only variety); None ranks by distance.
-    where, under: conditions and folders, as in `indexer.catalog.filters`; a picture must satisfy every condition and
-    lie in one of the folders.
-    face: which face of the queried picture to search for, 1 for the largest; None for the largest, or the whole picture
-    if it shows none. whole: search whole pictures in an index with faces. changes: labels to set. set_by: "directions",
-    or the name or folder of a bundle whose generator redraws the query. sort: the order of the pictures found, one of
-    SORTS.
+    random pairs of the index's pictures that are as close as the farthest result, above 0, at most 1. diverse: λ of the
+    diverse ranking, from 1 (only similarity counts) to 0 (only variety); None ranks by distance. where, under:
+    conditions, which must all hold, and folders, one of which must hold the picture (`indexer.catalog.filters`). face:
+    which face of the queried picture to search for, 1 for the largest; None for the largest, or the whole picture if it
+    shows none. whole: search whole pictures in an index with faces. changes: labels to set. set_by: "directions", or
+    the bundle whose generator redraws the query. sort: the order of the pictures found, one of SORTS.
     """
 
     k: int = USUAL_K
@@ -192,11 +187,11 @@ class Hit:
     """One result of a query: a picture of the index.
 
     rank: from 1. distance: between its code and the query's, Euclidean or 1 - cosine, depending on the encoder.
-    similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1.
-    predicted: the names of the labels that were predicted rather than given. incomplete: whether the file is truncated.
-    face: the face in the picture that was found; None in a search of whole pictures.
-    facts: what the picture states about itself, as far as it does: taken (ISO 8601, by the clock at the place, with its
-    offset if known), camera, lens, latitude, longitude (degrees) and orientation (Exif's); and always megapixels.
+    similarity: the share of random pairs of training pictures whose codes are farther apart, 0 to 1. predicted: the
+    names of the labels that were predicted rather than given. incomplete: whether the file is truncated. face: the one
+    that was found; None in a search of whole pictures. facts: what the picture states about itself: taken (ISO 8601, by
+    the clock at the place, with its offset if known), camera, lens, latitude, longitude (degrees), orientation
+    (Exif's); and always megapixels.
     """
 
     rank: int
@@ -213,11 +208,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Timings:
-    """Milliseconds that the stages of a query took.
-
-    load: opening the index and the encoder. encode: making the query's code. search: ranking. filter: finding the
-    pictures that satisfy the conditions; None without conditions.
-    """
+    """Milliseconds that opening, encoding, ranking and filtering took; None without conditions to filter by."""
 
     load: float
     encode: float
@@ -253,15 +244,13 @@ class Stopwatch:
 class Results:
     """The results of one query: hits by rank, from 1, or as `sort` says; each picture, or each face, once.
 
-    query, minus: the names of the pictures that were searched for, and of those that were subtracted.
-    matching: how many pictures of the index satisfy the conditions; None without conditions.
-    diverse: λ of the diverse ranking, None for a ranking by distance. Distances ascend without it; with it, only the
-    first hit is certain to be the nearest.
+    query, minus: the names of the pictures that were searched for, and of those that were subtracted. matching: how
+    many pictures of the index satisfy the conditions; None without conditions. diverse: λ of the diverse ranking, None
+    for a ranking by distance. Distances ascend without it; with it, only the first hit is certain to be the nearest.
     changes: the labels that were set. They count in the ranking, so distances need not ascend. faces: the faces that
     were searched for; () for whole pictures. faceless: a queried picture without a face: whole pictures were searched.
-    sort: the order of the hits, one of SORTS; their ranks are the same in every order. cutoff: the greatest distance
-    that `within` allowed; None without it.
-    Raises ValueError if the hits break these rules.
+    sort: the order of the hits, one of SORTS; ranks are the same in every order. cutoff: the greatest distance that
+    `within` allowed; None without it. Raises ValueError if the hits break these rules.
     """
 
     query: tuple[str, ...]

@@ -31,8 +31,7 @@ DEBUG = "--debug"
 # `train`, `export` and `data fetch` log their steps as part of their own output, so these messages have no prefix.
 STEPS = ("latentsearch.interface.training", "latentsearch.export.", "latentsearch.data.")
 images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=PATH)
-# As latentsearch.query.SORTS, which is imported later.
-SORTS = ("similarity", "taken", "name")
+SORTS = ("similarity", "taken", "name")  # as in latentsearch.query, which is imported later
 
 sort_option = click.option(
     "--sort",

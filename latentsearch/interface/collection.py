@@ -55,11 +55,9 @@ class Collection(OpenIndex):
         prune: remove pictures of these folders whose files are gone; if most of a folder is gone, only with "force".
         predict_labels: predict labels that are not given, with the included encoder (True) or another, by name or
         folder. retry_failed: try every file again that could not be used. rehash: read every file again, even if its
-        size and modification time are unchanged. kind, recall, device: of the search index, as the options of
-        `latentsearch index`. memory: the most to use, in bytes or as a string such as "2GB". on_progress: called
-        several times a second with the name of the step, the number done and the total (None until it is known).
-        faces: also find and encode the faces in pictures, with the default encoder of faces (True) or another, by name
-        or folder; an index that has faces finds them in any case.
+        size and modification time are unchanged. kind, recall, device: of the search index. memory: the most to use, in
+        bytes or such as "2GB". faces: also find and encode faces, with the default encoder (True) or another; an index
+        with faces always does. on_progress: called with the step's name, the number done and the total, if known.
 
         Returns a summary: found, encoded, copied, unchanged, moved, changed, failed and further counts. A file that
         cannot be used does not end the run; `failures` lists it. Ctrl-C ends the run and keeps the pictures encoded so
@@ -73,8 +71,7 @@ class Collection(OpenIndex):
         from latentsearch.interface.indexing import Wanted, add_folders
 
         wanted = Wanted(exclude, labels, prune, predict_labels, retry_failed, rehash, kind, recall, device, memory)
-        wanted = wanted._replace(faces=faces)
-        return add_folders(self._now(), self._encoder(), folders, wanted, on_progress)
+        return add_folders(self._now(), self._encoder(), folders, wanted._replace(faces=faces), on_progress)
 
     def add_parquet(self, path: str | Path, *, on_progress: StepReport | None = None) -> ImportSummary:
         """Add the pictures of a file that `to_parquet` wrote; returns and raises as `import_parquet`."""

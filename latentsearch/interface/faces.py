@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,6 @@ def groups_of_faces(
     index: Index, min_similarity: float | None, least: int, on_progress: StepReport | None
 ) -> FaceGroups:
     """Group the faces of an index; see `Collection.faces`."""
-    from indexer.progress import of_one_step
     from latentsearch.search.face_groups import MIN_SIMILARITY, group_faces
     from latentsearch.search.faces import encoder_of_faces
 
@@ -57,4 +57,5 @@ def groups_of_faces(
         raise InputError(f"the least group has {least} faces: ask for 1 or more")
     wanted = MIN_SIMILARITY if min_similarity is None else min_similarity
     encoder = encoder_of_faces(index, network=False)
-    return group_faces(index, encoder, wanted, least, of_one_step(on_progress, "comparing"))
+    report = None if on_progress is None else partial(on_progress, "comparing")
+    return group_faces(index, encoder, wanted, least, report)

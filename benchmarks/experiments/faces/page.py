@@ -70,6 +70,11 @@ def report_lines(result: dict[str, Any]) -> Iterator[str]:
         rows = [[what, with_interval(one[what])] for what in ("originals", "pasted", "difference")]
         yield markdown(["codes of", "agreement@20"], rows, words=1)
         yield f"Bar: at most {bars['agreement_lost']} below the originals; {one['queries']} faces."
+    yield from _groups(result)
+    yield from _speeds(result)
+
+
+def _groups(result: dict[str, Any]) -> Iterator[str]:
     if "groups" in result:
         yield "## Groups"
         groups = result["groups"]
@@ -85,7 +90,6 @@ def report_lines(result: dict[str, Any]) -> Iterator[str]:
             words=0,
         )  # fmt: skip
         yield f"{groups['faces']} of {groups['of']} validation faces were found; `latentsearch faces` uses 0.9998."
-    yield from _speeds(result)
 
 
 def _speeds(result: dict[str, Any]) -> Iterator[str]:
