@@ -19,6 +19,9 @@ NPY, PARQUET = b"\x93NUMPY", b"PAR1"
 # The column of paths in a Parquet file, unless another is named.
 PATH_COLUMNS = ("path", "file", "filename", "image_path", "image")
 
+# Columns that every export has.
+EXPORTED = frozenset(["id", "path_bytes", "digest", "size", "mtime", "added", "code"])
+
 
 def holds_vectors(file: Path) -> bool:
     """Return whether a file has vectors of another program: .npy, or Parquet with lists of numbers, not an export."""
@@ -35,7 +38,9 @@ def holds_vectors(file: Path) -> bool:
         schema = _parquet_of(file).schema_arrow
     except InputError:
         return False
-    return KEY not in (schema.metadata or {}) and any(map(_is_vector, schema))
+    # An export stays one if its metadata or a column's name is damaged, and is refused as such.
+    is_export = KEY in (schema.metadata or {}) or len(EXPORTED.intersection(schema.names)) > len(EXPORTED) // 2
+    return not is_export and any(map(_is_vector, schema))
 
 
 def read_vectors(
