@@ -18,6 +18,8 @@ from indexer.encoders.framing import Framing
 from indexer.errors import InputError
 from latentsearch.export.calibration import closest_pairs, random_pair_distances
 
+# The terms of a network from elsewhere, beside its graph.
+LICENCE = "LICENSE"
 FIT_IMAGES = 20_000  # at most this many training images fit whitening and distance quantiles
 
 
@@ -60,13 +62,17 @@ def describe_bundle(
         "framing": framing.to_json(),
         "distance": distance,
         "precision": precision,
-        "files": {path.name: _file_facts(path) for path in sorted(folder.glob("*.onnx"))},
+        "files": {path.name: _file_facts(path) for path in _files(folder)},
         "trained": trained,
         "scores": {},
         "fidelity": {},
         "random_pair_distances": quantiles,
         "closest_pairs": closest_pairs(codes, distance, quantiles),
     }
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted((*folder.glob("*.onnx"), *folder.glob(LICENCE)))
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

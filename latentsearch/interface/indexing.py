@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from indexer.pipeline.scope import Scope
     from indexer.progress import Report, StepReport
 
+# The encoder that stands for a choice by the pictures.
+AUTOMATIC = "auto"
+
 
 class AddOptions(TypedDict, total=False):
     """The options of `Collection.add`, `index` and `watch`."""
@@ -60,8 +63,10 @@ def index(
 ) -> Summary:
     """Add the pictures of folders to an index, or those of another index; the index is made if there is none.
 
-    path, encoder: as for `create`. older: the folder of another index, instead of folders: its pictures are encoded,
-    and get the labels they were given there. options: those of `Collection.add`. on_progress: as there.
+    path: as for `create`. encoder: a name that `encoders` lists, or a folder; "auto" or None for that of an existing
+    index, and for a new one, by up to 200 of its pictures, "parts" if they are aligned faces, else "photos". older: the
+    folder of another index, instead of folders: its pictures are encoded, and get the labels they were given there.
+    options: those of `Collection.add`. on_progress: as there.
 
     Decoding starts while modules are still being imported, so a first run is faster than `create` and `add`, and
     nothing is created if no folder holds a picture. Returns and raises what `Collection.add` does; raises EncoderError
@@ -82,7 +87,8 @@ def index(
     scope = _scope(folders, wanted)
     with _reading_ahead(location, scope, encoder, wanted) as reading:
         loaded, chosen = _of_new_or_existing(location, encoder, scope, wanted)
-        return _write(location, loaded, scope, chosen, on_progress, reading)
+        started = reading if reading is not None and reading.framing == loaded.framing else None
+        return _write(location, loaded, scope, chosen, on_progress, started)
 
 
 def watch(
@@ -127,22 +133,28 @@ def add_folders(
 
 
 def encoder_for(
-    location: Path, option: str | Path | None, for_new: str | None = None, *, network: bool = True
+    location: Path,
+    option: str | Path | None,
+    for_new: str | Callable[[], str] | None = None,
+    *,
+    network: bool = True,
 ) -> Encoder:
     """Load the encoder of an index, or the one that a new index gets.
 
-    option: a name or folder, which must be that of an existing index; None for its own. for_new: the name for a new
-    index, None for the default. Raises EncoderError for another encoder than the index's, or a missing one.
+    option: a name or folder, which must be that of an existing index; None or "auto" for its own. for_new: the name for
+    a new index, or what chooses it; None for the default. Raises EncoderError for another encoder than the index's, or
+    a missing one.
     """
     from indexer.encoders.encoder import load_encoder
     from indexer.index.index import Index
 
+    named = None if option == AUTOMATIC else option
     if not Index.exists(location):
-        return load_encoder(option or for_new, network=network)
+        return load_encoder(named or (for_new() if callable(for_new) else for_new), network=network)
     from latentsearch.search.search import encoder_of
 
     with Index.open(location) as opened:
-        return encoder_of(opened, option, network=network)
+        return encoder_of(opened, named, network=network)
 
 
 def _of_new_or_existing(
@@ -152,10 +164,17 @@ def _of_new_or_existing(
     from indexer.index.index import Index
     from indexer.pipeline.run import check_sources
 
-    loaded, chosen = encoder_for(location, encoder), _chosen(wanted)
+    chosen = _chosen(wanted)
     if not Index.exists(location):
         check_sources(scope, chosen, may_be_empty)
-    return loaded, chosen
+    return encoder_for(location, encoder, partial(_automatic, scope, wanted)), chosen
+
+
+def _automatic(scope: Scope, wanted: Wanted) -> str:
+    """Choose the encoder of a new index from the pictures of a scope."""
+    from latentsearch.interface.automatic import encoder_for_scope
+
+    return encoder_for_scope(scope, _bytes(wanted.memory))
 
 
 def _reading_ahead(
@@ -172,7 +191,8 @@ def _reading_ahead(
     from indexer.pipeline.plan import Plan, Reading
 
     passed = Passed()
-    framing = Framing.from_json(read_model(find_bundle(encoder))["framing"])
+    # The two encoders to choose from have the same framing.
+    framing = Framing.from_json(read_model(find_bundle(None if encoder == AUTOMATIC else encoder))["framing"])
     return Reading(scope.files(passed), framing, Plan(passed=passed), _bytes(wanted.memory))
 
 
@@ -185,11 +205,12 @@ def _carry_over(
 
     if wanted.prune or wanted.exclude:
         raise InputError("an older index goes without prune and exclude: index the folders afterwards")
-    loaded, chosen = encoder_for(location, encoder), _chosen(wanted)
     if older.resolve() == location.resolve():
         raise InputError(f"{older} is the index itself: name another folder for the new one")
     with Index.open(older) as opened:
-        return _write(location, loaded, scope_of(opened), chosen, on_progress, older=opened)
+        scope = scope_of(opened)
+        loaded, chosen = encoder_for(location, encoder, partial(_automatic, scope, wanted)), _chosen(wanted)
+        return _write(location, loaded, scope, chosen, on_progress, older=opened)
 
 
 def _write(
@@ -210,15 +231,12 @@ def _write(
         if older is not None:
             from indexer.pipeline.re_encode import carry_labels
 
-            _log_missing(carry_labels(older, writer))
+            missing = carry_labels(older, writer)
+            if missing:
+                from logging import getLogger
+
+                getLogger(__name__).warning("%d pictures of the older index are gone or cannot be used", missing)
     return summary
-
-
-def _log_missing(count: int) -> None:
-    if count:
-        import logging
-
-        logging.getLogger(__name__).warning("%d pictures of the older index are gone or cannot be used", count)
 
 
 def _reports(on_progress: StepReport | None) -> tuple[Report | None, StepReport | None]:
