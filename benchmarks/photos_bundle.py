@@ -32,8 +32,8 @@ READ_AT = 1_600
 TRAINED_ON = "ImageNet's 1.28 million photographs, with the labels of their 1,000 classes"
 TERMS = (
     "Apache-2.0, in the file `LICENSE`. The network was learned with labels, from pictures that have terms of their "
-    "own. The reduction of the codes and int8 were fitted without labels, on CIFAR-10's training pictures and on pictures "
-    "of Debian's packages tuxpaint-stamps-default, mate-backgrounds and gnome-backgrounds."
+    "own. The reduction of the codes and int8 were fitted without labels, on CIFAR-10's training pictures and on "
+    "pictures of Debian's packages tuxpaint-stamps-default, mate-backgrounds and gnome-backgrounds."
 )
 
 
