@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from indexer.pipeline.scope import Scope
     from indexer.progress import Report, StepReport
 
-# The encoder that stands for a choice by the pictures.
-AUTOMATIC = "auto"
+AUTOMATIC = "auto"  # stands for a choice by the pictures
 
 
 class AddOptions(TypedDict, total=False):
@@ -68,9 +67,8 @@ def index(
     folder of another index, instead of folders: its pictures are encoded, and get the labels they were given there.
     options: those of `Collection.add`. on_progress: as there.
 
-    Decoding starts while modules are still being imported, so a first run is faster than `create` and `add`, and
-    nothing is created if no folder holds a picture. Returns and raises what `Collection.add` does; raises EncoderError
-    if the index was made with another encoder.
+    Decoding starts while modules are still being imported, so a first run is faster than `create` and `add`. Nothing is
+    created if no folder holds a picture. Raises what `Collection.add` does, and EncoderError for another encoder.
 
     >>> ls.index(folder / "pictures", path=folder / "indexed", encoder="parts").found
     5
@@ -133,24 +131,19 @@ def add_folders(
 
 
 def encoder_for(
-    location: Path,
-    option: str | Path | None,
-    for_new: str | Callable[[], str] | None = None,
-    *,
-    network: bool = True,
+    location: Path, option: str | Path | None, for_new: str | None = None, *, network: bool = True
 ) -> Encoder:
     """Load the encoder of an index, or the one that a new index gets.
 
     option: a name or folder, which must be that of an existing index; None or "auto" for its own. for_new: the name for
-    a new index, or what chooses it; None for the default. Raises EncoderError for another encoder than the index's, or
-    a missing one.
+    a new index, None for the default. Raises EncoderError for another encoder than the index's, or a missing one.
     """
     from indexer.encoders.encoder import load_encoder
     from indexer.index.index import Index
 
     named = None if option == AUTOMATIC else option
     if not Index.exists(location):
-        return load_encoder(named or (for_new() if callable(for_new) else for_new), network=network)
+        return load_encoder(named or for_new, network=network)
     from latentsearch.search.search import encoder_of
 
     with Index.open(location) as opened:
@@ -164,10 +157,18 @@ def _of_new_or_existing(
     from indexer.index.index import Index
     from indexer.pipeline.run import check_sources
 
-    chosen = _chosen(wanted)
+    loaded, chosen = _encoder_without_looking(location, encoder), _chosen(wanted)
     if not Index.exists(location):
         check_sources(scope, chosen, may_be_empty)
-    return encoder_for(location, encoder, partial(_automatic, scope, wanted)), chosen
+    return loaded or encoder_for(location, _automatic(scope, wanted)), chosen
+
+
+def _encoder_without_looking(location: Path, encoder: str | Path | None) -> Encoder | None:
+    """Load the encoder of a run; None if a new index has to look at its pictures first."""
+    from indexer.index.index import Index
+
+    must_look = encoder in (None, AUTOMATIC) and not Index.exists(location)
+    return None if must_look else encoder_for(location, encoder)
 
 
 def _automatic(scope: Scope, wanted: Wanted) -> str:
@@ -191,7 +192,6 @@ def _reading_ahead(
     from indexer.pipeline.plan import Plan, Reading
 
     passed = Passed()
-    # The two encoders to choose from have the same framing.
     framing = Framing.from_json(read_model(find_bundle(None if encoder == AUTOMATIC else encoder))["framing"])
     return Reading(scope.files(passed), framing, Plan(passed=passed), _bytes(wanted.memory))
 
@@ -205,11 +205,12 @@ def _carry_over(
 
     if wanted.prune or wanted.exclude:
         raise InputError("an older index goes without prune and exclude: index the folders afterwards")
+    loaded, chosen = _encoder_without_looking(location, encoder), _chosen(wanted)
     if older.resolve() == location.resolve():
         raise InputError(f"{older} is the index itself: name another folder for the new one")
     with Index.open(older) as opened:
         scope = scope_of(opened)
-        loaded, chosen = encoder_for(location, encoder, partial(_automatic, scope, wanted)), _chosen(wanted)
+        loaded = loaded or encoder_for(location, _automatic(scope, wanted))
         return _write(location, loaded, scope, chosen, on_progress, older=opened)
 
 
@@ -231,8 +232,7 @@ def _write(
         if older is not None:
             from indexer.pipeline.re_encode import carry_labels
 
-            missing = carry_labels(older, writer)
-            if missing:
+            if missing := carry_labels(older, writer):
                 from logging import getLogger
 
                 getLogger(__name__).warning("%d pictures of the older index are gone or cannot be used", missing)
