@@ -13,8 +13,8 @@ from benchmarks.core.experiment import run_command
 from indexer.errors import InputError, LatentsearchError
 
 HERE = Path(__file__).parent
-# These are not experiments: one runs others, one makes pages from stored results.
-OTHERS = ("default_pages", "report")
+# These are not experiments: one runs others, one makes a bundle, one makes pages from stored results.
+OTHERS = ("default_pages", "photos_bundle", "report")
 
 
 def experiments() -> dict[str, str]:

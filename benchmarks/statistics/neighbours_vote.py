@@ -31,6 +31,14 @@ def neighbours_vote(
     return commonest
 
 
+def same_class(
+    gallery: Codes, gallery_labels: NDArray[np.int64], queries: Codes, labels: NDArray[np.int64], k: int, distance: str
+) -> NDArray[np.float64]:
+    """The share of each query's k nearest neighbours that show its class: float64 (q,). Arguments as above."""
+    found = gallery_labels[nearest(queries, gallery, k, distance)]
+    return np.asarray((found == labels[:, None]).mean(1))
+
+
 def principal_components(train: Codes, test: Codes, size: int) -> tuple[Codes, Codes]:
     """Training and test pictures (n, d) projected on the first components of the training pictures."""
     mean = train.mean(0)
@@ -45,11 +53,11 @@ def flat(images: NDArray[np.uint8]) -> Codes:
 
 
 class Scores:
-    """Turns right-or-wrong (n,) into the mean and its bootstrap interval over the test digits."""
+    """Turns right-or-wrong, or a share from 0 to 1, (n,) into the mean and its interval over the queries."""
 
     def __init__(self, count: int, seed: int) -> None:
         self.weights = bootstrap_weights(count, RESAMPLES, seed)
 
-    def __call__(self, right: NDArray[np.bool_]) -> dict[str, Any]:
+    def __call__(self, right: NDArray[Any]) -> dict[str, Any]:
         """Return {"mean", "interval"}."""
         return mean_with_interval(right, self.weights)

@@ -186,7 +186,8 @@ class PathSet:
 class Reading:
     """A plan together with the workers that decode its files; they run inside the `with` block.
 
-    plan: by default, one for an empty catalogue. began: time.perf_counter() at the start. memory: see DecodingPool.
+    plan: by default, one for an empty catalogue. framing: that of the pictures. began: time.perf_counter() at the
+    start. memory: see DecodingPool.
     """
 
     def __init__(
@@ -194,6 +195,7 @@ class Reading:
     ) -> None:
         self.began = time.perf_counter()
         self.plan = plan or Plan()
+        self.framing = framing
         self._ended = threading.Event()
         self._pool = DecodingPool(framing, self.plan.chunks(files, self._ended), memory=memory)
 

@@ -12,6 +12,7 @@ from latentsearch.cli.options import PATH, Verb, index_option, output_option
 from latentsearch.cli.stderr import Bar
 
 SUFFIX = ".parquet"
+NETWORK = ("size", "mean", "scale", "features", "latent_size", "trained_on", "licence")
 
 
 @click.command("export", cls=Verb)
@@ -51,8 +52,40 @@ SUFFIX = ".parquet"
     help="With --read: faces, grid, or a TOML or JSON file of boxes.  [default: faces for CelebA's size, else grid]",
 )
 @click.option("--terms", help="The licence terms of the weights.  [default: as its training pictures']")
-@click.option("--pictures", metavar="DIR", type=PATH, help="With timm:NAME: a folder of pictures to fit the codes on.")
+@click.option(
+    "--pictures",
+    metavar="DIR",
+    type=PATH,
+    help="With timm:NAME or FILE.onnx: a folder of pictures to fit codes on.",
+)
 @click.option("--untrained", is_flag=True, help="With timm:NAME: use random weights instead of the pretrained ones.")
+@click.option(
+    "--size",
+    metavar="N|WxH",
+    callback=lambda context, parameter, given: _size(given),
+    help="With FILE.onnx: the side of its pictures, or width and height, in pixels.  [default: as the file states]",
+)
+@click.option(
+    "--mean",
+    metavar="N[,N,N]",
+    callback=lambda context, parameter, given: _numbers(given),
+    help="With FILE.onnx: what is subtracted from pixels of 0 to 255, for all or for red, green, blue.  [default: 0]",
+)
+@click.option(
+    "--scale",
+    metavar="N[,N,N]",
+    callback=lambda context, parameter, given: _numbers(given),
+    help="With FILE.onnx: what the difference is divided by.  [default: 255]",
+)
+@click.option("--features", metavar="NAME", help="With FILE.onnx: the value to take codes from.  [default: its output]")
+@click.option(
+    "--latent-size",
+    type=click.IntRange(1, 8192),
+    metavar="N",
+    help="With FILE.onnx: the most numbers in a code, for cosine distance.  [default: 128]",
+)
+@click.option("--trained-on", metavar="TEXT", help="With FILE.onnx: what it learned from, for the model card.")
+@click.option("--licence", metavar="FILE", type=PATH, help="With FILE.onnx: its licence, copied into the bundle.")
 def command(run: Path | None, target: Path, location: str | None, **options: Any) -> None:
     """Write a training run as an encoder bundle, or the index as a Parquet file.
 
@@ -67,6 +100,12 @@ def command(run: Path | None, target: Path, location: str | None, **options: Any
     downloads the weights. The distances of random pairs, and the whitening for cosine distance, are measured on the
     pictures, so name a folder like the ones you will search. Needs the extra `pretrained`.
 
+    export FILE.onnx -o BUNDLE --pictures DIR writes a bundle from any ONNX network that turns a picture into numbers,
+    or into maps (n, channels, rows, columns), which are averaged. Its input is (pixel - mean) / scale. Codes for cosine
+    distance are centred, reduced by PCA and scaled to length 1, which is fitted on the pictures. --features names any
+    value in the network: the one before its classes is usually better than the classes. Needs neither PyTorch nor
+    labels.
+
     export -o FILE.parquet writes paths, digests, sizes, times, labels and codes, for pandas, DuckDB and the like, and
     for `latentsearch import`. --index applies to Parquet files only, --precision and the options below it to bundles
     only.
@@ -76,17 +115,44 @@ def command(run: Path | None, target: Path, location: str | None, **options: Any
         raise click.UsageError(f"Name a training run to export as a bundle, or a file that ends in {SUFFIX}.")
     if run is not None and (is_file or location is not None):
         raise click.UsageError(f"A training run is exported to a folder: leave out -o FILE{SUFFIX} and --index.")
-    _check(run, **options)
+    network = {key: value for key in NETWORK if (value := options.pop(key)) is not None}
+    _check(run, network, **options)
     if run is None:
         _export_index(location, target)
     else:
-        _show(target, ls.export_bundle(run, target, **options))
+        _show(target, ls.export_bundle(run, target, **options, **network))
 
 
-def _check(run: Path | None, **options: Any) -> None:
+def _size(given: str | None) -> tuple[int, int] | None:
+    if given is None:
+        return None
+    width, _, height = given.lower().partition("x")
+    try:
+        return int(width), int(height or width)
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is no size: write 224, or 224x160.") from None
+
+
+def _numbers(given: str | None) -> tuple[float, ...] | None:
+    if given is None:
+        return None
+    try:
+        return tuple(float(number) for number in given.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is no number: write 127.5, or 123.7,116.3,103.5.") from None
+
+
+def _check(run: Path | None, network: dict[str, Any], **options: Any) -> None:
     is_pretrained = str(run).startswith("timm:")
-    if is_pretrained != (options["pictures"] is not None):
-        raise click.UsageError("timm:NAME and --pictures DIR go together: name pictures like those you will search.")
+    is_onnx = run is not None and run.suffix.lower() == ".onnx" and not run.is_dir()
+    if (is_pretrained or is_onnx) != (options["pictures"] is not None):
+        raise click.UsageError(
+            "timm:NAME or FILE.onnx and --pictures DIR go together: name pictures like those you will search."
+        )
+    if network and not is_onnx:
+        raise click.UsageError(f"--{min(network).replace('_', '-')} is for FILE.onnx alone.")
+    if is_onnx and options["read"]:
+        raise click.UsageError("--read is for training runs and timm:NAME: name a value with --features.")
     if options["read"] is None and (options["layer"] or options["parts"]):
         raise click.UsageError("--layer and --parts go with --read parts.")
     if options["untrained"] and not is_pretrained:

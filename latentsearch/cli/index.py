@@ -31,7 +31,7 @@ def _checked_prune(ctx: click.Context, parameter: click.Parameter, given: str | 
 @click.command("index", cls=IndexCommand)
 @click.argument("folders", nargs=-1, metavar="DIR...", type=PATH)
 @index_option
-@encoder_option("The encoder, by name or folder.  [default: the index's, or parts for a new index]")
+@encoder_option("The encoder, by name or folder; auto chooses for a new index.  [default: the index's, or auto]")
 @click.option(
     "--from", "older", metavar="INDEX", help="Instead of DIR: index the pictures of another index, with their labels."
 )
@@ -121,6 +121,9 @@ def command(**options: Any) -> None:
 
     --memory limits the memory of the run and its workers; the variable $LATENTSEARCH_MEMORY does so for every command.
     A picture that needs more is reported as a failure.
+
+    For a new index, --encoder auto looks at up to 200 pictures: if they are aligned faces, as in CelebA, it takes the
+    encoder `parts`, otherwise `photos`, for pictures of any kind. It says which one it took.
 
     An index cannot change its encoder. `latentsearch index --encoder NAME --from OLD --index NEW` makes a new index of
     the same pictures, with the labels they were given, and leaves OLD unchanged.

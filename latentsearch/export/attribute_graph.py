@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from indexer.encoders.attributes import GRAPH, HOLDS, load_attribute_encoder
-from latentsearch.export.onnx_graphs import compress, export_graph
+from latentsearch.export.onnx_graphs import export_graph
+from latentsearch.export.precision import compress
 from latentsearch.training.datasets.images import Images, to_float
 from latentsearch.training.engine.trained import Trained
 

@@ -18,7 +18,8 @@ from latentsearch.export.attribute_graph import check_attributes, describe_label
 from latentsearch.export.bundle_folder import FIT_IMAGES, describe_bundle, likeness, new_bundle
 from latentsearch.export.model_card import write_model
 from latentsearch.export.network_by_parts import Network, ReadByParts, Wish
-from latentsearch.export.onnx_graphs import compress, export_graph
+from latentsearch.export.onnx_graphs import export_graph
+from latentsearch.export.precision import compress
 from latentsearch.export.stored_weights import store_as_int8
 from latentsearch.models.whitening import whitening
 from latentsearch.training.datasets.images import Images

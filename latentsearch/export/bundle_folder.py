@@ -18,6 +18,8 @@ from indexer.encoders.framing import Framing, template_of
 from indexer.errors import InputError
 from latentsearch.export.calibration import closest_pairs, random_pair_distances
 
+# The terms of a network from elsewhere, beside its graph.
+LICENCE = "LICENSE"
 FIT_IMAGES = 20_000  # at most this many training images fit whitening and distance quantiles
 
 
@@ -61,7 +63,7 @@ def describe_bundle(
         "distance": distance,
         **_template(framing, trained),
         "precision": precision,
-        "files": {path.name: _file_facts(path) for path in sorted(folder.glob("*.onnx"))},
+        "files": {path.name: _file_facts(path) for path in _files(folder)},
         "trained": trained,
         "scores": {},
         "fidelity": {},
@@ -74,6 +76,10 @@ def _template(framing: Framing, trained: dict[str, Any]) -> dict[str, Any]:
     """Return the template of an encoder that was learned on CelebA's aligned faces; {} for another one."""
     template = template_of(framing) if trained.get("data") == "celeba" else None
     return {"template": template} if template else {}
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted((*folder.glob("*.onnx"), *folder.glob(LICENCE)))
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 # The family without a network, fitted by linear algebra.
 FITTED_FAMILY = "parts"
+# The family of networks from ONNX files.
+FOREIGN_FAMILY = "onnx"
 
 CARD = """# {name}
 
@@ -92,6 +94,24 @@ PRETRAINED = """## Source
 Most such networks were trained with labels of pictures; see the source of the weights."""
 
 
+FOREIGN = """## Source
+
+| | |
+|---|---|
+| network | `{source}`, sha256 {sha256} |
+| learned from | {data} |
+| input | {size} pixels from 0 to 255, minus {mean}, divided by {scale} |
+| output | `{output}`, {features:,} numbers{pooled} |
+| codes fitted on | {pictures:,} pictures |
+| licence | {licence} |
+
+**Terms:** {terms}
+
+{reduction}
+
+Networks like this one are mostly learned with labels of pictures; the row "learned from" says so where it is known."""
+
+
 def write_model(folder: Path, model: dict[str, Any]) -> None:
     """Write a bundle's model.json and MODEL_CARD.md."""
     (folder / "model.json").write_text(json.dumps(model, indent=1) + "\n")
@@ -121,7 +141,7 @@ def model_card(model: dict[str, Any]) -> str:
         least_cosine=fidelity.get("least_cosine", "unknown"),
         generator_difference=_generator_difference(fidelity),
         overlap=fidelity.get("overlap@20", "unknown"),
-        exact="full precision" if _is_read_by_parts(model) else "the trained PyTorch networks",
+        exact="the trained PyTorch networks" if _is_checked_by_torch(model) else "full precision",
     )
 
 
@@ -148,6 +168,8 @@ def _origin(model: dict[str, Any]) -> str:
             parts=", ".join(trained["boxes"]),
             mirror=", and those of the mirror image are added" if trained["recipe"]["mirror"] else "",
         )
+    if model["family"] == FOREIGN_FAMILY:
+        return _foreign(model)
     if "source" in trained:
         return PRETRAINED.format(**trained)
     return TRAINED.format(
@@ -159,8 +181,27 @@ def _origin(model: dict[str, Any]) -> str:
     )
 
 
-def _is_read_by_parts(model: dict[str, Any]) -> bool:
-    return model["family"] == FITTED_FAMILY or "reading" in model
+def _foreign(model: dict[str, Any]) -> str:
+    """Format the section on the origin of a network from an ONNX file."""
+    trained, framing = model["trained"], model["framing"]
+    reduced = (
+        "The mean over these pictures is subtracted from the network's output, which is then reduced by PCA and scaled "
+        "to length 1. This reduction was fitted without labels."
+    )
+    own = "The codes are the network's own output."
+    return FOREIGN.format(
+        **{key: trained[key] for key in ("source", "sha256", "data", "output", "features", "pictures", "terms")},
+        size=f"{framing['width']}x{framing['height']}",
+        mean=", ".join(f"{number:g}" for number in trained["mean"]),
+        scale=", ".join(f"{number:g}" for number in trained["scale"]),
+        pooled=", averaged over the picture" if trained["pooled"] else "",
+        licence="in the file `LICENSE`" if trained["licence"] else "not stated",
+        reduction=reduced if model["distance"] == "cosine" else own,
+    )
+
+
+def _is_checked_by_torch(model: dict[str, Any]) -> bool:
+    return model["family"] not in (FITTED_FAMILY, FOREIGN_FAMILY) and "reading" not in model
 
 
 def _reading(model: dict[str, Any]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 from indexer.errors import InputError
 
@@ -23,6 +23,25 @@ PRECISIONS = ("fp32", "fp16", "int8")
 DISTANCES = ("cosine", "euclidean")
 OF_THE_PICTURES = "as its training pictures'"
 PRETRAINED = "timm:"
+ONNX = ".onnx"
+
+
+class NetworkOptions(TypedDict, total=False):
+    """The options of `export_bundle` for an ONNX file.
+
+    Its input is (pixel - mean) / scale, for pixels from 0 to 255: mean (0) and scale (255) are a number, or three for
+    red, green and blue. size: a side or (width, height), if the file states none. features: the value to take codes
+    from, if not its only output; maps (n, c, h, w) are averaged. latent_size: the most numbers in a code for cosine
+    distance (128). trained_on: what it learned from, in words. licence: a file to copy.
+    """
+
+    size: int | tuple[int, int] | None
+    mean: float | Sequence[float]
+    scale: float | Sequence[float]
+    features: str | None
+    latent_size: int
+    trained_on: str | None
+    licence: str | Path | None
 
 
 class Request(NamedTuple):
@@ -39,6 +58,12 @@ class Request(NamedTuple):
     terms: str | None
     pictures: Path | None
     untrained: bool
+    network: NetworkOptions
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the network is an ONNX file."""
+        return self.run.suffix.lower() == ONNX and not self.run.is_dir()
 
     @property
     def form(self) -> dict[str, str]:
@@ -59,18 +84,19 @@ def export_bundle(
     terms: str | None = None,
     pictures: str | Path | None = None,
     untrained: bool = False,
+    **network: Unpack[NetworkOptions],
 ) -> dict[str, Any]:
-    """Write a training run, or a pretrained network, as an encoder bundle; returns its model.json.
+    """Write a training run, or a network from elsewhere, as an encoder bundle; returns its model.json.
 
-    run: the folder of a run, or "timm:NAME" with `pictures`, a folder of pictures to fit its codes on; untrained: with
-    random weights. target: a new or empty folder. precision: how weights are stored: "fp32", "fp16" or "int8".
-    distance: "cosine" for centred, whitened and normalised codes, "euclidean" for the network's own. name: of the
-    encoder; None for the folder's. read: "parts" to compute codes from the maps of a layer (its number from 1), part
-    by part; parts: "faces", "grid" or a file of boxes. terms: the weights' licence.
+    run: the folder of a run; or "timm:NAME" or FILE.onnx with `pictures`, a folder of pictures to fit its codes on;
+    untrained: with random weights. target: a new or empty folder. precision: "fp32", "fp16" or "int8" for the weights.
+    distance: "cosine" for centred, normalised codes, "euclidean" for the network's own. name: of the encoder; None for
+    the folder's. read: "parts" to compute codes from the maps of a layer (its number from 1), part by part; parts:
+    "faces", "grid" or a file of boxes. terms: the weights' licence. network: for FILE.onnx, see `NetworkOptions`.
 
-    Raises InputError for a folder without a finished run, a target that is not empty and arguments that exclude each
-    other, TransferError if pretrained weights cannot be fetched, MissingExtra without the extra `train` (for a run of
-    "parts", `cpu`).
+    Raises InputError for a folder without a finished run, a file that is no encoder of pictures, a target that is not
+    empty and arguments that exclude each other, TransferError if pretrained weights cannot be fetched, MissingExtra
+    without the extra `train` (for a run of "parts" and FILE.onnx, `cpu`).
 
     >>> _ = ls.train("parts", folder / "pictures", folder / "another run", changes={"size": 32, "latent_size": 4})
     >>> ls.export_bundle(folder / "another run", folder / "tiny")["distance"]
@@ -78,13 +104,20 @@ def export_bundle(
     """
     asked = Request(
         Path(run), Path(target), precision, distance, name, read, layer, None if parts is None else str(parts), terms,
-        None if pictures is None else Path(pictures), untrained,
+        None if pictures is None else Path(pictures), untrained, network,
     )  # fmt: skip
     _check(asked)
+    return _export(asked)
+
+
+def _export(asked: Request) -> dict[str, Any]:
+    """Choose how to export what was asked for."""
     from indexer.system.extras import require, require_training
     from latentsearch.training.engine import run as runs
 
     require("onnxruntime")
+    if asked.is_onnx:
+        return _export_onnx(asked)
     if asked.pictures is None and runs.read(asked.run)["family"] == "parts":
         return _export_fitted(asked)
     require_training()
@@ -101,14 +134,21 @@ def export_bundle(
 def _check(asked: Request) -> None:
     """Raise InputError for arguments that are unknown or exclude each other."""
     is_pretrained = str(asked.run).startswith(PRETRAINED)
+    is_foreign = is_pretrained or asked.is_onnx
     for what, value, choices in (
         ("precision", asked.precision, PRECISIONS),
         ("distance", asked.distance, DISTANCES),
         ("read", asked.read, (None, "parts")),
     ):
         _require(what, value, choices)
-    if is_pretrained != (asked.pictures is not None):
-        raise InputError("timm:NAME and pictures go together: name a folder of pictures like those you will search")
+    if is_foreign != (asked.pictures is not None):
+        raise InputError(
+            "timm:NAME or FILE.onnx and pictures go together: name a folder of pictures like those you will search"
+        )
+    if asked.network and not asked.is_onnx:
+        raise InputError(f"{', '.join(asked.network)} are for FILE.onnx alone: leave them out")
+    if asked.is_onnx and asked.read is not None:
+        raise InputError("read is for training runs and timm:NAME: name a value of the network with features")
     if asked.read is None and (asked.layer is not None or asked.parts is not None):
         raise InputError('layer and parts go with read="parts": set it, or leave them out')
     if asked.untrained and not is_pretrained:
@@ -128,6 +168,33 @@ def _export_fitted(asked: Request) -> dict[str, Any]:
     if asked.read is not None:
         raise InputError(f"{asked.run} is read by parts already: leave read out")
     return export_fitted(asked.run, asked.target, **asked.form, terms=asked.terms or OF_THE_PICTURES)
+
+
+def _export_onnx(asked: Request) -> dict[str, Any]:
+    from indexer.system.extras import require_extra
+
+    require_extra("cpu", "onnx")
+    from latentsearch.export.onnx_bundle import Source, export_onnx
+    from latentsearch.export.onnx_file import InputForm
+
+    options = asked.network
+    size, licence = options.get("size"), options.get("licence")
+    mean, scale = options.get("mean", 0.0), options.get("scale", 255.0)
+    source = Source(
+        asked.run,
+        InputForm((size, size) if isinstance(size, int) else size, _numbers(mean), _numbers(scale)),
+        options.get("features"),
+        options.get("latent_size", 128),
+        options.get("trained_on"),
+        asked.terms,
+        None if licence is None else Path(licence),
+    )
+    assert asked.pictures is not None  # checked by _check
+    return export_onnx(source, asked.pictures, asked.target, **asked.form)
+
+
+def _numbers(given: float | Sequence[float]) -> tuple[float, ...]:
+    return (float(given),) if isinstance(given, int | float) else tuple(map(float, given))
 
 
 def _export_network(asked: Request, trained: Trained, images: Images) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack
 
 from indexer.errors import InputError
+from latentsearch.interface.automatic import AUTOMATIC, encoder_for, encoder_for_scope, encoder_without_looking
 from latentsearch.interface.faces import face_reading, faces_at
 
 if TYPE_CHECKING:
@@ -64,12 +65,13 @@ def index(
 ) -> Summary:
     """Add the pictures of folders to an index, or those of another index; the index is made if there is none.
 
-    path, encoder: as for `create`. older: the folder of another index, instead of folders: its pictures are encoded,
-    and get the labels they were given there. options: those of `Collection.add`. on_progress: as there.
+    path: as for `create`. encoder: a name that `encoders` lists, or a folder; "auto" or None for that of an existing
+    index, and for a new one, by up to 200 of its pictures, "parts" if they are aligned faces, else "photos". older: the
+    folder of another index, instead of folders: its pictures are encoded, and get the labels they were given there.
+    options: those of `Collection.add`. on_progress: as there.
 
-    Decoding starts while modules are still being imported, so a first run is faster than `create` and `add`, and
-    nothing is created if no folder holds a picture. Returns and raises what `Collection.add` does; raises EncoderError
-    if the index was made with another encoder.
+    Decoding starts while modules are still being imported, so a first run is faster than `create` and `add`. Nothing is
+    created if no folder holds a picture. Raises what `Collection.add` does, and EncoderError for another encoder.
 
     >>> ls.index(folder / "pictures", path=folder / "indexed", encoder="parts").found
     5
@@ -86,7 +88,8 @@ def index(
     scope = _scope(folders, wanted)
     with _reading_ahead(location, scope, encoder, wanted) as reading:
         loaded, chosen = _of_new_or_existing(location, encoder, scope, wanted)
-        return _write(location, loaded, scope, chosen, on_progress, reading)
+        started = reading if reading is not None and reading.framing == loaded.framing else None
+        return _write(location, loaded, scope, chosen, on_progress, started)
 
 
 def watch(
@@ -130,25 +133,6 @@ def add_folders(
     return _write(index.folder, encoder, scope, chosen, on_progress)
 
 
-def encoder_for(
-    location: Path, option: str | Path | None, for_new: str | None = None, *, network: bool = True
-) -> Encoder:
-    """Load the encoder of an index, or the one that a new index gets.
-
-    option: a name or folder, which must be that of an existing index; None for its own. for_new: the name for a new
-    index, None for the default. Raises EncoderError for another encoder than the index's, or a missing one.
-    """
-    from indexer.encoders.encoder import load_encoder
-    from indexer.index.index import Index
-
-    if not Index.exists(location):
-        return load_encoder(option or for_new, network=network)
-    from latentsearch.search.search import encoder_of
-
-    with Index.open(location) as opened:
-        return encoder_of(opened, option, network=network)
-
-
 def _of_new_or_existing(
     location: Path, encoder: str | Path | None, scope: Scope, wanted: Wanted, may_be_empty: bool = False
 ) -> tuple[Encoder, IndexOptions]:
@@ -156,10 +140,11 @@ def _of_new_or_existing(
     from indexer.index.index import Index
     from indexer.pipeline.run import check_sources
 
-    loaded, chosen = encoder_for(location, encoder), _chosen(wanted, faces_at(location))
+    loaded = encoder_without_looking(location, encoder)
+    chosen = _chosen(wanted, faces_at(location))
     if not Index.exists(location):
         check_sources(scope, chosen, may_be_empty)
-    return loaded, chosen
+    return loaded or encoder_for(location, encoder_for_scope(scope, _bytes(wanted.memory))), chosen
 
 
 def _reading_ahead(
@@ -176,7 +161,7 @@ def _reading_ahead(
     from indexer.pipeline.plan import Plan, Reading
 
     passed = Passed()
-    framing = Framing.from_json(read_model(find_bundle(encoder))["framing"])
+    framing = Framing.from_json(read_model(find_bundle(None if encoder == AUTOMATIC else encoder))["framing"])
     faces = face_reading(wanted.faces, {})
     if faces is not None:
         framing = faces.framing(framing)
@@ -192,11 +177,14 @@ def _carry_over(
 
     if wanted.prune or wanted.exclude:
         raise InputError("an older index goes without prune and exclude: index the folders afterwards")
-    loaded, chosen = encoder_for(location, encoder), _chosen(wanted, faces_at(location))
+    loaded = encoder_without_looking(location, encoder)
+    chosen = _chosen(wanted, faces_at(location))
     if older.resolve() == location.resolve():
         raise InputError(f"{older} is the index itself: name another folder for the new one")
     with Index.open(older) as opened:
-        return _write(location, loaded, scope_of(opened), chosen, on_progress, older=opened)
+        scope = scope_of(opened)
+        loaded = loaded or encoder_for(location, encoder_for_scope(scope, _bytes(wanted.memory)))
+        return _write(location, loaded, scope, chosen, on_progress, older=opened)
 
 
 def _write(
@@ -217,15 +205,11 @@ def _write(
         if older is not None:
             from indexer.pipeline.re_encode import carry_labels
 
-            _log_missing(carry_labels(older, writer))
+            if missing := carry_labels(older, writer):
+                from logging import getLogger
+
+                getLogger(__name__).warning("%d pictures of the older index are gone or cannot be used", missing)
     return summary
-
-
-def _log_missing(count: int) -> None:
-    if count:
-        import logging
-
-        logging.getLogger(__name__).warning("%d pictures of the older index are gone or cannot be used", count)
 
 
 def _reports(on_progress: StepReport | None) -> tuple[Report | None, StepReport | None]:

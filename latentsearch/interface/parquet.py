@@ -38,7 +38,7 @@ def import_parquet(
     """
     from indexer.parquet.reader import ParquetReader
     from indexer.paths import locate
-    from latentsearch.interface.indexing import encoder_for
+    from latentsearch.interface.automatic import encoder_for
 
     location = locate(path)
     with ParquetReader(Path(file)) as opened:

@@ -226,11 +226,11 @@ def _contents_of(picture: bytes | NDArray[np.uint8] | Image.Image) -> bytes:
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, np.ndarray):
-        from latentsearch.interface.pictures import file_of_array
+        from latentsearch.in_memory import file_of_array
 
         return file_of_array(picture)
     if is_image(picture):
-        from latentsearch.interface.pictures import file_of_image
+        from latentsearch.in_memory import file_of_image
 
         return file_of_image(picture)
     raise InputError(_no_picture(picture))

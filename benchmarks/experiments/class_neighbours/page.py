@@ -23,6 +23,7 @@ def report(record: dict[str, Any]) -> str:
         f"# Classes of {TITLES[result['data']]} among nearest neighbours",
         f"Gallery: {result['gallery']:,} training images; queries: {result['queries']:,} test images. A query "
         f"counts as correct if the commonest class among its {result['neighbours']} nearest neighbours is its own. "
+        "Columns @1 and @20 give the share of the nearest neighbour, and of the 20 nearest, that have its class. "
         "Encoders use the same distance as in search. Brackets give 95 % intervals by bootstrap over queries.",
         "## Codes",
         table(result),
@@ -34,6 +35,13 @@ def report(record: dict[str, Any]) -> str:
 def table(result: dict[str, Any]) -> str:
     """One row per code."""
     rows = [
-        [row["key"], f"{row['size']:,}", row["distance"], with_interval(row["same_class"])] for row in result["rows"]
+        [row["key"], f"{row['size']:,}", row["distance"], with_interval(row["same_class"]), *_counted(row)]
+        for row in result["rows"]
     ]
-    return markdown(["code", "numbers", "distance", "same class"], rows, words=1)
+    return markdown(["code", "numbers", "distance", "same class", "@1", "@20"], rows, words=1)
+
+
+def _counted(row: dict[str, Any]) -> list[str]:
+    """The shares of single neighbours; rows measured before December 2026 have none."""
+    counted = row.get("same_class_at", {})
+    return [with_interval(counted[k]) if k in counted else "" for k in ("1", "20")]

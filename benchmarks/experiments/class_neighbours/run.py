@@ -16,13 +16,24 @@ from benchmarks.core.options import keep_option, results_option
 from benchmarks.core.results import load
 from benchmarks.datasets.image_sets import Sets, Split, load_sets
 from benchmarks.experiments.class_neighbours.page import table
-from benchmarks.statistics.neighbours_vote import NEIGHBOURS, Codes, Scores, flat, neighbours_vote, principal_components
+from benchmarks.statistics.neighbours_vote import (
+    NEIGHBOURS,
+    Codes,
+    Scores,
+    flat,
+    neighbours_vote,
+    principal_components,
+    same_class,
+)
 from indexer.encoders.encoder import Encoder, load_encoder
 from indexer.errors import InputError
 from latentsearch.attributes.redraw import scaled
+from latentsearch.export.model_card import record_scores
 
 NAME = "class-neighbours"
 AT_ONCE = 1_024
+# Numbers of neighbours whose classes are counted one by one.
+NEAREST = (1, 20)
 
 
 def codes_of(encoder: Encoder, split: Split) -> Codes:
@@ -62,7 +73,11 @@ def measure(sets: Sets, encoders: list[Encoder], seed: int) -> list[dict[str, An
     sizes = sorted({encoder.latent_size for encoder in encoders})
     for row, gallery, queries in (*baselines(sets, sizes), *learned(sets, encoders)):
         votes = neighbours_vote(gallery, sets.train.labels, queries, row["distance"])
-        rows.append(row | {"same_class": scores(votes == classes)})
+        counted = {
+            str(k): scores(same_class(gallery, sets.train.labels, queries, classes, k, row["distance"]))
+            for k in NEAREST
+        }
+        rows.append(row | {"same_class": scores(votes == classes), "same_class_at": counted})
         click.echo(f"{row['key']}: {rows[-1]['same_class']}", err=True)
     return rows
 
@@ -71,14 +86,18 @@ def measure(sets: Sets, encoders: list[Encoder], seed: int) -> list[dict[str, An
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="mnist.npz, or an .npz file of CIFAR-10.")
 @click.option("--bundle", "bundles", multiple=True, required=True, help="An encoder's name or folder; may be repeated.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")
+@click.option("--record", is_flag=True, help="Write the scores into the bundles' model.json and model card.")
 @keep_option
 @results_option
-def command(data: Path, bundles: tuple[str, ...], seed: int, keep: bool, results: Path) -> None:
+def command(data: Path, bundles: tuple[str, ...], seed: int, record: bool, keep: bool, results: Path) -> None:
     """Measure the codes used in search. Gallery: the training images. Queries: the test images."""
     sets = load_sets(data)
     if sets.validation.labels.ndim != 1:
         raise InputError(f"{data} has no classes: name MNIST or CIFAR-10")
-    rows = measure(sets, [load_encoder(bundle) for bundle in bundles], seed)
+    encoders = [load_encoder(bundle) for bundle in bundles]
+    rows = measure(sets, encoders, seed)
+    if record:
+        record_all(encoders, rows, sets.name)
     summary = {
         "seed": seed,
         "data": sets.name,
@@ -92,6 +111,14 @@ def command(data: Path, bundles: tuple[str, ...], seed: int, keep: bool, results
         summary = keep_rows(name, summary, results)
     click.echo(table(summary))
     publish(name, summary, results)
+
+
+def record_all(encoders: list[Encoder], rows: list[dict[str, Any]], data: str) -> None:
+    """Write the shares of single neighbours into the encoders' descriptions."""
+    measured = {row["key"]: row["same_class_at"] for row in rows}
+    for encoder in encoders:
+        found = {f"same class of {data}@{k}": score["mean"] for k, score in measured[encoder.name].items()}
+        record_scores(encoder.folder, encoder.model["scores"] | found)
 
 
 def keep_rows(name: str, summary: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The encoders that ship, as a newcomer meets them: the default, and AEGAN's by name."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -35,9 +36,24 @@ def test_it_is_small_and_says_what_it_is(name, megabytes, least):
 def test_they_are_listed():
     result = CliRunner().invoke(main, ["encoders", "--json"])
     assert result.exit_code == 0
-    assert {"aegan", "attributes", "contrastive", "ivegan", "parts"} <= {
+    assert {"aegan", "attributes", "contrastive", "ivegan", "parts", "photos"} <= {
         encoder["name"] for encoder in json.loads(result.output)
     }
+
+
+def test_the_one_for_any_picture_is_small_has_its_licence_and_says_that_it_learned_with_labels():
+    encoder = load_encoder("photos")
+    folder, scores = encoder.folder, encoder.model["scores"]
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 8e6 and encoder.latent_size <= 256
+    # A new index decodes for either encoder before it has chosen one.
+    assert encoder.framing == load_encoder("parts").framing
+    licence = (folder / "LICENSE").read_bytes()
+    assert b"Apache License" in licence and b"TERMS AND CONDITIONS" in licence
+    assert encoder.model["files"]["LICENSE"]["sha256"] == hashlib.sha256(licence).hexdigest()
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "learned with labels" in card and "ImageNet" in card and "No label" not in card
+    assert scores["same class of cifar10@1"] >= 0.64 and scores["same class of cifar10@20"] >= 0.55
+    assert encoder.model["fidelity"]["mean_cosine"] > 0.98
 
 
 def test_the_one_that_tells_attributes_makes_faces_without_labels_searchable_by_them(tmp_path):
