@@ -207,9 +207,9 @@ def _parts(crop: Crop, count: int) -> tuple[Part | None, ...]:
 
 def _changes(wanted: Iterable[tuple[str, int]]) -> Iterator[Change]:
     """Return the labels to set. Raises InputError for a value other than 0 and 1."""
-    from latentsearch.notation import Change
-
     for label, value in wanted:
+        from latentsearch.notation import Change  # not needed by most queries
+
         if value not in (0, 1):
             raise InputError(f"label {label!r} cannot be set to {value!r}: give 0 or 1")
         yield Change(label, int(value))
