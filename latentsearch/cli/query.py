@@ -216,6 +216,8 @@ def _options(set: tuple[Change, ...], **others: Any) -> Options:
 
 
 def _changes(given: tuple[str, ...]) -> tuple[Change, ...]:
+    if not given:
+        return ()
     from latentsearch.notation import Change
 
     return tuple(map(Change.parse, given))
