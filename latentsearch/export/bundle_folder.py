@@ -74,7 +74,7 @@ def describe_bundle(
 
 def _template(framing: Framing, trained: dict[str, Any]) -> dict[str, Any]:
     """Return the template of an encoder that was learned on CelebA's aligned faces; {} for another one."""
-    template = template_of(framing) if trained.get("data") == "celeba" else None
+    template = template_of(framing) if str(trained.get("data")).startswith("celeba") else None
     return {"template": template} if template else {}
 
 
