@@ -47,7 +47,8 @@ FOR_ARGUMENTS = (
     "indexer.parquet.schema.import_pyarrow", "indexer.system.extras.require_training",
     "latentsearch.training.engine.limits", "latentsearch.training.engine.registry.FAMILIES",
     "latentsearch.training.engine.registry.require_fields", "latentsearch.address.fetch_picture",
-    "latentsearch.notation", "latentsearch.query", "latentsearch.duplicates.compare.changes.CHANGES",
+    "latentsearch.notation", "latentsearch.query", "latentsearch.vector_files",
+    "latentsearch.duplicates.compare.changes.CHANGES",
     "latentsearch.duplicates.deletion_plan.check_plan",
 )  # fmt: skip
 FOR_PRINTING = (
