@@ -6,7 +6,7 @@ generator draws a picture from z and y, and the index's encoder encodes it. No l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from PIL import Image
 from indexer.encoders.attributes import HOLDS, AttributeEncoder, load_attribute_encoder
 from indexer.encoders.encoder import Encoder, PictureEncoder, load_encoder
 from indexer.encoders.framing import Framing
-from indexer.encoders.generator import Generator, load_generator
+from indexer.encoders.generator import Generator, load_generator, load_inverse
 from indexer.errors import EncoderError, InputError
 from indexer.paths import printable
 from latentsearch.notation import Change
@@ -30,23 +30,23 @@ class Redrawing:
     """Redraws pictures with labels set, beyond 1 or 0 if the bundle's attribute encoder does not predict them as set.
 
     framing: the framing of the input pictures. Raises EncoderError if the bundle lacks an encoder, an attribute
-    encoder or a generator, or if the generator does not take the encoder's codes; InputError for a label that the
-    bundle was not trained with.
+    encoder or a generator with labels, or was exported without the generator's own codes; InputError for a label that
+    the bundle was not trained with.
     """
 
     def __init__(self, bundle: str, changes: Sequence[Change]) -> None:
         self._attributes: AttributeEncoder = load_attribute_encoder(bundle)
-        self._encoder: Encoder = load_encoder(bundle)
         self._generator: Generator = load_generator(bundle)
-        _require_whole(self._encoder, self._generator)
-        self.framing = self._encoder.framing
+        self._encode, latent_size = _own_codes(bundle)
+        _require_labels(self._generator, latent_size)
+        self.framing = self._attributes.framing
         self._columns = [self._column(change) for change in changes]
-        self._positions = np.array(self._columns, np.int64) + self._encoder.latent_size
+        self._positions = np.array(self._columns, np.int64) + latent_size
         self._values = np.array([change.value for change in changes], np.float32)
 
     def redraw(self, pixels: Pixels) -> Pixels:
         """Redraw framed pictures, uint8 (n, h, w, 3), with the labels set; returns the same shape."""
-        codes = np.concatenate([self._encoder.encode(pixels), self._attributes.values(pixels)], axis=1)
+        codes = np.concatenate([self._encode(pixels), self._attributes.values(pixels)], axis=1)
         drawn = np.empty((len(pixels), self.framing.height, self.framing.width, 3), np.uint8)
         unseen = np.arange(len(pixels))
         for reach in REACHES:
@@ -94,13 +94,20 @@ def scaled(pictures: Pixels, framing: Framing) -> Pixels:
     return np.stack([np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR)) for one in pictures])
 
 
-def _require_whole(encoder: Encoder, generator: Generator) -> None:
-    if not generator.labels or encoder.latent_size + len(generator.labels) != generator.latent_size:
+def _own_codes(bundle: str) -> tuple[Callable[[Pixels], NDArray[np.float32]], int]:
+    """Return what computes the codes that a bundle's generator redraws, and their length.
+
+    They are those for Euclidean distance; codes for cosine distance are whitened, and z is a second output.
+    """
+    encoder = load_encoder(bundle)
+    if encoder.distance == "euclidean":
+        return encoder.encode, encoder.latent_size
+    inverse = load_inverse(bundle)
+    return inverse.invert, inverse.latent_size
+
+
+def _require_labels(generator: Generator, latent_size: int) -> None:
+    if not generator.labels or latent_size + len(generator.labels) != generator.latent_size:
         raise EncoderError(
-            f"the generator of {encoder.name} takes no labels: name a bundle of `latentsearch train icgan`"
-        )
-    if encoder.distance != "euclidean":
-        raise EncoderError(
-            f"encoder {encoder.name} whitens its codes, so its generator cannot use them: export its run again with "
-            "`latentsearch export RUN -o BUNDLE --distance euclidean`"
+            f"the generator of {generator.name} takes no labels: name a bundle of `latentsearch train icgan`"
         )

@@ -20,7 +20,7 @@ PRESETS = {
         # Similarity of reconstructions (`python -m benchmarks reconstruction`): generated faces 0.902, real ones 0.777.
         "paper": aegan.PICTURES["paper"],
         # Command: `latentsearch train direct celeba -o runs/direct --preset small --generator runs/aegan --threads 1`.
-        # Time: 43 minutes on one AVX2 core of a busy machine.
+        # Time and scores are those of an earlier `small`, AEGAN's too: 43 minutes on one AVX2 core of a busy machine.
         # Similarity of reconstructions (`python -m benchmarks reconstruction`): generated faces 0.869, real ones 0.756.
         "small": aegan.PICTURES["small"],
     }

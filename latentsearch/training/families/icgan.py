@@ -31,6 +31,8 @@ from latentsearch.training.families.icgan_recipe import DESIGNS, PRESETS, Recipe
 __all__ = ["DESIGNS", "FAMILY", "PRESETS", "Icgan", "Recipe"]
 
 SHOWN = 64
+# Of a label; one that hardly any training image has would outweigh all others.
+LEAST_VARIANCE = 0.01
 
 
 class Icgan(Family):
@@ -152,12 +154,16 @@ class Icgan(Family):
         return {"discriminator_loss": d_loss.detach(), "generator_loss": g_loss.detach()}
 
     def _label_error(self, fake: Tensor, y: Tensor) -> Tensor:
-        """Return the squared error between the labels of generated images and Ey's values, which Ey does not learn."""
+        """Return the squared error between the labels of generated images and Ey's values, which Ey does not learn.
+
+        Each label counts in units of its variance among the training images, so that rare ones count as much.
+        """
         self.attribute_encoder.requires_grad_(False).eval()
         with self.precision.autocast():
-            error = mse_loss(self.attribute_encoder(fake), y)
+            values = self.attribute_encoder(fake)
         self.attribute_encoder.requires_grad_(True).train()
-        return error
+        share = self.values.mean(0)
+        return ((values - y).square() / (share * (1 - share)).clamp(min=LEAST_VARIANCE)).mean()
 
     def attribute_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Take one step of Ey on real images (eq. 4)."""

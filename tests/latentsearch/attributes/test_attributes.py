@@ -287,7 +287,7 @@ def test_what_cannot_be_drawn_anew_is_one_sentence(
         ((red, "--set", "Bald=1", "--set-by", predictor), 2, "cannot set Bald: it learned with Smiling"),
         (("--id", "1", "--set", "Young=1", "--set-by", predictor), 2, "only its code"),
         ((red, "--set-by", predictor), 2, "--set-by needs a label to set"),
-        ((red, "--set", "Young=1", "--set-by", whitened), 4, "whitens its codes"),
+        ((red, "--set", "Young=1", "--set-by", whitened), 4, "no codes that a generator redraws"),
         ((red, "--set", "Young=1", "--set-by", "contrastive"), 4, "tells no attributes"),
         ((red, "--set", "Young=1", "--set-by", tmp_path / "nowhere"), 4, "no encoder"),
     ):

@@ -355,6 +355,18 @@ def test_guidance_draws_the_generator_towards_its_labels():
     assert all(weight.grad is None for weight in family.attribute_encoder.parameters())
 
 
+def test_a_rare_label_guides_as_much_as_a_common_one():
+    family = made(guidance=1.0)
+    values = torch.zeros(100, 3)
+    values[:2, 0], values[:50, 1], values[:50, 2] = 1, 1, 1
+    family.take_labels(values)
+    for parameter in family.attribute_encoder.last.parameters():
+        torch.nn.init.zeros_(parameter)  # every value is 0
+    fake, (rare, common) = torch.rand(4, 3, 64, 64), torch.eye(3)[:2]
+    errors = [family._label_error(fake, label.repeat(4, 1)).item() for label in (rare, common)]
+    assert errors == pytest.approx([1 / (0.02 * 0.98) / 3, 1 / 0.25 / 3], rel=1e-3)
+
+
 def test_guidance_needs_an_attribute_encoder_of_its_own():
     with pytest.raises(InputError, match="IND or IND-COND"):
         made(design="SNG", guidance=1.0)
