@@ -71,4 +71,5 @@ def _near(catalog: Catalog, condition: Condition) -> Ids:
     is_within = condition.operator == "="
     box = (circle.latitudes(), circle.longitudes()) if is_within else ((-90.0, 90.0), None)
     ids, latitudes, longitudes = catalog.facts.places(*box)
-    return np.asarray(ids[circle.holds(latitudes, longitudes) == is_within], np.int64)
+    within = circle.holds(latitudes, longitudes)
+    return ids[within if is_within else ~within]

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import Integer, bindparam, cast, delete, func, insert, select
 
 from indexer.catalog.images import ImageRecord
 from indexer.catalog.schema import FACT, FACT_NAMES, FACTS_UNREAD, IMAGE
 from indexer.catalog.sqlite import Statements, values_checked
 from indexer.facts.facts import Facts, PlainFacts
 
+# Places are compared to this part of a degree, a millimetre, as they are stored.
+PARTS = 10**8
 NUMBERS = {name: number for number, name in enumerate(FACT_NAMES, start=1)}
 
 
@@ -52,29 +54,30 @@ class PictureFacts(Statements):
                 found.setdefault(image_id, {})[FACT_NAMES[number - 1]] = value
             return {image_id: Facts(**values).checked() for image_id, values in found.items()}
 
-    def places(self, latitudes: tuple[float, float], longitudes: tuple[float, float] | None) -> NDArray[np.float64]:
-        """Return the places in ranges of degrees, longitudes None for all: ids, latitudes, longitudes, float64 (3, n).
+    def places(
+        self, latitudes: tuple[float, float], longitudes: tuple[float, float] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the places in ranges of degrees, longitudes None for all, rounded to 1 / PARTS degrees.
 
-        Ids ascend; float64 holds them exactly up to 2**53.
+        Returns ids, int64 (n,), ascending, and latitudes and longitudes, float64 (n,) each.
         """
         latitude, longitude = FACT.alias(), FACT.alias()
         joined = latitude.join(longitude, longitude.c.image_id == latitude.c.image_id)
-        columns = select(latitude.c.image_id, latitude.c.value, longitude.c.value.label("longitude"))
-        found = columns.select_from(joined).where(
+        parts = (cast(func.round(value * PARTS), Integer) for value in (latitude.c.value, longitude.c.value))
+        found = select(latitude.c.image_id.label("id"), *(part.label(f"part_{n}") for n, part in enumerate(parts)))
+        found = found.select_from(joined).where(
             latitude.c.fact == NUMBERS["latitude"],
             longitude.c.fact == NUMBERS["longitude"],
             latitude.c.value.between(*latitudes),
         )
         if longitudes is not None:
             found = found.where(longitude.c.value.between(*longitudes))
-        # Fetching all values as three strings takes a fraction of the time of fetching a row for each.
-        sub = found.subquery()
-        texts = self._connection.execute(select(*(func.group_concat(column) for column in sub.c))).one()
-        if texts[0] is None:
-            return np.empty((3, 0))
-        with values_checked():
-            columns_found = np.array([np.array(text.split(","), np.float64) for text in texts])
-        return columns_found[:, np.argsort(columns_found[0])]
+        # Fetching three strings of whole numbers takes half the time of fetching rows; decimals take twice as long.
+        rows = found.subquery()
+        texts = self._connection.execute(select(*map(func.group_concat, rows.c))).one()
+        ids, norths, easts = (np.fromstring(text or "", np.int64, sep=",") for text in texts)
+        order = np.argsort(ids)
+        return ids[order], norths[order] / PARTS, easts[order] / PARTS
 
     def unread_from(self, first: int, count: int) -> list[ImageRecord]:
         """Return up to `count` images whose facts have not been read, with ids from `first` on, ordered by id."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, Text, and_, case, cast, func, literal, not_
+from sqlalchemy import ColumnElement, LargeBinary, Text, and_, cast, func, literal, not_
 
 from indexer.catalog.conditions import ORDERS, Clause, Condition, in_period, number_in, period_in, refuse_pattern
 from indexer.catalog.schema import IMAGE
@@ -13,17 +13,17 @@ from indexer.errors import InputError
 from indexer.facts.moments import local_seconds
 from indexer.numbers import comparable
 
-SHAPES = ("landscape", "portrait", "square")
-# Millions of pixels, rounded to hundredths in whole numbers, as indexer.catalog.images.megapixels does.
-MEGAPIXELS = (IMAGE.c.width * IMAGE.c.height + 5_000) // 10_000 / 100.0
-SHAPE = case(
-    (IMAGE.c.width > IMAGE.c.height, literal("landscape")),
-    (IMAGE.c.width < IMAGE.c.height, literal("portrait")),
-    else_=literal("square"),
-)
+SHAPES: dict[str, Clause] = {
+    "landscape": IMAGE.c.width > IMAGE.c.height,
+    "portrait": IMAGE.c.width < IMAGE.c.height,
+    "square": IMAGE.c.width == IMAGE.c.height,
+}
+# Hundredths of a million pixels, rounded as in indexer.catalog.images.megapixels. SQLite divides whole numbers whole;
+# the precedence is that of division in SQLAlchemy.
+HUNDREDTHS = (IMAGE.c.width * IMAGE.c.height + 5_000).op("/", precedence=8)(10_000)
 NUMBERS: dict[str, ColumnElement[Any]] = {
     **{name: IMAGE.c[name] for name in ("id", "size", "width", "height", "incomplete")},
-    "megapixels": MEGAPIXELS,
+    "megapixels": HUNDREDTHS,
 }
 # The columns, and the number of their units per second.
 TIMES = {"added": (IMAGE.c.added, 1), "changed": (IMAGE.c.mtime_ns, 10**9)}
@@ -39,7 +39,9 @@ def of_file(condition: Condition) -> Clause:
     if condition.name == "shape":
         return _of_shape(condition)
     if condition.name in NUMBERS:
-        return ORDERS[condition.operator](NUMBERS[condition.name], number_in(condition))
+        asked = number_in(condition)
+        asked = round(100 * asked, 6) if condition.name == "megapixels" else asked
+        return ORDERS[condition.operator](NUMBERS[condition.name], asked)
     column, units = TIMES[condition.name]
     start, end = (comparable(units * local_seconds(moment)) for moment in period_in(condition))
     return in_period(column, condition.operator, start, end)
@@ -48,7 +50,8 @@ def of_file(condition: Condition) -> Clause:
 def _of_shape(condition: Condition) -> Clause:
     if condition.value not in SHAPES or condition.operator not in ("=", "!="):
         raise InputError(f"{condition} is no condition: shape is compared by = or != with {', '.join(SHAPES)}")
-    return ORDERS[condition.operator](SHAPE, condition.value)
+    clause = SHAPES[condition.value]
+    return clause if condition.operator == "=" else not_(clause)
 
 
 def _of_path(condition: Condition) -> Clause:

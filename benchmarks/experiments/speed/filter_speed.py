@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.core.timing import bar, in_turn, milliseconds
-from benchmarks.datasets.synthetic_index import NUMBERS
+from benchmarks.datasets.synthetic_index import CENTRE, NUMBERS, add_missing_facts, day_of, radius_below
 from benchmarks.experiments.speed.bare_search import BareSearch, recall
 from benchmarks.experiments.speed.search_speed import P99_TO_MEDIAN, RECALL, K
 from indexer.index.index import Index
+from indexer.index.writer import IndexWriter
 from indexer.vectors.exact import Selection
 
 SHARES = (0.1, 0.01, 0.0001)
@@ -33,14 +34,44 @@ Call = Callable[[int], object]
 
 
 def measure_filters(folder: Path, queries: Codes) -> list[dict[str, Any]]:
-    """Results, recall, times and bars for filters that each let one of SHARES of the images pass."""
+    """Results, recall, times and bars for filters that each let one of SHARES of the images pass.
+
+    For each share, a filter on a label, and filters on a time and on a place that let the same images pass.
+    """
+    with IndexWriter.open(folder) as writer:
+        add_missing_facts(writer)
     with Index.open(folder) as index:
         bare = BareSearch(index, queries, K)
-        return [_measured(index, bare, share) for share in SHARES]
+        measured = []
+        for share in SHARES:
+            label, taken, near = conditions(share)
+            measured.append(_measured(index, bare, label, share))
+            measured += [_beside_label(_measured(index, bare, one, share), index, one, label) for one in (taken, near)]
+        return measured
 
 
-def _measured(index: Index, bare: BareSearch, share: float) -> dict[str, Any]:
-    condition = f"number<{round(share * NUMBERS)}"
+def conditions(share: float) -> tuple[str, str, str]:
+    """Conditions on a label, a time and a place that let the same share of the synthetic images pass."""
+    number = round(share * NUMBERS)
+    latitude, longitude = CENTRE
+    near = f"near={latitude},{longitude},{radius_below(number):.9f}km"
+    return f"number<{number}", f"taken<{day_of(number)}", near
+
+
+def _beside_label(measured: dict[str, Any], index: Index, condition: str, label: str) -> dict[str, Any]:
+    """Add how long the condition's evaluation takes compared with that of a label; a time must not take longer."""
+    calls: dict[str, Call] = {
+        "fact": lambda number: index.matching([condition]),
+        "label": lambda number: index.matching([label]),
+    }
+    found = {name: float(np.median(seconds)) for name, seconds in in_turn(calls, EVALUATIONS, warm_up=1).items()}
+    measured["evaluation_to_label"] = found["fact"] / found["label"]
+    if condition.startswith("taken"):
+        measured["bars"].append(bar("evaluation to that of a label", measured["evaluation_to_label"], TIMES))
+    return measured
+
+
+def _measured(index: Index, bare: BareSearch, condition: str, share: float) -> dict[str, Any]:
     evaluation, selection = _evaluated(index, condition)
     within = selection.ids
     rows = np.sort(bare.row_of_id[within])

@@ -258,6 +258,15 @@ def test_a_date_is_all_of_what_it_names(tmp_path: Path, fact: str, condition: st
         ("size=20", [2]),
         ("width>1e2", [1, 2, 3, 4, 5, 6]),
         ("height<1.5", []),
+        ("megapixels=0.04", [1, 2, 3, 4, 5, 6]),
+        ("megapixels>0.04", []),
+        ("megapixels<0.05", [1, 2, 3, 4, 5, 6]),
+        ("shape=portrait", [1, 2, 3, 4, 5, 6]),
+        ("shape!=portrait", []),
+        ("shape=square", []),
+        ("added>=2026-01", [1, 2, 3, 4, 5, 6]),
+        ("changed=2026", [1, 2, 3, 4, 5, 6]),
+        ("changed<2026", []),
     ],
 )
 def test_file_facts(tmp_path: Path, condition: str, expected: list[int]) -> None:
