@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import numpy as np
+import pyarrow
 import pytest
+from pyarrow.parquet import write_table
 
 from benchmarks.__main__ import OTHERS, experiments
 from latentsearch.cli import VERBS, main
@@ -237,6 +240,12 @@ def prepare(home: Path) -> None:
     draw_picture(0).save(home / "one.jpg")
     draw_picture(0).save(home / "pictures" / "copy.png")
     make_bundle(home, "icgan", "euclidean", generator=True, attributes=True)
+    vectors = np.random.default_rng(0).normal(size=(len(names), 8)).astype(np.float32)
+    np.save(home / "clip.npy", vectors)
+    np.save(home / "one.npy", vectors[0])
+    (home / "files.txt").write_text("".join(f"photos/{name}\n" for name in names))
+    table = pyarrow.table({"path": [f"photos/{name}" for name in names], "vector": vectors.tolist()})
+    write_table(table, home / "clip.parquet")
     run("latentsearch index pictures && latentsearch index pictures --index old.index", home)
 
 

@@ -163,7 +163,8 @@ class Icgan(Family):
             values = self.attribute_encoder(fake)
         self.attribute_encoder.requires_grad_(True).train()
         share = self.values.mean(0)
-        return ((values - y).square() / (share * (1 - share)).clamp(min=LEAST_VARIANCE)).mean()
+        error: Tensor = ((values - y).square() / (share * (1 - share)).clamp(min=LEAST_VARIANCE)).mean()
+        return error
 
     def attribute_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Take one step of Ey on real images (eq. 4)."""
