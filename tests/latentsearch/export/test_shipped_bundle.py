@@ -69,12 +69,13 @@ def test_the_one_that_tells_attributes_makes_faces_without_labels_searchable_by_
     assert refused.exit_code == 2 and "--predict-labels" in refused.stderr
     made = call("index", drawn, "--index", index, "--predict-labels")
     assert made.exit_code == 0 and f"{len(faces)} got predicted labels" in made.stdout
-    shares = []
-    for value in "10":
-        words = ("--set", f"Smiling={value}", "-k", "10", "--index", index, "--json")
-        hits = json.loads(call("query", faces[0], *words).stdout)["results"]
-        shares.append(np.mean([hit["labels"]["Smiling"] for hit in hits]))
-    assert shares[0] > 0.7 and shares[1] < 0.3
+    shares = {"1": [], "0": []}
+    for face in faces[:8]:
+        for value, found in shares.items():
+            words = ("--set", f"Smiling={value}", "-k", "10", "--index", index, "--json")
+            hits = json.loads(call("query", face, *words).stdout)["results"]
+            found += [hit["labels"]["Smiling"] for hit in hits]
+    assert np.mean(shares["1"]) > 0.7 and np.mean(shares["0"]) < 0.3
 
 
 def test_one_encodes_and_the_other_draws_unless_told_otherwise():
