@@ -8,9 +8,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from indexer.encoders.attributes import load_attribute_encoder
 from indexer.encoders.encoder import load_encoder
 from indexer.encoders.generator import load_generator
+from latentsearch.attributes.redraw import Redrawing
 from latentsearch.cli import main
+from latentsearch.notation import Change
 from tests.latentsearch.collection import call
 
 GALLERY, QUERIES = 400, 100
@@ -19,7 +22,7 @@ GALLERY, QUERIES = 400, 100
 # The default beats all that is linear but itself, `contrastive` whitened PCA of thumbnails by cosine, the others pHash.
 @pytest.mark.parametrize(
     ("name", "megabytes", "least"),
-    [(None, 4, 0.830), ("contrastive", 8, 0.791), ("aegan", 20, 0.754), ("ivegan", 6, 0.754)],
+    [(None, 4, 0.830), ("contrastive", 8, 0.791), ("aegan", 8, 0.786), ("icgan", 8, 0.7), ("ivegan", 6, 0.754)],
 )
 def test_it_is_small_and_says_what_it_is(name, megabytes, least):
     encoder = load_encoder(name)
@@ -76,6 +79,19 @@ def test_the_one_that_tells_attributes_makes_faces_without_labels_searchable_by_
             hits = json.loads(call("query", face, *words).stdout)["results"]
             found += [hit["labels"]["Smiling"] for hit in hits]
     assert np.mean(shares["1"]) > 0.7 and np.mean(shares["0"]) < 0.3
+
+
+def test_icgan_redraws_a_face_with_a_label_set(tmp_path):
+    drawn = tmp_path / "drawn"
+    assert call("sample", "icgan", "-o", drawn, "--count", "40").exit_code == 0
+    faces = sorted(drawn.glob("*.png"))
+    told = json.loads(call("attributes", *faces, "--json").stdout)
+    without = [face for face, one in zip(faces, told, strict=True) if not one["labels"]["Eyeglasses"]["holds"]]
+    pictures = np.stack([np.asarray(Image.open(face)) for face in without[:20]])
+    redrawn = Redrawing("icgan", [Change("Eyeglasses", 1)]).redraw(pictures)
+    seen = load_attribute_encoder("attributes").values(redrawn)
+    column = load_attribute_encoder("attributes").labels.index("Eyeglasses")
+    assert (seen[:, column] >= 0.5).mean() > 0.8
 
 
 def test_one_encodes_and_the_other_draws_unless_told_otherwise():

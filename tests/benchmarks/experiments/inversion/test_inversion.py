@@ -27,6 +27,7 @@ def measured(tmp_path_factory):
             f"--data={folder / 'celeba'}",
             "--bundle=parts",
             "--bundle=ivegan",
+            "--bundle=icgan",
             "--before=aegan",
             *sizes,
             f"--results={folder}",
@@ -49,6 +50,12 @@ def test_codes_of_generated_pictures_are_compared_with_the_prior(measured):
     assert before["generated"]["prior_length"] == pytest.approx((100 / 3) ** 0.5, rel=0.05)
     ratio = before["generated"]["length"] / before["generated"]["prior_length"]
     assert before["generated"]["code_length"] == pytest.approx(ratio, rel=0.05)
+
+
+def test_a_conditional_generator_redraws_real_faces_with_predicted_labels(measured):
+    row = next(row for row in measured[0]["rows"] if row["bundle"] == "icgan")
+    assert 0 < row["real"]["squared_error"] < 0.2 and row["generated"]["code_error"] < 1
+    assert row["generated"]["prior_length"] == pytest.approx(100**0.5, rel=0.05)  # z alone, without labels
 
 
 def test_the_page_has_a_row_for_each_bundle_and_the_samples(measured):
