@@ -70,9 +70,9 @@ class FaceSpace:
             raise ValueError(f"codes have shape {queries.shape}, not (q, {self.latent_size})")
         return self.vectors.search(queries, k, {int(face_id) for face_id in exclude_ids}, within)
 
-    def code_blocks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield all faces in blocks: ids, int64 (n,), and codes, float32 (n, d)."""
-        return self.vectors.blocks(None, ())
+    def code_blocks(self, within: Selection | None = None) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield the faces of `within`, None for all, in blocks: ids, int64 (n,), and codes, float32 (n, d)."""
+        return self.vectors.blocks(within, ())
 
     def matching(self, where: Iterable[str] = (), under: Iterable[str | Path] = ()) -> Selection:
         """Select the faces of the images that `Index.matching` selects."""

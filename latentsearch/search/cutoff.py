@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from indexer.encoders.encoder import Encoder
 from indexer.index.index import Index
 from indexer.vectors.exact import Selection
 from latentsearch.notation import share_in_words
+
+if TYPE_CHECKING:
+    from indexer.index.faces import FaceSpace
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +30,11 @@ ROWS_AT_ONCE = 1_000
 STEPS_OF_BISECTION = 64
 
 
-def cutoff_distance(index: Index, encoder: Encoder, share: float) -> float:
+def cutoff_distance(index: Index | FaceSpace, encoder: Encoder, share: float) -> float:
     """Return the greatest distance at which at most `share` of the random pairs of pictures in the index lie.
 
-    share: above 0, at most 1. An index too small to have FEWEST_CLOSE_PAIRS such pairs is measured by the pairs of
-    training pictures that the encoder's similarities rest on, which is logged.
+    index: whole pictures or faces. share: above 0, at most 1. An index too small to have FEWEST_CLOSE_PAIRS such pairs
+    is measured by the pairs of training pictures that the encoder's similarities rest on, which is logged.
     """
     codes = _sample(index, share)
     pairs = len(codes) * (len(codes) - 1) // 2
@@ -47,7 +51,7 @@ def cutoff_distance(index: Index, encoder: Encoder, share: float) -> float:
     return float(np.float32(_closest(codes, close, index.distance)[-1]))
 
 
-def _sample(index: Index, share: float) -> NDArray[np.float64]:
+def _sample(index: Index | FaceSpace, share: float) -> NDArray[np.float64]:
     """Return the codes of pictures chosen at random, the same ones in each search, float64 (n, d)."""
     enough = min(math.sqrt(2 * CLOSE_PAIRS / share), SAMPLED)
     least = min(math.sqrt(2 * FEWEST_CLOSE_PAIRS / share), SAMPLED_AT_MOST)

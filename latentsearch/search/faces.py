@@ -39,10 +39,12 @@ class FaceSearch:
         """Search for the mean code of the queried pictures' faces, minus that of the faces of `minus`.
 
         Raises FacelessPicture if a picture shows no face and `options` requires none, InputError if it requires one,
-        and for labels to set and for codes, which belong to whole pictures; otherwise as `search_in`.
+        and for labels to set, parts and codes, which belong to whole pictures; otherwise as `search_in`.
         """
         if options.changes:
             raise InputError("labels are set in searches of whole pictures only: add --whole (whole=True in Python)")
+        if any(query.parts):
+            raise InputError("a part is searched for among whole pictures only: add --whole (whole=True in Python)")
         index, faces = self._index, self._faces
         with watch.stage("load"):
             encoder = self._encoder
@@ -53,7 +55,7 @@ class FaceSearch:
             known = index.images([*query.ids, *query.minus_ids])
             itself = Excluded.of(query.files, contents, known, index) if options.exclude_self else Excluded()
             finder = Finder(index, encoder, options, watch, faces=faces)
-            (hits,) = finder.hits(combined(plus, minus, faces.distance)[None], [itself])
+            (hits,) = finder.hits(combined(plus, minus, faces.distance, query.weights)[None], [itself])
         return Results(
             tuple(face.query for face in asked[: len(plus)]),
             encoder.name,
@@ -64,6 +66,8 @@ class FaceSearch:
             finder.matching,
             options.diverse,
             faces=tuple(asked[: len(plus)]),
+            sort=options.sort,
+            cutoff=finder.cutoff,
         )
 
     @property
@@ -91,6 +95,8 @@ class FaceSearch:
         ]
         none = np.empty((0, self._faces.latent_size), np.float32)
         plus, minus = (np.concatenate([none, *(code[None] for code, _ in part)]) for part in parts)
+        if query.minus_weights:
+            minus = minus * np.array(query.minus_weights, np.float32)[:, None]
         return plus, minus, [face for part in parts for _, face in part]
 
     def _in_files(

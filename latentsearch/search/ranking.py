@@ -63,7 +63,7 @@ class Finder:
             from latentsearch.search.cutoff import cutoff_distance
 
             with watch.stage("search"):
-                self.cutoff = cutoff_distance(index, encoder, options.within)
+                self.cutoff = cutoff_distance(self._space, encoder, options.within)
 
     def hits(self, codes: NDArray[np.float32], themselves: Sequence[Excluded]) -> list[tuple[Hit, ...]]:
         """Return the hits of each code, float32 (q, d). themselves: for each code, the pictures to leave out."""

@@ -81,6 +81,39 @@ def test_conditions_and_exclusion_are_about_photographs(made: Path) -> None:
     assert query(made, picture)["results"][0]["labels"] == {"good": 0}
 
 
+def test_sorted_faces_keep_their_ranks(made: Path) -> None:
+    """Photograph 1's face is the nearest, but photograph 0's three faces come first by name."""
+    picture = made / "photos" / "1.png"
+    named = query(made, picture, "--sort", "name")["results"]
+    assert [Path(hit["path"]).name for hit in named] == ["0.png"] * 3 + ["1.png"]
+    assert [hit["rank"] for hit in named] == [2, 3, 4, 1]
+    assert sorted(named, key=lambda hit: hit["rank"]) == query(made, picture)["results"]
+    assert query(made, picture, "--sort", "taken")["results"] == query(made, picture)["results"]
+
+
+def test_weights_count_for_faces(made: Path) -> None:
+    one, other = made / "photos" / "1.png", made / "photos" / "0.png"
+    even, much = query(made, one, other), query(made, f"9:{one}", other)
+    away = {answer: next(hit["distance"] for hit in found["results"] if hit["id"] == 2)
+            for answer, found in (("even", even), ("much", much))}  # fmt: skip
+    assert away["much"] < away["even"]
+    half, whole = (query(made, one, "--minus", minus)["results"][0] for minus in (f"0.5:{other}", other))
+    assert half["distance"] < whole["distance"]
+
+
+def test_the_cutoff_is_that_of_faces(made: Path) -> None:
+    found = query(made, made / "photos" / "1.png", "--within", "1/2")
+    faces = ls.open(made / "index").search(str(made / "photos" / "1.png"), within="1/2")
+    assert found["cutoff"] == pytest.approx(faces.cutoff, abs=1e-4)
+    assert all(hit["distance"] <= found["cutoff"] + 1e-6 for hit in found["results"])
+
+
+def test_a_part_is_refused_in_a_search_of_faces(made: Path) -> None:
+    words = ("query", made / "photos" / "1.png", "--crop", "0,0,0.5,0.5", "--index", made / "index")
+    assert_fails(call(*words), 2, "--whole")
+    assert call(*words, "--whole").exit_code == 0
+
+
 def test_every_form_shows_the_box(made: Path) -> None:
     picture = made / "photos" / "1.png"
     box = ",".join(map(str, query(made, picture, "-k", "1")["results"][0]["face"]["box"]))
