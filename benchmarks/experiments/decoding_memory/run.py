@@ -46,6 +46,7 @@ def draw(folder: Path, count: int, needed: int) -> int:
 def measure(pictures: Path, index: Path, cap: str) -> dict[str, Any]:
     """Index the pictures under a cap, such as 2GB, and record the memory of all processes."""
     command = [sys.executable, "-m", "latentsearch", "index", str(pictures), "--index", str(index), "--memory", cap]
+    command += ["--encoder", "parts"]
     begin = time.perf_counter()
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     watch = MemoryWatch(process.pid)

@@ -22,7 +22,7 @@ def concurrent_use(collection: Collection, scratch: Path, seconds: float) -> dic
     index = scratch / "index"
     pictures = scratch / "pictures"
     shutil.copytree(collection.pictures, pictures)
-    assert run(["index", str(pictures), "--index", str(index)])[0] == 0
+    assert run(["index", str(pictures), "--index", str(index), "--encoder", "parts"])[0] == 0
     end = time.monotonic() + seconds
     counted: Counter[str] = Counter()
     problems: list[str] = []

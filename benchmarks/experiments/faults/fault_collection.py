@@ -61,7 +61,8 @@ class Collection:
 
     def index(self, index: Path, *options: str) -> list[str]:
         """The arguments of the command that indexes the collection."""
-        return ["index", str(self.pictures), "--labels", str(self.labels), "--index", str(index), *options]
+        words = ["index", str(self.pictures), "--labels", str(self.labels), "--index", str(index), *options]
+        return words if "--encoder" in options else [*words, "--encoder", "parts"]
 
 
 def start(

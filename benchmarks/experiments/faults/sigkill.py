@@ -104,7 +104,7 @@ def _taken(folder: Path) -> list[Path]:
 
 
 def _index(collection: Collection, index: Path, whole: Path) -> tuple[Path | None, list[str]]:
-    return None, ["index", str(collection.pictures), "--labels", str(collection.labels)]
+    return None, ["index", str(collection.pictures), "--labels", str(collection.labels), "--encoder", "parts"]
 
 
 def _fewer(collection: Collection, index: Path) -> Path:
@@ -116,7 +116,10 @@ def _fewer(collection: Collection, index: Path) -> Path:
 
 def _prune(collection: Collection, index: Path, whole: Path) -> tuple[Path | None, list[str]]:
     folder = _fewer(collection, index)
-    assert run(["index", str(folder), "--labels", str(collection.labels), "--index", str(index)])[0] == 0
+    assert (
+        run(["index", str(folder), "--labels", str(collection.labels), "--index", str(index), "--encoder", "parts"])[0]
+        == 0
+    )
     for path in _taken(folder):
         path.unlink()
     return index, ["index", str(folder), "--labels", str(collection.labels), "--prune"]

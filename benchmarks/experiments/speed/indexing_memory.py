@@ -54,7 +54,7 @@ def copy_a_third(data: Path, third: Path) -> None:
 
 def peak_of(data: Path, index: Path) -> dict[str, int]:
     """Peak memory of `latentsearch index` and its workers, as measured by benchmarks.core.child_process."""
-    command = [sys.executable, "-m", "latentsearch", "index", str(data), "--index", str(index)]
+    command = [sys.executable, "-m", "latentsearch", "index", str(data), "--index", str(index), "--encoder", "parts"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     watch = MemoryWatch(process.pid)
     watch.start()
