@@ -14,14 +14,15 @@ from indexer.encoders.generator import ENCODER, OWN_CODES
 def with_own_codes(bundle: str, folder: Path) -> str:
     """Copy a bundle to `folder` with the output of its last Tanh, AEGAN's z, as a second output; return the folder.
 
-    A bundle without a Tanh is copied unchanged.
+    A bundle that has z, or no Tanh, is copied unchanged.
     """
     import onnx
 
     shutil.copytree(find_bundle(bundle), folder)
     path = folder / ENCODER
     graph = onnx.load(path)
-    last = [node for node in graph.graph.node if node.op_type == "Tanh"][-1:]
+    has_z = any(output.name == OWN_CODES for output in graph.graph.output)
+    last = [] if has_z else [node for node in graph.graph.node if node.op_type == "Tanh"][-1:]
     for node in last:
         graph.graph.node.append(onnx.helper.make_node("Identity", [node.output[0]], [OWN_CODES]))
         size = read_model(folder)["generator"]["latent_size"]
