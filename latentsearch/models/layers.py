@@ -106,7 +106,7 @@ def initialise_by_activation(network: nn.Module) -> None:
     before_leaky = {
         id(line[0])
         for line in network.modules()
-        if isinstance(line, nn.Sequential) and isinstance(line[-1], nn.LeakyReLU)
+        if isinstance(line, nn.Sequential) and len(line) and isinstance(line[-1], nn.LeakyReLU)
     }
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

@@ -44,6 +44,7 @@ class Icgan(Family):
     def __init__(self, recipe: Recipe, precision: Precision) -> None:
         super().__init__(recipe, precision)
         self.shown_codes = self.codes(SHOWN)
+        self.guidance = 0.0 if recipe.design == "SNG" else recipe.guidance
         self.take_labels(torch.zeros(1, len(recipe.labels)))
 
     def build_networks(self) -> dict[str, nn.Module]:
@@ -128,7 +129,7 @@ class Icgan(Family):
 
     def generator_step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Take one step of the matching-aware D and one of G (eq. 2)."""
-        if self.recipe.guidance:
+        if self.guidance:
             self.attribute_step(x, y)
         x, z = self.prepare(x), self.codes(len(x))
         drawn, wrong = self.drawn_labels(len(x)), self.wrong_labels(y)
@@ -146,8 +147,8 @@ class Icgan(Family):
         self.discriminator.requires_grad_(False)  # G's loss does not need gradients of D's weights
         with self.precision.autocast():
             g_loss = generator_loss(self.discriminator(fake, drawn))
-        if self.recipe.guidance:
-            g_loss = g_loss + self.recipe.guidance * self._label_error(fake, drawn)
+        if self.guidance:
+            g_loss = g_loss + self.guidance * self._label_error(fake, drawn)
         self.descend(g_loss, "generator")
         self.discriminator.requires_grad_(True)
         self.ema.update(self.generator_network)

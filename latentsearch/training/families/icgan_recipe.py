@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from indexer.encoders.framing import Framing
-from indexer.errors import InputError
 from latentsearch.training.datasets.framings import FRAMINGS
 from latentsearch.training.engine.family import LabelledRecipe
 
@@ -33,7 +32,7 @@ class Recipe(LabelledRecipe):
     - guidance: weight in G's loss of the squared error between the labels that G was given and Ey's values of its
       picture, in units of each label's variance. Ey then learns from real pictures beside D (eq. 4), and again in its
       own stage. D judges labels together and rejects rare combinations whatever the picture shows; Ey judges each label
-      by itself.
+      by itself. SNG, which has no attribute encoder of its own, goes without.
     """
 
     data: str = "pictures"
@@ -53,12 +52,6 @@ class Recipe(LabelledRecipe):
     normalised: bool = True
     flipped_labels: bool = False
     guidance: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse guidance by an attribute encoder that the design does not have."""
-        super().__post_init__()
-        if self.guidance and self.design == "SNG":
-            raise InputError("guidance needs an attribute encoder of its own: choose the design IND or IND-COND")
 
     @property
     def framing(self) -> Framing:

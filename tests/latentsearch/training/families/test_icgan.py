@@ -10,7 +10,6 @@ torch = pytest.importorskip("torch")
 
 from click.testing import CliRunner  # noqa: E402
 
-from indexer.errors import InputError  # noqa: E402
 from latentsearch.cli import main  # noqa: E402
 from latentsearch.models.icgan import Discriminator, Encoder, Generator, SingleEncoder  # noqa: E402
 from latentsearch.training.datasets.labelled import papers_attributes  # noqa: E402
@@ -31,7 +30,7 @@ from tests.support import ATTRIBUTES, make_celeba, make_folder  # noqa: E402
 
 SIZES = ("--width", "4", "--batch", "8", "--latent-size", "6", "--threads", "1")
 EPOCHS = ("--generator-epochs", "2", "--attribute-epochs", "1", "--inverse-epochs", "1")
-TINY = {"width": 4, "encoder_width": 4, "batch": 4, "latent_size": 6, "labels": ATTRIBUTES}
+TINY = {"width": 4, "encoder_width": 4, "batch": 4, "latent_size": 6, "labels": ATTRIBUTES, "guidance": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -314,6 +313,12 @@ def test_another_familys_generator_is_refused(celeba, tmp_path):
     assert done.exit_code == 2 and "needs a run of icgan" in done.stderr
 
 
+@pytest.mark.parametrize("position", range(5))
+def test_a_discriminator_without_normalisation_joins_labels_anywhere(position):
+    network = Discriminator(4, 5, position, normalised=False)
+    assert network(torch.rand(2, 3, 64, 64), torch.rand(2, 5)).isfinite().all()
+
+
 def test_flipped_labels_differ_in_exactly_one_label():
     family = made(flipped_labels=True)
     y = torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 1, 0]]).repeat(40, 1)
@@ -367,6 +372,8 @@ def test_a_rare_label_guides_as_much_as_a_common_one():
     assert errors == pytest.approx([1 / (0.02 * 0.98) / 3, 1 / 0.25 / 3], rel=1e-3)
 
 
-def test_guidance_needs_an_attribute_encoder_of_its_own():
-    with pytest.raises(InputError, match="IND or IND-COND"):
-        made(design="SNG", guidance=1.0)
+def test_the_single_encoder_goes_without_guidance():
+    family = made(design="SNG", guidance=5.0)
+    before = copy_of(family)
+    family.generator_step(*batch())
+    assert changed(family, before) == {"generator", "discriminator", "generator average"}
