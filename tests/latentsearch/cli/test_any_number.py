@@ -100,6 +100,8 @@ def test_files_of_any_time_are_indexed_once_by_every_verb(
     assert (len(found["groups"]), found["left_out"]) == (1, [])
     assert_told(call("export", "-o", tmp_path / "codes.parquet", "--index", index), 0)
     assert_told(call("import", tmp_path / "codes.parquet", "--index", tmp_path / "other", "--encoder", bundle), 0)
+    # The Parquet file has no facts of these pictures, so that they are looked for once.
+    assert indexed(pictures, tmp_path / "other", bundle) == {"found": 4, "unchanged": 4, "facts_read": 4}
     assert indexed(pictures, tmp_path / "other", bundle) == {"found": 4, "unchanged": 4}
 
 
