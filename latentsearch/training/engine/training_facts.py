@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from latentsearch.training.engine import run as runs
-from latentsearch.training.engine.checkpoint import STATE
 
 
 def generator_facts(run: Path) -> dict[str, Any]:
@@ -17,6 +16,8 @@ def generator_facts(run: Path) -> dict[str, Any]:
 
     Raises InputError if the folder contains no run.
     """
+    from latentsearch.training.engine.checkpoint import STATE
+
     about, position = runs.read(run), json.loads((run / STATE).read_text())
     return _with_start(about, position["total_step"], position["seconds"])
 
